@@ -1,1 +1,13 @@
-export {};
+// @qmimic/torch: libtorch for TypeScript. Tensors and scopes, every operator by name, nn, optimizers, safetensors.
+export * from "./dispatcher.js";
+export * from "./kernels.js";
+export { configuration, type EngineConfiguration, setThreads, type TypedArray } from "./native.js";
+export { BatchNorm2d } from "./nn/batchNorm2d.js";
+export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
+export { Linear, MaxPool2d, ReLU, Sequential } from "./nn/layers.js";
+export { Module, type NamedTensor } from "./nn/module.js";
+export * from "./ops.js";
+export { adamW, clipGradNorm, type Optimizer, type ParameterGroup, sgd } from "./optim/optimizer.js";
+export { learningRate, type ScheduleOptions } from "./optim/schedule.js";
+export { type Random, randomNormal, randomUniform } from "./random.js";
+export * from "./tensor.js";

@@ -1,0 +1,276 @@
+// libtorch for JavaScript through one generic call: look an operator up in the dispatcher, call it boxed.
+#include <ATen/ATen.h>
+#include <ATen/Parallel.h>
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <c10/core/GradMode.h>
+#include <dlfcn.h>
+#include <malloc.h>
+#include <napi.h>
+#include <torch/version.h>
+
+#include <cstring>
+#include <deque>
+#include <sstream>
+
+#include "ivalue.h"
+#include "tensor_box.h"
+
+namespace qmimic {
+
+namespace {
+
+struct Operator {
+  c10::OperatorHandle handle;
+  std::string name;
+};
+
+// Operators looked up so far; JavaScript keeps the index (a look-up by name at each call costs 8 us).
+std::deque<Operator> operators;
+
+template <typename Body>
+auto guarded(Napi::Env env, const std::string& what, Body body) -> decltype(body()) {
+  try {
+    return body();
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const c10::Error& error) {
+    throw Napi::Error::New(env, what + ": " + error.what_without_backtrace());
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, what + ": " + error.what());
+  }
+}
+
+Napi::Value lookup(const Napi::CallbackInfo& info) {
+  const std::string name = info[0].ToString().Utf8Value();
+  const std::string overload = info[1].IsUndefined() ? "" : info[1].ToString().Utf8Value();
+  auto found = c10::Dispatcher::singleton().findSchema({name, overload});
+  const std::string full = overload.empty() ? name : name + "." + overload;
+  if (!found) throw Napi::Error::New(info.Env(), "libtorch has no operator '" + full + "'");
+  operators.push_back({*found, full});
+  return Napi::Number::New(info.Env(), static_cast<double>(operators.size() - 1));
+}
+
+std::string call_site(const Operator& op, const std::vector<c10::IValue>& arguments) {
+  std::ostringstream text;
+  text << op.name << "(";
+  const auto& schema = op.handle.schema().arguments();
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    text << (i ? ", " : "") << schema[i].name() << ": " << describe(arguments[i]);
+  }
+  text << ")";
+  return text.str();
+}
+
+Napi::Value call(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  const auto& op = operators.at(info[0].As<Napi::Number>().Uint32Value());
+  const auto given = info[1].As<Napi::Array>();
+  const auto& schema = op.handle.schema().arguments();
+  if (given.Length() > schema.size()) {
+    throw Napi::TypeError::New(env, op.name + ": takes " + std::to_string(schema.size()) + " arguments, got " +
+                                        std::to_string(given.Length()));
+  }
+  c10::Stack stack;
+  stack.reserve(schema.size());
+  for (uint32_t i = 0; i < schema.size(); ++i) {
+    const Napi::Value value = i < given.Length() ? static_cast<Napi::Value>(given[i]) : env.Undefined();
+    if (value.IsUndefined() && schema[i].default_value()) {
+      stack.push_back(*schema[i].default_value());
+      continue;
+    }
+    try {
+      stack.push_back(to_ivalue(value, schema[i].type(), schema[i].name()));
+    } catch (const Napi::Error& error) {
+      throw Napi::TypeError::New(env, op.name + ": " + error.Message());
+    }
+  }
+  try {
+    const c10::Stack arguments = stack;  // shared tensors, kept for the error message
+    try {
+      op.handle.callBoxed(&stack);
+    } catch (const c10::Error& error) {
+      throw Napi::Error::New(env, call_site(op, arguments) + ": " + error.what_without_backtrace());
+    }
+  } catch (const Napi::Error&) {
+    throw;
+  } catch (const std::exception& error) {
+    throw Napi::Error::New(env, op.name + ": " + error.what());
+  }
+  if (stack.empty()) return env.Undefined();
+  if (stack.size() == 1) return from_ivalue(env, stack[0]);
+  auto results = Napi::Array::New(env, stack.size());
+  for (size_t i = 0; i < stack.size(); ++i) results[static_cast<uint32_t>(i)] = from_ivalue(env, stack[i]);
+  return results;
+}
+
+std::vector<int64_t> to_shape(const Napi::Value& value) {
+  const auto array = value.As<Napi::Array>();
+  std::vector<int64_t> shape(array.Length());
+  for (uint32_t i = 0; i < array.Length(); ++i) {
+    shape[i] = static_cast<Napi::Value>(array[i]).As<Napi::Number>().Int64Value();
+  }
+  return shape;
+}
+
+// (typed array, shape, dtype) -> a tensor with a copy of the bytes.
+Napi::Value from_data(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  const auto array = info[0].As<Napi::TypedArray>();
+  const auto shape = to_shape(info[1]);
+  const auto dtype = dtype_from_name(env, info[2].ToString().Utf8Value());
+  return guarded(env, "tensor", [&] {
+    auto tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
+    if (tensor.nbytes() != array.ByteLength()) {
+      std::ostringstream text;
+      text << "tensor: " << array.ByteLength() << " bytes given, shape " << tensor.sizes() << " of "
+           << dtype_name(dtype) << " needs " << tensor.nbytes();
+      throw Napi::RangeError::New(env, text.str());
+    }
+    const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+    std::memcpy(tensor.data_ptr(), bytes, array.ByteLength());
+    return wrap(env, tensor);
+  });
+}
+
+// (tensor, typed array of equal byte length): copies the elements out, row-major.
+Napi::Value copy_out(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  const auto& tensor = unwrap(info[0]);
+  auto array = info[1].As<Napi::TypedArray>();
+  return guarded(env, "copyTo", [&]() -> Napi::Value {
+    at::NoGradGuard no_grad;
+    const auto dense = tensor.detach().to(at::kCPU).contiguous();
+    if (dense.nbytes() != array.ByteLength()) {
+      throw Napi::RangeError::New(env, "copyTo: the array has " + std::to_string(array.ByteLength()) +
+                                           " bytes, the tensor " + std::to_string(dense.nbytes()));
+    }
+    auto* bytes = static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+    std::memcpy(bytes, dense.data_ptr(), dense.nbytes());
+    return env.Undefined();
+  });
+}
+
+Napi::Value shape_of(const Napi::CallbackInfo& info) {
+  const auto sizes = unwrap(info[0]).sizes();
+  auto shape = Napi::Array::New(info.Env(), sizes.size());
+  for (size_t i = 0; i < sizes.size(); ++i) {
+    shape[static_cast<uint32_t>(i)] = Napi::Number::New(info.Env(), static_cast<double>(sizes[i]));
+  }
+  return shape;
+}
+
+Napi::Value dtype_of(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), dtype_name(unwrap(info[0]).scalar_type()));
+}
+
+Napi::Value device_of(const Napi::CallbackInfo& info) {
+  return Napi::String::New(info.Env(), unwrap(info[0]).device().str());
+}
+
+Napi::Value requires_grad(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), unwrap(info[0]).requires_grad());
+}
+
+Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "requiresGrad", [&] {
+    unwrap(info[0]).set_requires_grad(info[1].ToBoolean().Value());
+    return info.Env().Undefined();
+  });
+}
+
+Napi::Value grad_of(const Napi::CallbackInfo& info) {
+  const auto& grad = unwrap(info[0]).grad();
+  if (!grad.defined()) return info.Env().Null();
+  return wrap(info.Env(), grad);
+}
+
+Napi::Value clear_grad(const Napi::CallbackInfo& info) {
+  unwrap(info[0]).mutable_grad() = at::Tensor();
+  return info.Env().Undefined();
+}
+
+Napi::Value item(const Napi::CallbackInfo& info) {
+  return guarded(info.Env(), "item", [&] {
+    return Napi::Number::New(info.Env(), unwrap(info[0]).item().toDouble());
+  });
+}
+
+Napi::Value dispose(const Napi::CallbackInfo& info) {
+  release(info.Env(), *info[0].As<Handle>().Data());
+  return info.Env().Undefined();
+}
+
+Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
+  const bool before = c10::GradMode::is_enabled();
+  c10::GradMode::set_enabled(info[0].ToBoolean().Value());
+  return Napi::Boolean::New(info.Env(), before);
+}
+
+Napi::Value set_threads(const Napi::CallbackInfo& info) {
+  const int threads = info[0].As<Napi::Number>().Int32Value();
+  at::set_num_threads(threads);
+  // OpenBLAS keeps a pool of its own, which libtorch's setting does not reach.
+  using Setter = void (*)(int);
+  if (auto set = reinterpret_cast<Setter>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(threads);
+  return info.Env().Undefined();
+}
+
+std::string blas_path() {
+  void* symbol = dlsym(RTLD_DEFAULT, "sgemm_");
+  Dl_info found;
+  if (symbol && dladdr(symbol, &found) && found.dli_fname) return found.dli_fname;
+  return "";
+}
+
+Napi::Value configuration(const Napi::CallbackInfo& info) {
+  const auto env = info.Env();
+  auto result = Napi::Object::New(env);
+  Dl_info found;
+  const auto* anchor = reinterpret_cast<void*>(&at::show_config);
+  result.Set("version", TORCH_VERSION);
+  result.Set("path", dladdr(anchor, &found) && found.dli_fname ? found.dli_fname : "");
+  result.Set("threads", at::get_num_threads());
+  result.Set("oneDNN", at::hasMKLDNN());
+  result.Set("mkl", at::hasMKL());
+  result.Set("cuda", at::hasCUDA());
+  result.Set("blas", blas_path());
+  result.Set("openblas", dlsym(RTLD_DEFAULT, "openblas_set_num_threads") != nullptr);
+  result.Set("build", at::show_config());
+  return result;
+}
+
+Napi::Value live(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(live_handles()));
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  // glibc returns every large block to the system by default; a tiny net then spends its time on page faults.
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, 2000 << 20);
+  mallopt(M_TOP_PAD, 64 << 20);
+  exports.Set("lookup", Napi::Function::New<lookup>(env));
+  exports.Set("call", Napi::Function::New<call>(env));
+  exports.Set("fromData", Napi::Function::New<from_data>(env));
+  exports.Set("copyOut", Napi::Function::New<copy_out>(env));
+  exports.Set("shapeOf", Napi::Function::New<shape_of>(env));
+  exports.Set("dtypeOf", Napi::Function::New<dtype_of>(env));
+  exports.Set("deviceOf", Napi::Function::New<device_of>(env));
+  exports.Set("requiresGrad", Napi::Function::New<requires_grad>(env));
+  exports.Set("setRequiresGrad", Napi::Function::New<set_requires_grad>(env));
+  exports.Set("gradOf", Napi::Function::New<grad_of>(env));
+  exports.Set("clearGrad", Napi::Function::New<clear_grad>(env));
+  exports.Set("item", Napi::Function::New<item>(env));
+  exports.Set("dispose", Napi::Function::New<dispose>(env));
+  exports.Set("setGradEnabled", Napi::Function::New<set_grad_enabled>(env));
+  exports.Set("setThreads", Napi::Function::New<set_threads>(env));
+  exports.Set("configuration", Napi::Function::New<configuration>(env));
+  exports.Set("liveTensors", Napi::Function::New<live>(env));
+  return exports;
+}
+
+}  // namespace
+
+}  // namespace qmimic
+
+static Napi::Object Init(Napi::Env env, Napi::Object exports) { return qmimic::init(env, exports); }
+NODE_API_MODULE(qmimic_torch, Init)

@@ -1,0 +1,27 @@
+// The handle JavaScript holds: a tensor that can be freed early and that tells V8 of its memory.
+#pragma once
+#include <ATen/ATen.h>
+#include <napi.h>
+
+namespace qmimic {
+
+struct TensorBox {
+  at::Tensor tensor;  // undefined once freed
+  int64_t reported = 0;  // bytes told to V8 for this handle
+};
+
+using Handle = Napi::External<TensorBox>;
+
+// Wraps a tensor for JavaScript. The garbage collector frees what nobody freed before.
+Handle wrap(Napi::Env env, at::Tensor tensor);
+
+// The tensor behind a handle; throws a JavaScript TypeError for anything else and for a freed tensor.
+at::Tensor& unwrap(const Napi::Value& value);
+
+// Frees the tensor now; doing so twice is harmless.
+void release(Napi::Env env, TensorBox& box);
+
+// How many handles hold a tensor at this moment.
+int64_t live_handles();
+
+}  // namespace qmimic

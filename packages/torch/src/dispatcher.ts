@@ -1,0 +1,46 @@
+// Any operator of libtorch as a JavaScript function.
+import { type NativeValue, native } from "./native.js";
+import { Tensor } from "./tensor.js";
+
+/** Arguments in the order of the operator's schema; undefined takes the schema's default. */
+export type OperatorArgument =
+  | Tensor
+  | number
+  | bigint
+  | boolean
+  | string
+  | null
+  | undefined
+  | readonly OperatorArgument[];
+
+export type OperatorResult = Tensor | number | boolean | string | null | undefined | OperatorResult[];
+
+function lower(value: OperatorArgument): NativeValue {
+  if (value instanceof Tensor) return value.handle;
+  if (Array.isArray(value)) return value.map(lower);
+  return value as NativeValue;
+}
+
+function raise(value: NativeValue): OperatorResult {
+  if (Array.isArray(value)) return value.map(raise);
+  if (typeof value === "object" && value !== null) return new Tensor(value);
+  return value as OperatorResult;
+}
+
+/**
+ * The operator `name` ("aten::conv2d", or "aten::add.Tensor" with its overload). It is looked up at the first
+ * call and only then: its handle is kept.
+ * @throws Error when libtorch has no such operator, or when it refuses the arguments (their shapes are named)
+ */
+export function operator<R extends OperatorResult = Tensor>(
+  name: string,
+): (...args: OperatorArgument[]) => R {
+  let id = -1;
+  return (...args) => {
+    if (id < 0) {
+      const dot = name.indexOf(".", name.indexOf("::"));
+      id = dot < 0 ? native.lookup(name) : native.lookup(name.slice(0, dot), name.slice(dot + 1));
+    }
+    return raise(native.call(id, args.map(lower))) as R;
+  };
+}

@@ -1,0 +1,98 @@
+// The addon's own operators for very narrow networks (native/kernels), in the engine's dispatcher like any other.
+// They run on the CPU in float32; on other devices nn falls back to libtorch's operators.
+import { operator } from "./dispatcher.js";
+import type { Tensor } from "./tensor.js";
+
+/** 3x3 convolution, stride 1, padding 1, for narrow layers. x [B, Cin, H, W], weight [Cout, Cin, 3, 3]. */
+export const conv3x3: (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor =
+  operator("qmimic::conv3x3");
+
+const batchNormReluOf = operator("qmimic::batch_norm_relu");
+export interface BatchNormReluOptions {
+  training: boolean;
+  momentum: number;
+  eps: number;
+  relu: boolean;
+  /** Also take the maximum over blocks of 2 x 2 (odd rows and columns at the end are dropped). */
+  pool: boolean;
+}
+/** Batch norm, ReLU and 2x2 max pooling in one pass; only x is kept for the backward pass. */
+export function batchNormRelu(
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor,
+  runningMean: Tensor,
+  runningVar: Tensor,
+  { training, momentum, eps, relu, pool }: BatchNormReluOptions,
+): Tensor {
+  return batchNormReluOf(x, weight, bias, runningMean, runningVar, training, momentum, eps, relu, pool);
+}
+
+const roiAlignOf = operator("qmimic::roi_align");
+export interface RoiAlignOptions {
+  /** Feature cells per pixel of the boxes' coordinates: 1 / stride. */
+  spatialScale: number;
+  /** Output cells per side. */
+  pooled: number;
+  /** Samples per output cell and axis. */
+  samplingRatio: number;
+  /** Shift by half a pixel, so that cell centres line up (detectron2's "aligned"). */
+  aligned: boolean;
+}
+/** features [B, C, H, W], rois [K, 5] (image, x1, y1, x2, y2) -> [K, C, pooled, pooled]. He et al., Mask R-CNN, 3. */
+export const roiAlign = (features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor =>
+  roiAlignOf(
+    features,
+    rois,
+    options.spatialScale,
+    options.pooled,
+    options.pooled,
+    options.samplingRatio,
+    options.aligned,
+  );
+
+/** Nearest entry of {0, s, 2s, ...}, ties down, nothing below 0; the gradient passes unchanged. */
+export const quantize: (x: Tensor, stride: number) => Tensor = operator("qmimic::quantize");
+
+/** The index of that entry, uint8 (at most 255); no gradient. */
+export const quantizeCodes: (x: Tensor, stride: number) => Tensor = operator("qmimic::quantize_codes");
+
+/** Nearest entry of {0, 2^min, ..., 2^max}, ties down; the gradient passes unchanged. */
+export const quantizePow2: (x: Tensor, minExponent: number, maxExponent: number) => Tensor =
+  operator("qmimic::quantize_pow2");
+
+const mimicLossOf = operator<[Tensor, Tensor]>("qmimic::mimic_loss");
+/**
+ * Weighted squared difference of quantized maps: sum of weight * (Q(prediction) - target)^2.
+ * @param prediction [B, C, H, W], not quantized yet
+ * @param target uint8 codes [B, C, H, W] with stride > 0, or float features with stride 0 (then no quantizer)
+ * @param weight [B, H, W], weight of a cell
+ * @returns the loss, and int64 [2]: entries of weighted cells that match, and entries of weighted cells
+ */
+export const mimicLoss = (
+  prediction: Tensor,
+  target: Tensor,
+  weight: Tensor,
+  stride: number,
+): { loss: Tensor; matches: Tensor } => {
+  const [loss, matches] = mimicLossOf(prediction, target, weight, stride);
+  return { loss: loss!, matches: matches! };
+};
+
+/**
+ * Scales, places, mirrors and recolours images into one batch.
+ * @param images uint8 [h, w, 3] each
+ * @param geometry [B, 5]: scale x, scale y, offset x, offset y (pixels of the batch), mirrored (0 or 1)
+ * @param colour [B, 12]: a 3 x 4 matrix that maps red, green, blue in 0..255 to the network's input
+ * @returns [B, 3, height, width]; 0 outside the images
+ */
+export const imagesToBatch: (
+  images: readonly Tensor[],
+  geometry: Tensor,
+  colour: Tensor,
+  height: number,
+  width: number,
+) => Tensor = operator("qmimic::images_to_batch");
+
+/** The vector instructions the kernels use: "avx512", "avx2" or "portable". */
+export const simdLevel: () => string = operator<string>("qmimic::simd_level");

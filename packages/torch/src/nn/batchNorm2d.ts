@@ -1,0 +1,40 @@
+// Batch normalisation over channels, with the ReLU and the pooling that follow it where they can be one pass.
+import { batchNormRelu } from "../kernels.js";
+import { batchNorm, maxPool2d, relu } from "../ops.js";
+import { type Tensor, tensor } from "../tensor.js";
+import { Module } from "./module.js";
+
+export class BatchNorm2d extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+
+  constructor(
+    channels: number,
+    private readonly momentum = 0.1,
+    private readonly eps = 1e-5,
+  ) {
+    super();
+    this.weight = this.parameter("weight", tensor(new Float32Array(channels).fill(1)));
+    this.bias = this.parameter("bias", tensor(new Float32Array(channels)));
+    this.runningMean = this.buffer("running_mean", tensor(new Float32Array(channels)));
+    this.runningVar = this.buffer("running_var", tensor(new Float32Array(channels).fill(1)));
+  }
+
+  forward(x: Tensor): Tensor {
+    return this.forwardFused(x, false, false);
+  }
+
+  /** The same, followed by ReLU and by 2x2 max pooling where asked. */
+  forwardFused(x: Tensor, withRelu: boolean, withPool: boolean): Tensor {
+    const { weight, bias, runningMean, runningVar, training, momentum, eps } = this;
+    if (weight.device === "cpu") {
+      const options = { training, momentum, eps, relu: withRelu, pool: withPool };
+      return batchNormRelu(x, weight, bias, runningMean, runningVar, options);
+    }
+    let y = batchNorm(x, weight, bias, runningMean, runningVar, training, momentum, eps);
+    if (withRelu) y = relu(y);
+    return withPool ? maxPool2d(y, 2) : y;
+  }
+}

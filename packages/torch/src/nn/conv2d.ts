@@ -1,0 +1,74 @@
+// 2-D convolution. Narrow 3x3 layers on the CPU go to the addon's own kernel, all others to libtorch.
+import { conv3x3 } from "../kernels.js";
+import { conv2d } from "../ops.js";
+import { type Random, randomNormal, randomUniform } from "../random.js";
+import { type Tensor, tensor } from "../tensor.js";
+import { Module } from "./module.js";
+
+/** Up to this many input and output channels the addon's kernel was measured faster than oneDNN's. */
+const NARROW = 16;
+
+export interface Conv2dOptions {
+  stride?: number;
+  padding?: number;
+  groups?: number;
+  bias?: boolean;
+  /** "kaiming": normal, fan-out, for ReLU (He et al., 2015); "torch": PyTorch's default; a number: that std. */
+  init?: "kaiming" | "torch" | number;
+}
+
+export class Conv2d extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor | null;
+  private readonly stride: number;
+  private readonly padding: number;
+  private readonly groups: number;
+  private readonly narrow: boolean;
+
+  constructor(
+    readonly inChannels: number,
+    readonly outChannels: number,
+    readonly kernel: number,
+    random: Random,
+    { stride = 1, padding = 0, groups = 1, bias = true, init = "torch" }: Conv2dOptions = {},
+  ) {
+    super();
+    if (inChannels % groups !== 0 || outChannels % groups !== 0) {
+      throw new RangeError(
+        `Conv2d: ${inChannels} -> ${outChannels} channels are no multiple of ${groups} groups`,
+      );
+    }
+    this.stride = stride;
+    this.padding = padding;
+    this.groups = groups;
+    this.narrow =
+      kernel === 3 &&
+      stride === 1 &&
+      padding === 1 &&
+      groups === 1 &&
+      Math.max(inChannels, outChannels) <= NARROW;
+    const shape = [outChannels, inChannels / groups, kernel, kernel];
+    const fanIn = (inChannels / groups) * kernel * kernel;
+    const fanOut = (outChannels / groups) * kernel * kernel;
+    const weight =
+      init === "torch"
+        ? randomUniform(shape, 1 / Math.sqrt(fanIn), random)
+        : randomNormal(shape, init === "kaiming" ? Math.sqrt(2 / fanOut) : init, random);
+    this.weight = this.parameter("weight", weight);
+    const initialBias =
+      init === "torch"
+        ? randomUniform([outChannels], 1 / Math.sqrt(fanIn), random)
+        : tensor(new Float32Array(outChannels));
+    this.bias = bias ? this.parameter("bias", initialBias) : null;
+    if (!bias) initialBias.dispose();
+  }
+
+  forward(x: Tensor): Tensor {
+    if (this.narrow && this.weight.device === "cpu") return conv3x3(x, this.weight, this.bias);
+    return conv2d(x, this.weight, this.bias, {
+      stride: this.stride,
+      padding: this.padding,
+      groups: this.groups,
+    });
+  }
+}

@@ -1,0 +1,80 @@
+// The small layers: linear, ReLU, max pooling, and a sequence that runs batch norm, ReLU and pooling as one.
+import { linear, maxPool2d, relu } from "../ops.js";
+import { type Random, randomNormal, randomUniform } from "../random.js";
+import { type Tensor, tensor } from "../tensor.js";
+import { BatchNorm2d } from "./batchNorm2d.js";
+import { Module } from "./module.js";
+
+export class Linear extends Module {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+
+  /** @param std normal initial weights and zero bias; without it PyTorch's default (uniform, 1 / sqrt(in)) */
+  constructor(inFeatures: number, outFeatures: number, random: Random, std?: number) {
+    super();
+    const bound = 1 / Math.sqrt(inFeatures);
+    const shape = [outFeatures, inFeatures];
+    this.weight = this.parameter(
+      "weight",
+      std === undefined ? randomUniform(shape, bound, random) : randomNormal(shape, std, random),
+    );
+    this.bias = this.parameter(
+      "bias",
+      std === undefined ? randomUniform([outFeatures], bound, random) : tensor(new Float32Array(outFeatures)),
+    );
+  }
+
+  forward(x: Tensor): Tensor {
+    return linear(x, this.weight, this.bias);
+  }
+}
+
+export class ReLU extends Module {
+  forward(x: Tensor): Tensor {
+    return relu(x);
+  }
+}
+
+export class MaxPool2d extends Module {
+  constructor(
+    readonly kernel: number,
+    readonly stride = kernel,
+    readonly padding = 0,
+  ) {
+    super();
+  }
+
+  forward(x: Tensor): Tensor {
+    return maxPool2d(x, this.kernel, this.stride, this.padding);
+  }
+
+  /** Whether this is the 2x2 pooling that batch norm can do on its way. */
+  get halves(): boolean {
+    return this.kernel === 2 && this.stride === 2 && this.padding === 0;
+  }
+}
+
+/** Modules one after another, named "0", "1", ...; batch norm takes a ReLU and a halving pool behind it along. */
+export class Sequential extends Module {
+  constructor(readonly modules: readonly Module[]) {
+    super();
+    for (const [i, module] of modules.entries()) this.child(String(i), module);
+  }
+
+  forward(x: Tensor): Tensor {
+    let y = x;
+    for (let i = 0; i < this.modules.length; i++) {
+      const module = this.modules[i]!;
+      if (module instanceof BatchNorm2d) {
+        const withRelu = this.modules[i + 1] instanceof ReLU;
+        const next = withRelu ? this.modules[i + 2] : undefined;
+        const withPool = next instanceof MaxPool2d && next.halves;
+        y = module.forwardFused(y, withRelu, withPool);
+        i += Number(withRelu) + Number(withPool);
+      } else {
+        y = module.forward(y);
+      }
+    }
+    return y;
+  }
+}

@@ -1,0 +1,65 @@
+// A layer or a network: named parameters (trained) and buffers (running statistics), in PyTorch's naming.
+import { keep, type Tensor } from "../tensor.js";
+
+/** A named tensor of a module; `trained` is false for buffers such as running statistics. */
+export interface NamedTensor {
+  name: string;
+  tensor: Tensor;
+  trained: boolean;
+}
+
+export abstract class Module {
+  /** Whether batch norm uses the batch's statistics (and updates the running ones). */
+  training = true;
+
+  private readonly own: NamedTensor[] = [];
+  private readonly children = new Map<string, Module>();
+
+  abstract forward(x: Tensor): Tensor;
+
+  protected parameter(name: string, value: Tensor): Tensor {
+    value.requiresGrad = true;
+    this.own.push({ name, tensor: keep(value), trained: true });
+    return value;
+  }
+
+  protected buffer(name: string, value: Tensor): Tensor {
+    this.own.push({ name, tensor: keep(value), trained: false });
+    return value;
+  }
+
+  protected child<M extends Module>(name: string, module: M): M {
+    this.children.set(name, module);
+    return module;
+  }
+
+  /** All tensors, this module's first, then each child's as "child.name". */
+  named(prefix = ""): NamedTensor[] {
+    const all = this.own.map((one) => ({ ...one, name: prefix + one.name }));
+    for (const [name, module] of this.children) all.push(...module.named(`${prefix}${name}.`));
+    return all;
+  }
+
+  /** The trained tensors. */
+  parameters(): Tensor[] {
+    return this.named()
+      .filter((one) => one.trained)
+      .map((one) => one.tensor);
+  }
+
+  /** Switches this module and everything in it between training and evaluation. */
+  train(training = true): this {
+    this.training = training;
+    for (const module of this.children.values()) module.train(training);
+    return this;
+  }
+
+  eval(): this {
+    return this.train(false);
+  }
+
+  /** Frees all tensors. The module cannot be used afterwards. */
+  dispose(): void {
+    for (const { tensor } of this.named()) tensor.dispose();
+  }
+}

@@ -1,0 +1,23 @@
+// Learning rates over the steps of a training run.
+
+export interface ScheduleOptions {
+  /** Learning rate after the warm-up. */
+  lr: number;
+  /** Steps over which it rises linearly from nearly 0 to lr. */
+  warmupSteps: number;
+  totalSteps: number;
+  /** "cosine" falls to 0 along half a cosine; "step" is divided by 10 at each milestone; "constant" stays. */
+  kind: "cosine" | "step" | "constant";
+  /** For "step": fractions of totalSteps, for instance [0.7, 0.9]. */
+  milestones?: readonly number[];
+}
+
+/** The learning rate of step `step` (the first is 0). */
+export function learningRate(step: number, options: ScheduleOptions): number {
+  const { lr, warmupSteps, totalSteps, kind, milestones = [] } = options;
+  if (step < warmupSteps) return (lr * (step + 1)) / (warmupSteps + 1);
+  if (kind === "constant") return lr;
+  if (kind === "step") return lr * 0.1 ** milestones.filter((at) => step >= at * totalSteps).length;
+  const progress = (step - warmupSteps) / Math.max(1, totalSteps - warmupSteps);
+  return 0.5 * lr * (1 + Math.cos(Math.PI * Math.min(1, progress)));
+}

@@ -1,0 +1,194 @@
+// Tensors, and the scopes that free them.
+//
+// A Tensor is a handle on memory that the garbage collector cannot see well. So:
+//   scope(() => ...)   frees every tensor its body made, save what it returns
+//   keep(tensor)       takes a tensor out of its scope: it lives until dispose()
+//   using t = ...      frees one at the end of its block
+//   noGrad(() => ...)  records nothing for the backward pass
+// Autograd keeps what it needs on its own: freeing a handle never breaks a backward pass.
+import { native, type TensorHandle, type TypedArray } from "./native.js";
+
+export type DType =
+  | "float32"
+  | "float64"
+  | "float16"
+  | "bfloat16"
+  | "int64"
+  | "int32"
+  | "int16"
+  | "int8"
+  | "uint8"
+  | "bool";
+
+const arrayOf: Record<DType, new (length: number) => TypedArray> = {
+  float32: Float32Array,
+  float64: Float64Array,
+  float16: Uint16Array,
+  bfloat16: Uint16Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  bool: Uint8Array,
+};
+
+function dtypeOfArray(data: TypedArray): DType {
+  if (data instanceof Float32Array) return "float32";
+  if (data instanceof Uint8Array) return "uint8";
+  if (data instanceof BigInt64Array) return "int64";
+  if (data instanceof Int32Array) return "int32";
+  if (data instanceof Float64Array) return "float64";
+  if (data instanceof Int8Array) return "int8";
+  if (data instanceof Int16Array) return "int16";
+  throw new TypeError(`tensor: say the dtype of a ${data.constructor.name}, for instance 'float16'`);
+}
+
+const scopes: Set<Tensor>[] = [];
+
+export class Tensor {
+  /** @internal */
+  readonly handle: TensorHandle;
+
+  /** @internal Use tensor() or an operator. */
+  constructor(handle: TensorHandle) {
+    this.handle = handle;
+    scopes.at(-1)?.add(this);
+  }
+
+  get shape(): number[] {
+    return native.shapeOf(this.handle);
+  }
+
+  get dtype(): DType {
+    return native.dtypeOf(this.handle) as DType;
+  }
+
+  /** For instance "cpu" or "cuda:0". */
+  get device(): string {
+    return native.deviceOf(this.handle);
+  }
+
+  get size(): number {
+    return this.shape.reduce((product, side) => product * side, 1);
+  }
+
+  get requiresGrad(): boolean {
+    return native.requiresGrad(this.handle);
+  }
+
+  set requiresGrad(required: boolean) {
+    native.setRequiresGrad(this.handle, required);
+  }
+
+  /** The gradient that backward() accumulated, or null. */
+  get grad(): Tensor | null {
+    const handle = native.gradOf(this.handle);
+    return handle === null ? null : new Tensor(handle);
+  }
+
+  clearGrad(): void {
+    native.clearGrad(this.handle);
+  }
+
+  /** The only element as a number. Throws when there are more. */
+  item(): number {
+    return native.item(this.handle);
+  }
+
+  /** Copies all elements, row-major, into `target`, which must have exactly this tensor's bytes. */
+  copyTo(target: TypedArray): void {
+    native.copyOut(this.handle, target);
+  }
+
+  /** All elements, row-major, in the array type of the dtype (float16 and bfloat16: raw bits). */
+  toArray(): TypedArray {
+    const data = new arrayOf[this.dtype](this.size);
+    this.copyTo(data);
+    return data;
+  }
+
+  /** All elements of a float32 tensor. */
+  toFloat32(): Float32Array {
+    const data = this.toArray();
+    if (!(data instanceof Float32Array)) throw new TypeError(`toFloat32: the tensor is ${this.dtype}`);
+    return data;
+  }
+
+  /** Frees the memory now. Doing so twice is harmless; any other use afterwards throws. */
+  dispose(): void {
+    native.dispose(this.handle);
+    for (const made of scopes) made.delete(this);
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * A tensor with a copy of `data`.
+ * @throws RangeError when the shape does not need exactly the given bytes
+ */
+export function tensor(
+  data: TypedArray | readonly number[],
+  shape?: readonly number[],
+  dtype?: DType,
+): Tensor {
+  const array = Array.isArray(data) ? Float32Array.from(data) : (data as TypedArray);
+  return new Tensor(native.fromData(array, shape ?? [array.length], dtype ?? dtypeOfArray(array)));
+}
+
+function collect(value: unknown, found: Set<Tensor>): Set<Tensor> {
+  if (value instanceof Tensor) found.add(value);
+  else if (Array.isArray(value) || value instanceof Set) for (const item of value) collect(item, found);
+  else if (value instanceof Map) for (const item of value.values()) collect(item, found);
+  else if (typeof value === "object" && value !== null && Object.getPrototypeOf(value) === Object.prototype) {
+    for (const item of Object.values(value)) collect(item, found);
+  }
+  return found;
+}
+
+/**
+ * Runs `body` and frees every tensor it made, save those it returns (alone, or in plain arrays, objects, maps
+ * and sets); these move to the scope outside. The body is synchronous: tensors of an await belong to no scope.
+ */
+export function scope<T>(body: () => T): T {
+  const made = new Set<Tensor>();
+  scopes.push(made);
+  let returned: T | undefined;
+  try {
+    returned = body();
+    if (returned instanceof Promise) throw new TypeError("scope: the body must be synchronous");
+    return returned;
+  } finally {
+    scopes.pop();
+    const outer = scopes.at(-1);
+    const kept = collect(returned, new Set());
+    for (const one of made) {
+      if (kept.has(one)) outer?.add(one);
+      else native.dispose(one.handle);
+    }
+  }
+}
+
+/** Takes a tensor out of every scope: it lives until it is disposed of. */
+export function keep(kept: Tensor): Tensor {
+  for (const made of scopes) made.delete(kept);
+  return kept;
+}
+
+/** Runs `body` without recording operations for the backward pass. */
+export function noGrad<T>(body: () => T): T {
+  const before = native.setGradEnabled(false);
+  try {
+    return body();
+  } finally {
+    native.setGradEnabled(before);
+  }
+}
+
+/** How many tensors JavaScript holds at this moment; for tests that look for leaks. */
+export function liveTensors(): number {
+  return native.liveTensors();
+}
