@@ -1,0 +1,59 @@
+// Axis-aligned boxes in flat arrays: box i is [4i .. 4i+3] = xmin, ymin, xmax, ymax in pixels.
+//
+// Areas and IoU are rounded to single precision after every operation, as torchvision.ops.boxes does on
+// float32 tensors, so that thresholds and ties fall the same way in training, in tests and in the browser.
+
+const f32 = Math.fround;
+
+/**
+ * Area of box `i` in square pixels; negative when exactly one side is inverted.
+ * @param boxes [N, 4] xyxy
+ */
+export function boxArea(boxes: Float32Array, i: number): number {
+  const k = 4 * i;
+  return f32(f32(boxes[k + 2] - boxes[k]) * f32(boxes[k + 3] - boxes[k + 1]));
+}
+
+/**
+ * Intersection over union of box `i` of `a` and box `j` of `b`, in 0..1. Two boxes without any area have IoU 0
+ * (torchvision: NaN).
+ * @param a [N, 4] xyxy
+ * @param b [M, 4] xyxy
+ */
+export function iou(a: Float32Array, i: number, b: Float32Array, j: number): number {
+  const p = 4 * i;
+  const q = 4 * j;
+  const w = f32(Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]));
+  const h = f32(Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1]));
+  if (!(w > 0 && h > 0)) return 0;
+  const intersection = f32(w * h);
+  return f32(intersection / f32(f32(boxArea(a, i) + boxArea(b, j)) - intersection));
+}
+
+/**
+ * Clip boxes to the image, in place: x to 0..width, y to 0..height (torchvision `clip_boxes_to_image`).
+ * @param boxes [N, 4] xyxy
+ * @returns `boxes`
+ */
+export function clipBoxes(boxes: Float32Array, width: number, height: number): Float32Array {
+  for (let k = 0; k < boxes.length; k += 2) {
+    boxes[k] = boxes[k] < 0 ? 0 : Math.min(boxes[k], width);
+    boxes[k + 1] = boxes[k + 1] < 0 ? 0 : Math.min(boxes[k + 1], height);
+  }
+  return boxes;
+}
+
+/**
+ * Indices of the boxes whose two sides are at least `minSize` pixels (torchvision `remove_small_boxes`).
+ * @param boxes [N, 4] xyxy
+ * @returns ascending indices of the boxes to keep
+ */
+export function removeSmallBoxes(boxes: Float32Array, minSize: number): Int32Array {
+  const keep = new Int32Array(boxes.length >> 2);
+  const limit = f32(minSize);
+  let count = 0;
+  for (let i = 0, k = 0; k < boxes.length; i++, k += 4) {
+    if (f32(boxes[k + 2] - boxes[k]) >= limit && f32(boxes[k + 3] - boxes[k + 1]) >= limit) keep[count++] = i;
+  }
+  return keep.slice(0, count);
+}

@@ -1,0 +1,118 @@
+// Which ground truth each anchor (or proposal) should learn: torchvision's Matcher over box_iou, without the
+// [ground truths, anchors] matrix. Anchors are taken in blocks, and a block is skipped when its bounding box does
+// not meet the ground truth; neighbouring anchors lie together, so most blocks are.
+
+/** Match of an anchor whose best IoU is below `low`: background. */
+export const BELOW_LOW = -1;
+/** Match of an anchor whose best IoU is in [low, high): neither object nor background. */
+export const BETWEEN = -2;
+
+const BLOCK = 64;
+
+export interface MatchOptions {
+  /** IoU from which an anchor is matched. */
+  high: number;
+  /** IoU below which an anchor is background. */
+  low: number;
+  /** Also match, for each ground truth, the anchors that overlap it most (all that tie), however little. */
+  allowLowQuality: boolean;
+}
+
+/**
+ * Index of the ground truth that each anchor overlaps most (ties: the lower index), or BELOW_LOW or BETWEEN.
+ *
+ * An anchor matched through `allowLowQuality` takes the ground truth that *it* overlaps most, as in torchvision.
+ * Unlike torchvision, a ground truth that overlaps no anchor at all matches none (there: all that it does not
+ * meet), and no ground truth means that all are BELOW_LOW (there: an error).
+ * @param anchors [N, 4] xyxy, anchors or proposals
+ * @param groundTruth [G, 4] xyxy
+ * @returns [N]
+ * @throws RangeError when low > high
+ */
+export function matchAnchors(
+  anchors: Float32Array,
+  groundTruth: Float32Array,
+  options: MatchOptions,
+): Int32Array {
+  const f32 = Math.fround;
+  // torch compares a float32 tensor with the threshold rounded to float32.
+  const high = f32(options.high);
+  const low = f32(options.low);
+  if (!(low <= high)) throw new RangeError(`matchAnchors: low ${options.low} is above high ${options.high}`);
+
+  const n = anchors.length >> 2;
+  const matches = new Int32Array(n);
+  if (groundTruth.length === 0) return matches.fill(BELOW_LOW);
+  const best = new Float32Array(n);
+  const bounds = blockBounds(anchors);
+  const ties = new Int32Array(options.allowLowQuality ? n : 0);
+  const lowQuality = new Uint8Array(options.allowLowQuality ? n : 0);
+
+  for (let g = 0, k = 0; k < groundTruth.length; g++, k += 4) {
+    const x1 = groundTruth[k];
+    const y1 = groundTruth[k + 1];
+    const x2 = groundTruth[k + 2];
+    const y2 = groundTruth[k + 3];
+    const area = f32(f32(x2 - x1) * f32(y2 - y1));
+    let highest = 0;
+    let tied = 0;
+    for (let block = 0, b = 0; block < n; block += BLOCK, b += 4) {
+      if (!(bounds[b] < x2 && bounds[b + 2] > x1 && bounds[b + 1] < y2 && bounds[b + 3] > y1)) continue;
+      const end = Math.min(block + BLOCK, n);
+      for (let i = block; i < end; i++) {
+        const a = 4 * i;
+        const ax1 = anchors[a];
+        const ax2 = anchors[a + 2];
+        const w = f32(Math.min(ax2, x2) - Math.max(ax1, x1));
+        if (!(w > 0)) continue;
+        const ay1 = anchors[a + 1];
+        const ay2 = anchors[a + 3];
+        const h = f32(Math.min(ay2, y2) - Math.max(ay1, y1));
+        if (!(h > 0)) continue;
+        const intersection = f32(w * h);
+        const anchorArea = f32(f32(ax2 - ax1) * f32(ay2 - ay1));
+        const overlap = f32(intersection / f32(f32(area + anchorArea) - intersection));
+        if (overlap > best[i]) {
+          best[i] = overlap;
+          matches[i] = g;
+        }
+        if (options.allowLowQuality && overlap >= highest && overlap > 0) {
+          if (overlap > highest) tied = 0;
+          highest = overlap;
+          ties[tied++] = i;
+        }
+      }
+    }
+    for (let t = 0; t < tied; t++) lowQuality[ties[t]] = 1;
+  }
+
+  for (let i = 0; i < n; i++) {
+    if (best[i] >= high || lowQuality[i] === 1) continue;
+    matches[i] = best[i] < low ? BELOW_LOW : BETWEEN;
+  }
+  return matches;
+}
+
+/** Bounding box of each run of BLOCK anchors, [ceil(N / BLOCK), 4] xyxy. */
+function blockBounds(anchors: Float32Array): Float32Array {
+  const n = anchors.length >> 2;
+  const bounds = new Float32Array(4 * Math.ceil(n / BLOCK));
+  for (let block = 0, b = 0; block < n; block += BLOCK, b += 4) {
+    const end = 4 * Math.min(n, block + BLOCK);
+    let x1 = Number.POSITIVE_INFINITY;
+    let y1 = Number.POSITIVE_INFINITY;
+    let x2 = Number.NEGATIVE_INFINITY;
+    let y2 = Number.NEGATIVE_INFINITY;
+    for (let a = 4 * block; a < end; a += 4) {
+      if (anchors[a] < x1) x1 = anchors[a];
+      if (anchors[a + 1] < y1) y1 = anchors[a + 1];
+      if (anchors[a + 2] > x2) x2 = anchors[a + 2];
+      if (anchors[a + 3] > y2) y2 = anchors[a + 3];
+    }
+    bounds[b] = x1;
+    bounds[b + 1] = y1;
+    bounds[b + 2] = x2;
+    bounds[b + 3] = y2;
+  }
+  return bounds;
+}

@@ -1,0 +1,49 @@
+// A random share of positives and negatives for the loss: Girshick, "Fast R-CNN" (ICCV 2015), section 2.3, as
+// torchvision's BalancedPositiveNegativeSampler, with the random numbers given from outside.
+
+export interface SampleOptions {
+  /** Positives and negatives together, at most. */
+  count: number;
+  /** Largest share of positives, 0..1; where there are fewer, negatives fill up. */
+  positiveFraction: number;
+}
+
+/**
+ * Picks at random, without repetition, from the result of matchAnchors: a match >= 0 is positive, -1 negative, -2
+ * is never picked. (torchvision's sampler takes labels: these plus one.)
+ * @param matches [N]
+ * @param rng uniform in [0, 1)
+ * @returns ascending indices into `matches`
+ */
+export function samplePositivesNegatives(
+  matches: Int32Array,
+  options: SampleOptions,
+  rng: () => number,
+): { positive: Int32Array; negative: Int32Array } {
+  const n = matches.length;
+  const positives = new Int32Array(n);
+  const negatives = new Int32Array(n);
+  let positiveCount = 0;
+  let negativeCount = 0;
+  for (let i = 0; i < n; i++) {
+    if (matches[i] >= 0) positives[positiveCount++] = i;
+    else if (matches[i] === -1) negatives[negativeCount++] = i;
+  }
+  const wanted = Math.min(positiveCount, Math.trunc(options.count * options.positiveFraction));
+  const positive = pick(positives, positiveCount, wanted, rng);
+  const negative = pick(negatives, negativeCount, Math.min(negativeCount, options.count - wanted), rng);
+  return { positive, negative };
+}
+
+/** `wanted` of the first `count` indices, ascending: the first steps of a Fisher-Yates shuffle, in place. */
+function pick(indices: Int32Array, count: number, wanted: number, rng: () => number): Int32Array {
+  if (wanted < count) {
+    for (let i = 0; i < wanted; i++) {
+      const j = i + Math.floor(rng() * (count - i));
+      const swap = indices[i];
+      indices[i] = indices[j];
+      indices[j] = swap;
+    }
+  }
+  return indices.slice(0, wanted).sort();
+}

@@ -1,0 +1,131 @@
+import { describe, expect, it } from "vitest";
+import { batchedNms, iou, nms, topK } from "../src/index.js";
+import { geometry, randomBoxes, randomNumbers } from "./fixture.js";
+
+/** The definition, word by word. */
+function slowNms(
+  boxes: Float32Array,
+  scores: Float32Array,
+  threshold: number,
+  labels?: Int32Array,
+): number[] {
+  const order = [...scores.keys()].sort((a, b) => scores[b] - scores[a] || a - b);
+  const kept: number[] = [];
+  for (const i of order) {
+    const rivals = kept.filter((k) => labels === undefined || labels[k] === labels[i]);
+    if (rivals.every((k) => iou(boxes, k, boxes, i) <= threshold)) kept.push(i);
+  }
+  return kept;
+}
+
+describe("nms", () => {
+  const boxes = Float32Array.from(geometry.nms.boxes);
+  const scores = Float32Array.from(geometry.nms.scores);
+  const labels = Int32Array.from(geometry.nms.labels);
+  const order = Int32Array.from(geometry.nms.order);
+
+  for (const { threshold, ...expected } of geometry.nms.cases) {
+    it(`keeps what torchvision keeps at IoU ${threshold}`, () => {
+      expect([...nms(boxes, scores, threshold)]).toEqual(expected.nms);
+      expect([...nms(boxes, order, threshold)]).toEqual(expected.nms);
+      expect([...batchedNms(boxes, scores, labels, threshold)]).toEqual(expected.batchedNms);
+      expect([...nms(boxes, scores, threshold, 5)]).toEqual(expected.nms.slice(0, 5));
+    });
+  }
+
+  it("equals the definition on random boxes of many sizes", () => {
+    const rng = randomNumbers(3);
+    for (let round = 0; round < 60; round++) {
+      const count = 1 + Math.floor(rng() * 150);
+      const some = randomBoxes(count, 10 ** (rng() * 4), rng);
+      // Close copies, so that high thresholds suppress too.
+      for (let k = 4 * (count >> 1); k < some.length; k++)
+        some[k] = some[k - 4 * (count >> 1)] * (1 + rng() / 20);
+      const points = Float32Array.from({ length: count }, () => Math.round(rng() * 20) / 20);
+      const classes = Int32Array.from({ length: count }, () => Math.floor(rng() * 3));
+      for (const threshold of [0, 0.05, 0.3, 0.5, 0.7, 0.9, 1]) {
+        expect([...nms(some, points, threshold)]).toEqual(slowNms(some, points, threshold));
+        expect([...batchedNms(some, points, classes, threshold)]).toEqual(
+          slowNms(some, points, threshold, classes),
+        );
+      }
+    }
+  });
+
+  it("keeps a box on the threshold and drops one above it", () => {
+    const two = Float32Array.of(0, 0, 10, 10, 0, 0, 10, 5);
+    const points = Float32Array.of(0.9, 0.8);
+    expect([...nms(two, points, 0.5)]).toEqual([0, 1]);
+    expect([...nms(two, points, 0.49)]).toEqual([0]);
+  });
+
+  it("keeps boxes that are empty, inverted or not finite, and terminates", () => {
+    const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+    const odd = Float32Array.of(
+      5,
+      5,
+      5,
+      5,
+      5,
+      5,
+      5,
+      5,
+      9,
+      9,
+      1,
+      1,
+      nan,
+      0,
+      1,
+      1,
+      0,
+      0,
+      inf,
+      inf,
+      0,
+      0,
+      10,
+      10,
+    );
+    expect([...nms(odd, new Float32Array(6), 0.5)]).toEqual([0, 1, 2, 3, 4, 5]);
+  });
+
+  it("takes nothing, and names what does not fit", () => {
+    expect(nms(new Float32Array(0), new Float32Array(0), 0.5).length).toBe(0);
+    expect(nms(boxes, scores, 0.5, 0).length).toBe(0);
+    expect(() => nms(boxes, scores, 1.5)).toThrow(/threshold 1.5/);
+    expect(() => nms(boxes, new Float32Array(3), 0.5)).toThrow(/3 scores for 120 boxes/);
+    expect(() => batchedNms(boxes, scores, new Int32Array(2), 0.5)).toThrow(/2 labels for 120 boxes/);
+  });
+});
+
+describe("topK", () => {
+  it("equals a stable sort, whatever the scores", () => {
+    const rng = randomNumbers(4);
+    const kinds: (() => number)[] = [
+      () => rng(),
+      () => Math.round(rng() * 10) / 10,
+      () => (rng() - 0.5) * 10 ** (rng() * 60 - 30),
+      () => 0.5,
+      () => [0, -0, 1e-45, -1e-45, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY][Math.floor(rng() * 6)],
+    ];
+    for (const kind of kinds) {
+      for (const count of [1, 2, 77, 5000]) {
+        const scores = Float32Array.from({ length: count }, kind);
+        const sorted = [...scores.keys()].sort((a, b) =>
+          scores[a] < scores[b] ? 1 : scores[a] > scores[b] ? -1 : a - b,
+        );
+        for (const k of [0, 1, count >> 1, count, count + 3]) {
+          expect([...topK(scores, k)]).toEqual(sorted.slice(0, k));
+        }
+        expect([...topK(scores)]).toEqual(sorted);
+      }
+    }
+  });
+
+  it("puts NaN last and leaves the scores alone", () => {
+    const scores = Float32Array.of(Number.NaN, -1, Number.NEGATIVE_INFINITY, 2, Number.NaN);
+    expect([...topK(scores)]).toEqual([3, 1, 2, 0, 4]);
+    expect(scores[3]).toBe(2);
+  });
+});
