@@ -1,0 +1,221 @@
+// Augmentation as numbers: which part of an image lands where on the canvas, and with which colours.
+// A kernel elsewhere draws the pixels from these numbers; the boxes are transformed here, by the same formula.
+
+export interface AugmentSettings {
+  /** Probability of mirroring left to right. Default 0.5; 0 where left and right differ in meaning (signs, text). */
+  flip: number;
+  /**
+   * Sizes relative to the base scale, one picked uniformly. A short list rather than a range, so that a teacher's
+   * feature maps can be kept per image, flip and scale. Default [0.75, 1, 1.25].
+   */
+  scales: readonly number[];
+  /**
+   * Whether the image (or, when larger than the canvas, the crop) is placed at random, in steps of the feature grid,
+   * instead of at the top left corner. Default true.
+   */
+  randomOffset: boolean;
+  /** Brightness is multiplied by a factor from 1 - x to 1 + x. Default 0.25. */
+  brightness: number;
+  /** Contrast around mid-grey is multiplied by a factor from 1 - x to 1 + x. Default 0.25. */
+  contrast: number;
+  /** Distance from grey is multiplied by a factor from 1 - x to 1 + x. Default 0.3. */
+  saturation: number;
+  /** Red, green and blue are each multiplied by a factor from 1 - x to 1 + x (colour of the light). Default 0.06. */
+  channelGain: number;
+  /** A box with a smaller part of its area on the canvas is no target but an ignored region. Default 0.3. */
+  minVisible: number;
+  /** Mean and standard deviation of red, green, blue in 0..1; the defaults are ImageNet's. */
+  mean: readonly [number, number, number];
+  std: readonly [number, number, number];
+}
+
+/** For training. */
+export const TRAINING_AUGMENTATION: AugmentSettings = {
+  flip: 0.5,
+  scales: [0.75, 1, 1.25],
+  randomOffset: true,
+  brightness: 0.25,
+  contrast: 0.25,
+  saturation: 0.3,
+  channelGain: 0.06,
+  minVisible: 0.3,
+  mean: [0.485, 0.456, 0.406],
+  std: [0.229, 0.224, 0.225],
+};
+
+/** For evaluation: the whole image at the base scale, at the top left, only normalised. */
+export const NO_AUGMENTATION: AugmentSettings = {
+  ...TRAINING_AUGMENTATION,
+  flip: 0,
+  scales: [1],
+  randomOffset: false,
+  brightness: 0,
+  contrast: 0,
+  saturation: 0,
+  channelGain: 0,
+};
+
+/**
+ * How one image is drawn onto the canvas. With w x h the image and scaledWidth = Math.round(w * scale),
+ * the canvas pixel (x, y) shows the image at
+ *   xs = (x + 0.5 - offsetX) / scale - 0.5                        (not flipped)
+ *   xs = (scaledWidth - (x + 0.5 - offsetX)) / scale - 0.5        (flipped: mirrored, then placed)
+ *   ys = (y + 0.5 - offsetY) / scale - 0.5
+ * in pixel-centre coordinates.
+ */
+export interface Augmentation {
+  /** Index into settings.scales. */
+  scaleIndex: number;
+  /** Canvas pixels an image pixel. */
+  scale: number;
+  flip: boolean;
+  /** Canvas pixels, multiples of the grid's stride; negative when the image is cropped on the left or top. */
+  offsetX: number;
+  offsetY: number;
+  /**
+   * 3 x 4, row-major: out_c = m[c][0] R + m[c][1] G + m[c][2] B + m[c][3], with RGB in 0..255; photometric changes
+   * and normalisation in one. Not clamped: values may leave the range a photograph has.
+   */
+  colour: Float32Array;
+}
+
+export interface CanvasSize {
+  width: number;
+  height: number;
+}
+
+export interface TransformedBoxes {
+  /** xyxy in canvas pixels, clipped to the canvas, one for each of `kept`. */
+  boxes: Float32Array;
+  /** Indices of the boxes that stayed. */
+  kept: Int32Array;
+  /** xyxy in canvas pixels of boxes that are dropped though a part of them is visible: neither object nor background. */
+  ignore: Float32Array;
+}
+
+/** Thinner visible parts, in canvas pixels, are no targets: nothing of the object can be seen. */
+const MIN_VISIBLE_SIDE = 2;
+/** Rec. 601 weights: the grey that desaturation goes to. */
+const LUMA = [0.299, 0.587, 0.114];
+const MID_GREY = 127.5;
+
+/**
+ * Draws an augmentation. The base scale makes the image's longest side `side` px; the canvas is side x side unless
+ * `canvas` (a smaller one, for images of one shape) is given. Offsets are multiples of `gridStride` px.
+ * Every call takes the same number of values from `random`, whatever the settings, so that runs stay comparable.
+ */
+export function sampleAugmentation(
+  random: () => number,
+  settings: AugmentSettings,
+  imageWidth: number,
+  imageHeight: number,
+  side: number,
+  gridStride: number,
+  canvas: CanvasSize = { width: side, height: side },
+): Augmentation {
+  const scaleIndex = Math.min(Math.floor(random() * settings.scales.length), settings.scales.length - 1);
+  const scale = (side / Math.max(imageWidth, imageHeight)) * settings.scales[scaleIndex];
+  const flip = random() < settings.flip;
+  const placeX = random();
+  const placeY = random();
+  const colour = sampleColour(random, settings);
+  const offset = (place: number, canvasSide: number, imageSide: number): number =>
+    settings.randomOffset ? gridOffset(place, canvasSide - Math.round(imageSide * scale), gridStride) : 0;
+  return {
+    scaleIndex,
+    scale,
+    flip,
+    offsetX: offset(placeX, canvas.width, imageWidth),
+    offsetY: offset(placeY, canvas.height, imageHeight),
+    colour,
+  };
+}
+
+/**
+ * Boxes (xyxy, pixels of the image that is drawn) on the canvas. `minVisible` is the setting of that name.
+ * Boxes entirely off the canvas are neither kept nor ignored.
+ */
+export function transformBoxes(
+  boxes: Float32Array,
+  { scale, flip, offsetX, offsetY }: Pick<Augmentation, "scale" | "flip" | "offsetX" | "offsetY">,
+  imageWidth: number,
+  canvas: CanvasSize,
+  minVisible: number,
+): TransformedBoxes {
+  const scaledWidth = Math.round(imageWidth * scale);
+  const out: number[] = [];
+  const kept: number[] = [];
+  const ignore: number[] = [];
+  for (let i = 0; i < boxes.length; i += 4) {
+    const left = flip ? scaledWidth - boxes[i + 2] * scale : boxes[i] * scale;
+    const right = flip ? scaledWidth - boxes[i] * scale : boxes[i + 2] * scale;
+    const top = boxes[i + 1] * scale;
+    const bottom = boxes[i + 3] * scale;
+    const x1 = clamp(left + offsetX, canvas.width);
+    const y1 = clamp(top + offsetY, canvas.height);
+    const x2 = clamp(right + offsetX, canvas.width);
+    const y2 = clamp(bottom + offsetY, canvas.height);
+    if (x2 <= x1 || y2 <= y1) continue;
+    const visible = ((x2 - x1) * (y2 - y1)) / ((right - left) * (bottom - top));
+    if (visible < minVisible || x2 - x1 < MIN_VISIBLE_SIDE || y2 - y1 < MIN_VISIBLE_SIDE) {
+      ignore.push(x1, y1, x2, y2);
+    } else {
+      out.push(x1, y1, x2, y2);
+      kept.push(i / 4);
+    }
+  }
+  return { boxes: Float32Array.from(out), kept: Int32Array.from(kept), ignore: Float32Array.from(ignore) };
+}
+
+/** The way back: boxes in canvas pixels -> pixels of the image that was drawn. Not clipped; a copy. */
+export function untransformBoxes(
+  boxes: Float32Array,
+  { scale, flip, offsetX, offsetY }: Pick<Augmentation, "scale" | "flip" | "offsetX" | "offsetY">,
+  imageWidth: number,
+): Float32Array {
+  const scaledWidth = Math.round(imageWidth * scale);
+  const out = new Float32Array(boxes.length);
+  for (let i = 0; i < boxes.length; i += 4) {
+    const left = boxes[i] - offsetX;
+    const right = boxes[i + 2] - offsetX;
+    out[i] = (flip ? scaledWidth - right : left) / scale;
+    out[i + 1] = (boxes[i + 1] - offsetY) / scale;
+    out[i + 2] = (flip ? scaledWidth - left : right) / scale;
+    out[i + 3] = (boxes[i + 3] - offsetY) / scale;
+  }
+  return out;
+}
+
+/**
+ * A random multiple of the stride: from 0 to the free room, or, when the image is larger than the canvas (free < 0),
+ * down to the multiple that shows its far edge.
+ */
+function gridOffset(place: number, free: number, stride: number): number {
+  const steps = free >= 0 ? Math.floor(free / stride) : Math.ceil(-free / stride);
+  const step = Math.min(Math.floor(place * (steps + 1)), steps);
+  return free >= 0 ? step * stride : 0 - step * stride;
+}
+
+/** Light's colour, then saturation, contrast, brightness, then (v / 255 - mean) / std, as one affine map. */
+function sampleColour(random: () => number, settings: AugmentSettings): Float32Array {
+  const factor = (strength: number): number => 1 + strength * (2 * random() - 1);
+  const brightness = factor(settings.brightness);
+  const contrast = factor(settings.contrast);
+  const saturation = factor(settings.saturation);
+  const gain = [0, 1, 2].map(() => factor(settings.channelGain));
+  const colour = new Float32Array(12);
+  for (let c = 0; c < 3; c++) {
+    const normalise = 1 / (255 * settings.std[c]);
+    for (let k = 0; k < 3; k++) {
+      const saturated = (1 - saturation) * LUMA[k] + (k === c ? saturation : 0);
+      colour[c * 4 + k] = normalise * brightness * contrast * saturated * gain[k];
+    }
+    const grey = brightness * (1 - contrast) * MID_GREY;
+    colour[c * 4 + 3] = normalise * grey - settings.mean[c] / settings.std[c];
+  }
+  return colour;
+}
+
+function clamp(value: number, limit: number): number {
+  return Math.min(Math.max(value, 0), limit);
+}

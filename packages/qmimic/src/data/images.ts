@@ -1,0 +1,135 @@
+// Decoding of photographs to 8-bit RGB, by sharp (libvips), with limits.
+import sharp, { type Metadata, type Sharp } from "sharp";
+import { InputError } from "../errors.js";
+
+// sharp caches opened files by name: memory that our own budget does not see, and stale when a file changes.
+sharp.cache(false);
+
+/** A decoded image: 3 bytes a pixel, rows from the top, RGB. */
+export interface RawImage {
+  /** height x width x 3, RGB, 0..255. */
+  data: Uint8Array;
+  width: number;
+  height: number;
+  /** Size in pixels before it was reduced to maxSide, after EXIF orientation. */
+  originalWidth: number;
+  originalHeight: number;
+}
+
+export interface DecodeOptions {
+  /** Longest side in pixels of the result; larger images are reduced (Lanczos), keeping the aspect ratio. Default: none. */
+  maxSide?: number;
+  /** Images of more pixels are refused before they are decoded. Default 100 million. */
+  maxPixels?: number;
+}
+
+export const DEFAULT_MAX_PIXELS = 100e6;
+
+/**
+ * Decodes a JPEG, PNG, WebP, GIF (first frame), TIFF or AVIF file. EXIF orientation is applied; greyscale, CMYK and
+ * 16-bit images become 8-bit sRGB; transparency is laid over black, which is what an untouched canvas gives.
+ * Throws InputError, naming the file, when it is missing, not an image, damaged or truncated, or larger than maxPixels.
+ */
+export async function decodeImage(path: string, options: DecodeOptions = {}): Promise<RawImage> {
+  const original = await readImageSize(path, options.maxPixels);
+  const { width, height } = reducedSize(original.width, original.height, options.maxSide);
+  let image = open(path).autoOrient();
+  if (width !== original.width || height !== original.height) {
+    image = image.resize(width, height, { fit: "fill" });
+  }
+  const { data, info } = await image
+    .flatten({ background: "#000" })
+    .toColourspace("srgb")
+    .raw({ depth: "uchar" })
+    .toBuffer({ resolveWithObject: true })
+    .catch((error: Error) => {
+      throw unreadable(path, error);
+    });
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  return {
+    data: info.channels === 3 ? bytes : toThreeChannels(bytes, info.channels),
+    width: info.width,
+    height: info.height,
+    originalWidth: original.width,
+    originalHeight: original.height,
+  };
+}
+
+/** Size in pixels after EXIF orientation, from the header alone. Throws InputError like decodeImage. */
+export async function readImageSize(
+  path: string,
+  maxPixels = DEFAULT_MAX_PIXELS,
+): Promise<{ width: number; height: number }> {
+  let metadata: Metadata;
+  try {
+    metadata = await open(path).metadata();
+  } catch (error) {
+    throw unreadable(path, error as Error);
+  }
+  const { width, height } = metadata;
+  if (width * height > maxPixels) {
+    throw new InputError(
+      `${path}: the image has ${width} x ${height} = ${width * height} pixels; the limit is ${maxPixels}. Reduce the image.`,
+    );
+  }
+  const turned = (metadata.orientation ?? 1) >= 5;
+  return turned ? { width: height, height: width } : { width, height };
+}
+
+/** The size an image is reduced to: longest side at most maxSide, each side at least 1 px, never enlarged. */
+export function reducedSize(
+  width: number,
+  height: number,
+  maxSide?: number,
+): { width: number; height: number } {
+  const longest = Math.max(width, height);
+  if (maxSide === undefined || longest <= maxSide) return { width, height };
+  const factor = maxSide / longest;
+  return { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
+}
+
+/** Boxes in pixels of the original image -> pixels of the decoded (perhaps reduced) one; a copy. */
+export function scaleBoxes(boxes: Float32Array, image: RawImage): Float32Array {
+  const scaleX = image.width / image.originalWidth;
+  const scaleY = image.height / image.originalHeight;
+  return boxes.map((value, index) => value * (index % 2 === 0 ? scaleX : scaleY));
+}
+
+/** What to say when an annotation and its image disagree about the size; undefined when they agree. */
+export function sizeMismatch(
+  stated: { width: number; height: number },
+  actual: { width: number; height: number },
+  where: string,
+): string | undefined {
+  if (stated.width === actual.width && stated.height === actual.height) return undefined;
+  const turned = stated.width === actual.height && stated.height === actual.width;
+  const hint = turned
+    ? "The sides are swapped: the boxes were probably drawn without the image's EXIF orientation. Draw them on the upright image, or save the image upright."
+    : "Boxes of another size would be wrong: correct <size>, or use the image that was labelled.";
+  return `the image has ${actual.width} x ${actual.height} px (upright), ${where} states ${stated.width} x ${stated.height}. ${hint}`;
+}
+
+function open(path: string): Sharp {
+  // "error": damaged pixel data is refused; harmless oddities (stray bytes between JPEG markers) are not.
+  // The limit is ours, checked on the header, because its message names size and limit.
+  return sharp(path, { failOn: "error", limitInputPixels: false });
+}
+
+function unreadable(path: string, error: Error): InputError {
+  const reason = error.message.split("\n")[0];
+  return new InputError(
+    /missing|no such file/i.test(reason)
+      ? `${path}: the image is missing.`
+      : `${path}: the image cannot be decoded: ${reason}. It may be damaged, truncated or of another format; replace it.`,
+  );
+}
+
+/** libvips keeps greyscale at one channel in some pipelines. */
+function toThreeChannels(data: Uint8Array, channels: number): Uint8Array {
+  const pixels = data.length / channels;
+  const rgb = new Uint8Array(pixels * 3);
+  for (let i = 0; i < pixels; i++) {
+    for (let c = 0; c < 3; c++) rgb[i * 3 + c] = data[i * channels + (channels < 3 ? 0 : c)];
+  }
+  return rgb;
+}

@@ -1,0 +1,34 @@
+// Errors that are the user's to mend, and the "did you mean" that goes with them.
+import { distance } from "fastest-levenshtein";
+
+/**
+ * The input (a file, a flag, a setting) is wrong. The message is complete: what is wrong, where, the value found,
+ * what was expected and what to do. The command line prints the message alone and exits with status 1.
+ */
+export class InputError extends Error {
+  override name = "InputError";
+}
+
+/**
+ * The candidate closest to `name` in edit distance (case ignored), or undefined when none is close: more than
+ * a third of the longer name's letters (at least 2) would have to change.
+ */
+export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  let best: string | undefined;
+  let bestDistance = Number.POSITIVE_INFINITY;
+  for (const candidate of candidates) {
+    const edits = distance(name.toLowerCase(), candidate.toLowerCase());
+    const limit = Math.max(2, Math.floor(Math.max(name.length, candidate.length) / 3));
+    if (edits <= limit && edits < bestDistance && edits < candidate.length) {
+      best = candidate;
+      bestDistance = edits;
+    }
+  }
+  return best;
+}
+
+/** ` Did you mean "x"?` (with a leading blank), or an empty string when nothing is close. */
+export function didYouMean(name: string, candidates: Iterable<string>): string {
+  const best = nearest(name, candidates);
+  return best === undefined ? "" : ` Did you mean "${best}"?`;
+}

@@ -1,0 +1,61 @@
+// Real photographs, where the checkout has them next to it.
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { describe, expect, it } from "vitest";
+import { decodeImage } from "../../src/data/images.js";
+import { readVoc, type VocOptions } from "../../src/data/voc.js";
+
+const folder = fileURLToPath(new URL("../../../../../shared/data/", import.meta.url));
+
+// One picture of the animals' test split shows a train, a class that its train split does not have.
+const VOC_CLASSES =
+  "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep sofa train tvmonitor".split(
+    " ",
+  );
+const SETS: { name: string; counts: number[]; boxes: number; options?: VocOptions }[] = [
+  { name: "faces", counts: [598, 85, 170], boxes: 4072 },
+  { name: "bccd", counts: [205, 87, 72], boxes: 4886 },
+  { name: "voc-animals", counts: [2527, 361, 720], boxes: 7634, options: { classes: VOC_CLASSES } },
+];
+
+describe("real data", () => {
+  for (const { name, counts, boxes, options } of SETS) {
+    const root = `${folder}${name}`;
+    if (!existsSync(root)) {
+      it.skip(`${name}: skipped, there is no ${root}`);
+      continue;
+    }
+    it(`${name}: all splits read without a problem`, async () => {
+      const sets = await Promise.all(
+        ["train", "val", "test"].map((split) => readVoc(root, split, { ...options, checkImages: true })),
+      );
+      expect(sets.map(({ samples }) => samples.length)).toEqual(counts);
+      expect(sets.flatMap(({ samples }) => samples).reduce((sum, { labels }) => sum + labels.length, 0)).toBe(
+        boxes,
+      );
+      const sample = sets[0].samples[0];
+      const image = await decodeImage(sample.imagePath, { maxSide: 200 });
+      expect([image.originalWidth, image.originalHeight]).toEqual([sample.width, sample.height]);
+      expect(Math.max(image.width, image.height)).toBe(200);
+    });
+  }
+
+  const animals = `${folder}voc-animals`;
+  if (existsSync(animals)) {
+    it("a class that train does not have is named, and can be left out on request", async () => {
+      await expect(readVoc(animals, "test")).rejects.toThrow(/2011_000210\.xml: unknown class "train"/);
+      const { samples } = await readVoc(animals, "test", { classes: ["dog", "cat"], ignoreOthers: true });
+      expect(samples).toHaveLength(720);
+      expect(new Set(samples.flatMap(({ labels }) => [...labels]))).toEqual(new Set([1, 2]));
+    });
+  } else it.skip(`animals: skipped, there is no ${animals}`);
+
+  const faces = `${folder}faces`;
+  if (existsSync(faces)) {
+    it("merges the mask classes to one", async () => {
+      const { classes, samples } = await readVoc(faces, "val", { merge: "face" });
+      expect(classes).toEqual(["face"]);
+      expect(new Set(samples.flatMap(({ labels }) => [...labels]))).toEqual(new Set([1]));
+    });
+  } else it.skip(`faces merged: skipped, there is no ${faces}`);
+});
