@@ -1,6 +1,6 @@
 // Finds libtorch: LIBTORCH (a folder), LIBTORCH_USE_PYTORCH=1 (python3's torch), or the system's package.
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { exec, Failure, tryExec } from "./exec.mjs";
 
 const PACKAGES = ["libtorch-dev", "libopenblas0-pthread"];
@@ -83,17 +83,15 @@ export async function compiler(note) {
 }
 
 /**
- * The system's libtorch takes sgemm from whatever libblas.so.3 points at, and the reference BLAS is some 20
- * times slower than OpenBLAS. Returns the BLAS in use; a libtorch of one's own brings its BLAS along.
+ * Debian's libtorch takes sgemm from whatever libblas.so.3 points at, and the reference BLAS is some 20 times
+ * slower than OpenBLAS. Returns the BLAS in use; libtorch from elsewhere brings its own along.
  */
 export async function blas(torch, note) {
-  const link = join(torch.lib, "libblas.so.3");
-  if (torch.source !== "system" || process.platform !== "linux")
-    return { name: "libtorch's own", fast: true };
-  const current = () => (existsSync(link) ? realpathSync(link) : "none");
-  const fast = () => /openblas|mkl|blis|atlas/i.test(current());
+  const link = join(dirname(realpathSync(join(torch.lib, `libtorch_cpu.${suffix}`))), "libblas.so.3");
+  if (!existsSync(link)) return { name: "libtorch's own", fast: true };
+  const fast = () => /openblas|mkl|blis|atlas/i.test(realpathSync(link));
   if (!fast() && (await prefix()) !== null) await apt(["libopenblas0-pthread"], note);
-  return { name: current(), fast: fast() };
+  return { name: realpathSync(link), fast: fast() };
 }
 
 /** What runs apt-get here: nothing for root, sudo where it asks no password, null where neither works. */
