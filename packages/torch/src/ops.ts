@@ -56,10 +56,6 @@ const toDtype = operator("aten::to.dtype");
 /** The tensor in another dtype. */
 export const cast = (x: Tensor, dtype: DType): Tensor => toDtype(x, dtype);
 
-const toDevice = operator("aten::to.device");
-/** The tensor on another device ("cpu", "cuda", "cuda:1"); the same tensor when it is there already. */
-export const toDeviceOf = (x: Tensor, device: string): Tensor => toDevice(x, device, x.dtype);
-
 const reshapeTo = operator("aten::reshape");
 export const reshape = (x: Tensor, shape: readonly number[]): Tensor => reshapeTo(x, shape);
 

@@ -44,6 +44,12 @@ function dtypeOfArray(data: TypedArray): DType {
   throw new TypeError(`tensor: say the dtype of a ${data.constructor.name}, for instance 'float16'`);
 }
 
+let toDeviceId = -1;
+function toDevice(moved: Tensor, device: string): Tensor {
+  if (toDeviceId < 0) toDeviceId = native.lookup("aten::to", "device");
+  return new Tensor(native.call(toDeviceId, [moved.handle, device, moved.dtype]) as TensorHandle);
+}
+
 const scopes: Set<Tensor>[] = [];
 
 export class Tensor {
@@ -113,6 +119,11 @@ export class Tensor {
     const data = this.toArray();
     if (!(data instanceof Float32Array)) throw new TypeError(`toFloat32: the tensor is ${this.dtype}`);
     return data;
+  }
+
+  /** This tensor on `device` ("cpu", "cuda:0"); itself when it is there already. */
+  to(device: string): Tensor {
+    return device === this.device ? this : toDevice(this, device);
   }
 
   /** Frees the memory now. Doing so twice is harmless; any other use afterwards throws. */

@@ -2,9 +2,9 @@
 import { batchNormRelu } from "../kernels.js";
 import { batchNorm, maxPool2d, relu } from "../ops.js";
 import { type Tensor, tensor } from "../tensor.js";
-import { Module } from "./module.js";
+import { Layer } from "./module.js";
 
-export class BatchNorm2d extends Module {
+export class BatchNorm2d extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly runningMean: Tensor;

@@ -3,7 +3,7 @@ import { conv3x3 } from "../kernels.js";
 import { conv2d } from "../ops.js";
 import { type Random, randomNormal, randomUniform } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
-import { Module } from "./module.js";
+import { Layer } from "./module.js";
 
 /** Up to this many input and output channels the addon's kernel was measured faster than oneDNN's. */
 const NARROW = 16;
@@ -17,7 +17,7 @@ export interface Conv2dOptions {
   init?: "kaiming" | "torch" | number;
 }
 
-export class Conv2d extends Module {
+export class Conv2d extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   private readonly stride: number;

@@ -3,9 +3,9 @@ import { linear, maxPool2d, relu } from "../ops.js";
 import { type Random, randomNormal, randomUniform } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { BatchNorm2d } from "./batchNorm2d.js";
-import { Module } from "./module.js";
+import { Layer } from "./module.js";
 
-export class Linear extends Module {
+export class Linear extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor;
 
@@ -29,13 +29,20 @@ export class Linear extends Module {
   }
 }
 
-export class ReLU extends Module {
+export class ReLU extends Layer {
   forward(x: Tensor): Tensor {
     return relu(x);
   }
 }
 
-export class MaxPool2d extends Module {
+/** Passes its input on: holds a place in a sequence, so that the names of later modules stay. */
+export class Identity extends Layer {
+  forward(x: Tensor): Tensor {
+    return x;
+  }
+}
+
+export class MaxPool2d extends Layer {
   constructor(
     readonly kernel: number,
     readonly stride = kernel,
@@ -55,8 +62,8 @@ export class MaxPool2d extends Module {
 }
 
 /** Modules one after another, named "0", "1", ...; batch norm takes a ReLU and a halving pool behind it along. */
-export class Sequential extends Module {
-  constructor(readonly modules: readonly Module[]) {
+export class Sequential extends Layer {
+  constructor(readonly modules: readonly Layer[]) {
     super();
     for (const [i, module] of modules.entries()) this.child(String(i), module);
   }
@@ -64,7 +71,7 @@ export class Sequential extends Module {
   forward(x: Tensor): Tensor {
     let y = x;
     for (let i = 0; i < this.modules.length; i++) {
-      const module = this.modules[i]!;
+      const module = this.modules[i];
       if (module instanceof BatchNorm2d) {
         const withRelu = this.modules[i + 1] instanceof ReLU;
         const next = withRelu ? this.modules[i + 2] : undefined;

@@ -15,8 +15,6 @@ export abstract class Module {
   private readonly own: NamedTensor[] = [];
   private readonly children = new Map<string, Module>();
 
-  abstract forward(x: Tensor): Tensor;
-
   protected parameter(name: string, value: Tensor): Tensor {
     value.requiresGrad = true;
     this.own.push({ name, tensor: keep(value), trained: true });
@@ -62,4 +60,9 @@ export abstract class Module {
   dispose(): void {
     for (const { tensor } of this.named()) tensor.dispose();
   }
+}
+
+/** A module with one input and one output. */
+export abstract class Layer extends Module {
+  abstract forward(x: Tensor): Tensor;
 }

@@ -44,7 +44,7 @@ function gradients(parameters: readonly Tensor[]): { with: Tensor[]; grads: Tens
 const moments = (groups: readonly ParameterGroup[]): Tensor[][] =>
   noGrad(() => groups.map((group) => group.parameters.map((one) => keep(zerosLike(one)))));
 
-const pick = (tensors: readonly Tensor[], at: readonly number[]): Tensor[] => at.map((i) => tensors[i]!);
+const pick = (tensors: readonly Tensor[], at: readonly number[]): Tensor[] => at.map((i) => tensors[i]);
 
 const named = (name: string, lists: readonly Tensor[][]): [string, Tensor][] =>
   lists.flatMap((list, g) => list.map((one, i): [string, Tensor] => [`${name}.${g}.${i}`, one]));
@@ -60,7 +60,7 @@ export function sgd(groups: readonly ParameterGroup[], { momentum = 0.9 } = {}):
     groups.forEach((group, g) => {
       const found = gradients(group.parameters);
       if (found.with.length === 0) return;
-      const velocity = pick(velocities[g]!, found.at);
+      const velocity = pick(velocities[g], found.at);
       const grads =
         group.weightDecay === 0 ? found.grads : addListsInto(found.grads, found.with, group.weightDecay);
       mulScalarOf(velocity, momentum);
@@ -89,8 +89,8 @@ export function adamW(
     groups.forEach((group, g) => {
       const found = gradients(group.parameters);
       if (found.with.length === 0) return;
-      const m = pick(first[g]!, found.at);
-      const v = pick(second[g]!, found.at);
+      const m = pick(first[g], found.at);
+      const v = pick(second[g], found.at);
       if (group.weightDecay !== 0) mulScalarOf(found.with, 1 - lr * group.weightDecay);
       mulScalarOf(m, beta1);
       addLists(m, found.grads, 1 - beta1);

@@ -1,0 +1,205 @@
+// Fast R-CNN head (Girshick, ICCV 2015): RoIAlign, two hidden layers, class scores and per-class offsets.
+// Structure, losses and parameter names are torchvision's (roi_heads), the hidden layers 1/n as wide.
+import {
+  batchedNms,
+  clipBoxes,
+  decodeBoxes,
+  encodeBoxes,
+  matchAnchors,
+  samplePositivesNegatives,
+} from "@qmimic/runtime";
+import {
+  cast,
+  crossEntropy,
+  flatten,
+  indexSelect,
+  Linear,
+  Module,
+  mul,
+  type Random,
+  relu,
+  reshape,
+  roiAlign,
+  smoothL1,
+  softmax,
+  type Tensor,
+  tensor,
+} from "@qmimic/torch";
+import type { DetectorConfig } from "./config.js";
+import { concatBoxes, ignoreRegions, type Size, type Target, takeBoxes } from "./targets.js";
+
+/** How the head is trained; names and defaults as in torchvision's FasterRCNN. */
+export interface BoxTraining {
+  /** IoU from which a proposal is an object; all others are background. */
+  boxHigh: number;
+  /** Proposals of an image in the loss, and at most this share of them objects. */
+  boxBatch: number;
+  boxPositives: number;
+}
+
+/** What was found in one image, best first. */
+export interface Detections {
+  /** [N, 4] xyxy, pixels of the network's input */
+  boxes: Float32Array;
+  /** [N], 0..1 */
+  scores: Float32Array;
+  /** [N], 1..classes */
+  labels: Int32Array;
+}
+
+/** Proposals picked for the loss, with what they should become. */
+export interface SampledProposals {
+  boxes: Float32Array[];
+  labels: Int32Array[];
+  /** Offsets to the matched object, [N, 4]; zeros for background. */
+  offsets: Float32Array[];
+}
+
+const WEIGHTS = [10, 10, 5, 5] as const;
+const MIN_SIDE = 0.01;
+
+export class BoxHead extends Module {
+  private readonly fc6: Linear;
+  private readonly fc7: Linear;
+  private readonly score: Linear;
+  private readonly offset: Linear;
+
+  constructor(
+    private readonly config: DetectorConfig,
+    channels: number,
+    random: Random,
+  ) {
+    super();
+    const { headWidth, roiSize, classes } = config;
+    const labels = classes.length + 1;
+    this.fc6 = this.child("box_head.fc6", new Linear(channels * roiSize ** 2, headWidth, random));
+    this.fc7 = this.child("box_head.fc7", new Linear(headWidth, headWidth, random));
+    this.score = this.child("box_predictor.cls_score", new Linear(headWidth, labels, random));
+    this.offset = this.child("box_predictor.bbox_pred", new Linear(headWidth, 4 * labels, random));
+  }
+
+  /** boxes [N, 4] of each image -> class logits [sum N, labels] and offsets [sum N, 4 * labels] */
+  forward(features: Tensor, boxes: readonly Float32Array[]): { logits: Tensor; deltas: Tensor } {
+    const { roiSize, roiSamples, outputStride } = this.config;
+    const rois = new Float32Array((5 * boxes.reduce((sum, list) => sum + list.length, 0)) / 4);
+    let at = 0;
+    for (const [image, list] of boxes.entries()) {
+      for (let k = 0; k < list.length; k += 4, at += 5) {
+        rois[at] = image;
+        for (let c = 0; c < 4; c++) rois[at + 1 + c] = list[k + c];
+      }
+    }
+    const pooled = roiAlign(features, tensor(rois, [rois.length / 5, 5]).to(features.device), {
+      spatialScale: 1 / outputStride,
+      pooled: roiSize,
+      samplingRatio: roiSamples,
+      aligned: false,
+    });
+    const hidden = relu(this.fc7.forward(relu(this.fc6.forward(flatten(pooled, 1)))));
+    return { logits: this.score.forward(hidden), deltas: this.offset.forward(hidden) };
+  }
+
+  /** Adds the objects themselves to the proposals, matches, and picks a share of objects and background. */
+  sample(
+    proposals: readonly Float32Array[],
+    targets: readonly Target[],
+    settings: BoxTraining,
+    random: Random,
+  ): SampledProposals {
+    const sampled: SampledProposals = { boxes: [], labels: [], offsets: [] };
+    proposals.forEach((list, image) => {
+      const target = targets[image];
+      const candidates = concatBoxes(list, target.boxes);
+      const threshold = { high: settings.boxHigh, low: settings.boxHigh, allowLowQuality: false };
+      const matches = matchAnchors(candidates, target.boxes, threshold);
+      ignoreRegions(candidates, matches, target.ignore);
+      const { positive, negative } = samplePositivesNegatives(
+        matches,
+        { count: settings.boxBatch, positiveFraction: settings.boxPositives },
+        random,
+      );
+      const labels = new Int32Array(positive.length + negative.length);
+      const offsets = new Float32Array(4 * labels.length);
+      const objects = takeBoxes(candidates, positive);
+      const goals = takeBoxes(
+        target.boxes,
+        positive.map((i) => matches[i]),
+      );
+      encodeBoxes(goals, objects, WEIGHTS, offsets.subarray(0, objects.length));
+      for (let i = 0; i < positive.length; i++) labels[i] = target.labels[matches[positive[i]]];
+      sampled.boxes.push(concatBoxes(objects, takeBoxes(candidates, negative)));
+      sampled.labels.push(labels);
+      sampled.offsets.push(offsets);
+    });
+    return sampled;
+  }
+
+  /** Cross-entropy (mean), and smooth L1 of the objects' offsets (sum divided by all sampled, beta 1/9). */
+  losses(features: Tensor, sampled: SampledProposals): { boxClass: Tensor; boxBox: Tensor } {
+    const { logits, deltas } = this.forward(features, sampled.boxes);
+    const labelCount = this.config.classes.length + 1;
+    const labels = Int32Array.from(sampled.labels.flatMap((list) => [...list]));
+    const index: number[] = [];
+    const goal: number[] = [];
+    let row = 0;
+    for (const [image, list] of sampled.labels.entries()) {
+      for (let i = 0; i < list.length; i++, row++) {
+        if (list[i] === 0) continue;
+        for (let k = 0; k < 4; k++) {
+          index.push((row * labelCount + list[i]) * 4 + k);
+          goal.push(sampled.offsets[image][4 * i + k]);
+        }
+      }
+    }
+    const { device } = features;
+    const target = cast(tensor(labels).to(device), "int64");
+    const picked = indexSelect(reshape(deltas, [-1]), 0, tensor(Int32Array.from(index)).to(device));
+    const distance = smoothL1(picked, tensor(Float32Array.from(goal)).to(device), 1 / 9, "sum");
+    return {
+      boxClass: crossEntropy(logits, target),
+      boxBox: mul(distance, 1 / Math.max(1, labels.length)),
+    };
+  }
+
+  /** Scores the proposals of each image and keeps the best, one class at a time. */
+  detect(features: Tensor, proposals: readonly Float32Array[], sizes: readonly Size[]): Detections[] {
+    const { logits, deltas } = this.forward(features, proposals);
+    const labelCount = this.config.classes.length + 1;
+    const probabilities = softmax(logits, 1).toFloat32();
+    const offsets = deltas.toFloat32();
+    let row = 0;
+    return proposals.map((list, image) => {
+      const count = list.length / 4;
+      const mine = offsets.subarray(4 * labelCount * row, 4 * labelCount * (row + count));
+      const scores = probabilities.subarray(labelCount * row, labelCount * (row + count));
+      row += count;
+      return this.keepBest(decodeBoxes(mine, list, WEIGHTS), scores, sizes[image]);
+    });
+  }
+
+  private keepBest(boxes: Float32Array, scores: Float32Array, size: Size): Detections {
+    const labelCount = this.config.classes.length + 1;
+    clipBoxes(boxes, size.width, size.height);
+    const rows: number[] = [];
+    for (let i = 0; i < scores.length; i++) {
+      if (i % labelCount === 0 || scores[i] <= this.config.boxScore) continue;
+      const wide = boxes[4 * i + 2] - boxes[4 * i] >= MIN_SIDE;
+      if (wide && boxes[4 * i + 3] - boxes[4 * i + 1] >= MIN_SIDE) rows.push(i);
+    }
+    const index = Int32Array.from(rows);
+    const found = {
+      boxes: takeBoxes(boxes, index),
+      scores: Float32Array.from(index, (i) => scores[i]),
+      labels: index.map((i) => i % labelCount),
+    };
+    const kept = batchedNms(found.boxes, found.scores, found.labels, this.config.boxNms).subarray(
+      0,
+      this.config.boxDetections,
+    );
+    return {
+      boxes: takeBoxes(found.boxes, kept),
+      scores: Float32Array.from(kept, (i) => found.scores[i]),
+      labels: kept.map((i) => found.labels[i]),
+    };
+  }
+}

@@ -1,0 +1,78 @@
+// Faster R-CNN (Ren et al., NeurIPS 2015) on one feature map: backbone, quantizer, RPN, box head.
+import { Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
+import { applyQuantizer, type Backbone, createBackbone } from "./backbone.js";
+import { BoxHead, type BoxTraining, type Detections } from "./boxHead.js";
+import type { DetectorConfig } from "./config.js";
+import { Rpn, type RpnTraining } from "./rpn.js";
+import type { Size, Target } from "./targets.js";
+
+/** Losses of one step; their sum is the detection loss. */
+export interface DetectionLosses {
+  rpnClass: Tensor;
+  rpnBox: Tensor;
+  boxClass: Tensor;
+  boxBox: Tensor;
+}
+
+export interface TrainingPass {
+  losses: DetectionLosses;
+  /** The backbone's map before the quantizer, [B, C, H, W]. */
+  features: Tensor;
+  /** The RPN's boxes of each image, best first, [N, 4] xyxy. */
+  proposals: Float32Array[];
+}
+
+export class FasterRcnn extends Module {
+  readonly backbone: Backbone;
+  private readonly rpn: Rpn;
+  private readonly head: BoxHead;
+
+  constructor(
+    readonly config: DetectorConfig,
+    random: Random,
+  ) {
+    super();
+    this.backbone = this.child("backbone", createBackbone(config.backbone, config.outputStride, random));
+    this.rpn = this.child("rpn", new Rpn(config, this.backbone.outChannels, random));
+    this.head = this.child("roi_heads", new BoxHead(config, this.backbone.outChannels, random));
+  }
+
+  /** images [B, 3, H, W] -> the map that the heads see (quantized where the configuration says so) */
+  features(images: Tensor): Tensor {
+    return applyQuantizer(this.backbone.forward(images), this.config.quantizer);
+  }
+
+  /**
+   * Losses of one batch.
+   * @param sizes of the images within the batch: proposals are clipped to them
+   * @param random picks the anchors and proposals that enter the losses
+   */
+  trainingPass(
+    images: Tensor,
+    sizes: readonly Size[],
+    targets: readonly Target[],
+    settings: RpnTraining & BoxTraining,
+    random: Random,
+  ): TrainingPass {
+    const features = this.backbone.forward(images);
+    const quantized = applyQuantizer(features, this.config.quantizer);
+    const output = this.rpn.forward(quantized);
+    const proposals = this.rpn.proposals(output, sizes, settings.rpnPreNmsTrain, settings.rpnPostNmsTrain);
+    const rpnLosses = this.rpn.losses(output, targets, settings, random);
+    const sampled = this.head.sample(proposals, targets, settings, random);
+    const boxLosses = this.head.losses(quantized, sampled);
+    return { losses: { ...rpnLosses, ...boxLosses }, features, proposals };
+  }
+
+  /** Finds objects; boxes in pixels of the batch. Call eval() first. */
+  detect(images: Tensor, sizes: readonly Size[]): Detections[] {
+    const { rpnPreNms, rpnPostNms } = this.config;
+    return noGrad(() =>
+      scope(() => {
+        const features = this.features(images);
+        const proposals = this.rpn.proposals(this.rpn.forward(features), sizes, rpnPreNms, rpnPostNms);
+        return this.head.detect(features, proposals, sizes);
+      }),
+    );
+  }
+}

@@ -1,0 +1,58 @@
+// What a detector is trained with, and which boxes count as background.
+import { BELOW_LOW, BETWEEN } from "@qmimic/runtime";
+
+/** The objects of one image, in pixels of the network's input. */
+export interface Target {
+  /** [N, 4] xyxy */
+  boxes: Float32Array;
+  /** [N], 1..classes */
+  labels: Int32Array;
+  /** [M, 4] xyxy: regions that are neither object nor background (difficult, or cut off by a crop). */
+  ignore: Float32Array;
+}
+
+/** Width and height in pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/**
+ * Takes boxes that lie in an ignored region by more than half of their area out of the background, in place.
+ * @param boxes [N, 4] xyxy
+ * @param matches [N], from matchAnchors
+ */
+export function ignoreRegions(boxes: Float32Array, matches: Int32Array, ignore: Float32Array): void {
+  for (let k = 0; k < ignore.length; k += 4) {
+    for (let i = 0; i < matches.length; i++) {
+      if (matches[i] !== BELOW_LOW) continue;
+      const b = 4 * i;
+      const w = Math.min(boxes[b + 2], ignore[k + 2]) - Math.max(boxes[b], ignore[k]);
+      const h = Math.min(boxes[b + 3], ignore[k + 3]) - Math.max(boxes[b + 1], ignore[k + 1]);
+      if (w <= 0 || h <= 0) continue;
+      const area = (boxes[b + 2] - boxes[b]) * (boxes[b + 3] - boxes[b + 1]);
+      if (w * h > 0.5 * area) matches[i] = BETWEEN;
+    }
+  }
+}
+
+/** The rows `indices` of flat boxes. */
+export function takeBoxes(boxes: Float32Array, indices: Int32Array): Float32Array {
+  const taken = new Float32Array(4 * indices.length);
+  for (let i = 0; i < indices.length; i++) {
+    const from = 4 * indices[i];
+    for (let k = 0; k < 4; k++) taken[4 * i + k] = boxes[from + k];
+  }
+  return taken;
+}
+
+/** Flat boxes one after another. */
+export function concatBoxes(...lists: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(lists.reduce((sum, list) => sum + list.length, 0));
+  let at = 0;
+  for (const list of lists) {
+    all.set(list, at);
+    at += list.length;
+  }
+  return all;
+}

@@ -1,0 +1,56 @@
+// VGG16 with batch norm (Simonyan and Zisserman, ICLR 2015, configuration D) at 1/n of its width.
+// Names are those of torchvision's vgg16_bn, so that its weights load as they are at n = 1.
+import {
+  BatchNorm2d,
+  Conv2d,
+  Identity,
+  type Layer,
+  MaxPool2d,
+  Module,
+  type Random,
+  ReLU,
+  Sequential,
+  type Tensor,
+} from "@qmimic/torch";
+import { narrowed } from "./config.js";
+
+/** Channels of the 3x3 layers of each block; a 2x2 pooling stands behind a block while the map may shrink. */
+const BLOCKS = [
+  [64, 64],
+  [128, 128],
+  [256, 256, 256],
+  [512, 512, 512],
+  [512, 512, 512],
+];
+
+export class Vgg extends Module {
+  readonly outChannels: number;
+  private readonly features: Sequential;
+
+  /** @param outputStride 16 leaves out the last pooling of VGG16, 8 the last two, 4 the last three */
+  constructor(divisor: number, outputStride: number, random: Random) {
+    super();
+    const layers: Layer[] = [];
+    let channels = 3;
+    let stride = 1;
+    for (const [i, block] of BLOCKS.entries()) {
+      for (const width of block) {
+        const out = narrowed(width, divisor);
+        layers.push(new Conv2d(channels, out, 3, random, { padding: 1, init: "kaiming" }));
+        layers.push(new BatchNorm2d(out), new ReLU());
+        channels = out;
+      }
+      if (i === BLOCKS.length - 1) break;
+      const shrinks = stride < outputStride;
+      layers.push(shrinks ? new MaxPool2d(2) : new Identity());
+      if (shrinks) stride *= 2;
+    }
+    this.features = this.child("features", new Sequential(layers));
+    this.outChannels = channels;
+  }
+
+  /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
+  forward(x: Tensor): Tensor {
+    return this.features.forward(x);
+  }
+}
