@@ -1,0 +1,62 @@
+// Detections that do not belong to the ground truth would silently lower or raise a result: refuse them.
+
+import type { ImageDetections, ImageGroundTruth } from "./types.js";
+
+/**
+ * Position in `groundTruths` of each entry of `detections`.
+ * @throws Error naming the image for: an id twice in one list, detections of an unknown image, a label outside
+ *   0 .. classes - 1, a coordinate or score that is not finite, arrays whose lengths do not fit
+ */
+export function checkInputs(
+  groundTruths: readonly ImageGroundTruth[],
+  detections: readonly ImageDetections[],
+  classes: readonly string[],
+): Int32Array {
+  const positions = new Map<string, number>();
+  groundTruths.forEach((image, position) => {
+    const where = `ground truth of image "${image.id}"`;
+    if (positions.has(image.id)) throw new Error(`${where}: the id appears twice`);
+    positions.set(image.id, position);
+    checkArrays(where, image.boxes, image.labels, classes);
+    checkLength(where, "difficult", image.difficult.length, image.labels.length);
+  });
+  const seen = new Set<string>();
+  return Int32Array.from(detections, (image) => {
+    const where = `detections of image "${image.id}"`;
+    const position = positions.get(image.id);
+    if (position === undefined) {
+      throw new Error(`${where}: no such image among the ${groundTruths.length} of the ground truth`);
+    }
+    if (seen.has(image.id)) throw new Error(`${where}: the id appears twice`);
+    seen.add(image.id);
+    checkArrays(where, image.boxes, image.labels, classes);
+    checkLength(where, "scores", image.scores.length, image.labels.length);
+    checkFinite(where, "score", image.scores);
+    return position;
+  });
+}
+
+function checkArrays(
+  where: string,
+  boxes: Float32Array,
+  labels: Int32Array,
+  classes: readonly string[],
+): void {
+  checkLength(where, "box coordinates", boxes.length, 4 * labels.length);
+  checkFinite(where, "box coordinate", boxes);
+  for (let i = 0; i < labels.length; i++) {
+    if (labels[i] < 0 || labels[i] >= classes.length) {
+      throw new Error(`${where}: label ${labels[i]} of box ${i}; 0..${classes.length - 1} expected`);
+    }
+  }
+}
+
+function checkLength(where: string, name: string, length: number, expected: number): void {
+  if (length !== expected) throw new Error(`${where}: ${length} ${name}, ${expected} expected`);
+}
+
+function checkFinite(where: string, name: string, values: Float32Array): void {
+  for (let i = 0; i < values.length; i++) {
+    if (!Number.isFinite(values[i])) throw new Error(`${where}: ${name} ${i} is ${values[i]}`);
+  }
+}

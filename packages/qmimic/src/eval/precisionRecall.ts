@@ -1,0 +1,80 @@
+// Precision, recall and average precision of one ranked list of detections.
+
+export interface PrecisionRecall {
+  /** [N] after each detection, best first: true positives / detections so far. */
+  precision: Float64Array;
+  /** [N] true positives so far / positives; NaN when there is no positive. */
+  recall: Float64Array;
+}
+
+export interface BestF1 {
+  f1: number;
+  /** Keep the detections whose score is at least this. */
+  threshold: number;
+  precision: number;
+  recall: number;
+}
+
+/**
+ * @param hits [N] 1 for a true positive, 0 for a false one, in descending score
+ * @param positives objects to be found
+ */
+export function precisionRecall(hits: Uint8Array, positives: number): PrecisionRecall {
+  const precision = new Float64Array(hits.length);
+  const recall = new Float64Array(hits.length);
+  let found = 0;
+  for (let i = 0; i < hits.length; i++) {
+    found += hits[i];
+    precision[i] = found / (i + 1);
+    recall[i] = positives === 0 ? Number.NaN : found / positives;
+  }
+  return { precision, recall };
+}
+
+/**
+ * Area under the precision envelope (at each recall, the largest precision at that recall or above): VOC since 2010,
+ * Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective" (IJCV 2015), section 3.2 and the
+ * devkit's VOCap.m.
+ * @returns 0..1; 0 for an empty curve
+ */
+export function allPointAp({ precision, recall }: PrecisionRecall): number {
+  let area = 0;
+  let envelope = 0;
+  for (let i = recall.length - 1; i >= 0; i--) {
+    envelope = Math.max(envelope, precision[i]);
+    area += (recall[i] - (i === 0 ? 0 : recall[i - 1])) * envelope;
+  }
+  return area;
+}
+
+/**
+ * Mean of the envelope at recall 0, 0.1, ... 1: VOC 2007, Everingham et al., "The PASCAL Visual Object Classes (VOC)
+ * Challenge" (IJCV 2010), section 4.2. The recalls are k * 0.1 in double precision, as in numpy's linspace and
+ * arange (0.6 becomes 0.6000000000000001, so that 9 of 15 found does not reach it): published numbers depend on it.
+ * @returns 0..1; 0 for an empty curve
+ */
+export function elevenPointAp({ precision, recall }: PrecisionRecall): number {
+  let sum = 0;
+  let envelope = 0;
+  for (let k = 10, i = recall.length - 1; k >= 0; k--) {
+    for (; i >= 0 && recall[i] >= k * 0.1; i--) envelope = Math.max(envelope, precision[i]);
+    sum += envelope;
+  }
+  return sum / 11;
+}
+
+/**
+ * The score threshold with the largest F1 = 2PR / (P + R); of equal ones the highest. Detections of equal score are
+ * kept or dropped together.
+ * @param scores [N] descending
+ * @returns null when nothing is found at any threshold
+ */
+export function bestF1({ precision, recall }: PrecisionRecall, scores: Float32Array): BestF1 | null {
+  let best: BestF1 | null = null;
+  for (let i = 0; i < scores.length; i++) {
+    if (i + 1 < scores.length && scores[i + 1] === scores[i]) continue;
+    const f1 = (2 * precision[i] * recall[i]) / (precision[i] + recall[i]);
+    if (f1 > (best?.f1 ?? 0)) best = { f1, threshold: scores[i], precision: precision[i], recall: recall[i] };
+  }
+  return best;
+}

@@ -1,0 +1,212 @@
+// The PASCAL VOC protocol: Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge" (IJCV 2010),
+// section 4.2, and VOCevaldet.m of the development kit.
+//
+// 1. The detections of a class, over all images, in descending score (equal scores: in the order given).
+// 2. Each takes the ground truth of its class and image with the largest IoU, taken before or not.
+// 3. IoU >= threshold: difficult -> the detection is ignored; free -> true positive; already taken -> false positive.
+//    IoU below: false positive.
+// 4. Precision and recall along the list, where difficult objects are not among the positives; average precision.
+
+import { topK } from "@qmimic/runtime";
+import { checkInputs } from "./checkInputs.js";
+import { allPointAp, type BestF1, bestF1, elevenPointAp, precisionRecall } from "./precisionRecall.js";
+import type { ImageDetections, ImageGroundTruth } from "./types.js";
+
+export interface VocOptions {
+  /** Names; the label of a box is the position of its class here. */
+  classes: readonly string[];
+  /** IoU from which a detection finds an object. Default 0.5. */
+  iouThreshold?: number;
+  /** 'all-point' (VOC 2010 and later) or '11-point' (VOC 2007). Default 'all-point'. */
+  interpolation?: "all-point" | "11-point";
+  /** Coordinates name the pixels inside the box, first and last (width = xmax - xmin + 1), as in the devkit's IoU.
+   * Default false: coordinates are edges. */
+  pixelInclusive?: boolean;
+}
+
+export interface VocClassResult {
+  label: number;
+  name: string;
+  /** Average precision, 0..1; NaN without positives. */
+  ap: number;
+  /** Objects that are not difficult. */
+  positives: number;
+  /** All detections: tp + fp + ignored. */
+  detections: number;
+  tp: number;
+  fp: number;
+  /** Detections of difficult objects; not on the curve. */
+  ignored: number;
+  /** [tp + fp] along the ranked list. */
+  precision: Float64Array;
+  recall: Float64Array;
+  scores: Float32Array;
+  bestF1: BestF1 | null;
+}
+
+export interface VocResult {
+  /** Mean over the classes that have positives; NaN when none has. */
+  mAP: number;
+  /** One for each class, in the order of `classes`. */
+  classes: VocClassResult[];
+}
+
+export interface VocRangeResult {
+  /** Mean of `mAPs`. */
+  mAP: number;
+  iouThresholds: number[];
+  /** mAP at each threshold. */
+  mAPs: number[];
+  /** For each class, the mean AP over the thresholds; NaN without positives. */
+  classAps: number[];
+}
+
+/**
+ * Average precision of each class, and their mean.
+ * @param groundTruths one entry an image, also for images without objects
+ * @param detections images may be missing: nothing detected there
+ * @throws Error as checkInputs does; RangeError for a threshold outside (0, 1]
+ */
+export function evaluateVoc(
+  groundTruths: readonly ImageGroundTruth[],
+  detections: readonly ImageDetections[],
+  options: VocOptions,
+): VocResult {
+  const { classes, iouThreshold = 0.5, interpolation = "all-point", pixelInclusive = false } = options;
+  if (!(iouThreshold > 0 && iouThreshold <= 1)) {
+    throw new RangeError(`evaluateVoc: IoU threshold ${iouThreshold}; above 0 and at most 1 expected`);
+  }
+  const positions = checkInputs(groundTruths, detections, classes);
+  const results = rankByClass(detections, classes.length).map((ranked, label): VocClassResult => {
+    let positives = 0;
+    for (const image of groundTruths) {
+      for (let g = 0; g < image.labels.length; g++) {
+        if (image.labels[g] === label && image.difficult[g] === 0) positives++;
+      }
+    }
+    const { hits, scores } = judge(
+      ranked,
+      label,
+      groundTruths,
+      detections,
+      positions,
+      iouThreshold,
+      pixelInclusive,
+    );
+    const curve = precisionRecall(hits, positives);
+    const tp = hits.reduce((sum, hit) => sum + hit, 0);
+    const ap = interpolation === "all-point" ? allPointAp(curve) : elevenPointAp(curve);
+    return {
+      label,
+      name: classes[label],
+      ap: positives === 0 ? Number.NaN : ap,
+      positives,
+      detections: ranked.length,
+      tp,
+      fp: hits.length - tp,
+      ignored: ranked.length - hits.length,
+      ...curve,
+      scores,
+      bestF1: bestF1(curve, scores),
+    };
+  });
+  return { mAP: mean(results.filter((r) => r.positives > 0).map((r) => r.ap)), classes: results };
+}
+
+/**
+ * evaluateVoc at several IoU thresholds and the mean over them: by default 0.5, 0.55, ... 0.95, as COCO averages (but
+ * with this protocol's matching and interpolation).
+ */
+export function evaluateVocRange(
+  groundTruths: readonly ImageGroundTruth[],
+  detections: readonly ImageDetections[],
+  options: Omit<VocOptions, "iouThreshold"> & { iouThresholds?: readonly number[] },
+): VocRangeResult {
+  const { iouThresholds = Array.from({ length: 10 }, (_, k) => (50 + 5 * k) / 100), ...rest } = options;
+  const results = iouThresholds.map((iouThreshold) =>
+    evaluateVoc(groundTruths, detections, { ...rest, iouThreshold }),
+  );
+  return {
+    mAP: mean(results.map((r) => r.mAP)),
+    iouThresholds: [...iouThresholds],
+    mAPs: results.map((r) => r.mAP),
+    classAps: options.classes.map((_, label) => mean(results.map((r) => r.classes[label].ap))),
+  };
+}
+
+/** One detection: which entry of the detections, and which box there. */
+interface Ranked {
+  entry: number;
+  box: number;
+}
+
+/** For each class its detections, best first. */
+function rankByClass(detections: readonly ImageDetections[], classes: number): Ranked[][] {
+  const found: Ranked[][] = Array.from({ length: classes }, () => []);
+  detections.forEach((image, entry) => {
+    for (let box = 0; box < image.labels.length; box++) found[image.labels[box]].push({ entry, box });
+  });
+  return found.map((list) => {
+    const scores = Float32Array.from(list, ({ entry, box }) => detections[entry].scores[box]);
+    return Array.from(topK(scores), (i) => list[i]);
+  });
+}
+
+/** Steps 2 and 3: hit (1) or not (0), and the score, of each detection that is not ignored. */
+function judge(
+  ranked: readonly Ranked[],
+  label: number,
+  groundTruths: readonly ImageGroundTruth[],
+  detections: readonly ImageDetections[],
+  positions: Int32Array,
+  iouThreshold: number,
+  pixelInclusive: boolean,
+): { hits: Uint8Array; scores: Float32Array } {
+  const taken = new Map<ImageGroundTruth, Uint8Array>();
+  const hits = new Uint8Array(ranked.length);
+  const scores = new Float32Array(ranked.length);
+  let count = 0;
+  for (const { entry, box } of ranked) {
+    const truth = groundTruths[positions[entry]];
+    const image = detections[entry];
+    let most = Number.NEGATIVE_INFINITY;
+    let nearest = -1;
+    for (let g = 0; g < truth.labels.length; g++) {
+      if (truth.labels[g] !== label) continue;
+      const overlap = overlapOf(image.boxes, box, truth.boxes, g, pixelInclusive ? 1 : 0);
+      if (overlap > most) {
+        most = overlap;
+        nearest = g;
+      }
+    }
+    const found = most >= iouThreshold;
+    if (found && truth.difficult[nearest] !== 0) continue;
+    if (found) {
+      let here = taken.get(truth);
+      if (here === undefined) {
+        here = new Uint8Array(truth.labels.length);
+        taken.set(truth, here);
+      }
+      hits[count] = here[nearest] === 0 ? 1 : 0;
+      here[nearest] = 1;
+    }
+    scores[count++] = image.scores[box];
+  }
+  return { hits: hits.slice(0, count), scores: scores.slice(0, count) };
+}
+
+/** IoU in double precision; `extra` is added to every side. */
+function overlapOf(a: Float32Array, i: number, b: Float32Array, j: number, extra: number): number {
+  const p = 4 * i;
+  const q = 4 * j;
+  const w = Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]) + extra;
+  const h = Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1]) + extra;
+  if (w <= 0 || h <= 0) return 0;
+  const areaA = (a[p + 2] - a[p] + extra) * (a[p + 3] - a[p + 1] + extra);
+  const areaB = (b[q + 2] - b[q] + extra) * (b[q + 3] - b[q + 1] + extra);
+  return (w * h) / (areaA + areaB - w * h);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
