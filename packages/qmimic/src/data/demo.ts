@@ -1,0 +1,117 @@
+// A generated detection set: seven kinds of traffic signs in street scenes, in the VOC layout, free of anyone's rights.
+import { mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { InputError } from "../errors.js";
+import { writeFileAtomic } from "../files.js";
+import { mapConcurrent } from "./concurrent.js";
+import { drawPicture, type Picture } from "./demo/picture.js";
+import { SIGN_CLASSES } from "./demo/signs.js";
+import { createRandom } from "./random.js";
+import { splitFolder } from "./vocSplits.js";
+
+export interface DemoOptions {
+  /** The same seed gives the same files (with the same version of sharp). Default 1. */
+  seed?: number | string;
+  /** Pictures in each split. Defaults 280, 40, 80. */
+  train?: number;
+  val?: number;
+  test?: number;
+  /** Longest side of the pictures in pixels, 64 to 2048. Default 320; signs grow with it. */
+  side?: number;
+  /** Called after each picture. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface DemoSummary {
+  root: string;
+  classes: string[];
+  images: number;
+  objects: number;
+}
+
+/** Above this hidden part a sign is marked difficult: an evaluation does not count it. */
+const DIFFICULT_ABOVE = 0.6;
+/** Marks a folder as generated, so that nothing else is ever overwritten. */
+const MARKER = "generated.json";
+
+/**
+ * Draws the set into `root` (made when missing): JPEGImages, Annotations, ImageSets/Main/{train,val,test}.txt.
+ * Pictures hold 0 to 6 signs of 14 to 110 px (at 320 px), turned, shaded, blurred and partly covered; boxes are the
+ * full extent of each sign. A picture depends on the seed, the split and its number alone.
+ * Throws InputError for options out of range and when `root` holds other files.
+ */
+export async function generateDemo(root: string, options: DemoOptions = {}): Promise<DemoSummary> {
+  const { seed = 1, train = 280, val = 40, test = 80, side = 320, onProgress } = options;
+  const counts = { train, val, test };
+  check(counts, side);
+  await claim(root);
+  for (const folder of ["JPEGImages", "Annotations"]) await mkdir(join(root, folder), { recursive: true });
+  await mkdir(splitFolder(root), { recursive: true });
+  await writeFileAtomic(join(root, MARKER), `${JSON.stringify({ by: "qmimic", seed, ...counts, side })}\n`);
+
+  const jobs = Object.entries(counts).flatMap(([split, count]) =>
+    Array.from({ length: count }, (_, number) => ({ split, number, id: idOf(split, number) })),
+  );
+  let done = 0;
+  let objects = 0;
+  // Two at a time: one is compressed on sharp's threads while the next is painted on this one.
+  await mapConcurrent(jobs, 2, async ({ split, number, id }) => {
+    const picture = await drawPicture(createRandom(`${seed}/${split}/${number}`), side);
+    await writeFileAtomic(join(root, "JPEGImages", `${id}.jpg`), picture.jpeg);
+    await writeFileAtomic(join(root, "Annotations", `${id}.xml`), annotation(id, picture));
+    objects += picture.objects.length;
+    onProgress?.(++done, jobs.length);
+  });
+  for (const split of Object.keys(counts)) {
+    const lines = jobs.filter((job) => job.split === split).map(({ id }) => `${id}\n`);
+    if (lines.length > 0) await writeFileAtomic(join(splitFolder(root), `${split}.txt`), lines.join(""));
+  }
+  return { root, classes: [...SIGN_CLASSES], images: jobs.length, objects };
+}
+
+function check(counts: Record<string, number>, side: number): void {
+  for (const [split, count] of Object.entries(counts)) {
+    if (!Number.isInteger(count) || count < 0 || count > 100_000) {
+      throw new InputError(`${split} is ${count}; expected a whole number of pictures from 0 to 100000.`);
+    }
+  }
+  if (!Number.isInteger(side) || side < 64 || side > 2048) {
+    throw new InputError(`side is ${side}; expected a whole number of pixels from 64 to 2048.`);
+  }
+}
+
+async function claim(root: string): Promise<void> {
+  const present = await readdir(root).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new InputError(`${root}: cannot be used as a folder: ${error.message}`);
+  });
+  if (present.length === 0) return;
+  const marker = await readFile(join(root, MARKER), "utf8").catch(() => "");
+  if (!marker.includes('"by":"qmimic"')) {
+    throw new InputError(
+      `${root}: the folder holds other files, and generated ones would mix with them. Name a new or empty folder.`,
+    );
+  }
+}
+
+function idOf(split: string, number: number): string {
+  return `${split}-${String(number + 1).padStart(5, "0")}`;
+}
+
+function annotation(id: string, { width, height, objects }: Picture): string {
+  const object = ({ name, box, hidden }: Picture["objects"][number]): string => {
+    const [xmin, ymin, xmax, ymax] = box.map((value) => Number(value.toFixed(1)));
+    return `  <object>
+    <name>${name}</name>
+    <truncated>${hidden > 0.05 ? 1 : 0}</truncated>
+    <difficult>${hidden > DIFFICULT_ABOVE ? 1 : 0}</difficult>
+    <bndbox><xmin>${xmin}</xmin><ymin>${ymin}</ymin><xmax>${xmax}</xmax><ymax>${ymax}</ymax></bndbox>
+  </object>
+`;
+  };
+  return `<annotation>
+  <filename>${id}.jpg</filename>
+  <size><width>${width}</width><height>${height}</height><depth>3</depth></size>
+${objects.map(object).join("")}</annotation>
+`;
+}
