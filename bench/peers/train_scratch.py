@@ -1,0 +1,194 @@
+"""The peer: torchvision's Faster R-CNN with a very tiny backbone, trained from scratch; how many images a second?
+
+    /usr/bin/python3 train_scratch.py --data FOLDER --steps 20      (Debian: python3-torch, python3-torchvision)
+
+Data is in the Pascal VOC layout, every class taken as one. In the peer's favour, images are decoded and resized once
+and then kept in memory. Settings not named here are torchvision's defaults; flags carry torchvision's names.
+"""
+import argparse
+import json
+import re
+import resource
+import statistics
+import time
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import torch
+import torchvision
+from PIL import Image
+from torch import nn
+from torchvision.models.detection import FasterRCNN
+from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.rpn import AnchorGenerator
+from torchvision.models.resnet import BasicBlock
+from torchvision.ops import MultiScaleRoIAlign
+
+VGG16 = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512, 512, 512]
+
+
+class VGG(nn.Module):
+    """VGG16's convolutions with every width divided, batch norm, no last pool. Stride 8: without the fourth pool."""
+
+    def __init__(self, divisor, stride):
+        super().__init__()
+        layers, channels, pools = [], 3, 0
+        for item in VGG16:
+            if item == "M":
+                pools += 1
+                layers += [nn.MaxPool2d(2)] if 2**pools <= stride else []
+                continue
+            width = item // divisor
+            layers += [nn.Conv2d(channels, width, 3, padding=1), nn.BatchNorm2d(width), nn.ReLU(inplace=True)]
+            channels = width
+        self.features, self.out_channels = nn.Sequential(*layers), channels
+
+    def forward(self, x):
+        return self.features(x)
+
+
+class ResNet18(nn.Module):
+    """ResNet18 with every width divided and batch norm trained; its last stages keep the resolution at the stride."""
+
+    def __init__(self, divisor, stride):
+        super().__init__()
+        channels, reached = 64 // divisor, 4
+        stem = [nn.Conv2d(3, channels, 7, 2, 3, bias=False), nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+        layers = [*stem, nn.MaxPool2d(3, 2, 1)]
+        for width, step in ((64, 1), (128, 2), (256, 2), (512, 2)):
+            width, step = width // divisor, step if reached * step <= stride else 1
+            reached *= step
+            shortcut = None
+            if step != 1 or width != channels:
+                shortcut = nn.Sequential(nn.Conv2d(channels, width, 1, step, bias=False), nn.BatchNorm2d(width))
+            layers += [BasicBlock(channels, width, step, shortcut), BasicBlock(width, width)]
+            channels = width
+        self.body, self.out_channels = nn.Sequential(*layers), channels
+
+    def forward(self, x):
+        return self.body(x)
+
+
+def backbone(name, stride):
+    """vgg-1-32, resnet18-1-1, ...: the family and what its widths are divided by."""
+    family, divisor = re.fullmatch(r"(vgg|resnet18)-1-(\d+)", name).groups()
+    return {"vgg": VGG, "resnet18": ResNet18}[family](int(divisor), stride)
+
+
+def detector(o):
+    body = backbone(o.backbone, o.output_stride)
+    numbers = lambda text: tuple(float(v) for v in text.split(","))
+    return FasterRCNN(
+        body, min_size=o.side, max_size=o.side,  # the longest side becomes this
+        rpn_anchor_generator=AnchorGenerator((numbers(o.anchor_sizes),), (numbers(o.anchor_ratios),)),
+        box_roi_pool=MultiScaleRoIAlign(["0"], 7, 2),
+        box_head=TwoMLPHead(body.out_channels * 7 * 7, o.head_width),
+        box_predictor=FastRCNNPredictor(o.head_width, 2),
+        rpn_pre_nms_top_n_train=o.rpn_pre_nms_top_n_train, rpn_post_nms_top_n_train=o.rpn_post_nms_top_n_train,
+        rpn_batch_size_per_image=o.rpn_batch_size_per_image, box_batch_size_per_image=o.box_batch_size_per_image,
+    )
+
+
+def load(folder, split, side):
+    """All images of a split as uint8 tensors with the longest side as given, and their boxes."""
+    samples = []
+    for name in (Path(folder) / "ImageSets/Main" / f"{split}.txt").read_text().split("\n"):
+        if not name.strip():
+            continue
+        name = name.split()[0]
+        root = ElementTree.parse(Path(folder) / "Annotations" / f"{name}.xml").getroot()
+        image = Image.open(Path(folder) / "JPEGImages" / f"{name}.jpg").convert("RGB")
+        scale = side / max(image.size)
+        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.BILINEAR)
+        boxes = [[float(b.findtext(k)) * scale for k in ("xmin", "ymin", "xmax", "ymax")] for b in root.iter("bndbox")]
+        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
+        samples.append((pixels, torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)))
+    return samples
+
+
+def batches(samples, size):
+    """Endless shuffled batches, each image mirrored half of the time."""
+    order = []
+    while True:
+        images, targets = [], []
+        for _ in range(size):
+            order = order or torch.randperm(len(samples)).tolist()
+            pixels, boxes = samples[order.pop()]
+            if torch.rand(()) < 0.5:
+                width = pixels.shape[2]
+                pixels = pixels.flip(2)
+                boxes = torch.stack([width - boxes[:, 2], boxes[:, 1], width - boxes[:, 0], boxes[:, 3]], 1)
+            images.append(pixels.float() / 255)
+            targets.append({"boxes": boxes, "labels": torch.ones(len(boxes), dtype=torch.int64)})
+        yield images, targets
+
+
+def options(description=__doc__):
+    p = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--data", required=True)
+    p.add_argument("--split", default="train")
+    p.add_argument("--backbone", default="vgg-1-32")
+    p.add_argument("--output-stride", type=int, default=16, choices=(8, 16))
+    p.add_argument("--side", type=int, default=480)
+    p.add_argument("--batch", type=int, default=8)
+    p.add_argument("--head-width", type=int, default=32)
+    p.add_argument("--anchor-sizes", default="16,32,64,128,256")
+    p.add_argument("--anchor-ratios", default="1")
+    p.add_argument("--rpn-pre-nms-top-n-train", type=int, default=2000)
+    p.add_argument("--rpn-post-nms-top-n-train", type=int, default=2000)
+    p.add_argument("--rpn-batch-size-per-image", type=int, default=256)
+    p.add_argument("--box-batch-size-per-image", type=int, default=512)
+    p.add_argument("--steps", type=int, default=20)
+    p.add_argument("--warmup", type=int, default=3, help="steps before the clock starts")
+    p.add_argument("--threads", type=int, default=2)
+    p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--json", help="file for the result")
+    return p
+
+
+def measure(o, parameters, losses):
+    """Runs warm-up and timed steps of SGD; losses(images, targets) returns a dictionary of scalars."""
+    optimizer = torch.optim.SGD(parameters, lr=0.02, momentum=0.9, weight_decay=1e-4)
+    source = batches(load(o.data, o.split, o.side), o.batch)
+    rates, phases = [], {"data": [], "forward": [], "backward": [], "optimizer": []}
+    for step in range(o.warmup + o.steps):
+        marks = [time.perf_counter()]
+        images, targets = next(source)
+        marks.append(time.perf_counter())
+        loss = sum(losses(images, targets).values())
+        marks.append(time.perf_counter())
+        optimizer.zero_grad()
+        loss.backward()
+        marks.append(time.perf_counter())
+        optimizer.step()
+        marks.append(time.perf_counter())
+        if step >= o.warmup:
+            rates.append(o.batch / (marks[-1] - marks[0]))
+            for times, a, b in zip(phases.values(), marks, marks[1:]):
+                times.append(b - a)
+    result = {
+        "imagesPerSecond": rates,
+        "phases": {name: statistics.median(times) for name, times in phases.items()},
+        "peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "loss": float(loss),
+        "versions": {"torch": torch.__version__, "torchvision": torchvision.__version__},
+        "settings": vars(o),
+    }
+    low, _, high = statistics.quantiles(rates) if len(rates) > 1 else rates * 3
+    print(f"{statistics.median(rates):.2f} img/s (quartiles {low:.2f} {high:.2f}), peak {result['peakRssBytes'] / 2**20:.0f} MiB, loss {result['loss']:.3f}")
+    print("seconds a step: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in result["phases"].items()))
+    if o.json:
+        Path(o.json).write_text(json.dumps(result))
+
+
+def main():
+    o = options().parse_args()
+    torch.set_num_threads(o.threads)
+    torch.manual_seed(o.seed)
+    model = detector(o).train()
+    measure(o, model.parameters(), model)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+// npm run bench -- train-scratch --data FOLDER [--rounds 3] [--steps 20] [--only peer,peer-malloc,ours]
+//
+// Runs ours and the peer in turn, round after round, so that whatever else the machine does falls on all of them, and
+// prints ratios of medians. The peer runs twice: as people run it, and with malloc's thresholds raised as ours are.
+// Each side writes a file {imagesPerSecond: [one a step], phases: {name: seconds a step}, peakRssBytes}.
+// The peer needs Debian's python3-torch and python3-torchvision; nothing else of the project does.
+import { execFile } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, loadavg, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const run = promisify(execFile);
+
+/** Settings that both sides take, with their defaults; a bench may add to them. */
+const COMMON = {
+  split: "train",
+  side: "480",
+  batch: "8",
+  "output-stride": "16",
+  "head-width": "32",
+  student: "vgg-1-32",
+  threads: "2",
+  warmup: "3",
+  steps: "20",
+};
+const BENCHES = {
+  "train-scratch": { peer: "train_scratch.py", settings: COMMON },
+  "train-mimic": { peer: "train_mimic.py", settings: { ...COMMON, teacher: "resnet18-1-1" } },
+};
+const MALLOC = {
+  MALLOC_MMAP_THRESHOLD_: "4294967296",
+  MALLOC_TRIM_THRESHOLD_: "4294967296",
+  MALLOC_TOP_PAD_: "268435456",
+};
+const RENAMED = { student: "backbone" }; // ours: the peer's name
+
+const name = process.argv[2];
+const bench = BENCHES[name];
+if (!bench) {
+  console.error(
+    `usage: npm run bench -- <name> --data FOLDER [--rounds N]; names: ${Object.keys(BENCHES).join(", ")}`,
+  );
+  process.exit(1);
+}
+const { values: given } = parseArgs({
+  args: process.argv.slice(3),
+  options: Object.fromEntries(
+    ["data", "rounds", "only", "python", "out", ...Object.keys(bench.settings)].map((key) => [
+      key,
+      { type: "string" },
+    ]),
+  ),
+});
+if (!given.data) {
+  console.error("--data FOLDER is missing: a data set in the Pascal VOC layout");
+  process.exit(1);
+}
+const rounds = Number(given.rounds ?? 3);
+const settings = { data: given.data };
+for (const [key, value] of Object.entries(bench.settings)) settings[key] = given[key] ?? value;
+
+const flags = (names) =>
+  Object.entries(settings).flatMap(([key, value]) => [`--${names[key] ?? key}`, value]);
+const peer = [given.python ?? "/usr/bin/python3", join(root, "bench/peers", bench.peer), ...flags(RENAMED)];
+const sides = {
+  peer: { command: peer, env: {} },
+  "peer-malloc": { command: peer, env: MALLOC },
+  ours: {
+    command: [
+      process.execPath,
+      join(root, "packages/qmimic/bin/qmimic.mjs"),
+      "benchmark",
+      name,
+      ...flags({}),
+    ],
+    env: {},
+  },
+};
+const chosen = given.only ? given.only.split(",") : Object.keys(sides);
+for (const side of chosen)
+  if (!sides[side]) throw new Error(`--only ${side}: not one of ${Object.keys(sides)}`);
+
+const folder = mkdtempSync(join(tmpdir(), "bench-"));
+const results = Object.fromEntries(chosen.map((side) => [side, []]));
+try {
+  for (let round = 0; round < rounds; round++) {
+    // Each round starts with another side: none is always the one that runs on a warm machine.
+    for (let i = 0; i < chosen.length; i++) {
+      const side = chosen[(i + round) % chosen.length];
+      const file = join(folder, `${side}.json`);
+      const { command, env } = sides[side];
+      await run(command[0], [...command.slice(1), "--json", file], {
+        cwd: process.cwd(),
+        env: { ...process.env, ...env },
+        maxBuffer: 1 << 26,
+      });
+      const result = JSON.parse(readFileSync(file, "utf8"));
+      results[side].push(result);
+      const load = loadavg()[0].toFixed(1);
+      console.log(
+        `round ${round + 1} ${side.padEnd(12)} ${median(result.imagesPerSecond).toFixed(2)} img/s, load ${load}`,
+      );
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+const summary = Object.fromEntries(chosen.map((side) => [side, summarize(results[side])]));
+console.log("");
+for (const [side, s] of Object.entries(summary)) {
+  const phases = Object.entries(s.phases).map(
+    ([phase, seconds]) => `${phase} ${(seconds * 1000).toFixed(0)}`,
+  );
+  const memory = `${(s.peakRssBytes / 2 ** 20).toFixed(0)} MiB`;
+  const spread = `${s.low.toFixed(2)} to ${s.high.toFixed(2)}`;
+  console.log(
+    `${side.padEnd(12)} ${s.median.toFixed(2)} img/s (${spread}), peak ${memory}, ms a step: ${phases.join(", ")}`,
+  );
+}
+const ratios = {};
+for (const side of chosen.filter((key) => key !== "ours" && summary.ours)) {
+  // Round by round for the spread: what disturbs a round disturbs both sides of it.
+  const each = results[side].map(
+    (r, i) => median(results.ours[i].imagesPerSecond) / median(r.imagesPerSecond),
+  );
+  const ratio = summary.ours.median / summary[side].median;
+  const memory = summary.ours.peakRssBytes / summary[side].peakRssBytes;
+  ratios[side] = { speed: ratio, low: Math.min(...each), high: Math.max(...each), peakRss: memory };
+  const spread = `rounds ${Math.min(...each).toFixed(2)} to ${Math.max(...each).toFixed(2)}`;
+  console.log(
+    `ours / ${side}: ${ratio.toFixed(2)} times the speed (${spread}), ${memory.toFixed(2)} times the memory`,
+  );
+}
+
+const out = given.out ?? join(root, "results/bench", `${name}.json`);
+if (!existsSync(dirname(out))) mkdirSync(dirname(out), { recursive: true });
+const { data: _, ...stored } = settings; // the folder is this machine's affair
+const machine = { processor: cpus()[0].model, cores: cpus().length, node: process.version };
+const report = { name, settings: stored, rounds, machine, malloc: MALLOC, ratios, summary };
+writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
+console.log(`written: ${out}`);
+
+/** Medians over all steps of all rounds; low and high are the quartiles; memory is the largest. */
+function summarize(runs) {
+  const rates = runs.flatMap((r) => r.imagesPerSecond).sort((a, b) => a - b);
+  const phases = {};
+  for (const phase of Object.keys(runs[0].phases)) phases[phase] = median(runs.map((r) => r.phases[phase]));
+  const at = (share) => rates[Math.round(share * (rates.length - 1))];
+  const peakRssBytes = Math.max(...runs.map((r) => r.peakRssBytes));
+  return { median: median(rates), low: at(0.25), high: at(0.75), peakRssBytes, phases };
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
