@@ -8,7 +8,7 @@ import type { Dataset, Problem, Sample } from "./types.js";
 import { listSplits, readSplit, type SplitList, splitFolder } from "./vocSplits.js";
 import { readVocAnnotation, type VocAnnotation } from "./vocXml.js";
 
-export interface VocOptions {
+export interface VocReadOptions {
   /**
    * The classes in the order of their labels (the first is label 1); any other in the data is a problem.
    * Default: all classes of the split "train" (of the split read, when there is no train), sorted.
@@ -42,7 +42,7 @@ const FILES_IN_FLIGHT = 16;
  * Boxes are as written (see readVocAnnotation): xyxy in pixels, clipped to the image where they pass it by 1 px.
  * Lists of one class (`id 1`, `id -1` on every line) give the ids not marked -1.
  */
-export async function readVoc(root: string, split: string, options: VocOptions = {}): Promise<Dataset> {
+export async function readVoc(root: string, split: string, options: VocReadOptions = {}): Promise<Dataset> {
   const problems: Problem[] = [];
   const report = options.onProblem ?? ((problem: Problem) => problems.push(problem));
 
@@ -122,7 +122,7 @@ async function toSamples(
   root: string,
   annotations: Annotations,
   classes: readonly string[],
-  options: VocOptions,
+  options: VocReadOptions,
   report: Report,
 ): Promise<Sample[]> {
   const images = await imageFiles(root, report);
@@ -175,7 +175,7 @@ async function toSamples(
   return samples;
 }
 
-function unknownClass(name: string, classes: readonly string[], options: VocOptions): string {
+function unknownClass(name: string, classes: readonly string[], options: VocReadOptions): string {
   const source = options.classes ? "" : " (those of the split train)";
   const remedy = options.classes ? "" : " Name the classes yourself, or add an example to train.";
   return `unknown class "${name}"; expected one of ${classes.join(", ")}${source}.${didYouMean(name, classes)}${remedy}`;

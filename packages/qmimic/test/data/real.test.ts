@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/data/images.js";
-import { readVoc, type VocOptions } from "../../src/data/voc.js";
+import { readVoc, type VocReadOptions } from "../../src/data/voc.js";
 
 const folder = fileURLToPath(new URL("../../../../../shared/data/", import.meta.url));
 
@@ -12,7 +12,7 @@ const VOC_CLASSES =
   "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep sofa train tvmonitor".split(
     " ",
   );
-const SETS: { name: string; counts: number[]; boxes: number; options?: VocOptions }[] = [
+const SETS: { name: string; counts: number[]; boxes: number; options?: VocReadOptions }[] = [
   { name: "faces", counts: [598, 85, 170], boxes: 4072 },
   { name: "bccd", counts: [205, 87, 72], boxes: 4886 },
   { name: "voc-animals", counts: [2527, 361, 720], boxes: 7634, options: { classes: VOC_CLASSES } },

@@ -1,0 +1,69 @@
+// A checked data set as plain text.
+import type { DatasetReport, SplitReport } from "./check.js";
+import type { Quantiles } from "./quantiles.js";
+
+/** The report as text: tables of numbers, then notes, then every problem with its file. */
+export function formatReport(report: DatasetReport): string {
+  const { root, splits, classes, notes, problems, ok } = report;
+  const sections = [
+    `${root}`,
+    table([
+      ["split", "images", "empty", "boxes", "difficult"],
+      ...splits.map(({ name, images, emptyImages, boxes, difficult }) => [
+        name,
+        ...[images, emptyImages, boxes, difficult].map(String),
+      ]),
+    ]),
+  ];
+  if (classes.length > 0) {
+    sections.push(
+      table([
+        ["boxes of each class", ...splits.map(({ name }) => name)],
+        ...classes.map((name) => [name, ...splits.map(({ classCounts }) => String(classCounts[name]))]),
+      ]),
+    );
+  }
+  const filled = splits.filter(({ images }) => images > 0);
+  const measure = (title: string, digits: number, get: (split: SplitReport) => Quantiles | null): string =>
+    table([
+      [title, "min", "10%", "median", "90%", "max"],
+      ...filled.map((split) => [split.name, ...quantileCells(get(split), digits)]),
+    ]);
+  if (filled.length > 0) {
+    sections.push(
+      measure("box size, sqrt(area), px", 1, ({ boxSize }) => boxSize),
+      measure("box size / longest side", 3, ({ boxSizeRelative }) => boxSizeRelative),
+      measure("box width / height", 2, ({ boxAspect }) => boxAspect),
+      measure("image longest side, px", 0, ({ imageSide }) => imageSide),
+      measure("image width / height", 2, ({ imageAspect }) => imageAspect),
+    );
+  }
+  if (notes.length > 0) sections.push(`notes\n${notes.map((note) => `  ${note}`).join("\n")}`);
+  sections.push(
+    ok
+      ? "no problems"
+      : `${problems.length} ${problems.length === 1 ? "problem" : "problems"}\n${problems
+          .map(({ file, message }) => `  ${file}: ${message}`)
+          .join("\n")}`,
+  );
+  return sections.join("\n\n");
+}
+
+function quantileCells(values: Quantiles | null, digits: number): string[] {
+  if (values === null) return ["-", "-", "-", "-", "-"];
+  return [values.min, values.q10, values.median, values.q90, values.max].map((value) =>
+    value.toFixed(digits),
+  );
+}
+
+/** First column to the left, the others to the right. */
+function table(rows: string[][]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
+        .join("  "),
+    )
+    .join("\n");
+}
