@@ -1,0 +1,154 @@
+// Reading and writing safetensors files; the format is in safetensorsFormat.ts.
+
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
+import { dirname } from "node:path";
+import {
+  ARRAYS,
+  byteSize,
+  DTYPES,
+  fail,
+  isDtype,
+  isSizes,
+  MAX_HEADER_BYTES,
+  METADATA,
+  parseSafetensors,
+  type SafetensorsFile,
+  type SafetensorsTensor,
+  show,
+} from "./safetensorsFormat.js";
+
+export {
+  parseSafetensors,
+  type SafetensorsArrays,
+  type SafetensorsDtype,
+  SafetensorsError,
+  type SafetensorsFile,
+  type SafetensorsTensor,
+} from "./safetensorsFormat.js";
+
+let temporaryFiles = 0;
+
+/**
+ * Writes a file; readers see the old one or the whole new one (temporary name, fsync, rename). Equal tensors and
+ * metadata give equal bytes: those of the reference implementation, tensors by dtype (wide first), then by name.
+ * @throws SafetensorsError when a tensor's data does not fit its dtype or shape; errors of the file system
+ */
+export function writeSafetensors(
+  path: string,
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): void {
+  const parts = layOut(tensors, metadata, path);
+  const temporary = `${path}.${process.pid}-${temporaryFiles++}.tmp`;
+  const file = openSync(temporary, "wx");
+  try {
+    try {
+      for (const part of parts) {
+        for (let at = 0; at < part.length; ) at += writeSync(file, part, at, Math.min(part.length - at, 2 ** 30));
+      }
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+  syncFolder(dirname(path));
+}
+
+/** The bytes that writeSafetensors writes. */
+export function serializeSafetensors(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>> = {},
+): Uint8Array<ArrayBuffer> {
+  const parts = layOut(tensors, metadata, "safetensors");
+  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}
+
+/**
+ * Reads a whole file (Node: up to 2 GiB). The tensors share one memory.
+ * @throws SafetensorsError when it is not a sound safetensors file; errors of the file system
+ */
+export function readSafetensors(path: string): SafetensorsFile {
+  return parseSafetensors(readFileSync(path), path);
+}
+
+/** Header and data, ready to be written one after the other. */
+function layOut(
+  tensors: ReadonlyMap<string, SafetensorsTensor>,
+  metadata: Readonly<Record<string, string>>,
+  source: string,
+): Uint8Array[] {
+  const header: string[] = [];
+  for (const [key, text] of Object.entries(metadata)) {
+    if (typeof text !== "string") fail(source, `metadata[${show(key)}] is ${show(text)}; a string expected`);
+  }
+  const keys = Object.keys(metadata).sort(byBytes);
+  if (keys.length > 0) {
+    header.push(
+      `"${METADATA}":{${keys.map((k) => `${JSON.stringify(k)}:${JSON.stringify(metadata[k])}`).join(",")}}`,
+    );
+  }
+
+  const sorted = [...tensors].sort(
+    ([nameA, a], [nameB, b]) => DTYPES.indexOf(b.dtype) - DTYPES.indexOf(a.dtype) || byBytes(nameA, nameB),
+  );
+  const data: Uint8Array[] = [];
+  let at = 0;
+  for (const [name, { dtype, shape, data: array }] of sorted) {
+    const where = `${source}: tensor ${show(name)}`;
+    if (name === METADATA) fail(where, "this name is taken by the metadata");
+    if (!isDtype(dtype)) fail(where, `dtype ${show(dtype)}; one of ${DTYPES.join(", ")} expected`);
+    if (!isSizes(shape)) fail(where, `shape ${show(shape)}; an array of whole numbers from 0 expected`);
+    if (!(array instanceof ARRAYS[dtype])) {
+      fail(
+        where,
+        `data is ${Object.prototype.toString.call(array)}; ${ARRAYS[dtype].name} expected for ${dtype}`,
+      );
+    }
+    const size = byteSize(dtype, shape);
+    if (array.byteLength !== size) {
+      fail(where, `data has ${array.byteLength} bytes; ${dtype} of shape ${show(shape)} needs ${size}`);
+    }
+    const end = at + size;
+    header.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [at, end] })}`);
+    data.push(new Uint8Array(array.buffer, array.byteOffset, array.byteLength));
+    at = end;
+  }
+
+  const json = new TextEncoder().encode(`{${header.join(",")}}`);
+  // Spaces after the JSON, so that the data begins at a multiple of 8 bytes.
+  const head = new Uint8Array(8 + 8 * Math.ceil(json.length / 8)).fill(0x20);
+  if (head.length - 8 > MAX_HEADER_BYTES) {
+    fail(source, `the header would have ${head.length - 8} bytes; at most ${MAX_HEADER_BYTES} expected`);
+  }
+  new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
+  head.set(json, 8);
+  return [head, ...data];
+}
+
+function byBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
+}
+
+/** Makes the rename last through a power failure, where folders can be synced at all. */
+function syncFolder(folder: string): void {
+  try {
+    const handle = openSync(folder, "r");
+    try {
+      fsyncSync(handle);
+    } finally {
+      closeSync(handle);
+    }
+  } catch {
+    // Windows and some network file systems cannot; the file itself is already safe.
+  }
+}
