@@ -1,0 +1,45 @@
+// qmimic::images_to_batch: uint8 images of any size into one float batch, see images.isa.cc.
+#pragma once
+#include "op.h"
+
+namespace qmimic {
+namespace {
+
+Tensor images_to_batch(at::TensorList images, const Tensor& geometry, const Tensor& colour, int64_t height,
+                       int64_t width) {
+  const char* op = "images_to_batch";
+  const int64_t count = images.size();
+  check_tensor(op, "geometry", geometry, 2, at::kFloat);
+  check_tensor(op, "colour", colour, 2, at::kFloat);
+  check_shape(op, "geometry", geometry, {count, 5});
+  check_shape(op, "colour", colour, {count, 12});
+  TORCH_CHECK(height > 0 && width > 0, "qmimic::images_to_batch: output of ", height, "x", width);
+  std::vector<ImageSource> sources;
+  int64_t widest = 0;
+  for (int64_t i = 0; i < count; i++) {
+    const Tensor& image = images[i];
+    check_tensor(op, "images[i]", image, 3, at::kByte);
+    TORCH_CHECK(image.size(0) > 0 && image.size(1) > 0 && image.size(2) == 3, "qmimic::images_to_batch: images[", i,
+                "] has shape ", image.sizes(), ", expected [height, width, 3]");
+    const float* g = geometry.data_ptr<float>() + i * 5;
+    TORCH_CHECK(g[0] > 0 && g[1] > 0, "qmimic::images_to_batch: geometry[", i, "] has scale ", g[0], ", ", g[1]);
+    sources.push_back({image.data_ptr<uint8_t>(), (long)image.size(0), (long)image.size(1), g,
+                       colour.data_ptr<float>() + i * 12});
+    widest = std::max(widest, image.size(1));
+  }
+  Tensor batch = at::empty({count, 3, height, width}, geometry.options());
+  const Scratch scratch(3 * widest + 6 * width);
+  const Kernels& k = kernels();
+  constexpr int64_t ROWS = 32;
+  const int64_t bands = at::divup(height, ROWS);
+  float* to = batch.data_ptr<float>();
+  for_each_task(count * bands, [&](int64_t task) {
+    const int64_t image = task / bands, row = task % bands * ROWS;
+    k.image_rows(sources[image], to + image * 3 * height * width, height, width, row, std::min(ROWS, height - row),
+                 scratch.mine());
+  });
+  return batch;
+}
+
+}  // namespace
+}  // namespace qmimic

@@ -1,0 +1,76 @@
+// The table of kernels: what every instruction set provides, and how the operators reach the chosen one.
+#pragma once
+#include <cstdint>
+
+namespace qmimic {
+
+// Rows [row, row + rows) of a map of the given height and width.
+struct Band {
+  long height, width, row, rows;
+};
+
+// How one batch norm channel maps x to z = scale * x + shift, and what follows it.
+struct NormPlane {
+  long height, width;
+  float scale, shift, mean;
+  bool relu, pool;
+};
+
+// One RoIAlign problem: maps are [height, width, channels], channels a multiple of Kernels::lanes.
+struct RoiShape {
+  long channels, height, width, pooled_height, pooled_width, sampling_ratio;
+  float spatial_scale;
+  bool aligned;
+};
+
+// One image of a training batch, see images.isa.cc.
+struct ImageSource {
+  const uint8_t* pixels;
+  long height, width;
+  const float* geometry;
+  const float* colour;
+};
+
+struct Kernels {
+  const char* name;
+  long lanes;
+
+  // conv3x3.isa.cc
+  long (*conv3x3_scratch)(long channels, Band band);
+  void (*conv3x3_pack)(const float* weight, float* packed, long out_channels, long in_channels, bool transposed);
+  void (*conv3x3_forward)(const float* x, const float* packed, const float* bias, float* y, long in_channels,
+                          long out_channels, Band band, float* scratch);
+  void (*conv3x3_backward)(const float* x, const float* gradient, const float* packed, float* dx, float* dweight,
+                           float* dbias, long in_channels, long out_channels, Band band, float* scratch);
+
+  // batch_norm.isa.cc
+  void (*norm_moments)(const float* x, long count, float pivot, double* moments);
+  void (*norm_forward)(const float* x, float* y, const NormPlane& plane);
+  void (*norm_backward_sums)(const float* x, const float* gradient, double* sums, const NormPlane& plane);
+  void (*norm_backward)(const float* x, const float* gradient, float* dx, float slope, float offset,
+                        const NormPlane& plane);
+
+  // roi_align.isa.cc
+  void (*transpose)(const float* from, long rows, long columns, long from_stride, float* to, long to_stride);
+  long (*roi_scratch)(const RoiShape& shape);
+  void (*roi_forward)(const float* map, const float* roi, float* bins, const RoiShape& shape);
+  void (*roi_backward)(float* map, const float* roi, const float* bins, const RoiShape& shape);
+
+  // quantize.isa.cc
+  void (*quantize)(const float* x, float* y, long count, float stride);
+  void (*quantize_codes)(const float* x, uint8_t* y, long count, float stride);
+  void (*quantize_pow2)(const float* x, float* y, long count, int min_exponent, int max_exponent);
+  double (*mimic_codes)(const float* prediction, const uint8_t* target, const float* weight, float* gradient,
+                        long count, float stride, long* matches);
+  double (*mimic_features)(const float* prediction, const float* target, const float* weight, float* gradient,
+                           long count);
+
+  // images.isa.cc
+  void (*image_rows)(const ImageSource& image, float* out, long height, long width, long row, long rows,
+                     float* scratch);
+};
+
+// The table for this processor, or for the one that the environment variable QMIMIC_ISA names.
+const Kernels& kernels();
+
+}  // namespace qmimic

@@ -1,0 +1,138 @@
+// qmimic::roi_align: torchvision.ops.roi_align with channels as the vector lane, and a backward without atomics.
+#pragma once
+#include "op.h"
+
+namespace qmimic {
+namespace {
+
+struct RoiArguments {
+  double spatial_scale;
+  int64_t pooled_height, pooled_width, sampling_ratio;
+  bool aligned;
+};
+
+void check_roi_align(at::IntArrayRef features, const Tensor& rois, const RoiArguments& a) {
+  check_tensor("roi_align", "rois", rois, 2, at::kFloat);
+  check_shape("roi_align", "rois", rois, {rois.size(0), 5});
+  TORCH_CHECK(a.pooled_height > 0 && a.pooled_width > 0, "qmimic::roi_align: pooled size ", a.pooled_height, "x",
+              a.pooled_width, " is not positive");
+  for (int64_t i = 0; i < rois.size(0); i++) {
+    const float image = rois.data_ptr<float>()[i * 5];
+    TORCH_CHECK(image >= 0 && image < features[0], "qmimic::roi_align: rois[", i, "] names image ", image,
+                ", features have shape ", features);
+  }
+}
+
+// The maps' channels are padded with zeros to whole vectors.
+RoiShape roi_shape(at::IntArrayRef features, const RoiArguments& a, int64_t channels) {
+  const int64_t lanes = kernels().lanes;
+  return {(long)(at::divup(channels, lanes) * lanes), (long)features[2],       (long)features[3], (long)a.pooled_height,
+          (long)a.pooled_width,                       (long)a.sampling_ratio, (float)a.spatial_scale, a.aligned};
+}
+
+Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiArguments& a) {
+  check_tensor("roi_align", "features", features, 4, at::kFloat);
+  check_roi_align(features.sizes(), rois, a);
+  const int64_t images = features.size(0), channels = features.size(1), map = features.size(2) * features.size(3);
+  const int64_t count = rois.size(0), bins = a.pooled_height * a.pooled_width;
+  Tensor y = at::empty({count, channels, a.pooled_height, a.pooled_width}, features.options());
+  if (y.numel() == 0) return y;
+  const Kernels& k = kernels();
+  const RoiShape shape = roi_shape(features.sizes(), a, channels);
+  const int64_t padded = shape.channels;
+  const Tensor turned = padded == channels ? at::empty({images * map * padded}, features.options())
+                                           : at::zeros({images * map * padded}, features.options());
+  const float* from = features.data_ptr<float>();
+  float* maps = turned.data_ptr<float>();
+  constexpr int64_t PIECE = 512;  // positions of a map a task
+  const int64_t pieces = at::divup(map, PIECE);
+  for_each_task(images * pieces, [&](int64_t task) {
+    const int64_t image = task / pieces, at = task % pieces * PIECE, length = std::min(PIECE, map - at);
+    k.transpose(from + image * channels * map + at, channels, length, map, maps + (image * map + at) * padded, padded);
+  });
+  const Scratch scratch(k.roi_scratch(shape));
+  const float* boxes = rois.data_ptr<float>();
+  float* to = y.data_ptr<float>();
+  at::parallel_for(0, count, 8, [&](int64_t begin, int64_t end) {
+    float* room = scratch.mine();
+    for (int64_t i = begin; i < end; i++) {
+      const float* roi = boxes + i * 5;
+      k.roi_forward(maps + (int64_t)roi[0] * map * padded, roi, room, shape);
+      k.transpose(room, bins, channels, padded, to + i * channels * bins, bins);
+    }
+  });
+  return y;
+}
+
+// One task per image and group of channels: its rois are added one after the other, in their order.
+Tensor roi_align_backward(at::IntArrayRef features, const Tensor& rois, const Tensor& gradient,
+                          const RoiArguments& a) {
+  const Tensor g = gradient_of(gradient);
+  const int64_t images = features[0], channels = features[1], map = features[2] * features[3];
+  const int64_t count = rois.size(0), bins = a.pooled_height * a.pooled_width;
+  Tensor dx = at::zeros(features, g.options());
+  if (dx.numel() == 0 || count == 0) return dx;
+  const Kernels& k = kernels();
+  constexpr int64_t GROUP = 64;
+  const int64_t groups = at::divup(channels, GROUP);
+  const RoiShape widest = roi_shape(features, a, std::min(channels, GROUP));
+  const Scratch scratch(k.roi_scratch(widest) + map * widest.channels);
+  const float *boxes = rois.data_ptr<float>(), *from = g.data_ptr<float>();
+  float* to = dx.data_ptr<float>();
+  std::vector<std::vector<int64_t>> of_image(images);
+  for (int64_t i = 0; i < count; i++) of_image[(int64_t)boxes[i * 5]].push_back(i);
+  for_each_task(images * groups, [&](int64_t task) {
+    const int64_t image = task / groups, first = task % groups * GROUP, width = std::min(GROUP, channels - first);
+    if (of_image[image].empty()) return;
+    const RoiShape shape = roi_shape(features, a, width);
+    const int64_t padded = shape.channels;
+    float* sums = scratch.mine();
+    float* room = sums + map * padded;
+    std::fill(sums, room, 0.0f);
+    std::fill(room, room + bins * padded, 0.0f);  // the padding stays zero
+    for (const int64_t i : of_image[image]) {
+      k.transpose(from + (i * channels + first) * bins, width, bins, bins, room, padded);
+      k.roi_backward(sums, boxes + i * 5, room, shape);
+    }
+    k.transpose(sums, map, width, padded, to + (image * channels + first) * map, map);
+  });
+  return dx;
+}
+
+struct RoiAlign : Function<RoiAlign> {
+  static Tensor forward(AutogradContext* ctx, const Tensor& features, const Tensor& rois, double spatial_scale,
+                        int64_t pooled_height, int64_t pooled_width, int64_t sampling_ratio, bool aligned) {
+    at::AutoDispatchBelowAutograd below;
+    ctx->save_for_backward({rois});
+    ctx->saved_data["features"] = features.sizes().vec();
+    ctx->saved_data["spatial_scale"] = spatial_scale;
+    ctx->saved_data["sizes"] = std::vector<int64_t>{pooled_height, pooled_width, sampling_ratio};
+    ctx->saved_data["aligned"] = aligned;
+    return roi_align_forward(features, rois, {spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned});
+  }
+  static variable_list backward(AutogradContext* ctx, variable_list gradients) {
+    const std::vector<int64_t> sizes = ctx->saved_data["sizes"].toIntVector();
+    const RoiArguments a = {ctx->saved_data["spatial_scale"].toDouble(), sizes[0], sizes[1], sizes[2],
+                            ctx->saved_data["aligned"].toBool()};
+    variable_list result(7);
+    result[0] = roi_align_backward(ctx->saved_data["features"].toIntVector(), ctx->get_saved_variables()[0],
+                                   gradients[0], a);
+    return result;
+  }
+};
+
+Tensor roi_align_cpu(const Tensor& features, const Tensor& rois, double spatial_scale, int64_t pooled_height,
+                     int64_t pooled_width, int64_t sampling_ratio, bool aligned) {
+  return roi_align_forward(features, rois, {spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned});
+}
+
+Tensor roi_align_autograd(const Tensor& features, const Tensor& rois, double spatial_scale, int64_t pooled_height,
+                          int64_t pooled_width, int64_t sampling_ratio, bool aligned) {
+  if (recording() && wants_gradient(features))
+    return RoiAlign::apply(features, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned);
+  at::AutoDispatchBelowAutograd below;
+  return roi_align_cpu(features, rois, spatial_scale, pooled_height, pooled_width, sampling_ratio, aligned);
+}
+
+}  // namespace
+}  // namespace qmimic
