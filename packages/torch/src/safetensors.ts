@@ -44,7 +44,8 @@ export function writeSafetensors(
   try {
     try {
       for (const part of parts) {
-        for (let at = 0; at < part.length; ) at += writeSync(file, part, at, Math.min(part.length - at, 2 ** 30));
+        for (let at = 0; at < part.length; )
+          at += writeSync(file, part, at, Math.min(part.length - at, 2 ** 30));
       }
       fsyncSync(file);
     } finally {
