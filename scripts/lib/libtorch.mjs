@@ -90,13 +90,14 @@ export async function blas(torch, note) {
   const link = join(dirname(realpathSync(join(torch.lib, `libtorch_cpu.${suffix}`))), "libblas.so.3");
   if (!existsSync(link)) return { name: "libtorch's own", fast: true };
   const fast = () => /openblas|mkl|blis|atlas/i.test(realpathSync(link));
-  if (!fast() && (await prefix()) !== null) await apt(["libopenblas0-pthread"], note);
+  // Training works without it: a failed installation ends in the warning, not here.
+  if (!fast() && (await prefix()) !== null) await apt(["libopenblas0-pthread"], note).catch(() => null);
   return { name: realpathSync(link), fast: fast() };
 }
 
 /** What runs apt-get here: nothing for root, sudo where it asks no password, null where neither works. */
 async function prefix() {
-  if (!(await tryExec("apt-get", ["--version"]))) return null;
+  if ((await tryExec("apt-get", ["--version"])) === null) return null;
   if (process.getuid?.() === 0) return [];
   return (await tryExec("sudo", ["-n", "true"])) === null ? null : ["sudo", "-n"];
 }
@@ -115,10 +116,12 @@ async function apt(packages, note) {
   const known = existsSync(lists) && readdirSync(lists).some((file) => file.includes("_Packages"));
   // Old package lists name files that the mirror has no more: refresh them when the first try fails.
   if (known && (await install().catch(() => null)) !== null) return;
-  await run("update");
-  await install().catch((error) => {
+  try {
+    await run("update");
+    await install();
+  } catch (error) {
     throw new Failure(`${error.message}\n\n${advice(packages)}`);
-  });
+  }
 }
 
 /** What a person has to do where this script may not install anything. */
