@@ -1,7 +1,15 @@
 // Builds packages/torch/build/qmimic_torch.node with the C++ compiler alone: no node-gyp, no header downloads.
 // An object is compiled again only when a source, one of its headers, the flags or the compiler changed.
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { exec, Failure } from "./exec.mjs";
 
@@ -61,7 +69,7 @@ export async function buildAddon(root, torch, cxx) {
   ];
   const stamp = join(build, "qmimic_torch.stamp");
   const linkHash = hash([...link, cxx.version, ...objects.map((object) => stampOf(object.file))]);
-  const linked = !existsSync(output) || read(stamp) !== linkHash;
+  const linked = stale.length > 0 || !existsSync(output) || read(stamp) !== linkHash;
   if (linked) {
     // Renamed into place: a process that has the old addon loaded keeps its file.
     await exec(cxx.name, [...link, "-o", `${output}.${process.pid}`]);
@@ -103,24 +111,29 @@ function listObjects(native) {
 }
 
 async function compile(cxx, { source, file, flags, key }) {
-  const temporary = `${file}.${process.pid}`;
-  await exec(cxx.name, [...flags, "-MMD", "-MF", `${file}.d`, "-c", source, "-o", temporary]);
-  renameSync(temporary, file);
-  writeFileSync(`${file}.stamp`, inputsHash(file, key));
+  const start = Date.now();
+  // Under names of this process until complete: another set-up may be building the same file.
+  const [object, list] = [`${file}.${process.pid}`, `${file}.d.${process.pid}`];
+  await exec(cxx.name, [...flags, "-MMD", "-MF", list, "-c", source, "-o", object]);
+  renameSync(object, file);
+  renameSync(list, `${file}.d`);
+  // A file that was edited meanwhile leaves the object out of date.
+  const edited = inputsOf(file).some((input) => existsSync(input) && statSync(input).mtimeMs >= start);
+  writeFileSync(`${file}.stamp`, edited ? "" : inputsHash(file, key));
 }
 
 const isFresh = ({ file, key }) => existsSync(file) && stampOf(file) === inputsHash(file, key);
 const stampOf = (file) => read(`${file}.stamp`);
 
-/** Hash of flags and of every file that the compiler listed as read (system headers apart: see the version). */
-function inputsHash(file, key) {
-  const listed = read(`${file}.d`)
+/** What the compiler listed as read; system headers are left out, the compiler's version stands for them. */
+const inputsOf = (file) =>
+  read(`${file}.d`)
     .replaceAll("\\\n", " ")
     .split(/(?<!\\)\s+/)
     .slice(1)
-    .filter(Boolean);
-  return hash([...key, ...listed.map((input) => read(input.replaceAll("\\ ", " ")))]);
-}
+    .filter(Boolean)
+    .map((input) => input.replaceAll("\\ ", " "));
+const inputsHash = (file, key) => hash([...key, ...inputsOf(file).map(read)]);
 
 const hash = (parts) => createHash("sha256").update(parts.join("\0")).digest("hex");
 const read = (file) => (existsSync(file) ? readFileSync(file, "utf8") : "");
