@@ -1,5 +1,5 @@
 // A generated detection set: seven kinds of traffic signs in street scenes, in the VOC layout, free of anyone's rights.
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
@@ -64,7 +64,9 @@ export async function generateDemo(root: string, options: DemoOptions = {}): Pro
   });
   for (const split of Object.keys(counts)) {
     const lines = jobs.filter((job) => job.split === split).map(({ id }) => `${id}\n`);
-    if (lines.length > 0) await writeFileAtomic(join(splitFolder(root), `${split}.txt`), lines.join(""));
+    const path = join(splitFolder(root), `${split}.txt`);
+    if (lines.length > 0) await writeFileAtomic(path, lines.join(""));
+    else await rm(path, { force: true });
   }
   return { root, classes: [...SIGN_CLASSES], images: jobs.length, objects };
 }

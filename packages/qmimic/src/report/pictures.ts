@@ -55,7 +55,8 @@ export async function drawDetections(imagePath: string, options: DrawOptions): P
   const overlay = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${parts.join("")}</svg>`;
   const picture = sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } })
     .resize(width, height, { fit: "fill" })
-    .composite([{ input: Buffer.from(overlay) }]);
+    .composite([{ input: Buffer.from(overlay) }])
+    .removeAlpha();
   return format === "png" ? picture.png().toBuffer() : picture.jpeg({ quality: 90 }).toBuffer();
 }
 
