@@ -57,7 +57,7 @@ export function drawPole(random: () => number, pose: Pose, ground: number, light
 /** A branch with leaves, or a post, over part of a sign. Returns its drawing and the rings that cover. */
 export function occluder(random: () => number, pose: Pose, light: number): { svg: string; rings: Point[][] } {
   if (random() < 0.3) {
-    const width = pose.radius * between(random, 0.15, 0.5);
+    const width = pose.radius * between(random, 0.15, 0.9);
     const x = pose.x + pose.radius * between(random, -0.9, 0.9);
     const ring: Point[] = [
       [x, -10],
@@ -88,9 +88,11 @@ export function occluder(random: () => number, pose: Pose, light: number): { svg
     };
   }
   const angle = between(random, 0, 2 * Math.PI);
-  const reach = pose.radius * between(random, 0.2, 1.1);
-  const cx = pose.x + Math.cos(angle) * (pose.radius * 1.5 - reach * 0.6);
-  const cy = pose.y + Math.sin(angle) * (pose.radius * 1.5 - reach * 0.6);
+  const reach = pose.radius * between(random, 0.25, 1.4);
+  // From over its middle, where little of the sign is left to see, to just touching its edge.
+  const away = pose.radius * between(random, 0.3, 1.5) - reach * 0.3;
+  const cx = pose.x + Math.cos(angle) * away;
+  const cy = pose.y + Math.sin(angle) * away;
   const green: Rgb = pick<Rgb>(random, [
     [62, 92, 38],
     [88, 108, 48],
@@ -105,8 +107,8 @@ export function occluder(random: () => number, pose: Pose, light: number): { svg
     scaled([70, 54, 40], light),
     Math.max(1, reach * 0.1),
   );
-  const leaf = Math.max(2, pose.radius * between(random, 0.16, 0.3));
-  for (let i = 0; i < 46; i++) {
+  const leaf = Math.max(2, pose.radius * between(random, 0.2, 0.36));
+  for (let i = 0; i < 60; i++) {
     const x = cx + gaussian(random) * reach * 0.6;
     const y = cy + gaussian(random) * reach * 0.6;
     const turn = between(random, 0, Math.PI);
