@@ -64,6 +64,16 @@ export class FasterRcnn extends Module {
     return { losses: { ...rpnLosses, ...boxLosses }, features, proposals };
   }
 
+  /** Every layer once, on `regions` regions of each image; for measuring the cost. images [B, 3, H, W] */
+  forwardAll(images: Tensor, regions: number): void {
+    const features = this.features(images);
+    this.rpn.forward(features);
+    this.head.forward(
+      features,
+      Array.from({ length: images.shape[0] }, () => new Float32Array(4 * regions)),
+    );
+  }
+
   /** Finds objects; boxes in pixels of the batch. Call eval() first. */
   detect(images: Tensor, sizes: readonly Size[]): Detections[] {
     const { rpnPreNms, rpnPostNms } = this.config;

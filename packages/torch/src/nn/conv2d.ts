@@ -3,6 +3,7 @@ import { conv3x3 } from "../kernels.js";
 import { conv2d } from "../ops.js";
 import { type Random, randomNormal, randomUniform } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
+import { count } from "./cost.js";
 import { Layer } from "./module.js";
 
 /** Up to this many input and output channels the addon's kernel was measured faster than oneDNN's. */
@@ -64,11 +65,14 @@ export class Conv2d extends Layer {
   }
 
   forward(x: Tensor): Tensor {
+    const y = this.convolve(x);
+    count(() => y.size * (this.inChannels / this.groups) * this.kernel ** 2);
+    return y;
+  }
+
+  private convolve(x: Tensor): Tensor {
     if (this.narrow && this.weight.device === "cpu") return conv3x3(x, this.weight, this.bias);
-    return conv2d(x, this.weight, this.bias, {
-      stride: this.stride,
-      padding: this.padding,
-      groups: this.groups,
-    });
+    const { stride, padding, groups } = this;
+    return conv2d(x, this.weight, this.bias, { stride, padding, groups });
   }
 }

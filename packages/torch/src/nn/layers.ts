@@ -3,6 +3,7 @@ import { linear, maxPool2d, relu } from "../ops.js";
 import { type Random, randomNormal, randomUniform } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { BatchNorm2d } from "./batchNorm2d.js";
+import { count } from "./cost.js";
 import { Layer } from "./module.js";
 
 export class Linear extends Layer {
@@ -25,7 +26,9 @@ export class Linear extends Layer {
   }
 
   forward(x: Tensor): Tensor {
-    return linear(x, this.weight, this.bias);
+    const y = linear(x, this.weight, this.bias);
+    count(() => y.size * this.weight.shape[1]);
+    return y;
   }
 }
 

@@ -1,5 +1,8 @@
 // A layer or a network: named parameters (trained) and buffers (running statistics), in PyTorch's naming.
-import { keep, type Tensor } from "../tensor.js";
+import { operator } from "../dispatcher.js";
+import { keep, noGrad, scope, type Tensor } from "../tensor.js";
+
+const setData = operator<undefined>("aten::set_data");
 
 /** A named tensor of a module; `trained` is false for buffers such as running statistics. */
 export interface NamedTensor {
@@ -54,6 +57,18 @@ export abstract class Module {
 
   eval(): this {
     return this.train(false);
+  }
+
+  /** Moves all tensors to a device ("cpu", "cuda:0"), in place. */
+  to(device: string): this {
+    noGrad(() =>
+      scope(() => {
+        for (const { tensor } of this.named()) {
+          if (tensor.device !== device) setData(tensor, tensor.to(device));
+        }
+      }),
+    );
+    return this;
   }
 
   /** Frees all tensors. The module cannot be used afterwards. */

@@ -1,0 +1,68 @@
+// Progress of a run: one line that is rewritten on a terminal, one line an epoch elsewhere.
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { summarize } from "../report/summary.js";
+import type { StageName, StageReport } from "../train/stages.js";
+import type { EpochRow } from "../train/trainer.js";
+
+const clock = (seconds: number): string => {
+  const whole = Math.max(0, Math.round(seconds));
+  const minutes = Math.floor(whole / 60);
+  return minutes >= 60
+    ? `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, "0")}`
+    : `${minutes}:${String(whole % 60).padStart(2, "0")}`;
+};
+
+const number = (value: number, digits = 3): string => (Number.isNaN(value) ? "-" : value.toFixed(digits));
+
+/** Prints a run's progress to standard output. `epochs` of each stage give the time that is left. */
+export function createProgress(epochs: Record<StageName, number>): StageReport {
+  const live = process.stdout.isTTY === true;
+  let total = 0;
+  let started = 0;
+  let first = -1;
+  let seen = 0;
+
+  const write = (line: string) => {
+    if (live) process.stdout.write(`\r\x1b[K${line}`);
+  };
+  const say = (text: string) => {
+    if (live) process.stdout.write("\r\x1b[K");
+    console.log(text);
+  };
+  const left = (done: number) => clock(((performance.now() - started) / 1000 / done) * (total - done));
+
+  return {
+    say,
+    stage(name: StageName, detector: FasterRcnn) {
+      total = epochs[name];
+      started = performance.now();
+      first = -1;
+      seen = 0;
+      say(`\n${name}: ${summarize(detector)}`);
+    },
+    maps(done, all) {
+      write(`teacher's maps ${done}/${all}`);
+      if (done === all) started = performance.now();
+    },
+    step({ epoch, step, steps, losses, images }) {
+      if (first < 0) first = epoch;
+      seen += images;
+      const rate = seen / ((performance.now() - started) / 1000);
+      const done = epoch - first + (step + 1) / steps;
+      const parts = [losses.rpnClass, losses.rpnBox, losses.boxClass, losses.boxBox, losses.mimic];
+      write(
+        `epoch ${epoch + 1}/${total}  ${step + 1}/${steps}  losses ${parts.map((one) => number(one)).join(" ")}  ` +
+          `${rate.toFixed(0)} img/s  left ${left(done)}`,
+      );
+    },
+    epoch(row: EpochRow) {
+      const mimic = row.mimic === 0 ? "" : `  mimic ${number(row.mimic, 4)}  match ${number(row.match)}`;
+      say(
+        `epoch ${row.epoch}/${total}  rpn ${number(row.rpnClass)} ${number(row.rpnBox)}  ` +
+          `box ${number(row.boxClass)} ${number(row.boxBox)}${mimic}  ${row.imagesPerSecond.toFixed(0)} img/s` +
+          `${Number.isNaN(row.val) ? "" : `  val AP50 ${(100 * row.val).toFixed(1)}`}  ` +
+          `left ${left(Math.max(1, row.epoch - Math.max(0, first)))}`,
+      );
+    },
+  };
+}

@@ -1,0 +1,66 @@
+// qmimic train: from labelled photographs to a detector, stage by stage.
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import { setThreads } from "@qmimic/torch";
+import type { Command } from "commander";
+import { InputError } from "../errors.js";
+import { writeFileAtomic } from "../files.js";
+import { detectorCost } from "../report/summary.js";
+import type { Recipe } from "../train/recipe.js";
+import { createRunFolder, openRunFolder } from "../train/runFolder.js";
+import { runStages } from "../train/stages.js";
+import { loadDetector } from "../train/weights.js";
+import { createProgress } from "./progress.js";
+import { addRecipeFlags, recipeFrom } from "./recipeFlags.js";
+
+export function addTrain(program: Command): void {
+  const command = program
+    .command("train [recipe]")
+    .description("train a detector: teacher, quantized teacher, student")
+    .option("--resume <run>", "go on with the run in this folder (its recipe is used, no other flag)");
+  addRecipeFlags(command);
+  command.action(async (file: string | undefined, flags: Record<string, unknown>) => {
+    const { resume, ...settings } = flags as { resume?: string };
+    if (
+      resume !== undefined &&
+      (file !== undefined || Object.values(settings).some((one) => one !== undefined))
+    ) {
+      throw new InputError(
+        "--resume: the run's own recipe is used; no recipe file and no other flag go with it",
+      );
+    }
+    const recipe = resume === undefined ? await recipeFrom(file, settings) : await openRunFolder(resume);
+    await train(recipe, resume);
+  });
+}
+
+/** Uses the processor threads that the recipe asks for. */
+export function useThreads({ threads }: Pick<Recipe, "threads">): void {
+  setThreads(threads === "auto" ? availableParallelism() : threads);
+}
+
+async function train(recipe: Recipe, resume: string | undefined): Promise<void> {
+  useThreads(recipe);
+  const folder = resume ?? (await createRunFolder(recipe));
+  console.log(`run folder: ${folder}`);
+  const progress = createProgress({
+    teacher: recipe.teacherEpochs,
+    "quantized-teacher": recipe.quantizedEpochs,
+    student: recipe.epochs,
+  });
+  const stages = await runStages(recipe, folder, progress);
+  const last = stages.at(-1);
+  if (!last) throw new InputError("nothing to train: the teacher given is quantized already");
+  const metrics = {
+    stages,
+    weights: last.weights,
+    valAp50: last.val,
+    cost: detectorCost(loadDetector(last.weights)),
+  };
+  await writeFileAtomic(join(folder, "metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
+  console.log("");
+  for (const { stage, val, bestEpoch } of stages) {
+    console.log(`${stage.padEnd(18)} val AP50 ${(100 * val).toFixed(1)} (epoch ${bestEpoch})`);
+  }
+  console.log(`\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}`);
+}

@@ -1,0 +1,94 @@
+// Runs a detector over the images of a data set, and scores what it finds by the VOC protocol.
+import { scope } from "@qmimic/torch";
+import { NO_AUGMENTATION, sampleAugmentation } from "../data/augment.js";
+import { drawImages } from "../data/drawing.js";
+import type { ImageStore } from "../data/imageStore.js";
+import type { RawImage } from "../data/images.js";
+import type { Dataset, Sample } from "../data/types.js";
+import type { Detections } from "../models/boxHead.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
+
+const BATCH = 8;
+const GRID = 32;
+
+/** Detections of one image in the pixels of its file. */
+export interface SampleDetections extends Detections {
+  id: string;
+}
+
+/** Finds objects in images of any size; boxes are in pixels of the files (before any reduction at decoding). */
+export function detectImages(
+  detector: FasterRcnn,
+  images: readonly RawImage[],
+  device = "cpu",
+): Detections[] {
+  const { side, outputStride } = detector.config;
+  const augmentations = images.map(({ width, height }) =>
+    sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, outputStride),
+  );
+  const sizes = images.map(({ width, height }, i) => ({
+    width: Math.max(1, Math.round(width * augmentations[i].scale)),
+    height: Math.max(1, Math.round(height * augmentations[i].scale)),
+  }));
+  const up = (length: number) => Math.ceil(length / GRID) * GRID;
+  const canvas = {
+    width: Math.max(...sizes.map((size) => up(size.width))),
+    height: Math.max(...sizes.map((size) => up(size.height))),
+  };
+  const found = scope(() => detector.detect(drawImages(images, augmentations, canvas, device), sizes));
+  found.forEach(({ boxes }, i) => {
+    const { originalWidth, originalHeight, width } = images[i];
+    const perPixel = originalWidth / (width * augmentations[i].scale);
+    for (let k = 0; k < boxes.length; k += 2) {
+      boxes[k] = Math.min(originalWidth, boxes[k] * perPixel);
+      boxes[k + 1] = Math.min(originalHeight, boxes[k + 1] * perPixel);
+    }
+  });
+  return found;
+}
+
+/** Detections in every image of `samples`, in their order. Images of one size share a batch. */
+export async function detectSamples(
+  detector: FasterRcnn,
+  samples: readonly Sample[],
+  store: ImageStore,
+  device = "cpu",
+): Promise<SampleDetections[]> {
+  detector.eval();
+  const order = samples
+    .map(({ width, height }, index) => ({ index, shape: width * 1e6 + height }))
+    .sort((a, b) => a.shape - b.shape || a.index - b.index);
+  const found: SampleDetections[] = new Array(samples.length);
+  for (let at = 0; at < order.length; ) {
+    let end = at + 1;
+    while (end < order.length && end - at < BATCH && order[end].shape === order[at].shape) end++;
+    const indices = order.slice(at, end).map((one) => one.index);
+    store.prefetch(order.slice(end, end + BATCH).map((one) => one.index));
+    const images = await Promise.all(indices.map((i) => store.get(i)));
+    detectImages(detector, images, device).forEach((one, i) => {
+      found[indices[i]] = { id: samples[indices[i]].id, ...one };
+    });
+    at = end;
+  }
+  return found;
+}
+
+/** VOC average precision of detections. @see evaluateVoc for the options */
+export function scoreDetections(
+  dataset: Dataset,
+  found: readonly SampleDetections[],
+  options: Partial<VocOptions> = {},
+): VocResult {
+  const minusOne = (labels: Int32Array) => labels.map((label) => label - 1);
+  return evaluateVoc(
+    dataset.samples.map(({ id, boxes, labels, difficult }) => ({
+      id,
+      boxes,
+      labels: minusOne(labels),
+      difficult,
+    })),
+    found.map(({ id, boxes, scores, labels }) => ({ id, boxes, scores, labels: minusOne(labels) })),
+    { classes: dataset.classes, ...options },
+  );
+}

@@ -1,0 +1,78 @@
+// The quantizer's dictionary from the teacher's own activations.
+// The paper's stride is an absolute number for its own feature scale; with batch norm the scale is another.
+import { noGrad, scope } from "@qmimic/torch";
+import { NO_AUGMENTATION, sampleAugmentation } from "../data/augment.js";
+import { drawImages } from "../data/drawing.js";
+import type { ImageStore } from "../data/imageStore.js";
+import type { Dataset } from "../data/types.js";
+import type { Quantizer } from "../models/config.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+
+export interface CalibrationSettings {
+  quantizer: "uniform" | "power-of-two";
+  quantizerStride: number | "auto";
+  side: number;
+  device: string;
+}
+
+/** Images that the statistics are taken over. */
+const IMAGES = 64;
+/** The stride relative to the root mean square of the activations above 0. */
+const STRIDE_PER_RMS = 0.5;
+/** Entries of the power-of-two dictionary above 0. */
+const POWERS = 6;
+
+/**
+ * A uniform dictionary of the stride given, or of half the root mean square of the teacher's positive activations;
+ * or powers of two whose largest is at the activations' 99.9 % quantile.
+ */
+export async function chooseQuantizer(
+  teacher: FasterRcnn,
+  settings: CalibrationSettings,
+  train: { dataset: Dataset; store: ImageStore },
+  say: (text: string) => void,
+): Promise<Quantizer> {
+  const { quantizer, quantizerStride } = settings;
+  if (quantizer === "uniform" && quantizerStride !== "auto")
+    return { kind: "uniform", stride: quantizerStride };
+  const positives = await positiveActivations(teacher, settings, train);
+  if (quantizer === "uniform") {
+    const rms = Math.sqrt(positives.reduce((sum, value) => sum + value * value, 0) / positives.length);
+    const stride = Number((STRIDE_PER_RMS * rms).toPrecision(2));
+    say(
+      `quantizer stride ${stride}: ${STRIDE_PER_RMS} of the root mean square ${rms.toPrecision(3)} of the teacher's activations`,
+    );
+    return { kind: "uniform", stride };
+  }
+  const large = positives.sort()[Math.floor(0.999 * (positives.length - 1))];
+  const maxExponent = Math.round(Math.log2(large));
+  say(`power-of-two dictionary up to 2^${maxExponent}, near the 99.9 % quantile ${large.toPrecision(3)}`);
+  return { kind: "power-of-two", minExponent: maxExponent - POWERS + 1, maxExponent };
+}
+
+async function positiveActivations(
+  teacher: FasterRcnn,
+  { side, device }: CalibrationSettings,
+  { dataset, store }: { dataset: Dataset; store: ImageStore },
+): Promise<Float32Array> {
+  teacher.eval();
+  const step = Math.max(1, Math.floor(dataset.samples.length / IMAGES));
+  const found: Float32Array[] = [];
+  for (let i = 0; i < dataset.samples.length; i += step) {
+    const image = await store.get(i);
+    const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, image.width, image.height, side, 1);
+    const up = (length: number) => Math.ceil((length * plain.scale) / 32) * 32;
+    const canvas = { width: up(image.width), height: up(image.height) };
+    const features = noGrad(() =>
+      scope(() => teacher.backbone.forward(drawImages([image], [plain], canvas, device)).toFloat32()),
+    );
+    found.push(features.filter((value) => value > 0));
+  }
+  const all = new Float32Array(found.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of found) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}

@@ -1,0 +1,134 @@
+// The mimic loss of a training step (Quantization Mimic, section 3): the student's map, through a 1x1 regression
+// layer r and the teacher's quantizer, against the teacher's quantized map, inside regions.
+//   Lm = 1/(2N) sum_i 1/m_i || Q(ft_i) - Q(r(fs_i)) ||^2      form "cells": m_i values of the map in region i
+//   Lm = 1/(2N) sum_i 1/m   || pool Q(ft_i) - pool Q(r(fs_i)) ||^2    form "rois": m values of a pooled region
+// Rounding has no useful derivative: the gradient passes Q as if it were not there (straight-through). It still
+// points the right way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
+import {
+  Conv2d,
+  type Module,
+  mul,
+  operator,
+  type Random,
+  slice,
+  sub,
+  sum,
+  type Tensor,
+  tensor,
+  mimicLoss as weightedDifference,
+} from "@qmimic/torch";
+import { applyQuantizer } from "../models/backbone.js";
+import type { Quantizer } from "../models/config.js";
+import type { TrainingPass } from "../models/fasterRcnn.js";
+import type { Size, Target } from "../models/targets.js";
+import { decodeFeatures } from "./dictionary.js";
+import { cellWeights, chooseRegions, type RegionSource, regionCells } from "./regions.js";
+
+export interface MimicSettings {
+  regions: RegionSource;
+  regionForm: "cells" | "rois";
+  /** Regions of an image. */
+  mimicRegions: number;
+  /** The teacher's; "none" is plain mimic. */
+  quantizer: Quantizer;
+  /** Input pixels per cell. */
+  stride: number;
+  /** Cells per side of a pooled region. */
+  roiSize: number;
+}
+
+export interface MimicResult {
+  loss: Tensor;
+  /** Entries inside regions whose dictionary entry equals the teacher's, and all entries there (0 without quantizer). */
+  matched: number;
+  compared: number;
+}
+
+/** r: from the student's channels to the teacher's. Dropped after training. */
+export const createRegressor = (studentChannels: number, teacherChannels: number, random: Random): Conv2d =>
+  new Conv2d(studentChannels, teacherChannels, 1, random, { init: "kaiming" });
+
+const equalTo = operator("aten::eq.Tensor");
+const nonZeroCount = operator("aten::count_nonzero");
+const adaptiveMaxPool = operator<Tensor[]>("aten::adaptive_max_pool2d");
+const selectOf = operator("aten::select.int");
+const stackOf = operator("aten::stack");
+
+/** @param stored the teacher's maps as kept, [B, C, H, W] (see encodeFeatures) */
+export function mimicLoss(
+  pass: TrainingPass,
+  stored: Tensor,
+  targets: readonly Target[],
+  sizes: readonly Size[],
+  regressor: Module & { forward(x: Tensor): Tensor },
+  settings: MimicSettings,
+  random: Random,
+): MimicResult {
+  const { regions: source, mimicRegions, stride, quantizer } = settings;
+  const regions = chooseRegions(source, pass.proposals, targets, sizes, mimicRegions, random);
+  const prediction = regressor.forward(pass.features);
+  if (settings.regionForm === "rois") return pooledLoss(prediction, stored, regions, settings);
+  const [batch, channels, height, width] = prediction.shape;
+  const weights = cellWeights(regions, stride, channels, height, width);
+  const weight = tensor(weights, [batch, height, width]).to(prediction.device);
+  const uniform = quantizer.kind === "uniform";
+  const { loss, matches } =
+    uniform && prediction.device === "cpu"
+      ? weightedDifference(prediction, stored, weight, quantizer.stride)
+      : difference(prediction, stored, weight, quantizer);
+  const [matched, compared] = matches.toArray();
+  return { loss, matched: Number(matched), compared: Number(compared) };
+}
+
+const unsqueezeOf = operator("aten::unsqueeze");
+const greaterThan = operator("aten::gt.Scalar");
+const logicalAnd = operator("aten::logical_and");
+
+/** The same as the kernel's, from libtorch's operators: for the other quantizers, and on other devices. */
+function difference(
+  prediction: Tensor,
+  stored: Tensor,
+  weight: Tensor,
+  quantizer: Quantizer,
+): { loss: Tensor; matches: Tensor } {
+  const target = decodeFeatures(stored, quantizer);
+  const rounded = applyQuantizer(prediction, quantizer);
+  const gap = sub(rounded, target);
+  const perCell = unsqueezeOf(weight, 1);
+  const loss = sum(mul(mul(gap, gap), perCell));
+  if (quantizer.kind === "none") return { loss, matches: tensor(new Int32Array(2)) };
+  const inside = greaterThan(perCell, 0);
+  const matched = nonZeroCount(logicalAnd(equalTo(rounded, target), inside)).item();
+  return { loss, matches: tensor(Int32Array.of(matched, nonZeroCount(inside).item() * rounded.shape[1])) };
+}
+
+/** Both maps max-pooled to a fixed grid in each region: pooling commutes with Q, so all values stay in D. */
+function pooledLoss(
+  prediction: Tensor,
+  stored: Tensor,
+  regions: readonly Float32Array[],
+  { stride, quantizer, roiSize }: MimicSettings,
+): MimicResult {
+  const [, , height, width] = prediction.shape;
+  const target = decodeFeatures(stored, quantizer);
+  const rounded = applyQuantizer(prediction, quantizer);
+  const pool = (map: Tensor) => {
+    const pooled = regions.flatMap((list, image) => {
+      const own = selectOf(map, 0, image);
+      return Array.from({ length: list.length / 4 }, (_, i) => {
+        const box = regionCells(list.subarray(4 * i, 4 * i + 4), stride, height, width);
+        const part = slice(slice(own, 1, box.y0, box.y1), 2, box.x0, box.x1);
+        return adaptiveMaxPool(part, [roiSize, roiSize])[0];
+      });
+    });
+    return stackOf(pooled);
+  };
+  const count = regions.reduce((all, list) => all + list.length / 4, 0);
+  if (count === 0) return { loss: mul(sum(prediction), 0), matched: 0, compared: 0 };
+  const own = pool(rounded);
+  const goal = pool(target);
+  const gap = sub(own, goal);
+  const loss = mul(sum(mul(gap, gap)), 1 / (2 * own.size));
+  if (quantizer.kind === "none") return { loss, matched: 0, compared: 0 };
+  return { loss, matched: nonZeroCount(equalTo(own, goal)).item(), compared: own.size };
+}

@@ -1,0 +1,92 @@
+// Where the student mimics: regions of the image, and what each cell of the map weighs in the loss.
+import { clipBoxes } from "@qmimic/runtime";
+import type { Size, Target } from "../models/targets.js";
+
+export type RegionSource = "proposals" | "ground-truth" | "jittered";
+
+/** Jittered copies of each object, and how far they move and stretch relative to its sides. */
+const COPIES = 4;
+const JITTER = 0.2;
+
+/**
+ * The regions of each image: the student's own best proposals (Li et al., CVPR 2017, section 3.2), the objects, or
+ * the objects moved and stretched at random. An image without any has none.
+ * @returns [N, 4] xyxy of each image, N at most `count`
+ */
+export function chooseRegions(
+  source: RegionSource,
+  proposals: readonly Float32Array[],
+  targets: readonly Target[],
+  sizes: readonly Size[],
+  count: number,
+  random: () => number,
+): Float32Array[] {
+  return proposals.map((list, image) => {
+    if (source === "proposals") return list.subarray(0, 4 * count);
+    const { boxes } = targets[image];
+    if (source === "ground-truth") return boxes.subarray(0, 4 * count);
+    const jittered = jitter(
+      boxes,
+      Math.min(COPIES, Math.max(1, Math.floor((4 * count) / Math.max(4, boxes.length)))),
+      random,
+    );
+    return clipBoxes(jittered, sizes[image].width, sizes[image].height).subarray(0, 4 * count);
+  });
+}
+
+function jitter(boxes: Float32Array, copies: number, random: () => number): Float32Array {
+  const moved = new Float32Array(boxes.length * copies);
+  const spread = () => JITTER * (2 * random() - 1);
+  for (let i = 0; i < moved.length; i += 4) {
+    const k = i % boxes.length;
+    const width = boxes[k + 2] - boxes[k];
+    const height = boxes[k + 3] - boxes[k + 1];
+    const x = (boxes[k] + boxes[k + 2]) / 2 + spread() * width;
+    const y = (boxes[k + 1] + boxes[k + 3]) / 2 + spread() * height;
+    const halfWidth = (width / 2) * Math.exp(spread());
+    const halfHeight = (height / 2) * Math.exp(spread());
+    moved.set([x - halfWidth, y - halfHeight, x + halfWidth, y + halfHeight], i);
+  }
+  return moved;
+}
+
+/** First and last cell (exclusive) that a box touches along one axis. */
+const cells = (from: number, to: number, stride: number, limit: number): [number, number] => {
+  const first = Math.min(limit - 1, Math.max(0, Math.floor(from / stride)));
+  return [first, Math.min(limit, Math.max(first + 1, Math.ceil(to / stride)))];
+};
+
+/** The cells of one region: x from x0 to x1 and y from y0 to y1, ends exclusive; at least one cell. */
+export function regionCells(box: ArrayLike<number>, stride: number, height: number, width: number) {
+  const [x0, x1] = cells(box[0], box[2], stride, width);
+  const [y0, y1] = cells(box[1], box[3], stride, height);
+  return { x0, y0, x1, y1 };
+}
+
+/**
+ * The size-normalised mimic loss, Lm = 1/(2N) sum_i 1/m_i ||.||^2 over regions i of m_i values, is one weighted
+ * squared difference over the whole map: a cell weighs the sum of 1/(2 N m_i) over the regions that cover it.
+ * N counts the regions of all images, m_i is cells times `channels`.
+ * @returns [B, height, width]
+ */
+export function cellWeights(
+  regions: readonly Float32Array[],
+  stride: number,
+  channels: number,
+  height: number,
+  width: number,
+): Float32Array {
+  const weights = new Float32Array(regions.length * height * width);
+  const total = regions.reduce((sum, list) => sum + list.length / 4, 0);
+  regions.forEach((list, image) => {
+    for (let k = 0; k < list.length; k += 4) {
+      const { x0, y0, x1, y1 } = regionCells(list.subarray(k, k + 4), stride, height, width);
+      const weight = 1 / (2 * total * (x1 - x0) * (y1 - y0) * channels);
+      for (let y = y0; y < y1; y++) {
+        const row = (image * height + y) * width;
+        for (let x = x0; x < x1; x++) weights[row + x] += weight;
+      }
+    }
+  });
+  return weights;
+}

@@ -1,0 +1,85 @@
+// What a detector weighs and costs: parameters, bytes, multiply-adds.
+import { gzipSync } from "node:zlib";
+import { countMultiplyAdds, noGrad, scope, tensor } from "@qmimic/torch";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+
+export interface DetectorCost {
+  parameters: number;
+  /** Bytes of all tensors as 32-bit floats, batch norm's statistics included. */
+  bytesFp32: number;
+  /** Bytes with convolution and linear weights as 8-bit integers and one 32-bit scale an output channel. */
+  bytesInt8: number;
+  /** Those 8-bit weights after gzip. */
+  bytesGzip: number;
+  /** Multiply-adds of one image of side x side * 3/4 pixels, proposals of the head included. */
+  multiplyAdds: number;
+}
+
+/** Symmetric 8-bit rounding of each output channel, for the size after compression. */
+function toInt8(weights: Float32Array, channels: number): Int8Array {
+  const row = weights.length / channels;
+  const rounded = new Int8Array(weights.length);
+  for (let c = 0; c < channels; c++) {
+    let largest = 0;
+    for (let i = c * row; i < (c + 1) * row; i++) largest = Math.max(largest, Math.abs(weights[i]));
+    const scale = largest === 0 ? 0 : 127 / largest;
+    for (let i = c * row; i < (c + 1) * row; i++) rounded[i] = Math.round(weights[i] * scale);
+  }
+  return rounded;
+}
+
+/** Measures a detector. Its weights are not changed. */
+export function detectorCost(detector: FasterRcnn): DetectorCost {
+  let parameters = 0;
+  let values = 0;
+  let bytesInt8 = 0;
+  const packed: Buffer[] = [];
+  for (const { tensor: one, trained } of detector.named()) {
+    const { shape } = one;
+    const data = one.toFloat32();
+    values += data.length;
+    if (trained) parameters += data.length;
+    if (shape.length > 1) {
+      const weights = toInt8(data, shape[0]);
+      bytesInt8 += weights.length + 4 * shape[0];
+      packed.push(Buffer.from(weights.buffer));
+    } else {
+      bytesInt8 += 4 * data.length;
+      packed.push(Buffer.from(data.buffer));
+    }
+  }
+  const { side, rpnPostNms } = detector.config;
+  const up = (length: number) => Math.ceil(length / 32) * 32;
+  const [height, width] = [up(0.75 * side), up(side)];
+  const multiplyAdds = noGrad(() =>
+    scope(() =>
+      countMultiplyAdds(() => {
+        const wasTraining = detector.training;
+        detector.eval();
+        const images = tensor(new Float32Array(3 * height * width), [1, 3, height, width]);
+        detector.forwardAll(images, rpnPostNms);
+        detector.train(wasTraining);
+      }),
+    ),
+  );
+  return {
+    parameters,
+    bytesFp32: 4 * values,
+    bytesInt8,
+    bytesGzip: gzipSync(Buffer.concat(packed), { level: 9 }).length,
+    multiplyAdds,
+  };
+}
+
+const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
+
+/** One line: network, parameters, sizes, cost. */
+export function summarize(detector: FasterRcnn): string {
+  const { config } = detector;
+  const cost = detectorCost(detector);
+  return (
+    `${config.backbone} ${config.detector}, stride ${config.outputStride}, ${cost.parameters.toLocaleString("en")} parameters, ` +
+    `${kilobytes(cost.bytesFp32)} fp32, ${kilobytes(cost.bytesInt8)} int8, ${kilobytes(cost.bytesGzip)} gzipped, ` +
+    `${(cost.multiplyAdds / 1e6).toFixed(0)} million multiply-adds`
+  );
+}

@@ -1,0 +1,48 @@
+// Anchor sizes and shapes that fit the objects of a data set.
+import type { Sample } from "../data/types.js";
+
+export interface AnchorChoice {
+  sizes: number[];
+  aspectRatios: number[];
+}
+
+/**
+ * Anchor sizes at equal ratios between the objects' 5 % and 95 % quantiles (square roots of areas, in input pixels at scale
+ * 1), and one, two or three aspect ratios, as many as the middle eight tenths of the objects' shapes need to be
+ * within a factor of 1.5.
+ * @param side longest side of the input
+ * @param count how many sizes
+ */
+export function chooseAnchors(samples: readonly Sample[], side: number, count: number): AnchorChoice {
+  const sizes: number[] = [];
+  const ratios: number[] = [];
+  for (const sample of samples) {
+    const scale = side / Math.max(sample.width, sample.height);
+    for (let k = 0; k < sample.boxes.length; k += 4) {
+      const width = sample.boxes[k + 2] - sample.boxes[k];
+      const height = sample.boxes[k + 3] - sample.boxes[k + 1];
+      sizes.push(Math.sqrt(width * height) * scale);
+      ratios.push(height / width);
+    }
+  }
+  sizes.sort((a, b) => a - b);
+  ratios.sort((a, b) => a - b);
+  const quantile = (sorted: number[], q: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
+  const low = Math.log(quantile(sizes, 0.05));
+  const high = Math.log(quantile(sizes, 0.95));
+  const chosen = Array.from({ length: count }, (_, i) => {
+    const at = count === 1 ? (low + high) / 2 : low + ((high - low) * (i + 0.5)) / count;
+    return Math.max(4, Math.round(Math.exp(at)));
+  });
+  const middle = quantile(ratios, 0.5);
+  const spread = Math.sqrt(quantile(ratios, 0.9) / quantile(ratios, 0.1));
+  const round = (ratio: number) => Math.round(ratio * 100) / 100;
+  const aspectRatios =
+    spread < 1.5
+      ? [round(middle)]
+      : spread < 2.2
+        ? [round(middle / 1.4), round(middle * 1.4)]
+        : [round(middle / 2), round(middle), round(middle * 2)];
+  return { sizes: [...new Set(chosen)], aspectRatios };
+}

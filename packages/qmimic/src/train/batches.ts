@@ -1,0 +1,127 @@
+// From samples to batches: order of an epoch, augmentation, pixels on the device, targets.
+import type { Tensor } from "@qmimic/torch";
+import {
+  type Augmentation,
+  type AugmentSettings,
+  sampleAugmentation,
+  transformBoxes,
+} from "../data/augment.js";
+import { drawImages } from "../data/drawing.js";
+import type { ImageStore } from "../data/imageStore.js";
+import { type RawImage, scaleBoxes } from "../data/images.js";
+import { createRandom, shuffled } from "../data/random.js";
+import type { Sample } from "../data/types.js";
+import type { Size, Target } from "../models/targets.js";
+
+/** Batches are padded to a multiple of this, so that every map down to stride 32 has whole cells. */
+const GRID = 32;
+
+export interface BatchSettings {
+  seed: number;
+  batch: number;
+  /** Longest side of an image at scale 1, and the largest canvas. */
+  side: number;
+  /** Images are placed on multiples of this: the stride of the last feature map. */
+  stride: number;
+  augment: AugmentSettings;
+  device: string;
+}
+
+export interface Batch {
+  /** [B, 3, H, W] */
+  images: Tensor;
+  /** Size of the whole canvas, once for each image. */
+  sizes: Size[];
+  targets: Target[];
+  /** Which sample, and how it was drawn. */
+  indices: number[];
+  augmentations: Augmentation[];
+}
+
+/**
+ * The batches of an epoch as sample indices. Landscape and portrait images are kept in different batches, which
+ * are then padded less; the last batch of each kind may be smaller.
+ */
+export function epochOrder(samples: readonly Sample[], settings: BatchSettings, epoch: number): number[][] {
+  const random = createRandom(`${settings.seed}/order/${epoch}`);
+  const order = shuffled([...samples.keys()], random);
+  const batches: number[][] = [];
+  for (const portrait of [false, true]) {
+    const group = order.filter((i) => samples[i].height > samples[i].width === portrait);
+    for (let at = 0; at < group.length; at += settings.batch)
+      batches.push(group.slice(at, at + settings.batch));
+  }
+  return shuffled(batches, random);
+}
+
+/** Draws one batch. `step` (over all epochs) seeds the augmentation, so that any batch can be made again. */
+export async function makeBatch(
+  samples: readonly Sample[],
+  store: ImageStore,
+  indices: readonly number[],
+  settings: BatchSettings,
+  step: number,
+): Promise<Batch> {
+  const images = await Promise.all(indices.map((i) => store.get(i)));
+  return drawBatch(samples, images, indices, settings, createRandom(`${settings.seed}/augment/${step}`));
+}
+
+/** Draws images that are at hand. */
+export function drawBatch(
+  samples: readonly Sample[],
+  images: readonly RawImage[],
+  indices: readonly number[],
+  settings: BatchSettings,
+  random: () => number,
+): Batch {
+  const { side, stride, augment } = settings;
+  const largest = Math.max(...augment.scales);
+  const fit = (scaled: number) => Math.min(Math.ceil(side / GRID) * GRID, Math.ceil(scaled / GRID) * GRID);
+  const canvas = { width: GRID, height: GRID };
+  for (const { width, height } of images) {
+    const scale = (side / Math.max(width, height)) * largest;
+    canvas.width = Math.max(canvas.width, fit(Math.round(width * scale)));
+    canvas.height = Math.max(canvas.height, fit(Math.round(height * scale)));
+  }
+  const augmentations = images.map(({ width, height }) =>
+    sampleAugmentation(random, augment, width, height, side, stride, canvas),
+  );
+  const targets = indices.map((sampleIndex, i) =>
+    drawTarget(samples[sampleIndex], images[i], augmentations[i], canvas, augment.minVisible),
+  );
+  return {
+    images: drawImages(images, augmentations, canvas, settings.device),
+    sizes: images.map(() => canvas),
+    targets,
+    indices: [...indices],
+    augmentations,
+  };
+}
+
+function drawTarget(
+  sample: Sample,
+  image: RawImage,
+  augmentation: Augmentation,
+  canvas: Size,
+  minVisible: number,
+): Target {
+  const boxes = scaleBoxes(sample.boxes, image);
+  const drawn = transformBoxes(boxes, augmentation, image.width, canvas, minVisible);
+  const kept: number[] = [];
+  const labels: number[] = [];
+  const ignore = [...drawn.ignore];
+  drawn.kept.forEach((object, i) => {
+    const box = drawn.boxes.subarray(4 * i, 4 * i + 4);
+    if (sample.difficult[object]) {
+      ignore.push(...box);
+      return;
+    }
+    kept.push(...box);
+    labels.push(sample.labels[object]);
+  });
+  return {
+    boxes: Float32Array.from(kept),
+    labels: Int32Array.from(labels),
+    ignore: Float32Array.from(ignore),
+  };
+}

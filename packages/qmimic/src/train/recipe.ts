@@ -1,0 +1,177 @@
+// Every setting of a training run: name, default, meaning. A recipe file is flat YAML with these names in
+// kebab-case; each is also a flag of `qmimic train`.
+import { z } from "zod";
+import { didYouMean, InputError } from "../errors.js";
+
+const positive = z.number().positive();
+const atLeast0 = z.number().min(0);
+const share = z.number().min(0).max(1);
+const count = z.number().int().positive();
+const count0 = z.number().int().min(0);
+const auto = z.literal("auto");
+
+const flag = (value: boolean, text: string) => z.boolean().default(value).describe(text);
+const real = (schema: z.ZodNumber, value: number, text: string) => schema.default(value).describe(text);
+const whole = (value: number, text: string) => count.default(value).describe(text);
+
+export const recipeSchema = z.object({
+  // Data
+  data: z.string().default("").describe("folder in the Pascal VOC layout"),
+  trainSplit: z.string().default("train").describe("split to train on"),
+  valSplit: z.string().default("val").describe("split to choose the best weights on"),
+  classes: z.array(z.string()).default([]).describe("classes to detect; empty: all that the data has"),
+  merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
+  side: whole(480, "longest side of the input in pixels"),
+  memory: whole(4096, "MiB of decoded images kept in memory; more are decoded again each time"),
+
+  // Networks
+  detector: z.literal("faster-rcnn").default("faster-rcnn").describe("kind of detector"),
+  student: z.string().default("vgg-1-32").describe("student's network: vgg-1-N, resnet18-1-N, resnet34-1-N"),
+  teacher: z
+    .string()
+    .default("vgg-1-8")
+    .describe("teacher's network, or a weights file (.safetensors) of a trained teacher"),
+  outputStride: z
+    .union([z.literal(4), z.literal(8), z.literal(16)])
+    .default(16)
+    .describe("input pixels per cell of the last feature map: 16, or 8 or 4 for small objects"),
+  headWidth: z.union([count, auto]).default("auto").describe("neurons of the box head; auto: 1024 / N"),
+  roiSize: whole(7, "RoIAlign's output cells per side"),
+  roiSamples: whole(2, "RoIAlign's samples per cell and axis"),
+  anchorSizes: z
+    .union([z.array(positive), auto])
+    .default("auto")
+    .describe("sides of the square anchors in input pixels; auto: from the boxes of the training data"),
+  anchorCount: whole(4, "how many anchor sizes auto picks"),
+  aspectRatios: z
+    .union([z.array(positive), auto])
+    .default("auto")
+    .describe("height / width of the anchors; auto: from the boxes of the training data"),
+
+  // Method
+  method: z
+    .enum(["scratch", "mimic", "quantization-mimic"])
+    .default("quantization-mimic")
+    .describe("student alone, with plain mimic, or with Quantization Mimic"),
+  stage: z
+    .enum(["all", "teacher", "quantized-teacher", "student"])
+    .default("all")
+    .describe("one stage alone, or all that the method needs"),
+  lambda: real(atLeast0, 1, "weight of the mimic loss"),
+  quantizer: z
+    .enum(["uniform", "power-of-two"])
+    .default("uniform")
+    .describe("dictionary of the feature maps: {0, s, 2s, ...} or {0, 2^k, ...}"),
+  quantizerStride: z
+    .union([positive, auto])
+    .default("auto")
+    .describe("s of the uniform dictionary; auto: from the teacher's activations"),
+  quantizeStudent: flag(true, "round the student's own feature map too"),
+  regions: z
+    .enum(["proposals", "ground-truth", "jittered"])
+    .default("proposals")
+    .describe("where to mimic: the student's proposals, the objects, or the objects moved at random"),
+  regionForm: z
+    .enum(["cells", "rois"])
+    .default("cells")
+    .describe("compare the map's cells (each region divided by its size), or RoI-max-pooled regions"),
+  mimicRegions: whole(128, "regions of an image that are mimicked"),
+
+  // Training
+  epochs: whole(60, "passes over the training data for the student"),
+  teacherEpochs: whole(40, "passes for the teacher"),
+  quantizedEpochs: whole(5, "passes to fine-tune the quantized teacher"),
+  batch: whole(8, "images in a step"),
+  optimizer: z.enum(["sgd", "adamw"]).default("sgd").describe("optimizer"),
+  lr: real(positive, 0.02, "learning rate after the warm-up"),
+  fineTuneLr: real(positive, 0.002, "learning rate for fine-tuning the quantized teacher"),
+  momentum: real(share, 0.9, "momentum of sgd"),
+  weightDecay: real(atLeast0, 1e-4, "weight decay of all weights but batch norm and biases"),
+  warmup: real(atLeast0, 1, "passes of linear warm-up"),
+  schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("how the learning rate falls"),
+  milestones: z
+    .array(share)
+    .default([0.7, 0.9])
+    .describe("for schedule step: parts of the run after which the rate is divided by 10"),
+  clip: real(atLeast0, 10, "largest joint norm of the gradients; 0: no limit"),
+  evalEvery: whole(5, "passes between evaluations on the val split"),
+  seed: count0.default(0).describe("seed of weights, order, augmentation and sampling"),
+  threads: z.union([count, auto]).default("auto").describe("processor threads; auto: all cores"),
+  device: z.string().default("cpu").describe("cpu, cuda or cuda:N"),
+
+  // Augmentation
+  flip: real(share, 0.5, "share of images mirrored left to right"),
+  scales: z
+    .array(positive)
+    .default([0.75, 1, 1.25])
+    .describe(
+      "sizes relative to side, one picked for each image (a list, so that teacher maps can be cached)",
+    ),
+  brightness: real(share, 0.25, "largest relative change of brightness"),
+  contrast: real(share, 0.25, "largest relative change of contrast"),
+  saturation: real(share, 0.3, "largest relative change of saturation"),
+
+  // RPN and box head: torchvision's names and defaults unless said
+  rpnHigh: real(share, 0.7, "IoU from which an anchor is an object"),
+  rpnLow: real(share, 0.3, "IoU below which an anchor is background"),
+  rpnBatch: whole(256, "anchors of an image in the RPN loss"),
+  rpnPositives: real(share, 0.5, "largest share of objects among them"),
+  rpnPreNmsTrain: whole(1000, "proposals before suppression in training (torchvision: 2000)"),
+  rpnPostNmsTrain: whole(500, "proposals after suppression in training (torchvision: 2000)"),
+  rpnPreNms: whole(1000, "proposals before suppression in use"),
+  rpnPostNms: whole(300, "proposals after suppression in use (torchvision: 1000)"),
+  rpnNms: real(share, 0.7, "IoU above which a proposal is suppressed"),
+  boxHigh: real(share, 0.5, "IoU from which a proposal is an object in the head's loss"),
+  boxBatch: whole(128, "proposals of an image in the head's loss (torchvision: 512)"),
+  boxPositives: real(share, 0.25, "largest share of objects among them"),
+  boxScore: real(share, 0.01, "lowest score of a detection (torchvision: 0.05, which cuts AP)"),
+  boxNms: real(share, 0.5, "IoU above which a detection of the same class is suppressed"),
+  boxDetections: whole(100, "most detections of an image"),
+
+  // Run folder
+  name: z.string().default("").describe("folder name of the run; empty: from method and student"),
+  runs: z.string().default("runs").describe("folder that holds the runs"),
+});
+
+/** A complete recipe; recipeSchema gives each key's meaning and default. */
+export type Recipe = z.infer<typeof recipeSchema>;
+export type RecipeKey = keyof Recipe;
+
+export const recipeKeys = Object.keys(recipeSchema.shape) as RecipeKey[];
+
+/** "rpnPreNms" -> "rpn-pre-nms" */
+export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+
+const byKebab = new Map(recipeKeys.map((key) => [kebab(key), key]));
+
+/**
+ * A recipe from kebab-case settings (of a file, overridden by flags).
+ * @param source names where they come from, for messages
+ * @throws InputError for an unknown name (the nearest known one is said) or a value out of range
+ */
+export function parseRecipe(settings: Record<string, unknown>, source: string): Recipe {
+  const known: Record<string, unknown> = {};
+  for (const [name, value] of Object.entries(settings)) {
+    const key = byKebab.get(name);
+    if (!key)
+      throw new InputError(`${source}: unknown setting "${name}".${didYouMean(name, byKebab.keys())}`);
+    known[key] = value;
+  }
+  const parsed = recipeSchema.safeParse(known);
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues.map((issue) => {
+    const key = String(issue.path[0]);
+    const shape = recipeSchema.shape[key as RecipeKey];
+    return `${kebab(key)}: ${JSON.stringify(known[key])} does not fit: ${issue.message} (${shape?.description})`;
+  });
+  throw new InputError(`${source}: ${issues.join("; ")}`);
+}
+
+/** The recipe as commented YAML, complete enough to repeat the run. */
+export function formatRecipe(recipe: Recipe): string {
+  const lines = recipeKeys.map((key) => {
+    const value = JSON.stringify(recipe[key]);
+    return `# ${recipeSchema.shape[key].description}\n${kebab(key)}: ${value}`;
+  });
+  return `${lines.join("\n")}\n`;
+}

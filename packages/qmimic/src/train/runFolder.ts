@@ -1,0 +1,63 @@
+// The folder of a run: a new name each time, or an existing one to go on with.
+import { constants } from "node:fs";
+import { access, mkdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { parse } from "yaml";
+import { InputError } from "../errors.js";
+import { writeFileAtomic } from "../files.js";
+import { formatRecipe, parseRecipe, type Recipe } from "./recipe.js";
+
+const RECIPE = "recipe.yaml";
+
+/** The name of the run, unless the recipe gives one: method and network. */
+const defaultName = (recipe: Recipe): string =>
+  recipe.stage === "teacher" ? `teacher-${recipe.teacher}` : `${recipe.method}-${recipe.student}`;
+
+/**
+ * Makes runs/<name>, or runs/<name>-2, ... when it is taken, and writes the recipe there.
+ * @throws InputError when the folder cannot be written
+ */
+export async function createRunFolder(recipe: Recipe): Promise<string> {
+  const name = recipe.name === "" ? defaultName(recipe) : recipe.name;
+  if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
+    throw new InputError(`name: "${name}" is no folder name; use letters, digits, "-", "_" and "."`);
+  }
+  for (let number = 1; ; number++) {
+    const folder = join(recipe.runs, number === 1 ? name : `${name}-${number}`);
+    try {
+      await mkdir(recipe.runs, { recursive: true });
+      await mkdir(folder);
+      await writeFileAtomic(join(folder, RECIPE), formatRecipe(recipe));
+      return folder;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "EEXIST" && number < 10000) continue;
+      throw new InputError(`${folder}: the run folder cannot be written: ${(error as Error).message}`);
+    }
+  }
+}
+
+/** The recipe of an existing run. @throws InputError when the folder is no run, or is not writable */
+export async function openRunFolder(folder: string): Promise<Recipe> {
+  const path = join(folder, RECIPE);
+  const text = await readFile(path, "utf8").catch(() => {
+    throw new InputError(`${folder}: no run to go on with: there is no ${RECIPE} in it`);
+  });
+  await access(folder, constants.W_OK).catch(() => {
+    throw new InputError(`${folder}: the run folder cannot be written: permission denied`);
+  });
+  return parseRecipe(readSettings(text, path), path);
+}
+
+/** Settings of a YAML file. @throws InputError when it is no flat YAML */
+export function readSettings(text: string, path: string): Record<string, unknown> {
+  let settings: unknown;
+  try {
+    settings = parse(text, { maxAliasCount: 0 }) ?? {};
+  } catch (error) {
+    throw new InputError(`${path}: not YAML: ${(error as Error).message.split("\n")[0]}`);
+  }
+  if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
+    throw new InputError(`${path}: expected settings as "name: value" lines`);
+  }
+  return settings as Record<string, unknown>;
+}

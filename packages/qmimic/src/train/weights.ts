@@ -1,0 +1,113 @@
+// Detectors and training state as safetensors files. The metadata says what the detector is.
+import {
+  copy,
+  type Module,
+  noGrad,
+  readSafetensors,
+  SafetensorsError,
+  type SafetensorsFile,
+  type SafetensorsTensor,
+  scope,
+  type Tensor,
+  tensor,
+  writeSafetensors,
+} from "@qmimic/torch";
+import { createRandom } from "../data/random.js";
+import { InputError } from "../errors.js";
+import { type DetectorConfig, detectorConfigSchema } from "../models/config.js";
+import { FasterRcnn } from "../models/fasterRcnn.js";
+
+const FORMAT = "qmimic-detector";
+const VERSION = "1";
+
+/** Named tensors as arrays. */
+function toArrays(tensors: Iterable<[string, Tensor]>): Map<string, SafetensorsTensor> {
+  const arrays = new Map<string, SafetensorsTensor>();
+  for (const [name, one] of tensors) {
+    arrays.set(name, { dtype: "F32", shape: one.shape, data: one.toFloat32() });
+  }
+  return arrays;
+}
+
+/** All tensors of a module, trained or not, by name. */
+export const moduleTensors = (module: Module, prefix = ""): [string, Tensor][] =>
+  module.named(prefix).map(({ name, tensor: one }) => [name, one]);
+
+/**
+ * Overwrites tensors with those of a file.
+ * @throws InputError naming the file and the tensor when one is missing, or both shapes when they differ
+ */
+export function fillTensors(
+  tensors: Iterable<[string, Tensor]>,
+  stored: ReadonlyMap<string, SafetensorsTensor>,
+  file: string,
+): void {
+  noGrad(() =>
+    scope(() => {
+      for (const [name, one] of tensors) {
+        const found = stored.get(name);
+        if (!found) throw new InputError(`${file}: tensor "${name}" is missing: weights of another network?`);
+        const [has, wants] = [found.shape.join(" x "), one.shape.join(" x ")];
+        if (has !== wants)
+          throw new InputError(`${file}: tensor "${name}" is ${has}, the network needs ${wants}`);
+        if (!(found.data instanceof Float32Array)) {
+          throw new InputError(`${file}: tensor "${name}" is ${found.dtype}, expected F32`);
+        }
+        copy(one, tensor(found.data, found.shape).to(one.device));
+      }
+    }),
+  );
+}
+
+/** Writes the detector's tensors and its configuration. `notes` are further metadata, for instance metrics. */
+export function saveDetector(path: string, detector: FasterRcnn, notes: Record<string, string> = {}): void {
+  const metadata = { format: FORMAT, version: VERSION, config: JSON.stringify(detector.config), ...notes };
+  writeSafetensors(path, toArrays(moduleTensors(detector)), metadata);
+}
+
+/**
+ * Builds the detector that a weights file describes.
+ * @throws InputError when the file is not one of saveDetector's, is cut short, or does not fit its own description
+ */
+export function loadDetector(path: string, device = "cpu"): FasterRcnn {
+  const { metadata, tensors } = readWeights(path);
+  if (metadata.format !== FORMAT) {
+    throw new InputError(
+      `${path}: not a detector of qmimic (format "${metadata.format ?? ""}", expected "${FORMAT}")`,
+    );
+  }
+  const detector = new FasterRcnn(parseConfig(path, metadata.config ?? ""), createRandom(0));
+  fillTensors(moduleTensors(detector), tensors, path);
+  detector.to(device);
+  return detector.eval();
+}
+
+function parseConfig(path: string, text: string): DetectorConfig {
+  try {
+    return detectorConfigSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new InputError(
+      `${path}: the description of the detector does not fit: ${(error as Error).message}`,
+    );
+  }
+}
+
+/** Reads a safetensors file. @throws InputError with the file's name */
+export function readWeights(path: string): SafetensorsFile {
+  try {
+    return readSafetensors(path);
+  } catch (error) {
+    if (error instanceof SafetensorsError) throw new InputError(error.message);
+    const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+    throw new InputError(`${path}: ${missing ? "there is no such file" : (error as Error).message}`);
+  }
+}
+
+/** Writes training state: anything with a name, and metadata. */
+export function saveState(
+  path: string,
+  tensors: Iterable<[string, Tensor]>,
+  metadata: Record<string, string>,
+): void {
+  writeSafetensors(path, toArrays(tensors), metadata);
+}
