@@ -27,12 +27,14 @@ export class FasterRcnn extends Module {
   private readonly rpn: Rpn;
   private readonly head: BoxHead;
 
+  /** @param backbone a network other than the one that the configuration names */
   constructor(
     readonly config: DetectorConfig,
     random: Random,
+    backbone: Backbone = createBackbone(config.backbone, config.outputStride, random),
   ) {
     super();
-    this.backbone = this.child("backbone", createBackbone(config.backbone, config.outputStride, random));
+    this.backbone = this.child("backbone", backbone);
     this.rpn = this.child("rpn", new Rpn(config, this.backbone.outChannels, random));
     this.head = this.child("roi_heads", new BoxHead(config, this.backbone.outChannels, random));
   }
