@@ -18,19 +18,25 @@ namespace {
 #if QMIMIC_LANES == 16
 constexpr long MAX_CHANNELS = 8;
 constexpr int vectors_of(int channels) { return channels <= 2 ? 12 : channels <= 4 ? 6 : channels <= 6 ? 4 : 3; }
-constexpr int GRADIENT_CHANNELS = 3;
 #else
 constexpr long MAX_CHANNELS = 4;
 constexpr int vectors_of(int channels) { return channels <= 2 ? 6 : channels == 3 ? 4 : 3; }
-constexpr int GRADIENT_CHANNELS = 1;
 #endif
 constexpr long CHUNK = 12 * LANES;  // pixels for which all output channels are made before moving on: L1 holds x
 
+// Whole vectors a row where that costs at most a sixteenth: loads that cross no cache line.
+long pitch_of(long width) {
+  const long pitch = width + 1, whole = (pitch + LANES - 1) / LANES * LANES;
+  return whole * 16 <= pitch * 17 ? whole : pitch;
+}
+
 // Floats of one padded channel: the rows, and what a last tile may read past them.
-long plane_size(Band band) { return (band.rows + 2) * (band.width + 1) + CHUNK + LANES; }
+long plane_size(Band band) {
+  return ((band.rows + 2) * pitch_of(band.width) + CHUNK + 2 * LANES - 1) / LANES * LANES;
+}
 
 void copy_band(const float* x, long channels, Band band, float* padded) {
-  const long pitch = band.width + 1, plane = plane_size(band);
+  const long pitch = pitch_of(band.width), plane = plane_size(band);
   for (long c = 0; c < channels; c++, padded += plane) {
     float* to = padded;
     for (long r = band.row - 1; r <= band.row + band.rows; r++, to += pitch) {
@@ -39,6 +45,7 @@ void copy_band(const float* x, long channels, Band band, float* padded) {
       } else {
         to[0] = 0;
         __builtin_memcpy(to + 1, x + (c * band.height + r) * band.width, band.width * sizeof(float));
+        for (long i = band.width + 1; i < pitch; i++) to[i] = 0;
       }
     }
     __builtin_memset(to, 0, (padded + plane - to) * sizeof(float));
@@ -62,7 +69,7 @@ QMIMIC_INLINE void tile(const float* x, long plane, long pitch, long in_channels
         const float* at = x + ky * pitch + kx;
         vec values[P];
 #pragma GCC unroll 12
-        for (int p = 0; p < P; p++) values[p] = load(at + p * LANES);
+        for (int p = 0; p < P; p++) values[p] = keep(load(at + p * LANES));
 #pragma GCC unroll 12
         for (int k = 0; k < K; k++) {
           const vec w = splat(weight[k]);
@@ -99,7 +106,7 @@ long smaller(long a, long b) { return a < b ? a : b; }
 
 // Values line[0, count) of the padded line, starting at flat position q, into their rows of one output channel.
 void scatter(const float* line, long count, long q, Band band, float* y) {
-  const long pitch = band.width + 1;
+  const long pitch = pitch_of(band.width);
   for (long done = 0; done < count;) {
     const long row = (q + done) / pitch, column = (q + done) % pitch;
     if (row >= band.rows) return;
@@ -112,7 +119,7 @@ void scatter(const float* line, long count, long q, Band band, float* y) {
 
 void convolve(const float* padded, const float* packed, const float* bias, float* y, long in_channels,
               long out_channels, Band band) {
-  const long pitch = band.width + 1, plane = plane_size(band), count = band.rows * pitch;
+  const long pitch = pitch_of(band.width), plane = plane_size(band), count = band.rows * pitch;
   const long y_plane = band.height * band.width;
   float buffer[MAX_CHANNELS * CHUNK];
   for (long q = 0; q < count; q += CHUNK) {
@@ -150,7 +157,7 @@ __attribute__((noinline)) void correlate(const float* x, const float* g, long pl
     for (int o = 0; o < O; o++)
 #pragma GCC unroll 3
       for (int kx = 0; kx < 3; kx++) {
-        const vec value = load(g + o * plane + s - kx);
+        const vec value = keep(load(g + o * plane + s - kx));
 #pragma GCC unroll 3
         for (int ky = 0; ky < 3; ky++) sums[o][ky * 3 + kx] += rows[ky] * value;
       }
@@ -161,6 +168,16 @@ __attribute__((noinline)) void correlate(const float* x, const float* g, long pl
   for (int o = 0; o < O; o++)
     for (int t = 0; t < 9; t++) dweight[o * stride + t] = sum(sums[o][t]);
 }
+
+using Correlate = void (*)(const float*, const float*, long, long, long, float*, long);
+#if QMIMIC_LANES == 16
+const Correlate CORRELATE[] = {correlate<1>, correlate<2>, correlate<3>};
+// Threes as far as they go, but never a lone one at the end: one alone waits for its loads.
+long gradient_block(long left) { return left == 2 || left == 4 ? 2 : smaller(3, left); }
+#else
+const Correlate CORRELATE[] = {correlate<1>};
+long gradient_block(long) { return 1; }
+#endif
 
 float sum_line(const float* line, long count) {
   vec sums[4] = {};
@@ -199,7 +216,7 @@ void forward(const float* x, const float* packed, const float* bias, float* y, l
 // dx, dweight and dbias may each be null; dweight and dbias receive this band's share.
 void backward(const float* x, const float* gradient, const float* packed, float* dx, float* dweight, float* dbias,
               long in_channels, long out_channels, Band band, float* scratch) {
-  const long pitch = band.width + 1, plane = plane_size(band), count = band.rows * pitch;
+  const long pitch = pitch_of(band.width), plane = plane_size(band), count = band.rows * pitch;
   float* lines = scratch;
   copy_band(gradient, out_channels, band, lines);
   if (dx) convolve(lines, packed, nullptr, dx, out_channels, in_channels, band);
@@ -207,18 +224,11 @@ void backward(const float* x, const float* gradient, const float* packed, float*
     float* padded = scratch + out_channels * plane;
     copy_band(x, in_channels, band, padded);
     const long stride = in_channels * 9;
-    for (long o = 0; o < out_channels; o += GRADIENT_CHANNELS) {
+    for (long o = 0, block; o < out_channels; o += block) {
+      block = gradient_block(out_channels - o);
       const float* g = lines + o * plane + pitch + 1;
-      for (long i = 0; i < in_channels; i++) {
-        float* to = dweight + o * stride + i * 9;
-        const long block = smaller(GRADIENT_CHANNELS, out_channels - o);
-        if (block == GRADIENT_CHANNELS)
-          correlate<GRADIENT_CHANNELS>(padded + i * plane, g, plane, pitch, count, to, stride);
-        else if (block == 2)
-          correlate<2>(padded + i * plane, g, plane, pitch, count, to, stride);
-        else
-          correlate<1>(padded + i * plane, g, plane, pitch, count, to, stride);
-      }
+      for (long i = 0; i < in_channels; i++)
+        CORRELATE[block - 1](padded + i * plane, g, plane, pitch, count, dweight + o * stride + i * 9, stride);
     }
   }
   if (dbias)

@@ -26,6 +26,16 @@ QMIMIC_INLINE vec load(const float* p) { return *(const vec_at_any_address*)p; }
 QMIMIC_INLINE void store(float* p, vec v) { *(vec_at_any_address*)p = v; }
 QMIMIC_INLINE vec splat(float f) { return f - vec{}; }  // f - 0: keeps the sign of zero
 
+// Keeps a loaded vector in a register: GCC otherwise loads it again for each multiply-add that uses it.
+QMIMIC_INLINE vec keep(vec v) {
+#if QMIMIC_LANES == 16
+  asm("" : "+v"(v));
+#elif defined(__x86_64__)
+  asm("" : "+x"(v));
+#endif
+  return v;
+}
+
 // The first n lanes of a row's end; the others read as zero and are not written.
 QMIMIC_INLINE vec load_first(const float* p, long n) {
 #if QMIMIC_LANES == 16
@@ -62,9 +72,17 @@ QMIMIC_INLINE vec larger(vec a, vec b) {
 }
 
 QMIMIC_INLINE float sum(vec v) {
-  float total = 0;
-  for (long i = 0; i < LANES; i++) total += v[i];
-  return total;
+#if QMIMIC_LANES == 16
+  const __m256 eight = _mm256_add_ps(_mm512_castps512_ps256((__m512)v), _mm512_extractf32x8_ps((__m512)v, 1));
+#elif QMIMIC_LANES == 8
+  const __m256 eight = (__m256)v;
+#endif
+#if QMIMIC_LANES >= 8
+  const __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+#else
+  const vec four = v;
+#endif
+  return (four[0] + four[2]) + (four[1] + four[3]);
 }
 
 #if QMIMIC_LANES == 16
