@@ -1,0 +1,108 @@
+// qmimic::batch_norm_relu against libtorch's batch norm, ReLU and max pooling one after the other.
+import { expect, test } from "vitest";
+import {
+  type BatchNormReluOptions,
+  batchNorm,
+  batchNormRelu,
+  maxPool2d,
+  relu,
+  type Tensor,
+  tensor,
+} from "../../src/index.js";
+import { evaluate, expectClose, expectSame, type Input, seeded, sizeOf, uniform } from "../helpers.js";
+
+function inputs(shape: number[], seed: number, mean = 0.3): Input[] {
+  const random = seeded(seed);
+  const channels = [shape[1]];
+  return [
+    { shape, data: uniform(sizeOf(shape), random, mean - 2, mean + 2) },
+    { shape: channels, data: uniform(shape[1], random, 0.5, 1.5) },
+    { shape: channels, data: uniform(shape[1], random) },
+  ];
+}
+
+const running = (channels: number): [Tensor, Tensor] => {
+  const random = seeded(channels);
+  return [tensor(uniform(channels, random)), tensor(uniform(channels, random, 0.5, 2))];
+};
+
+function reference(options: BatchNormReluOptions, mean: Tensor, variance: Tensor) {
+  return (x: Tensor, weight: Tensor, bias: Tensor): Tensor => {
+    const { training, momentum, eps } = options;
+    let y = batchNorm(x, weight, bias, mean, variance, training, momentum, eps);
+    if (options.relu) y = relu(y);
+    return options.pool ? maxPool2d(y, 2) : y;
+  };
+}
+
+function compare(shape: number[], options: BatchNormReluOptions, tolerance = 2e-5, mean = 0.3): void {
+  const [ourMean, ourVariance] = running(shape[1]);
+  const [mean0, variance0] = running(shape[1]);
+  const what = `${shape} ${JSON.stringify(options)}`;
+  expectSame(
+    (x, weight, bias) => batchNormRelu(x, weight, bias, ourMean, ourVariance, options),
+    reference(options, mean0, variance0),
+    inputs(shape, sizeOf(shape), mean),
+    seeded(1),
+    tolerance,
+    what,
+  );
+  // expectSame runs the reference once more than ours: compare the statistics after one call each.
+  const [x, weight, bias] = inputs(shape, 5, mean).map(({ data, shape: own }) => tensor(data, own));
+  const [a, b, c, d] = [...running(shape[1]), ...running(shape[1])];
+  batchNormRelu(x, weight, bias, a, b, options);
+  reference(options, c, d)(x, weight, bias);
+  expectClose(a.toFloat32(), c.toFloat32(), 1e-5, `${what}: running mean`);
+  expectClose(b.toFloat32(), d.toFloat32(), 1e-5, `${what}: running variance`);
+}
+
+const flags = [false, true];
+const settings = flags.flatMap((training) =>
+  flags.flatMap((withRelu) =>
+    flags.map((pool): BatchNormReluOptions => ({ training, relu: withRelu, pool, momentum: 0.1, eps: 1e-5 })),
+  ),
+);
+
+export function batchNormCases(): void {
+  for (const options of settings) {
+    const { training, relu: withRelu, pool } = options;
+    const name = `batchNormRelu, ${training ? "training" : "evaluation"}${withRelu ? ", relu" : ""}${pool ? ", pool" : ""}`;
+    test(`${name}: is batch norm and what follows it, running statistics too`, () => {
+      for (let channels = 1; channels <= 33; channels += 4) {
+        compare([2, channels, 2 + ((channels * 5) % 11), 2 + ((channels * 7) % 37)], options);
+      }
+      for (const shape of [
+        [3, 2, 2, 2],
+        [2, 3, 5, 131],
+        [2, 2, 67, 3],
+      ])
+        compare(shape, options);
+    });
+  }
+
+  test("batchNormRelu takes momentum and eps", () => {
+    compare([2, 3, 6, 7], { training: true, relu: false, pool: false, momentum: 0.37, eps: 0.02 });
+  });
+
+  test("batchNormRelu stays exact far from zero", () => {
+    compare(
+      [2, 3, 16, 16],
+      { training: true, relu: false, pool: false, momentum: 0.1, eps: 1e-5 },
+      3e-4,
+      300,
+    );
+  });
+
+  test("batchNormRelu twice gives the same bits", () => {
+    const options = { training: true, relu: true, pool: true, momentum: 0.1, eps: 1e-5 };
+    const given = inputs([4, 9, 33, 47], 3);
+    const gradient = uniform(4 * 9 * 16 * 23, seeded(4));
+    const run = () => {
+      const [mean, variance] = running(9);
+      const call = (x: Tensor, weight: Tensor, bias: Tensor) =>
+        batchNormRelu(x, weight, bias, mean, variance, options);
+      return { ...evaluate(call, given, gradient), mean: mean.toFloat32(), variance: variance.toFloat32() };
+    };
+    expect(run()).toEqual(run());
+  });
+}

@@ -1,0 +1,99 @@
+// qmimic::conv3x3 against libtorch's conv2d in double precision (in single its sums over large maps are less exact).
+import { expect, test } from "vitest";
+import { cast, conv2d, conv3x3, scope, type Tensor, tensor } from "../../src/index.js";
+import { evaluate, expectSame, type Input, seeded, sizeOf, uniform } from "../helpers.js";
+
+const TOLERANCE = 2e-5;
+
+function inputs(
+  batch: number,
+  from: number,
+  to: number,
+  height: number,
+  width: number,
+  seed: number,
+): Input[] {
+  const random = seeded(seed);
+  const shapes = [[batch, from, height, width], [to, from, 3, 3], [to]];
+  return shapes.map((shape) => ({ shape, data: uniform(sizeOf(shape), random) }));
+}
+
+function exact(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
+  const double = (one: Tensor) => cast(one, "float64");
+  return cast(conv2d(double(x), double(weight), bias && double(bias), { padding: 1 }), "float32");
+}
+
+export function convolutionCases(): void {
+  test("conv3x3 is conv2d, channels 1 to 33 and odd sizes", () => {
+    for (let channels = 1; channels <= 33; channels++) {
+      for (const to of [34 - channels, channels]) {
+        const [height, width] = [1 + ((channels * 5) % 13), 1 + ((channels * 7) % 41)];
+        expectSame(
+          (x, weight, bias) => conv3x3(x, weight, bias),
+          exact,
+          inputs(2, channels, to, height, width, channels),
+          seeded(channels),
+          TOLERANCE,
+          `${channels} to ${to} channels, ${height} x ${width}`,
+        );
+      }
+    }
+  });
+
+  test("conv3x3 is conv2d on wide, high and single-cell maps", () => {
+    for (const [height, width] of [
+      [1, 1],
+      [1, 200],
+      [131, 1],
+      [3, 129],
+      [70, 95],
+      [160, 33],
+    ]) {
+      expectSame(
+        (x, weight, bias) => conv3x3(x, weight, bias),
+        exact,
+        inputs(3, 3, 2, height, width, height),
+        seeded(width),
+        TOLERANCE,
+        `${height} x ${width}`,
+      );
+    }
+  });
+
+  test("conv3x3 without bias", () => {
+    expectSame(
+      (x, weight) => conv3x3(x, weight, null),
+      (x, weight) => exact(x, weight, null),
+      inputs(1, 4, 6, 9, 21, 1).slice(0, 2),
+      seeded(1),
+      TOLERANCE,
+    );
+  });
+
+  test("conv3x3 gives the gradient of the weights alone", () => {
+    const [x, weight, bias] = inputs(2, 5, 3, 8, 18, 2);
+    const input = tensor(x.data, x.shape);
+    expectSame(
+      (w, b) => conv3x3(input, w, b),
+      (w, b) => exact(input, w, b),
+      [weight, bias],
+      seeded(2),
+      TOLERANCE,
+    );
+  });
+
+  test("conv3x3 twice gives the same bits", () => {
+    const given = inputs(4, 7, 9, 33, 47, 3);
+    const gradient = uniform(4 * 9 * 33 * 47, seeded(4));
+    const run = () => evaluate((x, weight, bias) => conv3x3(x, weight, bias), given, gradient);
+    expect(run()).toEqual(run());
+  });
+
+  test("conv3x3 names what does not fit", () => {
+    scope(() => {
+      const x = tensor(new Float32Array(32), [1, 2, 4, 4]);
+      const weight = tensor(new Float32Array(27), [1, 3, 3, 3]);
+      expect(() => conv3x3(x, weight, null)).toThrow(/conv3x3.*\[1, 3, 3, 3\]/s);
+    });
+  });
+}
