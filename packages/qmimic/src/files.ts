@@ -2,6 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
+import { InputError } from "./errors.js";
 
 /**
  * Writes `data` under a temporary name in the same folder, then renames it to `path`: after a crash or a full disk
@@ -15,6 +16,39 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+/**
+ * Makes a folder of files that appears complete or not at all: `fill` writes into a temporary one beside it, which is
+ * then renamed to `path`, or to path-2, path-3, ... when that is taken.
+ * @returns the folder's path
+ * @throws InputError when the place cannot be written to, and what `fill` throws
+ */
+export async function writeFolderAtomic(
+  path: string,
+  fill: (folder: string) => Promise<void>,
+): Promise<string> {
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+  await mkdir(temporary, { recursive: true }).catch((error: Error) => {
+    throw new InputError(`${path}: the folder cannot be written: ${error.message}`);
+  });
+  try {
+    await fill(temporary);
+    for (let number = 1; ; number++) {
+      const folder = number === 1 ? path : `${path}-${number}`;
+      try {
+        await rename(temporary, folder);
+        return folder;
+      } catch (error) {
+        const { code = "" } = error as NodeJS.ErrnoException;
+        // A file in the place, or a folder that is not empty.
+        if (!["EEXIST", "ENOTEMPTY", "ENOTDIR"].includes(code) || number === 10000) throw error;
+      }
+    }
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true });
     throw error;
   }
 }

@@ -7,6 +7,7 @@ import type { RawImage } from "../data/images.js";
 import type { Dataset, Sample } from "../data/types.js";
 import type { Detections } from "../models/boxHead.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { ImageDetections, ImageGroundTruth } from "./types.js";
 import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
 
 const BATCH = 8;
@@ -74,21 +75,34 @@ export async function detectSamples(
   return found;
 }
 
+/** Ground truth and detections as the evaluators take them: labels counted from 0. */
+export function evaluationInputs(
+  dataset: Dataset,
+  found: readonly SampleDetections[],
+): { groundTruths: ImageGroundTruth[]; detections: ImageDetections[] } {
+  const minusOne = (labels: Int32Array) => labels.map((label) => label - 1);
+  return {
+    groundTruths: dataset.samples.map(({ id, boxes, labels, difficult }) => ({
+      id,
+      boxes,
+      labels: minusOne(labels),
+      difficult,
+    })),
+    detections: found.map(({ id, boxes, scores, labels }) => ({
+      id,
+      boxes,
+      scores,
+      labels: minusOne(labels),
+    })),
+  };
+}
+
 /** VOC average precision of detections. @see evaluateVoc for the options */
 export function scoreDetections(
   dataset: Dataset,
   found: readonly SampleDetections[],
   options: Partial<VocOptions> = {},
 ): VocResult {
-  const minusOne = (labels: Int32Array) => labels.map((label) => label - 1);
-  return evaluateVoc(
-    dataset.samples.map(({ id, boxes, labels, difficult }) => ({
-      id,
-      boxes,
-      labels: minusOne(labels),
-      difficult,
-    })),
-    found.map(({ id, boxes, scores, labels }) => ({ id, boxes, scores, labels: minusOne(labels) })),
-    { classes: dataset.classes, ...options },
-  );
+  const { groundTruths, detections } = evaluationInputs(dataset, found);
+  return evaluateVoc(groundTruths, detections, { classes: dataset.classes, ...options });
 }

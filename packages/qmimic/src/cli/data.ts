@@ -1,0 +1,55 @@
+// qmimic data: look at a data set before training on it, or generate one.
+import { type Command, InvalidArgumentError } from "commander";
+import { checkDataset } from "../data/check.js";
+import { formatReport } from "../data/checkReport.js";
+import { generateDemo } from "../data/demo.js";
+import { createCounter } from "./counter.js";
+
+export function addData(program: Command): void {
+  const data = program.command("data").description("check a data set, or generate one to try things on");
+  data
+    .command("check <folder>")
+    .description("read a folder in the Pascal VOC layout, decode every image, and list what is wrong")
+    .action(check);
+  data
+    .command("demo <folder>")
+    .description("generate street scenes with seven kinds of traffic signs, in the Pascal VOC layout")
+    .option("--seed <number>", "seed; the same one gives the same pictures", "1")
+    .option("--train <count>", "pictures to train on", whole, 280)
+    .option("--val <count>", "pictures to choose the best weights on", whole, 40)
+    .option("--test <count>", "pictures for the final evaluation", whole, 80)
+    .option("--side <pixels>", "longest side of the pictures", whole, 320)
+    .action(demo);
+}
+
+/** Prints the report; exit code 1 when something is wrong. */
+async function check(folder: string): Promise<void> {
+  const counter = createCounter("images checked");
+  const report = await checkDataset(folder, { onProgress: counter.update });
+  counter.end();
+  console.log(formatReport(report));
+  if (!report.ok) process.exitCode = 1;
+}
+
+interface DemoFlags {
+  seed: string;
+  train: number;
+  val: number;
+  test: number;
+  side: number;
+}
+
+async function demo(folder: string, flags: DemoFlags): Promise<void> {
+  const counter = createCounter("pictures drawn");
+  const made = await generateDemo(folder, { ...flags, onProgress: counter.update });
+  counter.end();
+  console.log(
+    `${made.images} pictures with ${made.objects} signs of ${made.classes.length} kinds in ${made.root}`,
+  );
+}
+
+/** A flag's text as a whole number; its range is checked where it is used. */
+export function whole(text: string): number {
+  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected a whole number.");
+  return Number(text);
+}

@@ -1,0 +1,211 @@
+// qmimic predict: detections in images as JSON and as pictures with boxes drawn.
+import { readdir, stat } from "node:fs/promises";
+import { basename, extname, join } from "node:path";
+import { type Command, InvalidArgumentError } from "commander";
+import { mapConcurrent } from "../data/concurrent.js";
+import { decodeImage, readImageSize } from "../data/images.js";
+import { InputError } from "../errors.js";
+import { detectImages } from "../eval/detect.js";
+import { writeFileAtomic, writeFolderAtomic } from "../files.js";
+import type { Detections } from "../models/boxHead.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { drawDetections } from "../report/pictures.js";
+import { summarize } from "../report/summary.js";
+import { loadDetector } from "../train/weights.js";
+import { createCounter } from "./counter.js";
+import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
+import { findWeights } from "./weights.js";
+
+interface PredictFlags extends EngineFlags {
+  threshold: number;
+  out: string;
+  recursive?: boolean;
+  pictures: boolean;
+  skipBad?: boolean;
+}
+
+/** Detections in one image. Boxes are in pixels of the image (after EXIF orientation). */
+interface Prediction {
+  file: string;
+  width: number;
+  height: number;
+  detections: {
+    label: string;
+    score: number;
+    box: { xmin: number; ymin: number; xmax: number; ymax: number };
+  }[];
+}
+
+const EXTENSIONS = new Set([".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif"]);
+
+export function addPredict(program: Command): void {
+  const command = program
+    .command("predict <weights> <images...>")
+    .description(
+      "find objects in images and folders of images; weights: a file, or a run folder's best student",
+    )
+    .option("--threshold <score>", "lowest score of a detection", share, 0.5)
+    .option(
+      "--out <folder>",
+      "predictions.json and pictures go there; with a number where it exists",
+      "predictions",
+    )
+    .option("--recursive", "search folders in folders too")
+    .option("--no-pictures", "write the JSON alone")
+    .option(
+      "--skip-bad",
+      "leave out images that cannot be read, instead of writing nothing; exit code 1 all the same",
+    );
+  engineOptions(command).action(predict);
+}
+
+async function predict(weights: string, images: string[], flags: PredictFlags): Promise<void> {
+  useEngine(flags);
+  const { path } = findWeights(weights);
+  const detector = loadDetector(path, flags.device);
+  const files = await listImages(images, flags.recursive === true);
+  const { predictions, bad } = await detectFiles(detector, files, flags);
+  if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {
+    throw new InputError(
+      `${bad.join("\n")}\nNothing was written: ${bad.length} of ${files.length} images cannot be read` +
+        `${flags.skipBad ? "." : " (--skip-bad leaves them out)."}`,
+    );
+  }
+  const folder = await writeFolderAtomic(flags.out, async (temporary) => {
+    if (flags.pictures) await drawAll(predictions, detector.config.classes, temporary);
+    await writeFileAtomic(join(temporary, "predictions.json"), `${JSON.stringify(predictions, null, 2)}\n`);
+  });
+
+  console.log(summarize(detector));
+  for (const { file, detections } of predictions.slice(0, 20)) {
+    console.log(`${file}: ${describe(detections)}`);
+  }
+  if (predictions.length > 20) console.log(`and ${predictions.length - 20} more images`);
+  console.log(`\ndetections  ${join(folder, "predictions.json")}`);
+  if (flags.pictures) console.log(`pictures    ${folder}`);
+  for (const message of bad) console.error(`qmimic: left out: ${message}`);
+  if (bad.length > 0) process.exitCode = 1;
+}
+
+/** "2 stop, 1 yield", or "nothing". */
+function describe(detections: Prediction["detections"]): string {
+  const counts = new Map<string, number>();
+  for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
+  return counts.size === 0 ? "nothing" : [...counts].map(([label, count]) => `${count} ${label}`).join(", ");
+}
+
+/** Files as named, and the images of folders in the order of their names. */
+async function listImages(paths: readonly string[], recursive: boolean): Promise<string[]> {
+  const files: string[] = [];
+  for (const path of paths) {
+    const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+      throw new InputError(
+        error.code === "ENOENT" ? `${path}: there is no such file or folder` : `${path}: ${error.message}`,
+      );
+    });
+    if (!found.isDirectory()) {
+      files.push(path);
+      continue;
+    }
+    const names = (await readdir(path, { recursive }))
+      .filter((name) => EXTENSIONS.has(extname(name).toLowerCase()))
+      .sort();
+    if (names.length === 0) {
+      throw new InputError(
+        `${path}: there is no image in this folder (${[...EXTENSIONS].join(" ")})${recursive ? "" : "; --recursive searches folders in it too"}`,
+      );
+    }
+    files.push(...names.map((name) => join(path, name)));
+  }
+  return [...new Set(files)];
+}
+
+async function detectFiles(
+  detector: FasterRcnn,
+  files: readonly string[],
+  { threshold, device }: PredictFlags,
+): Promise<{ predictions: Prediction[]; bad: string[] }> {
+  const bad = new Map<string, string>();
+  const attempt = async <T>(file: string, read: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read;
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      bad.set(file, error.message);
+      return undefined;
+    }
+  };
+  // Headers first: most of what cannot be read is found before time is spent.
+  await mapConcurrent(files, 8, (file) => attempt(file, readImageSize(file)));
+  const predictions: Prediction[] = [];
+  const counter = createCounter("images");
+  for (const [i, file] of files.entries()) {
+    counter.update(i, files.length);
+    if (bad.has(file)) continue;
+    const image = await attempt(file, decodeImage(file, { maxSide: detector.config.side }));
+    if (!image) continue;
+    const [found] = detectImages(detector, [image], device);
+    predictions.push({
+      file,
+      width: image.originalWidth,
+      height: image.originalHeight,
+      detections: toObjects(found, detector.config.classes, threshold),
+    });
+  }
+  counter.end();
+  return { predictions, bad: files.flatMap((file) => bad.get(file) ?? []) };
+}
+
+function toObjects(
+  { boxes, scores, labels }: Detections,
+  classes: readonly string[],
+  threshold: number,
+): Prediction["detections"] {
+  const round = (value: number) => Math.round(value * 100) / 100;
+  return [...scores.keys()]
+    .filter((i) => scores[i] >= threshold)
+    .map((i) => {
+      const [xmin, ymin, xmax, ymax] = Array.from(boxes.subarray(4 * i, 4 * i + 4), round);
+      return {
+        label: classes[labels[i] - 1],
+        score: Math.round(scores[i] * 1e4) / 1e4,
+        box: { xmin, ymin, xmax, ymax },
+      };
+    });
+}
+
+/** One picture an image, named after it. */
+async function drawAll(
+  predictions: readonly Prediction[],
+  classes: readonly string[],
+  folder: string,
+): Promise<void> {
+  const taken = new Set<string>();
+  const named = predictions.map((prediction) => {
+    const base = basename(prediction.file, extname(prediction.file));
+    let name = base;
+    for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${base}-${number}`;
+    taken.add(name.toLowerCase());
+    return { prediction, path: join(folder, `${name}.jpg`) };
+  });
+  const counter = createCounter("pictures");
+  let done = 0;
+  await mapConcurrent(named, 4, async ({ prediction: { file, detections }, path }) => {
+    const drawn = {
+      boxes: Float32Array.from(detections.flatMap(({ box }) => [box.xmin, box.ymin, box.xmax, box.ymax])),
+      labels: Int32Array.from(detections, ({ label }) => classes.indexOf(label) + 1),
+      scores: Float32Array.from(detections, ({ score }) => score),
+    };
+    await writeFileAtomic(path, await drawDetections(file, { detections: drawn, classes }));
+    counter.update(++done, named.length);
+  });
+  counter.end();
+}
+
+function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError("Expected a number from 0 to 1.");
+  }
+  return value;
+}

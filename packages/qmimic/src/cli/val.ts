@@ -1,0 +1,143 @@
+// qmimic val: how well a trained detector does on a split, by the VOC protocol.
+import { type Command, InvalidArgumentError } from "commander";
+import { createImageStore } from "../data/imageStore.js";
+import type { Dataset } from "../data/types.js";
+import { readVoc } from "../data/voc.js";
+import { InputError } from "../errors.js";
+import { detectSamples, type SampleDetections } from "../eval/detect.js";
+import { evaluate } from "../eval/evaluation.js";
+import { writeFileAtomic } from "../files.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { formatEvaluation } from "../report/evaluationText.js";
+import { detectorCost, summarize } from "../report/summary.js";
+import { loadDetector } from "../train/weights.js";
+import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
+import { findWeights } from "./weights.js";
+
+interface ValFlags extends EngineFlags {
+  data: string;
+  split: string;
+  classes?: string;
+  merge?: string;
+  iou: number;
+  json?: string;
+  teacher?: boolean;
+}
+
+export function addVal(program: Command): void {
+  const command = program
+    .command("val <weights>")
+    .description("evaluate a weights file, or a run folder's best student, on one split")
+    .requiredOption("--data <folder>", "folder in the Pascal VOC layout")
+    .option("--split <name>", "val to choose among models, test once at the end", "val")
+    .option("--classes <names>", "score these of the detector's classes and leave all others out")
+    .option("--merge <class>", "count every class of the data as this one")
+    .option("--iou <number>", "IoU from which a detection finds an object", overlap, 0.5)
+    .option("--json <file>", "write all numbers there")
+    .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
+  engineOptions(command).action(val);
+}
+
+async function val(weights: string, flags: ValFlags): Promise<void> {
+  useEngine(flags);
+  const { path, stage } = findWeights(weights, flags);
+  const detector = loadDetector(path, flags.device);
+  const dataset = await readFor(detector, path, flags);
+  const { found, imagesPerSecond } = await detectTimed(detector, dataset, flags.device);
+  const evaluation = evaluate(
+    dataset,
+    keepClasses(found, detector.config.classes, dataset.classes),
+    flags.iou,
+  );
+
+  console.log(`${path}\n${summarize(detector)}\n`);
+  console.log(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
+  console.log(formatEvaluation(evaluation));
+  console.log(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
+  if (flags.json !== undefined) {
+    const { config } = detector;
+    const result = {
+      command: { weights, ...flags },
+      weights: path,
+      stage,
+      detector: config,
+      cost: detectorCost(detector),
+      ...evaluation,
+      imagesPerSecond,
+    };
+    await writeFileAtomic(flags.json, `${JSON.stringify(result, null, 2)}\n`);
+    console.log(`numbers   ${flags.json}`);
+  }
+}
+
+/** The split with the detector's labels. @throws InputError when the data's classes are not the detector's */
+async function readFor(detector: FasterRcnn, path: string, flags: ValFlags): Promise<Dataset> {
+  const { data, split, merge } = flags;
+  const known = detector.config.classes;
+  const has = `${path} detects ${known.join(", ")}`;
+  if (merge !== undefined) {
+    if (flags.classes !== undefined) throw new InputError("--merge and --classes exclude each other");
+    if (known.length > 1 || known[0] !== merge) {
+      throw new InputError(`--merge ${merge}: ${has}; --merge needs a detector of that one class`);
+    }
+    return readVoc(data, split, { merge });
+  }
+  if (flags.classes !== undefined) {
+    const classes = flags.classes.split(",").map((name) => name.trim());
+    const unknown = classes.find((name) => !known.includes(name));
+    if (unknown !== undefined) throw new InputError(`--classes: ${has}, not "${unknown}"`);
+    return readVoc(data, split, { classes, ignoreOthers: true });
+  }
+  try {
+    return await readVoc(data, split, { classes: known });
+  } catch (error) {
+    if (!(error instanceof InputError) || !error.message.includes("unknown class")) throw error;
+    const remedy =
+      known.length === 1
+        ? `--merge ${known[0]} counts every class of the data as ${known[0]}`
+        : `--classes ${known.join(",")} leaves objects of other classes out`;
+    throw new InputError(`${error.message}\n${has}: ${remedy}.`);
+  }
+}
+
+/** Detections with the labels of `wanted`; those of other classes are dropped. */
+function keepClasses(
+  found: readonly SampleDetections[],
+  known: readonly string[],
+  wanted: readonly string[],
+): SampleDetections[] {
+  const labelOf = Int32Array.from(["", ...known], (name) => wanted.indexOf(name) + 1);
+  return found.map((one) => {
+    const kept = [...one.labels.keys()].filter((i) => labelOf[one.labels[i]] > 0);
+    return {
+      id: one.id,
+      boxes: Float32Array.from(kept.flatMap((i) => [...one.boxes.subarray(4 * i, 4 * i + 4)])),
+      scores: Float32Array.from(kept, (i) => one.scores[i]),
+      labels: Int32Array.from(kept, (i) => labelOf[one.labels[i]]),
+    };
+  });
+}
+
+const MEMORY = 2 ** 31;
+
+/** Decodes first, so that the clock sees the detector alone (as long as the images fit into 2 GiB). */
+async function detectTimed(
+  detector: FasterRcnn,
+  { samples }: Dataset,
+  device: string,
+): Promise<{ found: SampleDetections[]; imagesPerSecond: number }> {
+  const store = createImageStore(samples, { maxSide: detector.config.side, memoryBudgetBytes: MEMORY });
+  store.prefetch(samples.keys());
+  for (const i of samples.keys()) await store.get(i);
+  // The first calls also plan the convolutions.
+  await detectSamples(detector, samples.slice(0, 8), store, device);
+  const started = performance.now();
+  const found = await detectSamples(detector, samples, store, device);
+  return { found, imagesPerSecond: (1000 * samples.length) / (performance.now() - started) };
+}
+
+function overlap(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
+  return value;
+}

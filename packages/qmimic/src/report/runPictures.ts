@@ -1,0 +1,123 @@
+// What a detector sees on a split, for the eye: pictures of ground truth and detections, and one sheet of them all.
+import { mkdir, readdir, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { iou } from "@qmimic/runtime";
+import sharp from "sharp";
+import { mapConcurrent } from "../data/concurrent.js";
+import type { ImageStore } from "../data/imageStore.js";
+import { createRandom, shuffled } from "../data/random.js";
+import type { Dataset, Sample } from "../data/types.js";
+import { detectSamples, type SampleDetections, scoreDetections } from "../eval/detect.js";
+import { jointBestF1 } from "../eval/evaluation.js";
+import { writeFileAtomic } from "../files.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { contactSheet, drawDetections } from "./pictures.js";
+
+export interface RunPicturesOptions {
+  /** Pictures to draw: half of them the images with most mistakes, the others picked at random. Default 12. */
+  count?: number;
+  /** Lowest score that is drawn. Default: that of the best F1 over the split. */
+  threshold?: number;
+  /** Default "cpu". */
+  device?: string;
+}
+
+export interface RunPictures {
+  overview: string;
+  /** In the order of the sheet: picked at random, then the hardest. */
+  pictures: string[];
+  threshold: number;
+}
+
+const HIT_IOU = 0.5;
+
+/**
+ * Draws <folder>/pictures/<split>-<id>.png and, of all of them, pictures/overview.png. Which images are drawn depends
+ * on the data and the detections alone. Earlier pictures of the split are replaced.
+ */
+export async function writeRunPictures(
+  detector: FasterRcnn,
+  { dataset, store }: { dataset: Dataset; store: ImageStore },
+  folder: string,
+  options: RunPicturesOptions = {},
+): Promise<RunPictures> {
+  const { count = 12, device = "cpu" } = options;
+  const { samples, classes, split } = dataset;
+  const found = await detectSamples(detector, samples, store, device);
+  const threshold = options.threshold ?? bestThreshold(dataset, found);
+  const chosen = choosePictures(
+    samples.map((sample, i) => mistakes(sample, found[i], threshold)),
+    count,
+  );
+
+  const target = join(folder, "pictures");
+  await mkdir(target, { recursive: true });
+  const isOld = (name: string) => name.startsWith(`${split}-`) && name.endsWith(".png");
+  for (const name of (await readdir(target)).filter(isOld)) await rm(join(target, name));
+  const drawn = await mapConcurrent(chosen, 4, async (index) => {
+    const sample = samples[index];
+    const detections = above(found[index], threshold);
+    const picture = await drawDetections(sample.imagePath, {
+      groundTruth: { boxes: sample.boxes },
+      detections,
+      classes,
+      format: "png",
+    });
+    const path = join(target, `${split}-${sample.id}.png`);
+    await writeFileAtomic(path, picture);
+    return { path, picture };
+  });
+  const overview = join(target, "overview.png");
+  const sheet = await contactSheet(
+    drawn.map((one) => one.picture),
+    Math.max(1, Math.min(4, Math.ceil(Math.sqrt(drawn.length)))),
+  );
+  await writeFileAtomic(overview, await sharp(sheet).png().toBuffer());
+  return { overview, pictures: drawn.map((one) => one.path), threshold };
+}
+
+/** The score from which precision and recall balance best; 0.5 where nothing is found. */
+function bestThreshold(dataset: Dataset, found: readonly SampleDetections[]): number {
+  return jointBestF1(scoreDetections(dataset, found).classes)?.threshold ?? 0.5;
+}
+
+/** Positions of the pictures to draw: every second place goes to the image with most mistakes that is left. */
+export function choosePictures(mistakesOf: readonly number[], count: number): number[] {
+  const all = [...mistakesOf.keys()];
+  const wanted = Math.min(count, all.length);
+  const hardest = [...all]
+    .sort((a, b) => mistakesOf[b] - mistakesOf[a] || a - b)
+    .filter((i) => mistakesOf[i] > 0)
+    .slice(0, Math.floor(wanted / 2));
+  const others = shuffled(all, createRandom("pictures")).filter((i) => !hardest.includes(i));
+  return [...others.slice(0, wanted - hardest.length).sort((a, b) => a - b), ...hardest];
+}
+
+/** Objects missed and detections of nothing; difficult objects count as neither. */
+function mistakes(sample: Sample, detections: SampleDetections, threshold: number): number {
+  const taken = new Uint8Array(sample.labels.length);
+  const { boxes, labels } = above(detections, threshold);
+  let wrong = 0;
+  for (let d = 0; d < labels.length; d++) {
+    let nearest = -1;
+    let most = HIT_IOU;
+    for (let g = 0; g < taken.length; g++) {
+      const overlap = sample.labels[g] === labels[d] && !taken[g] ? iou(boxes, d, sample.boxes, g) : 0;
+      if (overlap >= most) [most, nearest] = [overlap, g];
+    }
+    if (nearest < 0) wrong++;
+    else taken[nearest] = 1;
+  }
+  return wrong + taken.filter((one, g) => !one && !sample.difficult[g]).length;
+}
+
+/** The detections with at least this score (they come best first). */
+function above({ boxes, scores, labels }: SampleDetections, threshold: number) {
+  const below = scores.findIndex((score) => score < threshold);
+  const kept = below < 0 ? scores.length : below;
+  return {
+    boxes: boxes.subarray(0, 4 * kept),
+    scores: scores.subarray(0, kept),
+    labels: labels.subarray(0, kept),
+  };
+}
