@@ -3,7 +3,7 @@ import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
 import { type Command, InvalidArgumentError } from "commander";
 import { mapConcurrent } from "../data/concurrent.js";
-import { decodeImage, readImageSize } from "../data/images.js";
+import { decodeImage, readImageSize, unusableSize } from "../data/images.js";
 import { InputError } from "../errors.js";
 import { detectImages } from "../eval/detect.js";
 import { writeFileAtomic, writeFolderAtomic } from "../files.js";
@@ -136,7 +136,7 @@ async function detectFiles(
     }
   };
   // Headers first: most of what cannot be read is found before time is spent.
-  await mapConcurrent(files, 8, (file) => attempt(file, readImageSize(file)));
+  await mapConcurrent(files, 8, (file) => attempt(file, checkHeader(file)));
   const predictions: Prediction[] = [];
   const counter = createCounter("images");
   for (const [i, file] of files.entries()) {
@@ -154,6 +154,11 @@ async function detectFiles(
   }
   counter.end();
   return { predictions, bad: files.flatMap((file) => bad.get(file) ?? []) };
+}
+
+async function checkHeader(file: string): Promise<void> {
+  const problem = unusableSize(await readImageSize(file));
+  if (problem !== undefined) throw new InputError(`${file}: ${problem}`);
 }
 
 function toObjects(

@@ -1,15 +1,16 @@
 // qmimic train: from labelled photographs to a detector, stage by stage.
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import { setThreads } from "@qmimic/torch";
 import type { Command } from "commander";
 import { InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
+import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
 import type { Recipe } from "../train/recipe.js";
 import { createRunFolder, openRunFolder } from "../train/runFolder.js";
-import { runStages } from "../train/stages.js";
+import { prepareRun, runStages } from "../train/stages.js";
 import { loadDetector } from "../train/weights.js";
+import { createCounter } from "./counter.js";
+import { useEngine } from "./engine.js";
 import { createProgress } from "./progress.js";
 import { addRecipeFlags, recipeFrom } from "./recipeFlags.js";
 
@@ -34,13 +35,12 @@ export function addTrain(program: Command): void {
   });
 }
 
-/** Uses the processor threads that the recipe asks for. */
-export function useThreads({ threads }: Pick<Recipe, "threads">): void {
-  setThreads(threads === "auto" ? availableParallelism() : threads);
-}
-
 async function train(recipe: Recipe, resume: string | undefined): Promise<void> {
-  useThreads(recipe);
+  useEngine(recipe);
+  // The data first: what is wrong with it is said before there is a run folder.
+  const counter = createCounter("images decoded");
+  const splits = await prepareRun(recipe, counter.update);
+  counter.end();
   const folder = resume ?? (await createRunFolder(recipe));
   console.log(`run folder: ${folder}`);
   const progress = createProgress({
@@ -48,7 +48,7 @@ async function train(recipe: Recipe, resume: string | undefined): Promise<void> 
     "quantized-teacher": recipe.quantizedEpochs,
     student: recipe.epochs,
   });
-  const stages = await runStages(recipe, folder, progress);
+  const stages = await runStages(recipe, folder, progress, splits);
   const last = stages.at(-1);
   if (!last) throw new InputError("nothing to train: the teacher given is quantized already");
   const metrics = {
@@ -58,9 +58,14 @@ async function train(recipe: Recipe, resume: string | undefined): Promise<void> 
     cost: detectorCost(loadDetector(last.weights)),
   };
   await writeFileAtomic(join(folder, "metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
+  const { overview } = await writeRunPictures(loadDetector(last.weights, recipe.device), splits.val, folder, {
+    device: recipe.device,
+  });
   console.log("");
   for (const { stage, val, bestEpoch } of stages) {
     console.log(`${stage.padEnd(18)} val AP50 ${(100 * val).toFixed(1)} (epoch ${bestEpoch})`);
   }
-  console.log(`\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}`);
+  console.log(
+    `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}`,
+  );
 }

@@ -95,6 +95,23 @@ export function scaleBoxes(boxes: Float32Array, image: RawImage): Float32Array {
   return boxes.map((value, index) => value * (index % 2 === 0 ? scaleX : scaleY));
 }
 
+/** Nothing can be found in less, whatever the network's input. */
+const SHORTEST_SIDE = 8;
+const LARGEST_ASPECT = 50;
+
+/** What to say of an image too small or too elongated to find anything in; undefined when it is neither. */
+export function unusableSize({ width, height }: { width: number; height: number }): string | undefined {
+  const shorter = Math.min(width, height);
+  const aspect = Math.max(width, height) / shorter;
+  if (shorter < SHORTEST_SIDE) {
+    return `the image has ${width} x ${height} px; each side needs at least ${SHORTEST_SIDE}. Leave it out, or replace it.`;
+  }
+  if (aspect > LARGEST_ASPECT) {
+    return `the image has ${width} x ${height} px, ${Math.round(aspect)}:1; at most ${LARGEST_ASPECT}:1 is usable. Cut it into pieces.`;
+  }
+  return undefined;
+}
+
 /** What to say when an annotation and its image disagree about the size; undefined when they agree. */
 export function sizeMismatch(
   stated: { width: number; height: number },

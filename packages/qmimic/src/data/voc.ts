@@ -3,7 +3,7 @@ import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { didYouMean, InputError } from "../errors.js";
 import { mapConcurrent } from "./concurrent.js";
-import { readImageSize, sizeMismatch } from "./images.js";
+import { readImageSize, sizeMismatch, unusableSize } from "./images.js";
 import type { Dataset, Problem, Sample } from "./types.js";
 import { listSplits, readSplit, type SplitList, splitFolder } from "./vocSplits.js";
 import { readVocAnnotation, type VocAnnotation } from "./vocXml.js";
@@ -131,7 +131,8 @@ async function toSamples(
     const image = images.get(id);
     if (options.checkImages === false || image === undefined) return undefined;
     try {
-      return sizeMismatch(annotation, await readImageSize(image), annotationPath(root, id));
+      const size = await readImageSize(image);
+      return unusableSize(size) ?? sizeMismatch(annotation, size, annotationPath(root, id));
     } catch (error) {
       if (error instanceof InputError) return error.message.replace(`${image}: `, "");
       throw error;

@@ -2,8 +2,8 @@
 import { join } from "node:path";
 import { createImageStore } from "../data/imageStore.js";
 import { createRandom } from "../data/random.js";
-import type { Dataset } from "../data/types.js";
-import { readVoc } from "../data/voc.js";
+import type { Dataset, Problem } from "../data/types.js";
+import { describeProblems, readVoc } from "../data/voc.js";
 import { InputError } from "../errors.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
 import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
@@ -106,15 +106,86 @@ const withQuantizer = (path: string, quantizer: Quantizer, device: string): Fast
 /** Whether `teacher` is a file rather than the name of a network. */
 const isFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
 
-/** Runs the stages that the recipe asks for, in `folder`. Stages that are complete there are not run again. */
-export async function runStages(recipe: Recipe, folder: string, report: StageReport): Promise<StageResult[]> {
+/**
+ * Everything that can be wrong with the input is found here, before a folder is made and time is spent: settings that
+ * do not go together, annotations, images that cannot be decoded (they are all decoded once, which fills the store),
+ * and a teacher that does not fit.
+ * @throws InputError
+ */
+export async function prepareRun(
+  recipe: Recipe,
+  progress: (done: number, total: number) => void = () => {},
+): Promise<{ train: Split; val: Split }> {
+  const { teacher } = recipe;
+  parseBackbone(recipe.student);
+  if (!isFile(teacher)) parseBackbone(teacher);
+  const loaded = isFile(teacher) ? loadDetector(teacher) : null;
+  checkStage(recipe, loaded);
   const splits = await openSplits(recipe);
+  if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
+  await decodeAll([splits.train, splits.val], progress);
+  return splits;
+}
+
+/** @throws InputError when the stage asked for has nothing to do, or not the teacher it needs */
+function checkStage({ method, stage, teacher }: Recipe, loaded: FasterRcnn | null): void {
+  if (stage === "all" || stage === "teacher") return;
+  const quantized = loaded !== null && loaded.config.quantizer.kind !== "none";
+  if (stage === "quantized-teacher") {
+    if (method !== "quantization-mimic") {
+      throw new InputError(`stage ${stage} is one of method quantization-mimic, not of ${method}`);
+    }
+    if (quantized)
+      throw new InputError(`${teacher}: the teacher is quantized already: go on with --stage student`);
+  }
+  if (method !== "scratch" && loaded === null) {
+    throw new InputError(
+      `stage ${stage} with method ${method} needs --teacher FILE.safetensors, not "${teacher}"`,
+    );
+  }
+  if (stage === "student" && method === "quantization-mimic" && !quantized) {
+    throw new InputError(
+      `${teacher}: the teacher is not quantized: run --stage quantized-teacher first, or --stage all`,
+    );
+  }
+}
+
+/** Decodes every image once. @throws InputError with all that cannot be decoded */
+async function decodeAll(
+  splits: readonly Split[],
+  progress: (done: number, total: number) => void,
+): Promise<void> {
+  const problems: Problem[] = [];
+  const total = splits.reduce((sum, { dataset }) => sum + dataset.samples.length, 0);
+  let done = 0;
+  for (const { dataset, store } of splits) {
+    store.prefetch(dataset.samples.keys());
+    for (const [i, { imagePath: file }] of dataset.samples.entries()) {
+      await store.get(i).catch((error: unknown) => {
+        if (!(error instanceof InputError)) throw error;
+        problems.push({ file, message: error.message.replace(`${file}: `, "") });
+      });
+      progress(++done, total);
+    }
+  }
+  if (problems.length > 0) throw new InputError(describeProblems(splits[0].dataset.root, problems));
+}
+
+/**
+ * Runs the stages that the recipe asks for, in `folder`. Stages that are complete there are not run again.
+ * @param splits from prepareRun
+ */
+export async function runStages(
+  recipe: Recipe,
+  folder: string,
+  report: StageReport,
+  splits: { train: Split; val: Split },
+): Promise<StageResult[]> {
   const results: StageResult[] = [];
   const wanted = (stage: StageName) => recipe.stage === "all" || recipe.stage === stage;
   const needsTeacher = recipe.stage !== "student" && recipe.method !== "scratch";
 
   let teacher: string | null = isFile(recipe.teacher) ? recipe.teacher : null;
-  if (teacher) checkTeacher(loadDetector(teacher), teacher, recipe, splits.train);
   if (recipe.stage === "teacher" || (recipe.stage === "all" && needsTeacher && !teacher)) {
     const result = await trainTeacher(recipe, splits, folder, report);
     results.push(result);
