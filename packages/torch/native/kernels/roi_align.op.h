@@ -1,5 +1,7 @@
 // qmimic::roi_align: torchvision.ops.roi_align with channels as the vector lane, and a backward without atomics.
 #pragma once
+#include <algorithm>
+
 #include "op.h"
 
 namespace qmimic {
@@ -30,6 +32,18 @@ RoiShape roi_shape(at::IntArrayRef features, const RoiArguments& a, int64_t chan
           (long)a.pooled_width,                       (long)a.sampling_ratio, (float)a.spatial_scale, a.aligned};
 }
 
+// Rois in the order of their images.
+std::vector<int64_t> by_image(const float* boxes, int64_t count, int64_t images) {
+  std::vector<int64_t> next(images + 1, 0), order(count);
+  for (int64_t i = 0; i < count; i++) next[(int64_t)boxes[i * 5] + 1]++;
+  for (int64_t image = 0; image < images; image++) next[image + 1] += next[image];
+  for (int64_t i = 0; i < count; i++) order[next[(int64_t)boxes[i * 5]]++] = i;
+  return order;
+}
+
+// Channels are worked on in groups, so that one image's map of one group stays in L2 for all its rois.
+constexpr int64_t GROUP = 64;
+
 Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiArguments& a) {
   check_tensor("roi_align", "features", features, 4, at::kFloat);
   check_roi_align(features.sizes(), rois, a);
@@ -38,27 +52,33 @@ Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiAr
   Tensor y = at::empty({count, channels, a.pooled_height, a.pooled_width}, features.options());
   if (y.numel() == 0) return y;
   const Kernels& k = kernels();
-  const RoiShape shape = roi_shape(features.sizes(), a, channels);
-  const int64_t padded = shape.channels;
-  const Tensor turned = padded == channels ? at::empty({images * map * padded}, features.options())
-                                           : at::zeros({images * map * padded}, features.options());
-  const float* from = features.data_ptr<float>();
-  float* maps = turned.data_ptr<float>();
+  const RoiShape widest = roi_shape(features.sizes(), a, std::min(channels, GROUP));
+  const int64_t groups = at::divup(channels, GROUP), slot = map * widest.channels;
+  const float *from = features.data_ptr<float>(), *boxes = rois.data_ptr<float>();
+  // [image, group, map, channels of the group], padded with zeros to whole vectors.
+  const Tensor turned = channels % k.lanes == 0 ? at::empty({images * groups * slot}, features.options())
+                                                : at::zeros({images * groups * slot}, features.options());
+  float *maps = turned.data_ptr<float>(), *to = y.data_ptr<float>();
   constexpr int64_t PIECE = 512;  // positions of a map a task
   const int64_t pieces = at::divup(map, PIECE);
-  for_each_task(images * pieces, [&](int64_t task) {
-    const int64_t image = task / pieces, at = task % pieces * PIECE, length = std::min(PIECE, map - at);
-    k.transpose(from + image * channels * map + at, channels, length, map, maps + (image * map + at) * padded, padded);
+  for_each_task(images * groups * pieces, [&](int64_t task) {
+    const int64_t at = task % pieces * PIECE, length = std::min(PIECE, map - at), index = task / pieces;
+    const int64_t image = index / groups, first = index % groups * GROUP, width = std::min(GROUP, channels - first);
+    const int64_t padded = at::divup(width, k.lanes) * k.lanes;
+    k.transpose(from + (image * channels + first) * map + at, width, length, map, maps + index * slot + at * padded,
+                padded);
   });
-  const Scratch scratch(k.roi_scratch(shape));
-  const float* boxes = rois.data_ptr<float>();
-  float* to = y.data_ptr<float>();
-  at::parallel_for(0, count, 8, [&](int64_t begin, int64_t end) {
+  const std::vector<int64_t> order = by_image(boxes, count, images);
+  const Scratch scratch(k.roi_scratch(widest));
+  at::parallel_for(0, groups * count, 8, [&](int64_t begin, int64_t end) {
     float* room = scratch.mine();
-    for (int64_t i = begin; i < end; i++) {
+    for (int64_t item = begin; item < end; item++) {
+      const int64_t i = order[item % count], group = item / count;
+      const int64_t first = group * GROUP, width = std::min(GROUP, channels - first);
+      const RoiShape shape = roi_shape(features.sizes(), a, width);
       const float* roi = boxes + i * 5;
-      k.roi_forward(maps + (int64_t)roi[0] * map * padded, roi, room, shape);
-      k.transpose(room, bins, channels, padded, to + i * channels * bins, bins);
+      k.roi_forward(maps + ((int64_t)roi[0] * groups + group) * slot, roi, room, shape);
+      k.transpose(room, bins, width, shape.channels, to + (i * channels + first) * bins, bins);
     }
   });
   return y;
@@ -73,26 +93,27 @@ Tensor roi_align_backward(at::IntArrayRef features, const Tensor& rois, const Te
   Tensor dx = at::zeros(features, g.options());
   if (dx.numel() == 0 || count == 0) return dx;
   const Kernels& k = kernels();
-  constexpr int64_t GROUP = 64;
   const int64_t groups = at::divup(channels, GROUP);
   const RoiShape widest = roi_shape(features, a, std::min(channels, GROUP));
   const Scratch scratch(k.roi_scratch(widest) + map * widest.channels);
   const float *boxes = rois.data_ptr<float>(), *from = g.data_ptr<float>();
   float* to = dx.data_ptr<float>();
-  std::vector<std::vector<int64_t>> of_image(images);
-  for (int64_t i = 0; i < count; i++) of_image[(int64_t)boxes[i * 5]].push_back(i);
+  const std::vector<int64_t> order = by_image(boxes, count, images);
+  const auto image_of = [&](int64_t i) { return (int64_t)boxes[i * 5]; };
   for_each_task(images * groups, [&](int64_t task) {
     const int64_t image = task / groups, first = task % groups * GROUP, width = std::min(GROUP, channels - first);
-    if (of_image[image].empty()) return;
+    auto i = std::lower_bound(order.begin(), order.end(), image,
+                              [&](int64_t roi, int64_t wanted) { return image_of(roi) < wanted; });
+    if (i == order.end() || image_of(*i) != image) return;
     const RoiShape shape = roi_shape(features, a, width);
     const int64_t padded = shape.channels;
     float* sums = scratch.mine();
     float* room = sums + map * padded;
     std::fill(sums, room, 0.0f);
     std::fill(room, room + bins * padded, 0.0f);  // the padding stays zero
-    for (const int64_t i : of_image[image]) {
-      k.transpose(from + (i * channels + first) * bins, width, bins, bins, room, padded);
-      k.roi_backward(sums, boxes + i * 5, room, shape);
+    for (; i != order.end() && image_of(*i) == image; ++i) {
+      k.transpose(from + (*i * channels + first) * bins, width, bins, bins, room, padded);
+      k.roi_backward(sums, boxes + *i * 5, room, shape);
     }
     k.transpose(sums, map, width, padded, to + (image * channels + first) * map, map);
   });
