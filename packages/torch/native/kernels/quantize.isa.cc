@@ -5,10 +5,15 @@
 #include "kernels.h"
 #include "vec.h"
 
+#if defined(__GNUC__) && !defined(__clang__)
+#pragma GCC optimize("no-trapping-math")  // or GCC leaves comparisons with NaN in scalar code
+#endif
+
 namespace qmimic::QMIMIC_ISA {
 namespace {
 
 constexpr double MAX_CODE = 1 << 30;
+constexpr long RUN = 256;  // entries between the loops of one pass
 
 QMIMIC_INLINE int code_of(float f, double stride) {
   double k = f / stride - 0.5;
@@ -20,9 +25,10 @@ QMIMIC_INLINE int code_of(float f, double stride) {
 
 void quantize(const float* x, float* y, long count, float stride) {
   const double s = stride;
-  for (long i = 0; i < count; i++) {
-    const float entry = (float)code_of(x[i], s) * stride;
-    y[i] = x[i] == x[i] ? entry : x[i];
+  for (long from = 0; from < count; from += RUN) {
+    const long end = count - from < RUN ? count : from + RUN;
+    for (long i = from; i < end; i++) y[i] = (float)code_of(x[i], s) * stride;
+    for (long i = from; i < end; i++) y[i] = x[i] == x[i] ? y[i] : x[i];  // apart, or GCC vectorises neither
   }
 }
 
@@ -58,7 +64,6 @@ double mimic_codes(const float* prediction, const uint8_t* target, const float* 
   const double s = stride;
   double loss = 0;
   long equal = 0;
-  constexpr long RUN = 256;
   for (long from = 0; from < count; from += RUN) {
     float error[RUN];
     const long length = count - from < RUN ? count - from : RUN;
