@@ -84,17 +84,13 @@ Napi::Value call(const Napi::CallbackInfo& info) {
       throw Napi::TypeError::New(env, op.name + ": " + error.Message());
     }
   }
+  const c10::Stack arguments = stack;  // shared tensors, kept for the error message
   try {
-    const c10::Stack arguments = stack;  // shared tensors, kept for the error message
-    try {
-      op.handle.callBoxed(&stack);
-    } catch (const c10::Error& error) {
-      throw Napi::Error::New(env, call_site(op, arguments) + ": " + error.what_without_backtrace());
-    }
-  } catch (const Napi::Error&) {
-    throw;
+    op.handle.callBoxed(&stack);
+  } catch (const c10::Error& error) {
+    throw Napi::Error::New(env, call_site(op, arguments) + ": " + error.what_without_backtrace());
   } catch (const std::exception& error) {
-    throw Napi::Error::New(env, op.name + ": " + error.what());
+    throw Napi::Error::New(env, call_site(op, arguments) + ": " + error.what());
   }
   if (stack.empty()) return env.Undefined();
   if (stack.size() == 1) return from_ivalue(env, stack[0]);

@@ -1,0 +1,102 @@
+// Modules: names, training mode, and what the layers compute.
+import { expect, test } from "vitest";
+import {
+  BatchNorm2d,
+  Conv2d,
+  conv2d,
+  countMultiplyAdds,
+  Identity,
+  Linear,
+  MaxPool2d,
+  maxPool2d,
+  ReLU,
+  relu,
+  Sequential,
+  scope,
+  tensor,
+  zeros,
+} from "../src/index.js";
+import { expectClose, seeded, uniform } from "./helpers.js";
+
+test("a sequence names its tensors as PyTorch does", () => {
+  const net = new Sequential([
+    new Conv2d(3, 4, 3, seeded(1)),
+    new BatchNorm2d(4),
+    new ReLU(),
+    new Linear(4, 2, seeded(2)),
+  ]);
+  expect(net.named().map(({ name, tensor: one, trained }) => `${name} ${one.shape} ${trained}`)).toEqual([
+    "0.weight 4,3,3,3 true",
+    "0.bias 4 true",
+    "1.weight 4 true",
+    "1.bias 4 true",
+    "1.running_mean 4 false",
+    "1.running_var 4 false",
+    "3.weight 2,4 true",
+    "3.bias 2 true",
+  ]);
+  expect(net.parameters()).toHaveLength(6);
+});
+
+test("train and eval reach every module inside", () => {
+  const norm = new BatchNorm2d(2);
+  const net = new Sequential([new Sequential([norm])]);
+  expect(norm.training).toBe(true);
+  net.eval();
+  expect(norm.training).toBe(false);
+  net.train();
+  expect(norm.training).toBe(true);
+});
+
+test("a sequence with batch norm, ReLU and pooling fused is the layers one after the other", () => {
+  const random = seeded(3);
+  const norm = new BatchNorm2d(5);
+  const net = new Sequential([
+    new Conv2d(3, 5, 3, random, { padding: 1 }),
+    norm,
+    new ReLU(),
+    new MaxPool2d(2),
+    new Identity(),
+  ]);
+  net.eval();
+  scope(() => {
+    const x = tensor(uniform(2 * 3 * 9 * 12, random), [2, 3, 9, 12]);
+    const [weight, bias] = net.named().map((one) => one.tensor);
+    const plain = maxPool2d(relu(norm.forward(conv2d(x, weight, bias, { padding: 1 }))), 2);
+    const fused = net.forward(x);
+    expect(fused.shape).toEqual([2, 5, 4, 6]);
+    expectClose(fused.toFloat32(), plain.toFloat32(), 1e-5);
+  });
+});
+
+test("the same seed gives the same weights, of the spread asked for", () => {
+  const make = (init: "kaiming" | "torch" | number) =>
+    new Conv2d(16, 32, 3, seeded(7), { init }).weight.toFloat32();
+  expect(make("kaiming")).toEqual(make("kaiming"));
+  const std = (values: Float32Array) =>
+    Math.sqrt(values.reduce((all, value) => all + value * value, 0) / values.length);
+  expect(std(make("kaiming"))).toBeCloseTo(Math.sqrt(2 / (32 * 9)), 2);
+  expect(std(make(0.01))).toBeCloseTo(0.01, 3);
+  expect(Math.max(...make("torch"))).toBeLessThanOrEqual(1 / Math.sqrt(16 * 9));
+});
+
+test("multiply-adds are counted where asked", () => {
+  const net = new Sequential([
+    new Conv2d(3, 8, 3, seeded(1), { padding: 1, stride: 2 }),
+    new Conv2d(8, 8, 3, seeded(2), { padding: 1, groups: 8 }),
+  ]);
+  const line = new Linear(10, 6, seeded(3));
+  scope(() => {
+    const counted = countMultiplyAdds(() => {
+      net.forward(zeros([1, 3, 10, 12]));
+      line.forward(zeros([2, 10]));
+    });
+    expect(counted).toBe(8 * 5 * 6 * 27 + 8 * 5 * 6 * 9 + 2 * 60);
+  });
+});
+
+test("channels that the groups do not divide are refused", () => {
+  expect(() => new Conv2d(3, 4, 3, seeded(1), { groups: 2 })).toThrow(
+    /3 -> 4 channels are no multiple of 2 groups/,
+  );
+});

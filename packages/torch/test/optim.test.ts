@@ -1,0 +1,145 @@
+// Optimizers, clipping and schedules against PyTorch's (fixtures/make_fixtures.py).
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import {
+  adamW,
+  backward,
+  clipGradNorm,
+  learningRate,
+  linear,
+  matmul,
+  mean,
+  mul,
+  type Optimizer,
+  permute,
+  relu,
+  scope,
+  sgd,
+  sub,
+  type Tensor,
+  tensor,
+} from "../src/index.js";
+import { expectClose } from "./helpers.js";
+
+interface Packed {
+  shape: number[];
+  data: number[];
+}
+
+interface Trajectory {
+  losses: number[];
+  steps: Record<string, Packed>[];
+  clip?: number;
+  norms?: number[];
+}
+
+const optim = JSON.parse(readFileSync(new URL("./fixtures/optim.json", import.meta.url), "utf8"));
+const unpack = ({ shape, data }: Packed): Tensor => tensor(Float32Array.from(data), shape);
+
+/** Runs the fixture's problem, mean((relu(x w1^T + b1) w2^T - y)^2), and compares each step. */
+function follow(expected: Trajectory, lr: number, create: (parameters: Tensor[]) => Optimizer): void {
+  scope(() => {
+    const [x, y] = [unpack(optim.x), unpack(optim.y)];
+    const [w1, b1, w2] = ["w1", "b1", "w2"].map((name) => unpack(optim.params[name]));
+    const parameters: Record<string, Tensor> = { w1, b1, w2 };
+    for (const one of Object.values(parameters)) one.requiresGrad = true;
+    const optimizer = create([w1, b1, w2]);
+    for (const [i, after] of expected.steps.entries()) {
+      const gap = sub(matmul(relu(linear(x, w1, b1)), permute(w2, [1, 0])), y);
+      const loss = mean(mul(gap, gap));
+      expect(loss.item()).toBeCloseTo(expected.losses[i], 5);
+      optimizer.zeroGrad();
+      backward(loss);
+      if (expected.clip !== undefined) {
+        const norm = clipGradNorm([w1, b1, w2], expected.clip);
+        expect(norm).toBeCloseTo(expected.norms![i], 5);
+      }
+      optimizer.step(lr);
+      for (const [name, { data }] of Object.entries(after)) {
+        expectClose(parameters[name].toFloat32(), data, 1e-5, `step ${i}, ${name}`);
+      }
+    }
+    for (const moment of optimizer.state().values()) moment.dispose();
+  });
+}
+
+describe("optimizers step as PyTorch's", () => {
+  const momentumSgd = (parameters: Tensor[]) => {
+    const { momentum, weightDecay } = optim.sgd.options;
+    return sgd([{ parameters, weightDecay }], { momentum });
+  };
+  test("sgd with momentum and weight decay", () => follow(optim.sgd, optim.sgd.options.lr, momentumSgd));
+  test("sgd with clipped gradients", () =>
+    follow(optim.sgdClipped, optim.sgdClipped.options.lr, momentumSgd));
+  test("adamW", () => {
+    const { lr, weightDecay } = optim.adamw.options;
+    const [beta1, beta2] = optim.adamw.options.betas;
+    follow(optim.adamw, lr, (parameters) =>
+      adamW([{ parameters, weightDecay }], { beta1, beta2, eps: optim.adamw.options.eps }),
+    );
+  });
+});
+
+test("a parameter without gradient stays as it is", () => {
+  scope(() => {
+    const [used, unused] = [tensor([1, 2]), tensor([3])];
+    used.requiresGrad = true;
+    unused.requiresGrad = true;
+    const optimizer = sgd([{ parameters: [unused, used], weightDecay: 0.5 }]);
+    backward(mean(used));
+    optimizer.step(0.1);
+    expect([...unused.toFloat32()]).toEqual([3]);
+    expect(used.toFloat32()[0]).toBeCloseTo(1 - 0.1 * (0.5 + 0.5));
+    for (const moment of optimizer.state().values()) moment.dispose();
+  });
+});
+
+test("zeroGrad takes the gradients away", () => {
+  scope(() => {
+    const one = tensor([1, 2]);
+    one.requiresGrad = true;
+    const optimizer = sgd([{ parameters: [one], weightDecay: 0 }]);
+    backward(mean(one));
+    expect(one.grad).not.toBeNull();
+    optimizer.zeroGrad();
+    expect(one.grad).toBeNull();
+    for (const moment of optimizer.state().values()) moment.dispose();
+  });
+});
+
+interface Schedule {
+  kind: "cosine" | "step";
+  base: number;
+  steps: number;
+  warmup: number;
+  milestones?: number[];
+  rates: number[];
+}
+
+describe("schedules", () => {
+  test.each(optim.schedules as Schedule[])("$kind, after the warm-up, is PyTorch's", (schedule) => {
+    const { kind, base, steps, warmup, rates, milestones = [] } = schedule;
+    const options = {
+      lr: base,
+      warmupSteps: warmup,
+      totalSteps: steps,
+      kind,
+      milestones: milestones.map((at) => at / steps),
+    };
+    for (let i = warmup; i < steps; i++) expect(learningRate(i, options)).toBeCloseTo(rates[i], 10);
+  });
+
+  test("the warm-up rises by equal steps to the full rate", () => {
+    const options = { lr: 1, warmupSteps: 4, totalSteps: 10, kind: "constant" } as const;
+    const rates = [0, 1, 2, 3, 4, 9].map((step) => learningRate(step, options));
+    [0.2, 0.4, 0.6, 0.8, 1, 1].forEach((rate, i) => {
+      expect(rates[i]).toBeCloseTo(rate, 12);
+    });
+  });
+
+  test("cosine ends near 0, constant does not fall", () => {
+    const options = { lr: 1, warmupSteps: 0, totalSteps: 100 };
+    expect(learningRate(99, { ...options, kind: "cosine" })).toBeLessThan(0.001);
+    expect(learningRate(99, { ...options, kind: "constant" })).toBe(1);
+  });
+});

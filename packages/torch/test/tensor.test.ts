@@ -1,0 +1,258 @@
+// Tensors: their life in scopes, what is copied in and out, and errors that say what was wrong.
+import { afterEach, describe, expect, test } from "vitest";
+import {
+  add,
+  backward,
+  cast,
+  conv2d,
+  type DType,
+  keep,
+  liveTensors,
+  matmul,
+  mul,
+  noGrad,
+  operator,
+  reshape,
+  scope,
+  slice,
+  sum,
+  type Tensor,
+  tensor,
+  zeros,
+} from "../src/index.js";
+
+describe("scope", () => {
+  afterEach(() => expect(liveTensors(), "tensors left behind").toBe(0));
+
+  test("frees what its body made", () => {
+    scope(() => {
+      add(tensor([1, 2]), tensor([3, 4]));
+      expect(liveTensors()).toBe(3);
+    });
+    expect(liveTensors()).toBe(0);
+  });
+
+  test("saves what it returns, alone", () => {
+    using sum3 = scope(() => add(tensor([1]), tensor([2])));
+    expect(liveTensors()).toBe(1);
+    expect(sum3.item()).toBe(3);
+  });
+
+  test("saves what it returns in arrays, objects, maps and sets within each other", () => {
+    const made = scope(() => {
+      const [a, b, c, d] = [1, 2, 3, 4].map((value) => tensor([value]));
+      mul(a, b);
+      return { list: [a, [b]], map: new Map([["c", { c }]]), set: new Set([d]), text: "kept", none: null };
+    });
+    expect(liveTensors()).toBe(4);
+    const [a, [b]] = made.list as [Tensor, Tensor[]];
+    const all = [a, b, made.map.get("c")!.c, ...made.set];
+    expect(all.map((one) => one.item())).toEqual([1, 2, 3, 4]);
+    for (const one of all) one.dispose();
+  });
+
+  test("hands what it returns to the scope outside", () => {
+    scope(() => {
+      const inner = scope(() => tensor([5]));
+      expect(inner.item()).toBe(5);
+    });
+    expect(liveTensors()).toBe(0);
+  });
+
+  test("does not free what was made before it", () => {
+    using before = tensor([7]);
+    scope(() => {
+      add(before, 1);
+    });
+    scope(() => before);
+    expect(before.item()).toBe(7);
+  });
+
+  test("frees everything when its body throws", () => {
+    expect(() =>
+      scope(() => {
+        tensor([1]);
+        throw new Error("from the body");
+      }),
+    ).toThrow("from the body");
+    expect(liveTensors()).toBe(0);
+  });
+
+  test("refuses a body that is not synchronous", () => {
+    expect(() => scope(() => Promise.resolve(1))).toThrow(/must be synchronous/);
+  });
+
+  test("lets a kept tensor live, through nested scopes", () => {
+    let kept: Tensor | undefined;
+    scope(() => {
+      scope(() => {
+        kept = keep(tensor([9]));
+      });
+    });
+    expect(kept!.item()).toBe(9);
+    kept!.dispose();
+  });
+
+  test("never breaks a backward pass by freeing a handle", () => {
+    using x = tensor([2, 3]);
+    x.requiresGrad = true;
+    using loss = scope(() => sum(mul(mul(x, x), x)));
+    backward(loss);
+    scope(() => expect([...x.grad!.toFloat32()]).toEqual([12, 27]));
+  });
+
+  test("frees a list of tensors that an operator returns", () => {
+    const split = operator<Tensor[]>("aten::split.Tensor");
+    const second = scope(() => split(tensor([1, 2, 3, 4]), 2, 0)[1]);
+    expect([...second.toFloat32()]).toEqual([3, 4]);
+    second.dispose();
+  });
+});
+
+describe("one tensor", () => {
+  test("using frees it at the end of the block", () => {
+    const before = liveTensors();
+    {
+      using one = tensor([1]);
+      expect(one.item()).toBe(1);
+      expect(liveTensors()).toBe(before + 1);
+    }
+    expect(liveTensors()).toBe(before);
+  });
+
+  test("disposing twice is harmless, any other use afterwards throws", () => {
+    const gone = tensor([1]);
+    gone.dispose();
+    gone.dispose();
+    const freed = /a freed tensor was used/;
+    expect(() => gone.shape).toThrow(freed);
+    expect(() => gone.toArray()).toThrow(freed);
+    expect(() => gone.item()).toThrow(freed);
+    expect(() => gone.grad).toThrow(freed);
+    expect(() => add(gone, 1)).toThrow(freed);
+    expect(() => add(gone, 1)).toThrow(/aten::add/);
+  });
+
+  test("a view outlives the tensor it was taken from", () => {
+    const whole = tensor([1, 2, 3, 4]);
+    using part = slice(whole, 0, 1, 3);
+    whole.dispose();
+    expect([...part.toFloat32()]).toEqual([2, 3]);
+  });
+
+  const dtypes: [DType, number[]][] = [
+    ["float32", [1.5, -2]],
+    ["float64", [1.1, -2]],
+    ["int64", [1, -2]],
+    ["int32", [1, -2]],
+    ["int16", [1, -2]],
+    ["int8", [1, -2]],
+    ["uint8", [1, 254]],
+    ["bool", [1, 0]],
+  ];
+  test.each(dtypes)("%s comes back in its own array type", (dtype, values) => {
+    scope(() => {
+      const array = cast(tensor(Float64Array.from(values)), dtype).toArray();
+      const named = {
+        float32: "Float32Array",
+        float64: "Float64Array",
+        int64: "BigInt64Array",
+        bool: "Uint8Array",
+      };
+      const plain = `${dtype.replace(/^(u?)i?/, (_, u) => (u ? "Ui" : "I"))}Array`;
+      expect(array.constructor.name).toBe((named as Record<string, string>)[dtype] ?? plain);
+      expect(Array.from(array as ArrayLike<number | bigint>, Number)).toEqual(values);
+      if (dtype === "bool") return;
+      const again = tensor(array, [2]);
+      expect(again.dtype).toBe(dtype);
+      expect(again.toArray()).toEqual(array);
+    });
+  });
+
+  test("half precision travels as raw bits", () => {
+    scope(() => {
+      for (const [dtype, bits] of [
+        ["float16", 0x3c00],
+        ["bfloat16", 0x3f80],
+      ] as const) {
+        expect([...(cast(tensor([1]), dtype).toArray() as Uint16Array)]).toEqual([bits]);
+        expect(cast(tensor(Uint16Array.of(bits), [1], dtype), "float32").item()).toBe(1);
+      }
+      expect(() => tensor(Uint16Array.of(1))).toThrow(/say the dtype of a Uint16Array/);
+    });
+  });
+
+  test("elements come out row-major, whatever the strides, and from within a larger buffer", () => {
+    scope(() => {
+      const buffer = Float32Array.of(9, 1, 2, 3, 4, 9);
+      const square = tensor(buffer.subarray(1, 5), [2, 2]);
+      const transpose = operator("aten::t");
+      expect([...transpose(square).toFloat32()]).toEqual([1, 3, 2, 4]);
+      const target = new Float32Array(6).fill(7);
+      square.copyTo(target.subarray(1, 5));
+      expect([...target]).toEqual([7, 1, 2, 3, 4, 7]);
+    });
+  });
+
+  test("tensors without elements and without dimensions", () => {
+    scope(() => {
+      expect(tensor([], [0, 4]).shape).toEqual([0, 4]);
+      expect([...zeros([0]).toFloat32()]).toEqual([]);
+      const scalar = tensor([3], []);
+      expect([scalar.shape, scalar.size, scalar.item()]).toEqual([[], 1, 3]);
+    });
+  });
+});
+
+test("noGrad records nothing, and records again after a throw", () => {
+  scope(() => {
+    const x = tensor([1, 2]);
+    x.requiresGrad = true;
+    expect(noGrad(() => mul(x, 2)).requiresGrad).toBe(false);
+    expect(() =>
+      noGrad(() => {
+        throw new Error("inside");
+      }),
+    ).toThrow("inside");
+    expect(mul(x, 2).requiresGrad).toBe(true);
+  });
+});
+
+describe("errors", () => {
+  test("name the operator, its arguments and their shapes", () => {
+    scope(() => {
+      const [x, weight] = [zeros([2, 3, 5, 5]), zeros([4, 7, 3, 3])];
+      expect(() => conv2d(x, weight, null)).toThrow(
+        /aten::conv2d\(.*\[2, 3, 5, 5\].*weight.*\[4, 7, 3, 3\]/s,
+      );
+      expect(() => matmul(zeros([2, 3]), zeros([4, 5]))).toThrow(/aten::matmul\(self.*\[2, 3\].*\[4, 5\]/s);
+      expect(() => reshape(zeros([2, 3]), [5])).toThrow(/aten::reshape\(.*\[2, 3\].*\[5\]/s);
+    });
+  });
+
+  test("name the argument that has the wrong type", () => {
+    scope(() => {
+      const relu = operator("aten::relu");
+      expect(() => relu(3)).toThrow(/aten::relu: argument 'self': expected a Tensor, got 3/);
+      const softmax = operator("aten::softmax.int");
+      expect(() => softmax(zeros([2]), 0.5)).toThrow(
+        /aten::softmax.int: argument 'dim': expected an integer, got 0.5/,
+      );
+      expect(() => softmax(zeros([2]), 0, null, 4)).toThrow(/takes 3 arguments, got 4/);
+    });
+  });
+
+  test("name an operator that is not there", () => {
+    const missing = operator("aten::no_such_operator");
+    expect(() => missing()).toThrow("libtorch has no operator 'aten::no_such_operator'");
+  });
+
+  test("say the bytes that do not fit a shape", () => {
+    expect(() => tensor([1, 2, 3], [2, 2])).toThrow(/12 bytes given, shape \[2, 2\] of float32 needs 16/);
+    scope(() => {
+      expect(() => zeros([3]).copyTo(new Float32Array(2))).toThrow(/the array has 8 bytes, the tensor 12/);
+      expect(() => zeros([3], "int32").toFloat32()).toThrow(/the tensor is int32/);
+      expect(() => zeros([3]).item()).toThrow(/item/);
+    });
+  });
+});
