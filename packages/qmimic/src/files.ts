@@ -1,15 +1,33 @@
 // Writing files so that a reader never sees half of one.
 import { randomBytes } from "node:crypto";
-import { mkdir, rename, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { InputError } from "./errors.js";
+
+/**
+ * Makes a folder and those above it. Node's own recursive mkdir never returns where an existing folder refuses
+ * with ENOENT, as /proc does. Throws what node:fs throws.
+ */
+export async function makeFolders(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && (await stat(path)).isDirectory()) return;
+    const above = dirname(path);
+    const exists = await stat(above).catch(() => null);
+    if (code !== "ENOENT" || exists !== null || above === path) throw error;
+    await makeFolders(above);
+    await makeFolders(path);
+  }
+}
 
 /**
  * Writes `data` under a temporary name in the same folder, then renames it to `path`: after a crash or a full disk
  * the old file (or none) is there, never a part of the new one. Missing folders are made. Throws what node:fs throws.
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeFolders(dirname(path));
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
   try {
     await writeFile(temporary, data);
@@ -31,7 +49,7 @@ export async function writeFolderAtomic(
   fill: (folder: string) => Promise<void>,
 ): Promise<string> {
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
-  await mkdir(temporary, { recursive: true }).catch((error: Error) => {
+  await makeFolders(temporary).catch((error: Error) => {
     throw new InputError(`${path}: the folder cannot be written: ${error.message}`);
   });
   try {

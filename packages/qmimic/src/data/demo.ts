@@ -1,8 +1,8 @@
 // A generated detection set: seven kinds of traffic signs in street scenes, in the VOC layout, free of anyone's rights.
-import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import { writeFileAtomic } from "../files.js";
+import { makeFolders, writeFileAtomic } from "../files.js";
 import { mapConcurrent } from "./concurrent.js";
 import { drawPicture, type Picture } from "./demo/picture.js";
 import { SIGN_CLASSES } from "./demo/signs.js";
@@ -45,8 +45,8 @@ export async function generateDemo(root: string, options: DemoOptions = {}): Pro
   const counts = { train, val, test };
   check(counts, side);
   await claim(root);
-  for (const folder of ["JPEGImages", "Annotations"]) await mkdir(join(root, folder), { recursive: true });
-  await mkdir(splitFolder(root), { recursive: true });
+  for (const folder of ["JPEGImages", "Annotations"]) await makeFolders(join(root, folder));
+  await makeFolders(splitFolder(root));
   await writeFileAtomic(join(root, MARKER), `${JSON.stringify({ by: "qmimic", seed, ...counts, side })}\n`);
 
   const jobs = Object.entries(counts).flatMap(([split, count]) =>

@@ -29,6 +29,7 @@ export interface Evaluation {
   mAP: number | null;
   mAP11: number | null;
   mAP50: number | null;
+  mAP50At11: number | null;
   mAP50to95: number | null;
   mAP50to95At11: number | null;
   objects: number;
@@ -57,16 +58,16 @@ export function evaluate(dataset: Dataset, found: readonly SampleDetections[], i
   );
   const total = (pick: (one: VocClassResult) => number) =>
     main.classes.reduce((sum, one) => sum + pick(one), 0);
+  const range11 = evaluateVocRange(groundTruths, detections, { classes, interpolation: "11-point" });
   return {
     iou,
     images: dataset.samples.length,
     mAP: orNull(main.mAP),
     mAP11: orNull(eleven.mAP),
     mAP50: orNull(range.mAPs[0]),
+    mAP50At11: orNull(range11.mAPs[0]),
     mAP50to95: orNull(range.mAP),
-    mAP50to95At11: orNull(
-      evaluateVocRange(groundTruths, detections, { classes, interpolation: "11-point" }).mAP,
-    ),
+    mAP50to95At11: orNull(range11.mAP),
     objects: total((one) => one.positives),
     difficult: difficult.reduce((sum, count) => sum + count, 0),
     detections: total((one) => one.detections),

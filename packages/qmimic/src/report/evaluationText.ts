@@ -39,9 +39,12 @@ export function formatEvaluation(evaluation: Evaluation): string {
     rows.push(row("all", { ...evaluation, ap, ap11, ap50to95, bestF1 }));
   }
   const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
-  return rows
-    .map((cells) =>
-      cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))).join("  "),
-    )
-    .join("\n");
+  const table = rows.map((cells) =>
+    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))).join("  "),
+  );
+  const { mAP50, mAP50At11, mAP50to95, mAP50to95At11 } = evaluation;
+  const means =
+    `mAP50 ${percent(mAP50)} (11-point ${percent(mAP50At11)}), ` +
+    `mAP50:95 ${percent(mAP50to95)} (11-point ${percent(mAP50to95At11)})`;
+  return [...table, "", means].join("\n");
 }

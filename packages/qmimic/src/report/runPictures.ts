@@ -1,5 +1,5 @@
 // What a detector sees on a split, for the eye: pictures of ground truth and detections, and one sheet of them all.
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { iou } from "@qmimic/runtime";
 import sharp from "sharp";
@@ -9,7 +9,7 @@ import { createRandom, shuffled } from "../data/random.js";
 import type { Dataset, Sample } from "../data/types.js";
 import { detectSamples, type SampleDetections, scoreDetections } from "../eval/detect.js";
 import { jointBestF1 } from "../eval/evaluation.js";
-import { writeFileAtomic } from "../files.js";
+import { makeFolders, writeFileAtomic } from "../files.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { contactSheet, drawDetections } from "./pictures.js";
 
@@ -51,7 +51,7 @@ export async function writeRunPictures(
   );
 
   const target = join(folder, "pictures");
-  await mkdir(target, { recursive: true });
+  await makeFolders(target);
   const isOld = (name: string) => name.startsWith(`${split}-`) && name.endsWith(".png");
   for (const name of (await readdir(target)).filter(isOld)) await rm(join(target, name));
   const drawn = await mapConcurrent(chosen, 4, async (index) => {

@@ -4,7 +4,7 @@ import { access, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { parse } from "yaml";
 import { InputError } from "../errors.js";
-import { writeFileAtomic } from "../files.js";
+import { makeFolders, writeFileAtomic } from "../files.js";
 import { formatRecipe, parseRecipe, type Recipe } from "./recipe.js";
 
 const RECIPE = "recipe.yaml";
@@ -22,10 +22,12 @@ export async function createRunFolder(recipe: Recipe): Promise<string> {
   if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
     throw new InputError(`name: "${name}" is no folder name; use letters, digits, "-", "_" and "."`);
   }
+  await makeFolders(recipe.runs).catch((error: Error) => {
+    throw new InputError(`${recipe.runs}: the run folder cannot be written: ${error.message}`);
+  });
   for (let number = 1; ; number++) {
     const folder = join(recipe.runs, number === 1 ? name : `${name}-${number}`);
     try {
-      await mkdir(recipe.runs, { recursive: true });
       await mkdir(folder);
       await writeFileAtomic(join(folder, RECIPE), formatRecipe(recipe));
       return folder;

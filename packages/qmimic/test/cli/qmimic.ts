@@ -1,0 +1,46 @@
+// The real command line in a child process.
+import { spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+
+export const bin = fileURLToPath(new URL("../../bin/qmimic.mjs", import.meta.url));
+
+export interface Outcome {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+export interface RunOptions {
+  cwd?: string;
+  /** Looked at every few milliseconds; the process is killed (SIGKILL) as soon as it is true. */
+  killWhen?: () => boolean;
+}
+
+export function qmimic(args: readonly string[], { cwd, killWhen }: RunOptions = {}): Promise<Outcome> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [bin, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      stderr += text;
+    });
+    const timer = setInterval(() => {
+      if (killWhen?.()) child.kill("SIGKILL");
+    }, 3);
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      clearInterval(timer);
+      resolve({ code, signal, stdout, stderr });
+    });
+  });
+}
+
+/** All files below a folder, as relative paths, sorted. */
+export function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true }).map(String).sort();
+}
