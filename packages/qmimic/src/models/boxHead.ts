@@ -155,10 +155,8 @@ export class BoxHead extends Module {
     const target = cast(tensor(labels).to(device), "int64");
     const picked = indexSelect(reshape(deltas, [-1]), 0, tensor(Int32Array.from(index)).to(device));
     const distance = smoothL1(picked, tensor(Float32Array.from(goal)).to(device), 1 / 9, "sum");
-    return {
-      boxClass: crossEntropy(logits, target),
-      boxBox: mul(distance, 1 / Math.max(1, labels.length)),
-    };
+    const share = 1 / Math.max(1, labels.length);
+    return { boxClass: mul(crossEntropy(logits, target, "sum"), share), boxBox: mul(distance, share) };
   }
 
   /** Scores the proposals of each image and keeps the best, one class at a time. */

@@ -1,5 +1,6 @@
 // Faster R-CNN (Ren et al., NeurIPS 2015) on one feature map: backbone, quantizer, RPN, box head.
 import { Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
+import { timed } from "../profile.js";
 import { applyQuantizer, type Backbone, createBackbone } from "./backbone.js";
 import { BoxHead, type BoxTraining, type Detections } from "./boxHead.js";
 import type { DetectorConfig } from "./config.js";
@@ -56,13 +57,16 @@ export class FasterRcnn extends Module {
     settings: RpnTraining & BoxTraining,
     random: Random,
   ): TrainingPass {
-    const features = this.backbone.forward(images);
+    const features = timed("backbone", () => this.backbone.forward(images));
     const quantized = applyQuantizer(features, this.config.quantizer);
-    const output = this.rpn.forward(quantized);
-    const proposals = this.rpn.proposals(output, sizes, settings.rpnPreNmsTrain, settings.rpnPostNmsTrain);
-    const rpnLosses = this.rpn.losses(output, targets, settings, random);
-    const sampled = this.head.sample(proposals, targets, settings, random);
-    const boxLosses = this.head.losses(quantized, sampled);
+    const output = timed("rpn", () => this.rpn.forward(quantized));
+    const { rpnPreNmsTrain, rpnPostNmsTrain } = settings;
+    const proposals = timed("proposals", () =>
+      this.rpn.proposals(output, sizes, rpnPreNmsTrain, rpnPostNmsTrain),
+    );
+    const rpnLosses = timed("rpn loss", () => this.rpn.losses(output, targets, settings, random));
+    const sampled = timed("sampling", () => this.head.sample(proposals, targets, settings, random));
+    const boxLosses = timed("head", () => this.head.losses(quantized, sampled));
     return { losses: { ...rpnLosses, ...boxLosses }, features, proposals };
   }
 

@@ -183,8 +183,10 @@ export class Rpn extends Module {
     const pick = (x: Tensor, index: number[]) =>
       indexSelect(reshape(x, [-1]), 0, tensor(Int32Array.from(index), [index.length]).to(device));
     const goal = (values: number[]) => tensor(Float32Array.from(values), [values.length]).to(device);
-    const rpnClass = binaryCrossEntropyWithLogits(pick(output.logits, sampled), goal(objects));
+    const entropy = binaryCrossEntropyWithLogits(pick(output.logits, sampled), goal(objects), "sum");
     const distance = smoothL1(pick(output.deltas, offsetIndex), goal(offsetTarget), 1 / 9, "sum");
-    return { rpnClass, rpnBox: mul(distance, 1 / Math.max(1, sampled.length)) };
+    // Where everything is ignored nothing is sampled: the loss is 0, not the mean of nothing.
+    const share = 1 / Math.max(1, sampled.length);
+    return { rpnClass: mul(entropy, share), rpnBox: mul(distance, share) };
   }
 }

@@ -1,0 +1,262 @@
+// The mimic loss, in both forms and for each quantizer, against the formula written out over regions.
+import {
+  backward,
+  type Conv2d,
+  quantize,
+  quantizePow2,
+  scope,
+  sum,
+  type Tensor,
+  tensor,
+} from "@qmimic/torch";
+import { describe, expect, test } from "vitest";
+import { createRandom } from "../../src/data/random.js";
+import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
+import { createRegressor, type MimicSettings, mimicLoss } from "../../src/mimic/mimic.js";
+import { regionCells } from "../../src/mimic/regions.js";
+import type { Quantizer } from "../../src/models/config.js";
+import type { TrainingPass } from "../../src/models/fasterRcnn.js";
+import { expectClose } from "../models/torchvision.js";
+
+const [batch, own, channels, height, width, stride] = [2, 3, 5, 6, 8, 16];
+const sizes = [
+  { width: 128, height: 96 },
+  { width: 128, height: 96 },
+];
+const proposals = [Float32Array.of(0, 0, 60, 40, 30, 20, 128, 96), Float32Array.of(50, 50, 51, 51)];
+const targets = proposals.map(() => ({
+  boxes: new Float32Array(0),
+  labels: new Int32Array(0),
+  ignore: new Float32Array(0),
+}));
+
+const uniform: Quantizer = { kind: "uniform", stride: 0.5 };
+const powers: Quantizer = { kind: "power-of-two", minExponent: -2, maxExponent: 1 };
+const none: Quantizer = { kind: "none" };
+
+const random = createRandom("mimic");
+const fill = (length: number, low: number, high: number) =>
+  Float32Array.from({ length }, () => low + (high - low) * random());
+const studentMap = fill(batch * own * height * width, -1, 2);
+const teacherMap = fill(batch * channels * height * width, -0.5, 3);
+const regressor: Conv2d = createRegressor(own, channels, createRandom("regressor"));
+
+const round = (values: Float32Array, quantizer: Quantizer): Float32Array => {
+  if (quantizer.kind === "none") return values;
+  const x = tensor(values);
+  return quantizer.kind === "uniform"
+    ? quantize(x, quantizer.stride).toFloat32()
+    : quantizePow2(x, quantizer.minExponent, quantizer.maxExponent).toFloat32();
+};
+
+interface Run {
+  loss: number;
+  matched: number;
+  compared: number;
+  /** Of the loss in the regressor's bias, [channels]. */
+  biasGradient: Float32Array;
+  /** Of the loss in the student's map. */
+  mapGradient: Float32Array;
+  prediction: Float32Array;
+}
+
+function run(quantizer: Quantizer, regionForm: MimicSettings["regionForm"], boxes = proposals): Run {
+  const settings: MimicSettings = {
+    regions: "proposals",
+    regionForm,
+    mimicRegions: 16,
+    quantizer,
+    stride,
+    roiSize: 3,
+  };
+  return scope(() => {
+    const features = tensor(studentMap, [batch, own, height, width]);
+    features.requiresGrad = true;
+    const stored = encodeFeatures(tensor(teacherMap, [batch, channels, height, width]), quantizer);
+    const pass = { features, proposals: boxes } as unknown as TrainingPass;
+    const { loss, matched, compared } = mimicLoss(pass, stored, targets, sizes, regressor, settings, random);
+    for (const one of regressor.parameters()) one.clearGrad();
+    backward(loss);
+    return {
+      loss: loss.item(),
+      matched,
+      compared,
+      biasGradient: regressor.bias!.grad!.toFloat32(),
+      mapGradient: features.grad!.toFloat32(),
+      prediction: regressor.forward(features).toFloat32(),
+    };
+  });
+}
+
+/** Teacher's values as stored: half precision without quantizer. */
+const goal = (quantizer: Quantizer): Float32Array =>
+  scope(() => decodeFeatures(encodeFeatures(tensor(teacherMap), quantizer), quantizer).toFloat32());
+
+/** Lm = 1/(2N) sum_i 1/m_i ||.||^2, and its gradient in the prediction, region by region. */
+function formula(quantizer: Quantizer, prediction: Float32Array) {
+  const [student, teacher] = [scope(() => round(prediction, quantizer)), goal(quantizer)];
+  const count = proposals.reduce((all, list) => all + list.length / 4, 0);
+  let loss = 0;
+  const biasGradient = new Float64Array(channels);
+  const seen = new Set<number>();
+  proposals.forEach((list, image) => {
+    for (let k = 0; k < list.length; k += 4) {
+      const { x0, y0, x1, y1 } = regionCells(list.subarray(k, k + 4), stride, height, width);
+      const values = (x1 - x0) * (y1 - y0) * channels;
+      for (let c = 0; c < channels; c++) {
+        for (let y = y0; y < y1; y++) {
+          for (let x = x0; x < x1; x++) {
+            const at = ((image * channels + c) * height + y) * width + x;
+            const gap = student[at] - teacher[at];
+            loss += (gap * gap) / (2 * count * values);
+            biasGradient[c] += gap / (count * values);
+            seen.add(at);
+          }
+        }
+      }
+    }
+  });
+  const matched = [...seen].filter((at) => student[at] === teacher[at]).length;
+  return { loss, biasGradient, matched, compared: seen.size };
+}
+
+describe.each([
+  ["uniform", uniform],
+  ["power-of-two", powers],
+  ["none", none],
+])("form cells, quantizer %s", (_, quantizer) => {
+  test("is the formula, with a straight-through gradient", () => {
+    const actual = run(quantizer, "cells");
+    const expected = formula(quantizer, actual.prediction);
+    expect(actual.loss).toBeCloseTo(expected.loss, 5);
+    expectClose(actual.biasGradient, expected.biasGradient, 1e-4);
+    if (quantizer.kind === "none") return;
+    expect([actual.matched, actual.compared]).toEqual([expected.matched, expected.compared]);
+  });
+});
+
+/** adaptive_max_pool2d: cell i of n covers floor(i size / n) to ceil((i + 1) size / n). */
+function pooled(
+  map: Float32Array,
+  image: number,
+  c: number,
+  box: ReturnType<typeof regionCells>,
+  n: number,
+): number[] {
+  const out: number[] = [];
+  for (let i = 0; i < n * n; i++) {
+    const [row, column] = [Math.floor(i / n), i % n];
+    const [h, w] = [box.y1 - box.y0, box.x1 - box.x0];
+    let best = Number.NEGATIVE_INFINITY;
+    for (let y = Math.floor((row * h) / n); y < Math.ceil(((row + 1) * h) / n); y++) {
+      for (let x = Math.floor((column * w) / n); x < Math.ceil(((column + 1) * w) / n); x++) {
+        best = Math.max(best, map[((image * channels + c) * height + box.y0 + y) * width + box.x0 + x]);
+      }
+    }
+    out.push(best);
+  }
+  return out;
+}
+
+describe.each([
+  ["uniform", uniform],
+  ["power-of-two", powers],
+  ["none", none],
+])("form rois, quantizer %s", (_, quantizer) => {
+  test("is the squared difference of max-pooled regions", () => {
+    const actual = run(quantizer, "rois");
+    const [student, teacher] = [scope(() => round(actual.prediction, quantizer)), goal(quantizer)];
+    let [loss, matched, compared] = [0, 0, 0];
+    proposals.forEach((list, image) => {
+      for (let k = 0; k < list.length; k += 4) {
+        const box = regionCells(list.subarray(k, k + 4), stride, height, width);
+        for (let c = 0; c < channels; c++) {
+          const goals = pooled(teacher, image, c, box, 3);
+          pooled(student, image, c, box, 3).forEach((value, i) => {
+            loss += (value - goals[i]) ** 2;
+            matched += Number(value === goals[i]);
+            compared++;
+          });
+        }
+      }
+    });
+    expect(actual.loss).toBeCloseTo(loss / (2 * compared), 4);
+    expect(actual.mapGradient.some((value) => value !== 0)).toBe(true);
+    if (quantizer.kind !== "none") expect([actual.matched, actual.compared]).toEqual([matched, compared]);
+  });
+});
+
+test.each(["cells", "rois"] as const)("form %s without regions is 0, with zero gradient", (form) => {
+  const { loss, matched, compared, mapGradient } = run(uniform, form, [
+    new Float32Array(0),
+    new Float32Array(0),
+  ]);
+  expect([loss, matched, compared]).toEqual([0, 0, 0]);
+  expect(mapGradient.every((value) => Math.abs(value) === 0)).toBe(true);
+});
+
+test.each(["cells", "rois"] as const)(
+  "form %s is 0, all matched, for a student that equals the teacher",
+  (form) => {
+    scope(() => {
+      const equal = { forward: (x: Tensor) => x } as unknown as Conv2d;
+      const features = tensor(teacherMap, [batch, channels, height, width]);
+      const settings = {
+        regions: "proposals",
+        regionForm: form,
+        mimicRegions: 16,
+        quantizer: uniform,
+        stride,
+        roiSize: 3,
+      } as const;
+      const pass = { features, proposals } as unknown as TrainingPass;
+      const result = mimicLoss(
+        pass,
+        encodeFeatures(features, uniform),
+        targets,
+        sizes,
+        equal,
+        settings,
+        random,
+      );
+      expect(result.loss.item()).toBe(0);
+      expect(result.matched).toBe(result.compared);
+      expect(result.compared).toBeGreaterThan(0);
+    });
+  },
+);
+
+describe("dictionary", () => {
+  const values = fill(500, -1, 3);
+
+  test.each([
+    ["uniform", uniform],
+    ["power-of-two", powers],
+  ])("%s: stored in bytes, and back to the rounded features", (_, quantizer) => {
+    scope(() => {
+      const stored = encodeFeatures(tensor(values, [5, 100]), quantizer);
+      expect([stored.dtype, stored.shape]).toEqual(["uint8", [5, 100]]);
+      const decoded = decodeFeatures(stored, quantizer);
+      expect(decoded.shape).toEqual([5, 100]);
+      expect([...decoded.toFloat32()]).toEqual([...round(values, quantizer)]);
+      // Rounded once, features stay what they are.
+      expect(encodeFeatures(decoded, quantizer).toArray()).toEqual(stored.toArray());
+    });
+  });
+
+  test("power-of-two indices are 0, then one a power", () => {
+    scope(() => {
+      const stored = encodeFeatures(tensor([-3, 0, 0.25, 0.5, 1, 2, 7]), powers);
+      expect([...stored.toArray()]).toEqual([0, 0, 1, 2, 3, 4, 4]);
+    });
+  });
+
+  test("without quantizer features are kept in half precision", () => {
+    scope(() => {
+      const stored = encodeFeatures(tensor(values), none);
+      expect(stored.dtype).toBe("float16");
+      expectClose(decodeFeatures(stored, none).toFloat32(), values, 5e-4);
+      expect(sum(decodeFeatures(encodeFeatures(tensor([0.5, -2]), none), none)).item()).toBe(-1.5);
+    });
+  });
+});

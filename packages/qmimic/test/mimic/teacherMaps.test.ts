@@ -1,0 +1,138 @@
+// The teacher's stored maps: what a batch gets is what the teacher sees in the image as it was placed.
+import { noGrad, scope } from "@qmimic/torch";
+import { expect, test } from "vitest";
+import { type Augmentation, NO_AUGMENTATION, sampleAugmentation } from "../../src/data/augment.js";
+import { drawImages } from "../../src/data/drawing.js";
+import type { ImageStore } from "../../src/data/imageStore.js";
+import type { RawImage } from "../../src/data/images.js";
+import { createRandom } from "../../src/data/random.js";
+import type { Sample } from "../../src/data/types.js";
+import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
+import { computeTeacherMaps } from "../../src/mimic/teacherMaps.js";
+import type { Quantizer } from "../../src/models/config.js";
+import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { config, expectClose } from "../models/torchvision.js";
+
+const SIDE = 96;
+const STRIDE = 8;
+const SCALES = [1, 0.5];
+
+const random = createRandom("pictures");
+const picture = (width: number, height: number): RawImage =>
+  ({
+    width,
+    height,
+    originalWidth: width,
+    originalHeight: height,
+    data: Uint8Array.from({ length: 3 * width * height }, () => Math.floor(random() * 256)),
+  }) as RawImage;
+const images = [picture(96, 64), picture(64, 96), picture(96, 64)];
+/** Its layers run on the addon's kernel, whose sums do not depend on the batch: equal images have equal maps. */
+const network = "vgg-1-32";
+const samples = images.map(({ width, height }, i) => ({ id: String(i), width, height }) as Sample);
+const store: ImageStore = { get: async (i) => images[i], prefetch: () => {}, bytes: 0 };
+
+async function mapsOf(quantizer: Quantizer) {
+  const teacher = new FasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
+  let told = 0;
+  const settings = { side: SIDE, scales: SCALES, flips: [false, true] };
+  const maps = await computeTeacherMaps(teacher, samples, store, settings, "cpu", (done) => {
+    told = done;
+  });
+  return { teacher, maps, told };
+}
+
+const placed = (image: number, changes: Partial<Augmentation>): Augmentation => {
+  const { width, height } = images[image];
+  const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, SIDE, STRIDE);
+  return { ...plain, ...changes, scale: plain.scale * SCALES[changes.scaleIndex ?? 0] };
+};
+
+/** The teacher's rounded map of one image as it is drawn without being moved, [C, height, width]. */
+function seen(teacher: FasterRcnn, image: number, augmentation: Augmentation, quantizer: Quantizer) {
+  const { scale } = augmentation;
+  const padded = (length: number) => Math.ceil((length * scale) / 32) * 32;
+  const canvas = { width: padded(images[image].width), height: padded(images[image].height) };
+  return scope(() => {
+    const drawn = drawImages([images[image]], [{ ...augmentation, offsetX: 0, offsetY: 0 }], canvas, "cpu");
+    const features = noGrad(() => teacher.backbone.forward(drawn));
+    const values = decodeFeatures(encodeFeatures(features, quantizer), quantizer).toFloat32();
+    return { values, height: canvas.height / STRIDE, width: canvas.width / STRIDE };
+  });
+}
+
+test.each<[string, Quantizer, string]>([
+  ["codes", { kind: "uniform", stride: 0.25 }, "uint8"],
+  ["half precision", { kind: "none" }, "float16"],
+])(
+  "maps as %s are placed with the images' offsets, mirrored and scaled, 0 outside",
+  async (_, quantizer, dtype) => {
+    const { teacher, maps, told } = await mapsOf(quantizer);
+    const channels = teacher.backbone.outChannels;
+    expect(maps.channels).toBe(channels);
+    expect(told).toBe(images.length * SCALES.length * 2);
+    const [height, width] = [10, 13];
+    const cases = [
+      placed(0, { scaleIndex: 0, flip: false, offsetX: 0, offsetY: 0 }),
+      placed(1, { scaleIndex: 0, flip: true, offsetX: 3 * STRIDE, offsetY: -2 * STRIDE }),
+      placed(2, { scaleIndex: 1, flip: false, offsetX: 7 * STRIDE, offsetY: 5 * STRIDE }),
+      placed(0, { scaleIndex: 0, flip: true, offsetX: -4 * STRIDE, offsetY: 6 * STRIDE }),
+      placed(1, { scaleIndex: 1, flip: true, offsetX: 9 * STRIDE, offsetY: -4 * STRIDE }),
+    ];
+    const indices = [0, 1, 2, 0, 1];
+    const stored = maps.batch(indices, cases, height, width);
+    expect([stored.dtype, stored.shape]).toEqual([dtype, [5, channels, height, width]]);
+    const actual = scope(() => decodeFeatures(stored, quantizer).toFloat32());
+    indices.forEach((image, i) => {
+      const map = seen(teacher, image, cases[i], quantizer);
+      const [dx, dy] = [cases[i].offsetX / STRIDE, cases[i].offsetY / STRIDE];
+      const expected = new Float32Array(channels * height * width);
+      for (let c = 0; c < channels; c++) {
+        for (let y = 0; y < height; y++) {
+          for (let x = 0; x < width; x++) {
+            const [row, column] = [y - dy, x - dx];
+            if (row < 0 || row >= map.height || column < 0 || column >= map.width) continue;
+            expected[(c * height + y) * width + x] = map.values[(c * map.height + row) * map.width + column];
+          }
+        }
+      }
+      const own = actual.subarray(i * expected.length, (i + 1) * expected.length);
+      expect(expected.some((value) => value !== 0)).toBe(true);
+      expectClose(own, expected, 1e-6);
+    });
+    stored.dispose();
+    teacher.dispose();
+  },
+);
+
+test("inside a crop the map is the teacher's of the crop itself, beyond reach of the border that was cut", async () => {
+  const quantizer: Quantizer = { kind: "uniform", stride: 0.25 };
+  const [whole, side, cut] = [picture(320, 320), 320, 10];
+  const teacher = new FasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
+  const only = [{ id: "whole", width: side, height: side } as Sample];
+  const wholeStore: ImageStore = { get: async () => whole, prefetch: () => {}, bytes: 0 };
+  const settings = { side, scales: [1], flips: [true] };
+  const maps = await computeTeacherMaps(teacher, only, wholeStore, settings, "cpu", () => {});
+  const augmentation: Augmentation = {
+    ...sampleAugmentation(() => 0, NO_AUGMENTATION, side, side, side, STRIDE),
+    flip: true,
+    offsetX: -cut * STRIDE,
+    offsetY: -cut * STRIDE,
+  };
+  const cells = side / STRIDE - cut;
+  scope(() => {
+    const canvas = { width: cells * STRIDE, height: cells * STRIDE };
+    const drawn = drawImages([whole], [augmentation], canvas, "cpu");
+    const own = encodeFeatures(
+      noGrad(() => teacher.backbone.forward(drawn)),
+      quantizer,
+    ).toArray();
+    const stored = maps.batch([0], [augmentation], cells, cells).toArray();
+    // The network sees about 70 pixels to each side: 9 cells.
+    const inside = (_: unknown, i: number) => i % cells >= 9 && Math.floor(i / cells) % cells >= 9;
+    const compared = Array.from(stored as Uint8Array).filter(inside);
+    expect(compared).toEqual(Array.from(own as Uint8Array).filter(inside));
+    expect(new Set(compared).size).toBeGreaterThan(3);
+  });
+  teacher.dispose();
+});

@@ -1,0 +1,110 @@
+// Backbones: torchvision's names and shapes at full width, published sizes, output shapes, quantizers.
+import { readFileSync } from "node:fs";
+import { type Module, noGrad, scope, tensor, zeros } from "@qmimic/torch";
+import { describe, expect, test } from "vitest";
+import { createRandom } from "../../src/data/random.js";
+import { applyQuantizer, createBackbone } from "../../src/models/backbone.js";
+import { parseBackbone } from "../../src/models/config.js";
+
+const torchvision: Record<string, Record<string, number[]>> = JSON.parse(
+  readFileSync(new URL("../fixtures/parameters.json", import.meta.url), "utf8"),
+);
+
+const size = (shape: number[]) => shape.reduce((product, side) => product * side, 1);
+
+/** Builds a network for `body` alone: the wide ones take 60 to 85 MB. */
+function withNetwork<T>(
+  name: string,
+  outputStride: number,
+  body: (network: Module & { outChannels: number }) => T,
+): T {
+  const network = createBackbone(name, outputStride, () => 0.5);
+  try {
+    return body(network);
+  } finally {
+    network.dispose();
+  }
+}
+
+test.each([
+  ["vgg", "vgg16_bn"],
+  ["resnet18", "resnet18"],
+  ["resnet34", "resnet34"],
+])("%s has the names and shapes of torchvision's %s", (name, original) => {
+  const expected = Object.entries(torchvision[original])
+    .filter(([tensorName]) => !tensorName.endsWith("num_batches_tracked"))
+    .map(([tensorName, shape]) => `${tensorName} ${shape}`);
+  const actual = withNetwork(name, 16, (network) =>
+    network.named().map((one) => `${one.name} ${one.tensor.shape}`),
+  );
+  expect(actual.sort()).toEqual(expected.sort());
+});
+
+// METHOD, "Sizes". VGG: convolutions with bias, batch norm not counted; ResNet: convolutions and batch norm.
+test.each([
+  ["vgg", 14_714_688],
+  ["vgg-1-4", 920_784],
+  ["vgg-1-16", 57_828],
+  ["vgg-1-32", 14_550],
+  ["resnet18", 11_176_512],
+  ["resnet18-1-16", 44_772],
+])("%s has %i parameters", (name, expected) => {
+  const counted = withNetwork(name, 16, (network) => {
+    const trained = network.named().filter((one) => one.trained);
+    const shapes = new Map(trained.map((one) => [one.name, one.tensor.shape]));
+    const isConvolution = (layer: string) => shapes.get(`${layer}.weight`)!.length === 4;
+    const layerOf = (tensorName: string) => tensorName.slice(0, tensorName.lastIndexOf("."));
+    return trained
+      .filter((one) => name.startsWith("resnet") || isConvolution(layerOf(one.name)))
+      .reduce((sum, one) => sum + size(one.tensor.shape), 0);
+  });
+  expect(counted).toBe(expected);
+});
+
+describe("output", () => {
+  const cases = ["vgg-1-32", "resnet18-1-16", "resnet34-1-32"].flatMap((name) =>
+    [4, 8, 16].map((stride): [string, number] => [name, stride]),
+  );
+  test.each(cases)("%s at stride %i", (name, stride) => {
+    withNetwork(name, stride, (network) => {
+      const features = createBackbone(name, stride, createRandom(1));
+      scope(() => {
+        const map = noGrad(() => features.eval().forward(zeros([2, 3, 64, 96])));
+        expect(map.shape).toEqual([2, network.outChannels, 64 / stride, 96 / stride]);
+      });
+      features.dispose();
+    });
+  });
+});
+
+test("the same seed gives the same features, bit for bit", () => {
+  const run = () => {
+    const network = createBackbone("resnet18-1-16", 8, createRandom("seed"));
+    const random = createRandom("image");
+    const pixels = Float32Array.from({ length: 3 * 64 * 64 }, random);
+    const features = scope(() => network.forward(tensor(pixels, [1, 3, 64, 64])).toFloat32());
+    network.dispose();
+    return features;
+  };
+  expect(run()).toEqual(run());
+});
+
+test("names of networks are read, and others refused", () => {
+  expect(parseBackbone("vgg-1-32")).toEqual({ family: "vgg", divisor: 32 });
+  expect(parseBackbone("vgg16")).toEqual({ family: "vgg", divisor: 1 });
+  expect(parseBackbone("resnet34-1-8")).toEqual({ family: "resnet34", divisor: 8 });
+  for (const name of ["vgg-1-0", "vgg-1-65", "vgg-2-4", "resnet50-1-4", "VGG", ""]) {
+    expect(() => parseBackbone(name)).toThrow(`unknown network "${name}"`);
+  }
+});
+
+test("features are rounded to the quantizer's dictionary", () => {
+  scope(() => {
+    const rounded = (quantizer: Parameters<typeof applyQuantizer>[1]) => [
+      ...applyQuantizer(tensor([-1, 0.2, 0.3, 1.6, 9]), quantizer).toFloat32(),
+    ];
+    expect(rounded({ kind: "none" })).toEqual([-1, 0.2, 0.3, 1.6, 9].map(Math.fround));
+    expect(rounded({ kind: "uniform", stride: 0.5 })).toEqual([0, 0, 0.5, 1.5, 9]);
+    expect(rounded({ kind: "power-of-two", minExponent: -1, maxExponent: 2 })).toEqual([0, 0, 0.5, 2, 4]);
+  });
+});

@@ -1,0 +1,116 @@
+// Training passes on batches that are out of the ordinary, and a detector that learns an image by heart.
+import { add, backward, clipGradNorm, liveTensors, scope, sgd, type Tensor, tensor } from "@qmimic/torch";
+import { afterAll, describe, expect, test } from "vitest";
+import { createRandom } from "../../src/data/random.js";
+import type { DetectionLosses } from "../../src/models/fasterRcnn.js";
+import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { ignoreRegions, type Target } from "../../src/models/targets.js";
+import { config } from "./torchvision.js";
+
+const training = {
+  rpnHigh: 0.7,
+  rpnLow: 0.3,
+  rpnBatch: 64,
+  rpnPositives: 0.5,
+  rpnPreNmsTrain: 200,
+  rpnPostNmsTrain: 100,
+  boxHigh: 0.5,
+  boxBatch: 32,
+  boxPositives: 0.25,
+};
+
+const size = { width: 64, height: 64 };
+const total = ({ rpnClass, rpnBox, boxClass, boxBox }: DetectionLosses): Tensor =>
+  add(add(rpnClass, rpnBox), add(boxClass, boxBox));
+
+const target = (boxes: number[], labels: number[], ignore: number[] = []): Target => ({
+  boxes: Float32Array.from(boxes),
+  labels: Int32Array.from(labels),
+  ignore: Float32Array.from(ignore),
+});
+
+/** Two squares, light and dark, on grey: classes 1 and 2. */
+function picture(): Tensor {
+  const pixels = new Float32Array(3 * 64 * 64);
+  const fill = ([x0, y0, x1, y1]: number[], value: number) => {
+    for (let c = 0; c < 3; c++) {
+      for (let y = y0; y < y1; y++) pixels.fill(value, (c * 64 + y) * 64 + x0, (c * 64 + y) * 64 + x1);
+    }
+  };
+  fill([6, 8, 26, 28], 2);
+  fill([36, 34, 60, 58], -2);
+  return tensor(pixels, [1, 3, 64, 64]);
+}
+const objects = target([6, 8, 26, 28, 36, 34, 60, 58], [1, 2]);
+
+describe("a batch", () => {
+  const detector = new FasterRcnn({ ...config, backbone: "vgg-1-16" }, createRandom("batch"));
+  afterAll(() => detector.dispose());
+
+  const run = (targets: Target[]) =>
+    scope(() => {
+      const { losses } = detector.trainingPass(
+        picture(),
+        [size],
+        targets,
+        training,
+        createRandom("sampling"),
+      );
+      backward(total(losses));
+      const gradients = detector.parameters().map((one) => one.grad?.toFloat32() ?? null);
+      for (const one of detector.parameters()) one.clearGrad();
+      return { loss: total(losses).item(), boxes: losses.rpnBox.item() + losses.boxBox.item(), gradients };
+    });
+
+  test("without any object has finite losses and gradients, and nothing to regress", () => {
+    const { loss, boxes, gradients } = run([target([], [])]);
+    expect(loss).toBeGreaterThan(0);
+    expect(boxes).toBe(0);
+    for (const one of gradients) expect(one?.every(Number.isFinite) ?? true).toBe(true);
+  });
+
+  test("with everything ignored has no loss", () => {
+    const { loss, gradients } = run([target([], [], [-100, -100, 200, 200])]);
+    expect(loss).toBe(0);
+    for (const one of gradients) expect(one?.every(Number.isFinite) ?? true).toBe(true);
+  });
+
+  test("gives the same bits twice", () => {
+    detector.eval();
+    expect(run([objects])).toEqual(run([objects]));
+  });
+});
+
+test("boxes mostly inside an ignored region are no background, others and objects stay", () => {
+  const boxes = Float32Array.of(0, 0, 10, 10, 6, 0, 16, 10, 2, 2, 8, 8, 50, 50, 60, 60);
+  const matches = Int32Array.of(-1, -1, 0, -1);
+  ignoreRegions(boxes, matches, Float32Array.of(0, 0, 10, 10));
+  expect([...matches]).toEqual([-2, -1, 0, -1]);
+});
+
+test("a detector learns one image by heart, and leaves no tensor behind", () => {
+  const detector = new FasterRcnn({ ...config, backbone: "vgg-1-16" }, createRandom("heart"));
+  const optimizer = sgd([{ parameters: detector.parameters(), weightDecay: 0 }]);
+  const live = liveTensors();
+  detector.train();
+  for (let step = 0; step < 200; step++) {
+    scope(() => {
+      const random = createRandom(`step ${step}`);
+      const { losses } = detector.trainingPass(picture(), [size], [objects], training, random);
+      backward(total(losses));
+      clipGradNorm(detector.parameters(), 10);
+      optimizer.step(0.02);
+      optimizer.zeroGrad();
+    });
+  }
+  expect(liveTensors()).toBe(live);
+  const [found] = scope(() => detector.eval().detect(picture(), [size]));
+  expect([...found.labels.subarray(0, 2)].sort()).toEqual([1, 2]);
+  for (const [i, label] of [...found.labels.subarray(0, 2)].entries()) {
+    expect(found.scores[i]).toBeGreaterThan(0.8);
+    for (let k = 0; k < 4; k++) {
+      expect(Math.abs(found.boxes[4 * i + k] - objects.boxes[4 * (label - 1) + k])).toBeLessThan(4);
+    }
+  }
+  detector.dispose();
+});
