@@ -67,14 +67,26 @@ QMIMIC_INLINE void tile(const float* x, long plane, long pitch, long in_channels
 #pragma GCC unroll 3
       for (int kx = 0; kx < 3; kx++, weight += K) {
         const float* at = x + ky * pitch + kx;
-        vec values[P];
+        if constexpr (K < P) {  // whichever is fewer stays in registers: the weights, or the pixels
+          vec w[K];
 #pragma GCC unroll 12
-        for (int p = 0; p < P; p++) values[p] = keep(load(at + p * LANES));
+          for (int k = 0; k < K; k++) w[k] = keep(splat(weight[k]));
 #pragma GCC unroll 12
-        for (int k = 0; k < K; k++) {
-          const vec w = splat(weight[k]);
+          for (int p = 0; p < P; p++) {
+            const vec value = keep(load(at + p * LANES));
 #pragma GCC unroll 12
-          for (int p = 0; p < P; p++) sums[k][p] += values[p] * w;
+            for (int k = 0; k < K; k++) sums[k][p] += value * w[k];
+          }
+        } else {
+          vec values[P];
+#pragma GCC unroll 12
+          for (int p = 0; p < P; p++) values[p] = keep(load(at + p * LANES));
+#pragma GCC unroll 12
+          for (int k = 0; k < K; k++) {
+            const vec w = splat(weight[k]);
+#pragma GCC unroll 12
+            for (int p = 0; p < P; p++) sums[k][p] += values[p] * w;
+          }
         }
       }
   }
