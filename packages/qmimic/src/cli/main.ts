@@ -10,6 +10,7 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   train: async () => (await import("./train.js")).addTrain,
   val: async () => (await import("./val.js")).addVal,
   predict: async () => (await import("./predict.js")).addPredict,
+  benchmark: async () => (await import("./benchmark.js")).addBenchmark,
   data: async () => (await import("./data.js")).addData,
   doctor: async () => (await import("./doctor.js")).addDoctor,
 };

@@ -72,10 +72,13 @@ export class BoxHead extends Module {
     super();
     const { headWidth, roiSize, classes } = config;
     const labels = classes.length + 1;
-    this.fc6 = this.child("box_head.fc6", new Linear(channels * roiSize ** 2, headWidth, random));
-    this.fc7 = this.child("box_head.fc7", new Linear(headWidth, headWidth, random));
-    this.score = this.child("box_predictor.cls_score", new Linear(headWidth, labels, random));
-    this.offset = this.child("box_predictor.bbox_pred", new Linear(headWidth, 4 * labels, random));
+    // Kaiming's standard deviation for layers before a ReLU; PyTorch's default, which torchvision takes, is smaller.
+    const inputs = channels * roiSize ** 2;
+    this.fc6 = this.child("box_head.fc6", new Linear(inputs, headWidth, random, Math.sqrt(2 / inputs)));
+    this.fc7 = this.child("box_head.fc7", new Linear(headWidth, headWidth, random, Math.sqrt(2 / headWidth)));
+    const small = 0.16 / Math.sqrt(headWidth);
+    this.score = this.child("box_predictor.cls_score", new Linear(headWidth, labels, random, small));
+    this.offset = this.child("box_predictor.bbox_pred", new Linear(headWidth, 4 * labels, random, small));
   }
 
   /** boxes [N, 4] of each image -> class logits [sum N, labels] and offsets [sum N, 4 * labels] */

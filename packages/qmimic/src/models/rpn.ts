@@ -61,9 +61,15 @@ class RpnHead extends Module {
 
   constructor(channels: number, anchors: number, random: Random) {
     super();
-    this.conv = this.child("conv.0.0", new Conv2d(channels, channels, 3, random, { padding: 1, init: 0.01 }));
-    this.logits = this.child("cls_logits", new Conv2d(channels, anchors, 1, random, { init: 0.01 }));
-    this.deltas = this.child("bbox_pred", new Conv2d(channels, 4 * anchors, 1, random, { init: 0.01 }));
+    // torchvision draws all three with standard deviation 0.01, which suits 256 and more channels: with 16, signal and
+    // gradient all but vanish. These have the same effect at 256 channels whatever the width is.
+    const init = 0.16 / Math.sqrt(channels);
+    this.conv = this.child(
+      "conv.0.0",
+      new Conv2d(channels, channels, 3, random, { padding: 1, init: "kaiming" }),
+    );
+    this.logits = this.child("cls_logits", new Conv2d(channels, anchors, 1, random, { init }));
+    this.deltas = this.child("bbox_pred", new Conv2d(channels, 4 * anchors, 1, random, { init }));
   }
 
   forward(features: Tensor): { logits: Tensor; deltas: Tensor } {

@@ -12,6 +12,7 @@ import { type RawImage, scaleBoxes } from "../data/images.js";
 import { createRandom, shuffled } from "../data/random.js";
 import type { Sample } from "../data/types.js";
 import type { Size, Target } from "../models/targets.js";
+import { timed } from "../profile.js";
 
 /** Batches are padded to a multiple of this, so that every map down to stride 32 has whole cells. */
 const GRID = 32;
@@ -25,6 +26,8 @@ export interface BatchSettings {
   stride: number;
   augment: AugmentSettings;
   device: string;
+  /** Keep landscape and portrait images in different batches, which are then padded less. */
+  groupShapes: boolean;
 }
 
 export interface Batch {
@@ -38,16 +41,14 @@ export interface Batch {
   augmentations: Augmentation[];
 }
 
-/**
- * The batches of an epoch as sample indices. Landscape and portrait images are kept in different batches, which
- * are then padded less; the last batch of each kind may be smaller.
- */
+/** The batches of an epoch as sample indices; the last batch (of each group) may be smaller. */
 export function epochOrder(samples: readonly Sample[], settings: BatchSettings, epoch: number): number[][] {
   const random = createRandom(`${settings.seed}/order/${epoch}`);
   const order = shuffled([...samples.keys()], random);
+  const portrait = (i: number) => samples[i].height > samples[i].width;
+  const groups = settings.groupShapes ? [order.filter((i) => !portrait(i)), order.filter(portrait)] : [order];
   const batches: number[][] = [];
-  for (const portrait of [false, true]) {
-    const group = order.filter((i) => samples[i].height > samples[i].width === portrait);
+  for (const group of groups) {
     for (let at = 0; at < group.length; at += settings.batch)
       batches.push(group.slice(at, at + settings.batch));
   }
@@ -63,7 +64,8 @@ export async function makeBatch(
   step: number,
 ): Promise<Batch> {
   const images = await Promise.all(indices.map((i) => store.get(i)));
-  return drawBatch(samples, images, indices, settings, createRandom(`${settings.seed}/augment/${step}`));
+  const random = createRandom(`${settings.seed}/augment/${step}`);
+  return timed("data", () => drawBatch(samples, images, indices, settings, random));
 }
 
 /** Draws images that are at hand. */

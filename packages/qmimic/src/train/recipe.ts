@@ -82,6 +82,7 @@ export const recipeSchema = z.object({
   teacherEpochs: whole(40, "passes for the teacher"),
   quantizedEpochs: whole(5, "passes to fine-tune the quantized teacher"),
   batch: whole(8, "images in a step"),
+  groupShapes: flag(true, "landscape and portrait images in different batches, which need less padding"),
   optimizer: z.enum(["sgd", "adamw"]).default("sgd").describe("optimizer"),
   lr: real(positive, 0.02, "learning rate after the warm-up"),
   fineTuneLr: real(positive, 0.002, "learning rate for fine-tuning the quantized teacher"),

@@ -297,12 +297,13 @@ async function trainStudent(
   return stageResult("student", result, config.quantizer);
 }
 
-async function mimicTask(
+/** The frozen teacher's maps and the regression layer for a student. */
+export async function mimicTask(
   recipe: Recipe,
   student: FasterRcnn,
   teacher: FasterRcnn,
   train: Split,
-  report: StageReport,
+  report: Pick<StageReport, "maps" | "say">,
 ): Promise<MimicTask> {
   const { side, scales, flip, device, lambda, regions, regionForm, mimicRegions, roiSize, seed } = recipe;
   if (recipe.method === "mimic") Object.assign(teacher.config, { quantizer: { kind: "none" } });

@@ -27,6 +27,7 @@ import { writeFileAtomic } from "../files.js";
 import { type MimicSettings, mimicLoss } from "../mimic/mimic.js";
 import type { TeacherMaps } from "../mimic/teacherMaps.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { timed } from "../profile.js";
 import { type Batch, type BatchSettings, epochOrder, makeBatch } from "./batches.js";
 import type { Recipe } from "./recipe.js";
 import { fillTensors, moduleTensors, readWeights, saveDetector, saveState } from "./weights.js";
@@ -118,11 +119,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
 
   mkdirSync(join(folder, "weights"), { recursive: true });
 
-  const trained = [...detector.named("detector."), ...(mimic?.regressor.named("regressor.") ?? [])].filter(
-    (one) => one.trained,
-  );
-  const parameters = trained.map((one) => one.tensor);
-  const optimizer = createOptimizer(recipe, trained);
+  const trainee = createTrainee(detector, recipe, mimic);
+  const { optimizer } = trainee;
   const stateTensors = (): [string, Tensor][] => [
     ...moduleTensors(detector, "detector."),
     ...(mimic ? moduleTensors(mimic.regressor, "regressor.") : []),
@@ -151,14 +149,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       train.store.prefetch(order[i + 1] ?? []);
       const lr = learningRate(step, schedule);
       const batch = await makeBatch(samples, train.store, indices, settings, step);
-      const losses = scope(() => {
-        const random = createRandom(`${recipe.seed}/sampling/${step}`);
-        const values = trainingStep(detector, batch, recipe, mimic, random);
-        if (recipe.clip > 0) clipGradNorm(parameters, recipe.clip);
-        optimizer.step(lr);
-        optimizer.zeroGrad();
-        return values;
-      });
+      const random = createRandom(`${recipe.seed}/sampling/${step}`);
+      const losses = trainingStep(trainee, batch, recipe, lr, random);
       batch.images.dispose();
       if (
         !Number.isFinite(losses.rpnClass + losses.rpnBox + losses.boxClass + losses.boxBox + losses.mimic)
@@ -194,8 +186,40 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   return { rows, best: best.val, bestEpoch: best.epoch, bestPath: paths.best, lastPath: paths.last };
 }
 
-/** Forward and backward of one batch; gradients are left in the parameters. */
+/** A detector under training, with what a step needs. */
+export interface Trainee {
+  detector: FasterRcnn;
+  mimic: MimicTask | undefined;
+  parameters: Tensor[];
+  optimizer: Optimizer;
+}
+
+export function createTrainee(detector: FasterRcnn, recipe: Recipe, mimic: MimicTask | undefined): Trainee {
+  const all = [...detector.named("detector."), ...(mimic?.regressor.named("regressor.") ?? [])];
+  const parameters = all.filter((one) => one.trained).map((one) => one.tensor);
+  return { detector, mimic, parameters, optimizer: createOptimizer(recipe, parameters) };
+}
+
+/** One step: forward, backward, clipping, update. */
 export function trainingStep(
+  { detector, mimic, parameters, optimizer }: Trainee,
+  batch: Batch,
+  recipe: Recipe,
+  lr: number,
+  random: () => number,
+): StepLosses {
+  return scope(() => {
+    const losses = forwardBackward(detector, batch, recipe, mimic, random);
+    timed("optimizer", () => {
+      if (recipe.clip > 0) clipGradNorm(parameters, recipe.clip);
+      optimizer.step(lr);
+      optimizer.zeroGrad();
+    });
+    return losses;
+  });
+}
+
+function forwardBackward(
   detector: FasterRcnn,
   batch: Batch,
   recipe: Recipe,
@@ -209,14 +233,16 @@ export function trainingStep(
   let match = Number.NaN;
   if (mimic) {
     const [, , height, width] = pass.features.shape;
-    const stored = mimic.maps.batch(batch.indices, batch.augmentations, height, width);
-    const { regressor, settings, lambda } = mimic;
-    const result = mimicLoss(pass, stored, batch.targets, batch.sizes, regressor, settings, random);
+    const { maps, regressor, settings, lambda } = mimic;
+    const result = timed("mimic", () => {
+      const stored = maps.batch(batch.indices, batch.augmentations, height, width);
+      return mimicLoss(pass, stored, batch.targets, batch.sizes, regressor, settings, random);
+    });
     total = add(total, mul(result.loss, lambda));
     mimicValue = result.loss.item();
     if (settings.quantizer.kind !== "none") match = result.matched / Math.max(1, result.compared);
   }
-  backward(total);
+  timed("backward", () => backward(total));
   return {
     rpnClass: rpnClass.item(),
     rpnBox: rpnBox.item(),
@@ -228,20 +254,17 @@ export function trainingStep(
 }
 
 export function batchSettings(recipe: Recipe, stride: number): BatchSettings {
-  const { seed, batch, side, device, flip, scales, brightness, contrast, saturation } = recipe;
+  const { seed, batch, side, device, groupShapes, flip, scales, brightness, contrast, saturation } = recipe;
   const augment = { ...TRAINING_AUGMENTATION, flip, scales, brightness, contrast, saturation };
-  return { seed, batch, side, stride, device, augment };
+  return { seed, batch, side, stride, device, groupShapes, augment };
 }
 
 /** Weights of convolutions and linear layers decay; batch norm's and biases do not. */
-export function createOptimizer(
-  recipe: Recipe,
-  trained: readonly { name: string; tensor: Tensor }[],
-): Optimizer {
-  const decays = ({ tensor }: { tensor: Tensor }) => tensor.shape.length > 1;
+function createOptimizer(recipe: Recipe, parameters: readonly Tensor[]): Optimizer {
+  const decays = (one: Tensor) => one.shape.length > 1;
   const groups = [
-    { parameters: trained.filter(decays).map((one) => one.tensor), weightDecay: recipe.weightDecay },
-    { parameters: trained.filter((one) => !decays(one)).map((one) => one.tensor), weightDecay: 0 },
+    { parameters: parameters.filter(decays), weightDecay: recipe.weightDecay },
+    { parameters: parameters.filter((one) => !decays(one)), weightDecay: 0 },
   ];
   return recipe.optimizer === "sgd" ? sgd(groups, { momentum: recipe.momentum }) : adamW(groups);
 }
