@@ -1,6 +1,6 @@
 // The quantizers against the dictionary written out: nearest entry, ties down, gradient passed on.
 import { expect, test } from "vitest";
-import { quantize, quantizeCodes, quantizePow2, tensor } from "../../src/index.js";
+import { quantize, quantizeCodes, quantizePow2, type Tensor, tensor } from "../../src/index.js";
 import { evaluate, seeded, uniform } from "../helpers.js";
 
 /** Nearest of ascending `entries`; of two equally near the lower. */
@@ -74,14 +74,8 @@ export function quantizeCases(): void {
   test("the gradient passes both quantizers unchanged", () => {
     const gradient = uniform(values.length, seeded(2));
     const input = { shape: [values.length], data: values };
-    for (const call of [quantize, quantizePow2] as const) {
-      const { gradients } = evaluate(
-        (x) => (call === quantize ? quantize(x, 0.5) : quantizePow2(x, -2, 2)),
-        [input],
-        gradient,
-      );
-      expect(gradients[0]).toEqual(gradient);
-    }
+    const quantizers = [(x: Tensor) => quantize(x, 0.5), (x: Tensor) => quantizePow2(x, -2, 2)];
+    for (const call of quantizers) expect(evaluate(call, [input], gradient).gradients[0]).toEqual(gradient);
   });
 
   test("a stride of 0 is refused", () => {
