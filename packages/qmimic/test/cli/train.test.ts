@@ -1,0 +1,116 @@
+// Tiny training runs through the real command line: what a run leaves behind, resuming after kill -9, and seeds.
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { generateDemo } from "../../src/data/demo.js";
+import { temporaryFolder } from "../data/temporary.js";
+import { filesBelow, qmimic, type RunOptions } from "./qmimic.js";
+
+const root = await temporaryFolder();
+const data = join(root, "data");
+const LAST = join("student", "weights", "last.safetensors");
+
+beforeAll(async () => {
+  await generateDemo(data, { train: 12, val: 4, test: 2, side: 96 });
+}, 60_000);
+
+const SETTINGS = [
+  ...["--data", data, "--runs", root, "--side", "96", "--output-stride", "8", "--batch", "4"],
+  ...["--teacher", "vgg-1-32", "--student", "vgg-1-64", "--scales", "1", "--eval-every", "2"],
+  ...["--teacher-epochs", "2", "--quantized-epochs", "1", "--epochs", "3", "--threads", "2"],
+];
+
+/** A run with all three stages. */
+const train = (name: string, more: string[] = [], options: RunOptions = {}) =>
+  qmimic(["train", ...SETTINGS, "--name", name, ...more], options);
+
+const weightsOf = (name: string): Promise<Buffer> => readFile(join(root, name, LAST));
+
+describe("qmimic train", () => {
+  it("leaves recipe, results, weights, metrics and pictures; nothing temporary", async () => {
+    const { code, stdout, stderr } = await train("whole");
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const folder = join(root, "whole");
+    const files = filesBelow(folder);
+    for (const stage of ["teacher", "quantized-teacher", "student"]) {
+      expect(stdout).toMatch(new RegExp(`^${stage} +val AP50`, "m"));
+      expect(files).toContain(join(stage, "results.csv"));
+      expect(files).toContain(join(stage, "weights", "best.safetensors"));
+      expect(files).toContain(join(stage, "weights", "last.safetensors"));
+    }
+    expect(files.filter((name) => name.startsWith(join("pictures", "val-")))).toHaveLength(4);
+    expect(files).toContain(join("pictures", "overview.png"));
+    expect(files.filter((name) => name.endsWith(".tmp"))).toEqual([]);
+
+    const results = (await readFile(join(folder, "student", "results.csv"), "utf8")).trim().split("\n");
+    expect(results).toHaveLength(4);
+    const metrics = JSON.parse(await readFile(join(folder, "metrics.json"), "utf8"));
+    const stages = metrics.stages as { stage: string; val: number }[];
+    expect(stages.map(({ stage }) => stage)).toEqual(["teacher", "quantized-teacher", "student"]);
+    for (const { val } of stages) expect(val).toBeGreaterThanOrEqual(0);
+    const recipe = parse(await readFile(join(folder, "recipe.yaml"), "utf8"));
+    expect(recipe).toMatchObject({ data, student: "vgg-1-64", method: "quantization-mimic", seed: 0 });
+  });
+
+  it("the same seed gives the same bytes in a folder of its own, another seed others", async () => {
+    const again = await train("whole");
+    expect(again.stdout).toContain(`run folder: ${join(root, "whole-2")}`);
+    expect((await weightsOf("whole-2")).equals(await weightsOf("whole"))).toBe(true);
+    await train("other", ["--seed", "1"]);
+    expect((await weightsOf("other")).equals(await weightsOf("whole"))).toBe(false);
+  });
+
+  it.each([
+    ["teacher", join("teacher", "weights", "state.safetensors")],
+    ["student", join("student", "weights", "state.safetensors")],
+  ])("killed in the %s stage and resumed, ends with the same bytes", async (stage, afterFirstEpoch) => {
+    const name = `killed-${stage}`;
+    const killWhen = () => existsSync(join(root, name, afterFirstEpoch));
+    expect((await train(name, [], { killWhen })).signal).toBe("SIGKILL");
+    expect(existsSync(join(root, name, "metrics.json"))).toBe(false);
+    const { code, stderr } = await qmimic(["train", "--resume", join(root, name)]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect((await weightsOf(name)).equals(await weightsOf("whole"))).toBe(true);
+  });
+});
+
+describe("qmimic val and predict", () => {
+  it("val scores a run's student, or its teacher, and writes all numbers", async () => {
+    const json = join(root, "numbers.json");
+    const args = ["val", join(root, "whole"), "--data", data, "--split", "test", "--json", json];
+    const { code, stdout } = await qmimic(args);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/vgg-1-64 faster-rcnn[^]*\nmAP50 [^]*img\/s/);
+    const numbers = JSON.parse(await readFile(json, "utf8"));
+    expect(numbers).toMatchObject({
+      stage: "student",
+      images: 2,
+      iou: 0.5,
+      command: { split: "test", data },
+    });
+    expect(numbers.classes).toHaveLength(numbers.detector.classes.length);
+    expect((await qmimic([...args, "--teacher"])).stdout).toMatch(/vgg-1-32 faster-rcnn/);
+    expect(JSON.parse(await readFile(json, "utf8"))).toMatchObject({ stage: "quantized-teacher" });
+  });
+
+  it("predict writes JSON and pictures, in a new folder each time", async () => {
+    const out = join(root, "predictions");
+    const images = join(data, "JPEGImages");
+    const args = ["predict", join(root, "whole"), images, "--out", out, "--threshold", "0.02"];
+    expect(await qmimic(args)).toMatchObject({ code: 0, stderr: "" });
+    const predictions = JSON.parse(await readFile(join(out, "predictions.json"), "utf8"));
+    expect(predictions).toHaveLength(18);
+    for (const { file, width, height, detections } of predictions) {
+      expect(existsSync(join(out, file.slice(images.length)))).toBe(true);
+      for (const { score, box } of detections) {
+        expect(score).toBeGreaterThanOrEqual(0.02);
+        expect(box.xmin).toBeGreaterThanOrEqual(0);
+        expect(box.xmax).toBeLessThanOrEqual(width);
+        expect(box.ymax).toBeLessThanOrEqual(height);
+      }
+    }
+    expect((await qmimic(args)).stdout).toContain(join(`${out}-2`, "predictions.json"));
+  });
+});
