@@ -1,1 +1,71 @@
-export {};
+// qmimic as a library: the steps of `qmimic train`, `val` and `predict`, one by one.
+//
+//   const recipe = parseRecipe({ data: "faces", merge: "face", student: "vgg-1-32" }, "my program");
+//   const splits = await prepareRun(recipe);
+//   const stages = await runStages(recipe, await createRunFolder(recipe), report, splits);
+//   const detector = loadDetector(stages.at(-1)!.weights);
+//   const [found] = detectImages(detector, [await decodeImage("photo.jpg")]);
+//
+// Boxes are xyxy in pixels, labels count from 1 (0 is background). Input that is wrong throws InputError, whose
+// message is meant for people.
+
+// Data
+export { type CheckOptions, checkDataset, type DatasetReport, type SplitReport } from "./data/check.js";
+export { formatReport } from "./data/checkReport.js";
+export { type DemoOptions, type DemoSummary, generateDemo } from "./data/demo.js";
+export { createImageStore, type ImageStore, type ImageStoreOptions } from "./data/imageStore.js";
+export { type DecodeOptions, decodeImage, type RawImage } from "./data/images.js";
+export type { Dataset, Problem, Sample } from "./data/types.js";
+export { readVoc, type VocReadOptions } from "./data/voc.js";
+export { InputError } from "./errors.js";
+
+// Evaluation
+export { detectImages, detectSamples, type SampleDetections, scoreDetections } from "./eval/detect.js";
+export { type ClassEvaluation, type Evaluation, evaluate } from "./eval/evaluation.js";
+export type { BestF1 } from "./eval/precisionRecall.js";
+export type { ImageDetections, ImageGroundTruth } from "./eval/types.js";
+export {
+  evaluateVoc,
+  evaluateVocRange,
+  type VocClassResult,
+  type VocOptions,
+  type VocRangeResult,
+  type VocResult,
+} from "./eval/voc.js";
+
+// Mimic
+export { chooseQuantizer } from "./mimic/calibrate.js";
+export { type MimicResult, type MimicSettings, mimicLoss } from "./mimic/mimic.js";
+export { cellWeights, type RegionSource } from "./mimic/regions.js";
+export { computeTeacherMaps, type TeacherMaps } from "./mimic/teacherMaps.js";
+
+// Models
+export { applyQuantizer } from "./models/backbone.js";
+export type { Detections } from "./models/boxHead.js";
+export {
+  type DetectorConfig,
+  detectorConfigSchema,
+  type Quantizer,
+  quantizerSchema,
+} from "./models/config.js";
+export { FasterRcnn } from "./models/fasterRcnn.js";
+
+// Reports
+export { contactSheet, type DrawOptions, drawDetections } from "./report/pictures.js";
+export { type RunPictures, type RunPicturesOptions, writeRunPictures } from "./report/runPictures.js";
+export { type DetectorCost, detectorCost, summarize } from "./report/summary.js";
+
+// Training
+export { formatRecipe, parseRecipe, type Recipe, recipeSchema } from "./train/recipe.js";
+export { createRunFolder, openRunFolder } from "./train/runFolder.js";
+export {
+  detectorConfig,
+  openSplits,
+  prepareRun,
+  runStages,
+  type StageName,
+  type StageReport,
+  type StageResult,
+} from "./train/stages.js";
+export { type Split, type TrainingReport, trainDetector } from "./train/trainer.js";
+export { loadDetector, saveDetector } from "./train/weights.js";
