@@ -241,7 +241,8 @@ Napi::Value live(const Napi::CallbackInfo& info) {
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {
   // glibc returns every large block to the system by default; a tiny net then spends its time on page faults.
-  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  // Blocks come from the heap alone (a threshold above 32 MiB for mmap is refused), which is trimmed late.
+  mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, 2000 << 20);
   mallopt(M_TOP_PAD, 64 << 20);
   exports.Set("lookup", Napi::Function::New<lookup>(env));

@@ -1,13 +1,13 @@
 // 2-D convolution. Narrow 3x3 layers on the CPU go to the addon's own kernel, all others to libtorch.
-import { conv3x3 } from "../kernels.js";
+import { conv3x3, simdLevel } from "../kernels.js";
 import { conv2d } from "../ops.js";
 import { type Random, randomNormal, randomUniform } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { count } from "./cost.js";
 import { Layer } from "./module.js";
 
-/** Up to this many input and output channels the addon's kernel was measured faster than oneDNN's. */
-const NARROW = 16;
+/** The most input or output channels with which the addon's kernel was measured faster than oneDNN's. */
+const widestNarrow = (): number => (simdLevel() === "avx512" ? 31 : 15);
 
 export interface Conv2dOptions {
   stride?: number;
@@ -47,7 +47,7 @@ export class Conv2d extends Layer {
       stride === 1 &&
       padding === 1 &&
       groups === 1 &&
-      Math.max(inChannels, outChannels) <= NARROW;
+      Math.max(inChannels, outChannels) <= widestNarrow();
     const shape = [outChannels, inChannels / groups, kernel, kernel];
     const fanIn = (inChannels / groups) * kernel * kernel;
     const fanOut = (outChannels / groups) * kernel * kernel;
