@@ -1,0 +1,124 @@
+// A comparison of methods on one data set: teacher, quantized teacher, then the student from scratch, with plain mimic
+// and with Quantization Mimic, for several seeds, all with the recipe's schedule.
+//
+//   node scripts/experiment.mjs RECIPE --data DIR --runs DIR --out results/NAME.json
+//        [--seeds 0,1,2] [--methods scratch,mimic,quantization-mimic] [--parallel 2] [--split test]
+//
+// What is finished in --runs is not trained again, and what was cut off goes on where it was. Students run side by
+// side, one thread each. The test split is scored after all training is done, once for each model.
+import { spawn } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+
+const cli = join(dirname(dirname(fileURLToPath(import.meta.url))), "packages/qmimic/bin/qmimic.mjs");
+const { values: given, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    data: { type: "string" },
+    runs: { type: "string" },
+    out: { type: "string" },
+    seeds: { type: "string", default: "0,1,2" },
+    methods: { type: "string", default: "scratch,mimic,quantization-mimic" },
+    parallel: { type: "string", default: "2" },
+    split: { type: "string", default: "test" },
+  },
+});
+const [recipe] = positionals;
+if (!recipe || !given.data || !given.runs || !given.out) {
+  console.error("usage: node scripts/experiment.mjs RECIPE --data DIR --runs DIR --out FILE [--seeds 0,1,2]");
+  process.exit(1);
+}
+const { data, runs, out, split } = given;
+const seeds = given.seeds.split(",");
+const methods = given.methods.split(",");
+
+/** Runs a verb of the command line; its output goes to a log file. */
+function qmimic(log, ...args) {
+  mkdirSync(dirname(log), { recursive: true });
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"] });
+    let text = "";
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on("data", (part) => {
+        text += part;
+        writeFileSync(log, text);
+      });
+    }
+    child.on("close", (code) =>
+      code === 0 ? resolve() : reject(new Error(`qmimic ${args.join(" ")}: exit code ${code}, see ${log}`)),
+    );
+  });
+}
+
+/** Trains a run, or goes on with it, or finds it finished. Returns its last stage. */
+async function trained(name, ...flags) {
+  const folder = join(runs, name);
+  const metrics = join(folder, "metrics.json");
+  if (!existsSync(metrics)) {
+    console.log(`training ${name}`);
+    const log = join(runs, "logs", `${name}.log`);
+    if (existsSync(folder)) await qmimic(log, "train", "--resume", folder);
+    else await qmimic(log, "train", recipe, "--data", data, "--runs", runs, "--name", name, ...flags);
+  }
+  return JSON.parse(readFileSync(metrics, "utf8")).stages.at(-1);
+}
+
+/** Runs tasks, `count` at a time. */
+async function pool(tasks, count) {
+  const waiting = [...tasks];
+  const worker = async () => {
+    for (let task = waiting.shift(); task; task = waiting.shift()) await task();
+  };
+  await Promise.all(Array.from({ length: count }, worker));
+}
+
+/** Average precision on the test split. */
+async function score(name, weights) {
+  const file = join(runs, "scores", `${name}.json`);
+  const log = join(runs, "logs", `${name}.${split}.log`);
+  const { merge } = JSON.parse(readFileSync(join(runs, "settings.json"), "utf8"));
+  const target = merge ? ["--merge", merge] : [];
+  if (!existsSync(file)) await qmimic(log, "val", weights, "--data", data, "--split", split, "--json", file, ...target);
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+mkdirSync(join(runs, "scores"), { recursive: true });
+const merge = /^merge: *"?([^"\n]*)"?/m.exec(readFileSync(recipe, "utf8"))?.[1] ?? "";
+writeFileSync(join(runs, "settings.json"), JSON.stringify({ merge }));
+
+const teacher = await trained("teacher", "--stage", "teacher", "--seed", "0");
+const quantized = await trained(
+  "quantized-teacher",
+  ...["--stage", "quantized-teacher", "--seed", "0", "--teacher", teacher.weights],
+);
+const models = [
+  { name: "teacher", method: "teacher", seed: "0", ...teacher },
+  { name: "quantized-teacher", method: "quantized-teacher", seed: "0", ...quantized },
+];
+const jobs = seeds.flatMap((seed) => methods.map((method) => ({ seed, method })));
+await pool(
+  jobs.map(({ seed, method }) => async () => {
+    const name = `${method}-${seed}`;
+    const from = { scratch: [], mimic: ["--teacher", teacher.weights] }[method] ?? ["--teacher", quantized.weights];
+    const stage = await trained(
+      name,
+      ...["--stage", "student", "--method", method, "--seed", seed, "--threads", "1", ...from],
+    );
+    models.push({ name, method, seed, ...stage });
+  }),
+  Number(given.parallel),
+);
+
+const rows = [];
+for (const model of models.sort((a, b) => a.name.localeCompare(b.name))) {
+  const result = await score(model.name, model.weights);
+  rows.push({
+    ...{ name: model.name, method: model.method, seed: Number(model.seed), bestEpoch: model.bestEpoch },
+    ...{ val: model.val, match: model.match, quantizer: model.quantizer },
+    [split]: result.result ?? result,
+  });
+}
+writeFileSync(out, `${JSON.stringify(rows, null, 2)}\n`);
+console.log(`written ${out}`);
