@@ -81,8 +81,8 @@ function allocator(): Finding {
   return {
     name: "malloc",
     value: glibc
-      ? `glibc ${glibc}; the addon raises its mmap, trim and top-pad thresholds`
-      : "not glibc; its thresholds are left as they are",
+      ? `glibc ${glibc}; the addon has it keep freed memory for the next step`
+      : "not glibc; left as it is",
   };
 }
 

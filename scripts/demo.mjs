@@ -1,0 +1,101 @@
+// npm run demo: generated street scenes, a teacher, its quantized form and a very tiny student, all evaluated, and
+// pictures of what the student sees. Runs after scripts/setup.mjs; needs no download. Each time a new run folder.
+import { spawn } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const bin = join(root, "packages/qmimic/bin/qmimic.mjs");
+const runs = join(root, "runs");
+const data = join(runs, "demo-data");
+const start = performance.now();
+
+/** Smaller than the defaults in every way, so that all three stages end within minutes on two cores. */
+const SETTINGS = {
+  side: 320,
+  "output-stride": 8,
+  teacher: "vgg-1-8",
+  student: "vgg-1-16",
+  "teacher-epochs": 12,
+  "quantized-epochs": 2,
+  epochs: 20,
+  batch: 4,
+  scales: 1,
+  "eval-every": 4,
+};
+
+async function main() {
+  if (existsSync(join(data, "ImageSets/Main/test.txt"))) {
+    title(`Pictures: those in ${show(data)}`);
+  } else {
+    title("Pictures: drawing street scenes with traffic signs");
+    await qmimic("data", "demo", data);
+  }
+
+  title("Training: teacher, quantized teacher, student");
+  const name = freeName("demo");
+  const run = join(runs, name);
+  const settings = Object.entries(SETTINGS).flatMap(([key, value]) => [`--${key}`, String(value)]);
+  await qmimic("train", "--data", data, "--runs", runs, "--name", name, ...settings);
+
+  title("Evaluation on the test split, which no stage has seen");
+  const scores = {};
+  for (const [who, flags] of Object.entries({ teacher: ["--teacher"], student: [] })) {
+    const json = join(run, `test-${who}.json`);
+    await qmimic("val", run, "--data", data, "--split", "test", "--json", json, ...flags);
+    scores[who] = read(json);
+    console.log("");
+  }
+
+  title("Detections in pictures of the test split");
+  const ids = readFileSync(join(data, "ImageSets/Main/test.txt"), "utf8").trim().split("\n");
+  const images = ids.slice(0, 12).map((id) => join(data, "JPEGImages", `${id}.jpg`));
+  const out = join(run, "predictions");
+  const threshold = String(scores.student.bestF1?.threshold.toFixed(2) ?? 0.5);
+  await qmimic("predict", run, ...images, "--out", out, "--threshold", threshold);
+
+  title(`Done in ${((performance.now() - start) / 60_000).toFixed(1)} minutes. AP at IoU 0.5, in per cent`);
+  const { stages, cost } = read(join(run, "metrics.json"));
+  for (const { stage, val } of stages) console.log(`  ${stage.padEnd(18)} val  ${percent(val)}`);
+  console.log(`  ${"quantized-teacher".padEnd(18)} test ${percent(scores.teacher.mAP50)}`);
+  console.log(`  ${"student".padEnd(18)} test ${percent(scores.student.mAP50)}`);
+  const kilobytes = (bytes) => `${Math.round(bytes / 1000)} kB`;
+  console.log(
+    `\nThe student: ${cost.parameters.toLocaleString("en")} parameters, ${kilobytes(cost.bytesFp32)}, as 8-bit numbers ${kilobytes(cost.bytesInt8)}`,
+  );
+  console.log("\nOpen these:");
+  for (const [what, path] of [
+    ["signs found, and truth", join(run, "pictures/overview.png")],
+    ["signs in test pictures", out],
+    ["detections as JSON", join(out, "predictions.json")],
+    ["metrics", join(run, "metrics.json")],
+    ["the student's weights", join(run, "student/weights/best.safetensors")],
+  ]) {
+    if (!existsSync(path)) throw new Error(`${path} is missing`);
+    console.log(`  ${what.padEnd(24)}${show(path)}`);
+  }
+}
+
+/** The first of name, name-2, ... that no run has. */
+function freeName(name) {
+  for (let number = 1; ; number++) {
+    const candidate = number === 1 ? name : `${name}-${number}`;
+    if (!existsSync(join(runs, candidate))) return candidate;
+  }
+}
+
+/** Runs a command of qmimic with this terminal; stops the demo where it fails. */
+function qmimic(...args) {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [bin, ...args], { stdio: "inherit" });
+    child.on("close", (code) => (code === 0 ? resolve() : process.exit(code ?? 1)));
+  });
+}
+
+const title = (text) => console.log(`\n== ${text}`);
+const show = (path) => relative(process.cwd(), path) || path;
+const read = (path) => JSON.parse(readFileSync(path, "utf8"));
+const percent = (ap) => (100 * ap).toFixed(1);
+
+await main();
