@@ -7,7 +7,7 @@ export interface AnchorChoice {
 }
 
 /**
- * Anchor sizes at equal ratios between the objects' 5 % and 95 % quantiles (square roots of areas, in input pixels at scale
+ * Anchor sizes at equal ratios between the objects' 1 % and 99 % quantiles (square roots of areas, in input pixels at scale
  * 1), and one, two or three aspect ratios, as many as the middle eight tenths of the objects' shapes need to be
  * within a factor of 1.5.
  * @param side longest side of the input
@@ -29,8 +29,8 @@ export function chooseAnchors(samples: readonly Sample[], side: number, count: n
   ratios.sort((a, b) => a - b);
   const quantile = (sorted: number[], q: number) =>
     sorted[Math.min(sorted.length - 1, Math.floor(q * sorted.length))];
-  const low = Math.log(quantile(sizes, 0.05));
-  const high = Math.log(quantile(sizes, 0.95));
+  const low = Math.log(quantile(sizes, 0.01));
+  const high = Math.log(quantile(sizes, 0.99));
   const chosen = Array.from({ length: count }, (_, i) => {
     const at = count === 1 ? (low + high) / 2 : low + ((high - low) * (i + 0.5)) / count;
     return Math.max(4, Math.round(Math.exp(at)));

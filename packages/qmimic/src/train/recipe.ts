@@ -42,7 +42,7 @@ export const recipeSchema = z.object({
     .union([z.array(positive), auto])
     .default("auto")
     .describe("sides of the square anchors in input pixels; auto: from the boxes of the training data"),
-  anchorCount: whole(4, "how many anchor sizes auto picks"),
+  anchorCount: whole(5, "how many anchor sizes auto picks (torchvision: 5)"),
   aspectRatios: z
     .union([z.array(positive), auto])
     .default("auto")
@@ -80,14 +80,18 @@ export const recipeSchema = z.object({
   // Training
   epochs: whole(60, "passes over the training data for the student"),
   teacherEpochs: whole(40, "passes for the teacher"),
-  quantizedEpochs: whole(5, "passes to fine-tune the quantized teacher"),
+  quantizedEpochs: whole(4, "passes to fine-tune the quantized teacher"),
   batch: whole(8, "images in a step"),
   groupShapes: flag(true, "landscape and portrait images in different batches, which need less padding"),
-  optimizer: z.enum(["sgd", "adamw"]).default("sgd").describe("optimizer"),
-  lr: real(positive, 0.02, "learning rate after the warm-up"),
-  fineTuneLr: real(positive, 0.002, "learning rate for fine-tuning the quantized teacher"),
+  optimizer: z
+    .enum(["sgd", "adamw"])
+    .default("adamw")
+    .describe("optimizer (torchvision: sgd with lr 0.02; very narrow networks learn much faster with adamw)"),
+  lr: real(positive, 0.004, "learning rate for the student, after the warm-up"),
+  teacherLr: real(positive, 0.003, "learning rate for the teacher"),
+  fineTuneLr: real(positive, 0.0004, "learning rate for fine-tuning the quantized teacher"),
   momentum: real(share, 0.9, "momentum of sgd"),
-  weightDecay: real(atLeast0, 1e-4, "weight decay of all weights but batch norm and biases"),
+  weightDecay: real(atLeast0, 0.01, "weight decay of all weights but batch norm and biases"),
   warmup: real(atLeast0, 1, "passes of linear warm-up"),
   schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("how the learning rate falls"),
   milestones: z
@@ -113,7 +117,11 @@ export const recipeSchema = z.object({
   saturation: real(share, 0.3, "largest relative change of saturation"),
 
   // RPN and box head: torchvision's names and defaults unless said
-  rpnHigh: real(share, 0.7, "IoU from which an anchor is an object"),
+  rpnHigh: real(
+    share,
+    0.5,
+    "IoU from which an anchor is an object (torchvision: 0.7, too rare for small objects)",
+  ),
   rpnLow: real(share, 0.3, "IoU below which an anchor is background"),
   rpnBatch: whole(256, "anchors of an image in the RPN loss"),
   rpnPositives: real(share, 0.5, "largest share of objects among them"),

@@ -219,7 +219,7 @@ async function trainTeacher(
   const config = detectorConfig(recipe, recipe.teacher, splits.train);
   const detector = new FasterRcnn(config, createRandom(`${recipe.seed}/weights/teacher`)).to(recipe.device);
   report.stage("teacher", detector);
-  const { epochs, lr } = { epochs: recipe.teacherEpochs, lr: recipe.lr };
+  const { epochs, lr } = { epochs: recipe.teacherEpochs, lr: recipe.teacherLr };
   const result = await trainDetector({
     detector,
     recipe,
