@@ -6,8 +6,9 @@ import { writeFileAtomic } from "../files.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
 import { measureParts } from "../profile.js";
 import { epochOrder, makeBatch } from "../train/batches.js";
+import { createMimicTask } from "../train/mimicTask.js";
 import { parseRecipe } from "../train/recipe.js";
-import { detectorConfig, mimicTask, openSplits } from "../train/stages.js";
+import { detectorConfig, openSplits } from "../train/stages.js";
 import { batchSettings, createTrainee, trainingStep } from "../train/trainer.js";
 import { useEngine } from "./engine.js";
 
@@ -91,8 +92,15 @@ async function benchmark(name: string, flags: BenchmarkFlags): Promise<void> {
     if (recipe.method === "scratch") return undefined;
     const teacher = new FasterRcnn(detectorConfig(recipe, recipe.teacher, train), createRandom("teacher"));
     Object.assign(teacher.config, { quantizer: { kind: "uniform", stride: 1 } });
+    const nothing = { dataset: { ...train.dataset, samples: [] }, store: train.store };
     const started = performance.now();
-    const task = await mimicTask(recipe, detector, teacher, train, { maps: () => {}, say: () => {} });
+    const task = await createMimicTask(
+      recipe,
+      detector,
+      teacher,
+      { train, val: nothing },
+      { maps: () => {}, say: () => {} },
+    );
     mapsSeconds = (performance.now() - started) / 1000;
     return task;
   })();

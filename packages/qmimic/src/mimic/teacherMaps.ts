@@ -4,6 +4,7 @@ import { noGrad, scope, type Tensor, type TypedArray, tensor } from "@qmimic/tor
 import { type Augmentation, NO_AUGMENTATION, sampleAugmentation } from "../data/augment.js";
 import { drawImages } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
+import type { RawImage } from "../data/images.js";
 import type { Sample } from "../data/types.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
@@ -19,7 +20,7 @@ export interface TeacherMaps {
   readonly channels: number;
   /** Bytes that all maps take. */
   readonly bytes: number;
-  /** The maps of a batch, [B, channels, height, width], placed as the images were; 0 outside the images. */
+  /** The maps of a batch, [B, channels, height, width], placed as the images were; 0 beyond their own canvas. */
   batch(
     indices: readonly number[],
     augmentations: readonly Augmentation[],
@@ -31,12 +32,20 @@ export interface TeacherMaps {
 const BATCH = 8;
 const GRID = 32;
 
+export interface MapOptions {
+  /** Longest side of an image at scale 1, and the factors on it. */
+  side: number;
+  scales: readonly number[];
+  /** [false], [true], or both: not mirrored, mirrored. */
+  flips: readonly boolean[];
+}
+
 /** Runs the teacher over every image, mirrored and not, at every scale. `progress` hears of the share done. */
 export async function computeTeacherMaps(
   teacher: FasterRcnn,
   samples: readonly Sample[],
   store: ImageStore,
-  { side, scales, flips }: { side: number; scales: readonly number[]; flips: readonly boolean[] },
+  { side, scales, flips }: MapOptions,
   device: string,
   progress: (done: number, total: number) => void,
 ): Promise<TeacherMaps> {
@@ -44,49 +53,17 @@ export async function computeTeacherMaps(
   const { outputStride, quantizer } = teacher.config;
   const channels = teacher.backbone.outChannels;
   const maps = new Map<string, StoredMap>();
-  const total = samples.length * scales.length * flips.length;
+  const views = scales.flatMap((factor, scaleIndex) => flips.map((flip) => ({ factor, scaleIndex, flip })));
+  const total = samples.length * views.length;
   let bytes = 0;
-  for (const group of bySize(samples)) {
-    for (let at = 0; at < group.length; at += BATCH) {
-      const indices = group.slice(at, at + BATCH);
-      store.prefetch(group.slice(at + BATCH, at + 2 * BATCH));
-      const images = await Promise.all(indices.map((i) => store.get(i)));
-      for (const [scaleIndex, factor] of scales.entries()) {
-        for (const flip of flips) {
-          const { width, height } = images[0];
-          const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, outputStride);
-          const augmentation = { ...plain, scale: plain.scale * factor, scaleIndex, flip };
-          const scaled = {
-            width: Math.round(width * augmentation.scale),
-            height: Math.round(height * augmentation.scale),
-          };
-          const canvas = {
-            width: Math.ceil(scaled.width / GRID) * GRID,
-            height: Math.ceil(scaled.height / GRID) * GRID,
-          };
-          const stored = noGrad(() =>
-            scope(() => {
-              const drawn = drawImages(
-                images,
-                images.map(() => augmentation),
-                canvas,
-                device,
-              );
-              return encodeFeatures(teacher.backbone.forward(drawn), quantizer).toArray() as
-                | Uint8Array
-                | Uint16Array;
-            }),
-          );
-          const size = { height: canvas.height / outputStride, width: canvas.width / outputStride };
-          const length = channels * size.height * size.width;
-          indices.forEach((sample, i) => {
-            const data = stored.slice(i * length, (i + 1) * length);
-            bytes += data.byteLength;
-            maps.set(key(sample, augmentation), { data, ...size });
-          });
-          progress(maps.size, total);
-        }
-      }
+  for (const indices of equalSizeBatches(samples)) {
+    const images = await Promise.all(indices.map((i) => store.get(i)));
+    for (const view of views) {
+      runTeacher(teacher, images, side, view, device).forEach((map, i) => {
+        bytes += map.data.byteLength;
+        maps.set(key(indices[i], view), map);
+      });
+      progress(maps.size, total);
     }
   }
   const dtype = storedDtype(quantizer);
@@ -119,14 +96,45 @@ export async function computeTeacherMaps(
 const key = (sample: number, { scaleIndex, flip }: Pick<Augmentation, "scaleIndex" | "flip">): string =>
   `${sample}/${scaleIndex}/${flip}`;
 
-/** Indices grouped by image size, so that a batch needs no padding and a map depends on its image alone. */
-function bySize(samples: readonly Sample[]): number[][] {
+/** Batches of images of one size: they need no padding, and a map depends on its image alone. */
+function equalSizeBatches(samples: readonly Sample[]): number[][] {
   const groups = new Map<string, number[]>();
   samples.forEach(({ width, height }, i) => {
     const size = `${width}x${height}`;
-    groups.set(size, [...(groups.get(size) ?? []), i]);
+    const group = groups.get(size);
+    if (group) group.push(i);
+    else groups.set(size, [i]);
   });
-  return [...groups.values()];
+  return [...groups.values()].flatMap((group) =>
+    Array.from({ length: Math.ceil(group.length / BATCH) }, (_, b) =>
+      group.slice(b * BATCH, (b + 1) * BATCH),
+    ),
+  );
+}
+
+/** The maps of images of one size in one view. */
+function runTeacher(
+  teacher: FasterRcnn,
+  images: readonly RawImage[],
+  side: number,
+  { factor, scaleIndex, flip }: { factor: number; scaleIndex: number; flip: boolean },
+  device: string,
+): StoredMap[] {
+  const { outputStride, quantizer } = teacher.config;
+  const { width, height } = images[0];
+  const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, outputStride);
+  const augmentation = { ...plain, scale: plain.scale * factor, scaleIndex, flip };
+  const up = (length: number) => Math.ceil(Math.round(length * augmentation.scale) / GRID) * GRID;
+  const canvas = { width: up(width), height: up(height) };
+  const size = { height: canvas.height / outputStride, width: canvas.width / outputStride };
+  const all = noGrad(() =>
+    scope(() => {
+      const drawn = drawImages(images, Array(images.length).fill(augmentation), canvas, device);
+      return encodeFeatures(teacher.backbone.forward(drawn), quantizer).toArray();
+    }),
+  ) as Uint8Array | Uint16Array;
+  const length = all.length / images.length;
+  return images.map((_, i) => ({ data: all.slice(i * length, (i + 1) * length), ...size }));
 }
 
 /** Copies a map into a larger or smaller one with its corner at (dx, dy), in cells. */

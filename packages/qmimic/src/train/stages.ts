@@ -6,20 +6,12 @@ import type { Dataset, Problem } from "../data/types.js";
 import { describeProblems, readVoc } from "../data/voc.js";
 import { InputError } from "../errors.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
-import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
-import { computeTeacherMaps } from "../mimic/teacherMaps.js";
 import { type DetectorConfig, parseBackbone, type Quantizer } from "../models/config.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
 import { chooseAnchors } from "./anchors.js";
+import { createMimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
-import {
-  type MimicTask,
-  meanAp,
-  type Split,
-  type TrainingReport,
-  type TrainingResult,
-  trainDetector,
-} from "./trainer.js";
+import { meanAp, type Split, type TrainingReport, type TrainingResult, trainDetector } from "./trainer.js";
 import { loadDetector } from "./weights.js";
 
 export type StageName = "teacher" | "quantized-teacher" | "student";
@@ -31,7 +23,7 @@ export interface StageResult {
   val: number;
   bestEpoch: number;
   quantizer: Quantizer;
-  /** Entries that equal the teacher's in the last epoch, 0..1; null where nothing is mimicked. */
+  /** Match ratio over the objects of the val split after the last epoch; null where nothing is mimicked. */
   match: number | null;
 }
 
@@ -283,7 +275,8 @@ async function trainStudent(
   }
   const detector = new FasterRcnn(config, createRandom(`${seed}/weights/student`)).to(device);
   report.stage("student", detector);
-  const mimic = teacher ? await mimicTask(recipe, detector, teacher, splits.train, report) : undefined;
+  if (teacher) await evaluateTeacher(teacher, splits.val, report, device);
+  const mimic = teacher ? await createMimicTask(recipe, detector, teacher, splits, report) : undefined;
   const result = await trainDetector({
     detector,
     recipe,
@@ -297,28 +290,22 @@ async function trainStudent(
   return stageResult("student", result, config.quantizer);
 }
 
-/** The frozen teacher's maps and the regression layer for a student. */
-export async function mimicTask(
-  recipe: Recipe,
-  student: FasterRcnn,
+/** Says what the teacher is worth before the student starts: in full precision, and behind its quantizer. */
+async function evaluateTeacher(
   teacher: FasterRcnn,
-  train: Split,
-  report: Pick<StageReport, "maps" | "say">,
-): Promise<MimicTask> {
-  const { side, scales, flip, device, lambda, regions, regionForm, mimicRegions, roiSize, seed } = recipe;
-  if (recipe.method === "mimic") Object.assign(teacher.config, { quantizer: { kind: "none" } });
-  const { quantizer, outputStride: stride } = teacher.config;
-  const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
-  const { samples } = train.dataset;
-  const options = { side, scales, flips };
-  const maps = await computeTeacherMaps(teacher, samples, train.store, options, device, report.maps);
-  report.say(`teacher's maps: ${(maps.bytes / MIB).toFixed(0)} MiB`);
-  const { outChannels } = student.backbone;
-  const regressor = createRegressor(outChannels, maps.channels, createRandom(`${seed}/weights/regressor`)).to(
-    device,
-  );
-  const settings: MimicSettings = { regions, regionForm, mimicRegions, quantizer, stride, roiSize };
-  return { maps, regressor, settings, lambda };
+  val: Split,
+  report: StageReport,
+  device: string,
+): Promise<void> {
+  const { quantizer } = teacher.config;
+  const scores: string[] = [];
+  if (quantizer.kind !== "none") {
+    scores.push(`${percent(await meanAp(teacher, val, device))} quantized`);
+  }
+  Object.assign(teacher.config, { quantizer: { kind: "none" } });
+  scores.push(`${percent(await meanAp(teacher, val, device))} without quantizer`);
+  Object.assign(teacher.config, { quantizer });
+  report.say(`teacher on val: ${scores.join(", ")}`);
 }
 
 /** @throws InputError with both shapes when a teacher cannot teach this student */
@@ -340,7 +327,7 @@ function stageResult(
   { best, bestEpoch, bestPath, rows }: TrainingResult,
   quantizer: Quantizer,
 ): StageResult {
-  const match = rows.at(-1)?.match ?? Number.NaN;
+  const match = rows.at(-1)?.valMatch ?? Number.NaN;
   return {
     stage,
     weights: bestPath,

@@ -44,6 +44,8 @@ export interface MimicTask {
   regressor: Conv2d;
   settings: MimicSettings;
   lambda: number;
+  /** The match ratio over the objects of the val split, 0..1. */
+  valMatch(): Promise<number>;
 }
 
 export interface TrainingTask {
@@ -77,12 +79,15 @@ export interface StepLosses {
   match: number;
 }
 
-/** Means over the epoch; val is mAP at IoU 0.5, NaN where not evaluated. */
+/** Means over the epoch; NaN where not evaluated. */
 export interface EpochRow extends StepLosses {
   epoch: number;
   lr: number;
   imagesPerSecond: number;
+  /** mAP at IoU 0.5 on the val split. */
   val: number;
+  /** Match ratio over the objects of the val split. */
+  valMatch: number;
 }
 
 export interface TrainingResult {
@@ -105,6 +110,7 @@ const COLUMNS = [
   "match",
   "imagesPerSecond",
   "val",
+  "valMatch",
 ] as const;
 
 export async function trainDetector(task: TrainingTask): Promise<TrainingResult> {
@@ -171,6 +177,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       ...sums,
       imagesPerSecond: samples.length / seconds,
       val: evaluated ? await meanAp(detector, val, recipe.device) : Number.NaN,
+      valMatch: evaluated && mimic ? await mimic.valMatch() : Number.NaN,
     };
     if (evaluated && !rows.some((earlier) => earlier.val >= row.val)) {
       saveDetector(paths.best, detector, { epoch: String(row.epoch), val: String(row.val) });
@@ -283,7 +290,13 @@ function restore(path: string, tensors: [string, Tensor][]): EpochRow[] {
   fillTensors(tensors, stored, path);
   const rows = JSON.parse(metadata.rows ?? "[]") as EpochRow[];
   // JSON has no NaN: it was written as null.
-  return rows.map((row) => ({ ...row, val: row.val ?? Number.NaN, match: row.match ?? Number.NaN }));
+  const number = (value: number | null) => value ?? Number.NaN;
+  return rows.map((row) => ({
+    ...row,
+    val: number(row.val),
+    valMatch: number(row.valMatch),
+    match: number(row.match),
+  }));
 }
 
 function toCsv(rows: readonly EpochRow[]): string {

@@ -1,0 +1,67 @@
+// Match ratio (Quantization Mimic, figure 5): the share of feature entries inside the objects whose dictionary entry
+// is the teacher's. It says how far the student has come in reproducing the quantized map.
+import { type Conv2d, mimicLoss, noGrad, scope, tensor } from "@qmimic/torch";
+import { NO_AUGMENTATION, sampleAugmentation, transformBoxes } from "../data/augment.js";
+import { drawImages } from "../data/drawing.js";
+import type { ImageStore } from "../data/imageStore.js";
+import { type RawImage, scaleBoxes } from "../data/images.js";
+import type { Sample } from "../data/types.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { cellWeights } from "./regions.js";
+import type { TeacherMaps } from "./teacherMaps.js";
+
+const GRID = 32;
+
+/**
+ * Match ratio over a split, images as they are, regions are the objects.
+ * @param maps of the same samples, at scale 1, not mirrored, as codes of a uniform dictionary with this stride
+ * @returns 0..1; NaN when there is no object
+ */
+export async function matchRatio(
+  student: FasterRcnn,
+  regressor: Conv2d,
+  maps: TeacherMaps,
+  { samples, store }: { samples: readonly Sample[]; store: ImageStore },
+  quantizerStride: number,
+  device: string,
+): Promise<number> {
+  student.eval();
+  let matched = 0;
+  let compared = 0;
+  for (const [index, sample] of samples.entries()) {
+    if (sample.labels.length === 0) continue;
+    const image = await store.get(index);
+    const counts = noGrad(() =>
+      scope(() => matchImage(student, regressor, maps, index, sample, image, quantizerStride, device)),
+    );
+    matched += counts[0];
+    compared += counts[1];
+  }
+  return matched / compared;
+}
+
+/** Entries of one image that match, and entries compared. */
+function matchImage(
+  { config, backbone }: FasterRcnn,
+  regressor: Conv2d,
+  maps: TeacherMaps,
+  index: number,
+  { boxes: objects }: Sample,
+  image: RawImage,
+  quantizerStride: number,
+  device: string,
+): [number, number] {
+  const { side, outputStride } = config;
+  const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, image.width, image.height, side, outputStride);
+  const up = (length: number) => Math.ceil(Math.round(length * plain.scale) / GRID) * GRID;
+  const canvas = { width: up(image.width), height: up(image.height) };
+  const prediction = regressor.forward(backbone.forward(drawImages([image], [plain], canvas, device)));
+  const [, channels, height, width] = prediction.shape;
+  const { boxes } = transformBoxes(scaleBoxes(objects, image), plain, image.width, canvas, 0);
+  const weights = cellWeights([boxes], outputStride, channels, height, width);
+  const codes = maps.batch([index], [plain], height, width).to("cpu");
+  const weight = tensor(weights, [1, height, width]);
+  const { matches } = mimicLoss(prediction.to("cpu"), codes, weight, quantizerStride);
+  const [same, all] = matches.toArray();
+  return [Number(same), Number(all)];
+}

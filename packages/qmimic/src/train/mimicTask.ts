@@ -1,0 +1,61 @@
+// What a student mimics: the frozen teacher's maps, the regression layer, and how to measure the match.
+import { createRandom } from "../data/random.js";
+import { chooseQuantizer } from "../mimic/calibrate.js";
+import { matchRatio } from "../mimic/matchRatio.js";
+import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
+import { computeTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
+import type { Quantizer } from "../models/config.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Recipe } from "./recipe.js";
+import type { MimicTask, Split } from "./trainer.js";
+
+const MIB = 2 ** 20;
+
+/** Plain mimic takes the teacher's features as they are; Quantization Mimic takes them through its quantizer. */
+export async function createMimicTask(
+  recipe: Recipe,
+  student: FasterRcnn,
+  teacher: FasterRcnn,
+  { train, val }: { train: Split; val: Split },
+  report: { maps(done: number, total: number): void; say(text: string): void },
+): Promise<MimicTask> {
+  const { side, scales, flip, device, lambda, regions, regionForm, mimicRegions, roiSize, seed } = recipe;
+  const measured = await matchQuantizer(teacher, recipe, train);
+  const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
+  const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
+  const run = (
+    split: Split,
+    as: Quantizer,
+    views: { scales: readonly number[]; flips: readonly boolean[] },
+  ) => {
+    Object.assign(teacher.config, { quantizer: as });
+    const { samples } = split.dataset;
+    return computeTeacherMaps(teacher, samples, split.store, { side, ...views }, device, report.maps);
+  };
+  const valMaps: TeacherMaps = await run(val, measured, { scales: [1], flips: [false] });
+  const maps = await run(train, quantizer, { scales, flips });
+  report.say(`teacher's maps: ${(maps.bytes / MIB).toFixed(0)} MiB`);
+
+  const random = createRandom(`${seed}/weights/regressor`);
+  const regressor = createRegressor(student.backbone.outChannels, maps.channels, random).to(device);
+  const settings: MimicSettings = {
+    ...{ regions, regionForm, mimicRegions, roiSize, quantizer },
+    stride: teacher.config.outputStride,
+  };
+  const objects = { samples: val.dataset.samples, store: val.store };
+  const valMatch = () => matchRatio(student, regressor, valMaps, objects, measured.stride, device);
+  return { maps, regressor, settings, lambda, valMatch };
+}
+
+/** The uniform dictionary that matches are counted with: the teacher's, or the one that would be chosen for it. */
+async function matchQuantizer(
+  teacher: FasterRcnn,
+  recipe: Recipe,
+  train: Split,
+): Promise<{ kind: "uniform"; stride: number }> {
+  const { quantizer } = teacher.config;
+  if (quantizer.kind === "uniform") return quantizer;
+  const chosen = await chooseQuantizer(teacher, { ...recipe, quantizer: "uniform" }, train, () => {});
+  if (chosen.kind !== "uniform") throw new Error("chooseQuantizer gave another dictionary than asked for");
+  return chosen;
+}
