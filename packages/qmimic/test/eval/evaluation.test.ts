@@ -70,7 +70,7 @@ describe("evaluate", () => {
     expect(text).toMatch(/^cat +2 +1 +3 +50\.0 /m);
     expect(text).toMatch(/^cow +0 +0 +0 +- /m);
     expect(text).toMatch(/^all +3 +1 +5 +50\.0 /m);
-    expect(text).toMatch(/^mAP50 50\.0 \(11-point 50\.0\), mAP50:95 50\.0/m);
+    expect(text).toMatch(/^mAP50 50\.0 \(11-point 52\.3\), mAP50:95 50\.0/m);
   });
 });
 
