@@ -37,7 +37,7 @@ export {
 export { chooseQuantizer } from "./mimic/calibrate.js";
 export { type MimicResult, type MimicSettings, mimicLoss } from "./mimic/mimic.js";
 export { cellWeights, type RegionSource } from "./mimic/regions.js";
-export { computeTeacherMaps, type TeacherMaps } from "./mimic/teacherMaps.js";
+export { openTeacherMaps, type TeacherMaps } from "./mimic/teacherMaps.js";
 
 // Models
 export { applyQuantizer } from "./models/backbone.js";

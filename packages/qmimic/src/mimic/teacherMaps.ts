@@ -1,5 +1,8 @@
-// The frozen teacher's maps, computed once: one for each image, its mirror image and each scale, as dictionary codes.
-// The teacher sees the images without photometric noise and whole; the student's crops are cut out of its maps.
+// The frozen teacher's maps, computed once: for each image, its mirror image and each scale, as dictionary codes in a
+// file. The teacher sees the images without photometric noise and whole; the student's crops are cut out of its maps.
+import { createHash } from "node:crypto";
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { noGrad, scope, type Tensor, type TypedArray, tensor } from "@qmimic/torch";
 import { type Augmentation, NO_AUGMENTATION, sampleAugmentation } from "../data/augment.js";
 import { drawImages } from "../data/drawing.js";
@@ -8,13 +11,8 @@ import type { RawImage } from "../data/images.js";
 import type { Sample } from "../data/types.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
-
-interface StoredMap {
-  /** [channels, height, width] */
-  data: Uint8Array | Uint16Array;
-  height: number;
-  width: number;
-}
+import { withLock } from "./lock.js";
+import { type MapFile, openMapFile, recordName } from "./mapFile.js";
 
 export interface TeacherMaps {
   readonly channels: number;
@@ -29,72 +27,123 @@ export interface TeacherMaps {
   ): Tensor;
 }
 
-const BATCH = 8;
-const GRID = 32;
-
 export interface MapOptions {
   /** Longest side of an image at scale 1, and the factors on it. */
   side: number;
   scales: readonly number[];
   /** [false], [true], or both: not mirrored, mirrored. */
   flips: readonly boolean[];
+  /** Folder for the file; runs that need the same maps share it. */
+  cache: string;
+  device: string;
 }
 
-/** Runs the teacher over every image, mirrored and not, at every scale. `progress` hears of the share done. */
-export async function computeTeacherMaps(
+export interface MapReport {
+  maps(done: number, total: number): void;
+  say(text: string): void;
+}
+
+const BATCH = 8;
+const GRID = 32;
+/** Counted up when the way from a file's pixels to a map changes: older files are then not used. */
+const PREPROCESSING = 1;
+
+/** The maps of every image, mirrored and not, at every scale: read from the file where it has them, else computed. */
+export async function openTeacherMaps(
   teacher: FasterRcnn,
   samples: readonly Sample[],
   store: ImageStore,
-  { side, scales, flips }: MapOptions,
-  device: string,
-  progress: (done: number, total: number) => void,
+  options: MapOptions,
+  report: MapReport,
 ): Promise<TeacherMaps> {
-  teacher.eval();
+  const key = checksum(teacher, samples, options);
+  mkdirSync(options.cache, { recursive: true });
+  const path = join(options.cache, `teacher-maps-${key.slice(0, 16)}.bin`);
+  const file = await withLock(
+    `${path}.lock`,
+    () => report.say(`waiting for another run that computes ${path}`),
+    async () => {
+      const opened = openMapFile(path, key);
+      if (opened.damaged > 0)
+        report.say(`${path}: the last ${opened.damaged} bytes are damaged, computed again`);
+      await complete(opened, teacher, samples, store, options, report);
+      return opened;
+    },
+  );
   const { outputStride, quantizer } = teacher.config;
   const channels = teacher.backbone.outChannels;
-  const maps = new Map<string, StoredMap>();
-  const views = scales.flatMap((factor, scaleIndex) => flips.map((flip) => ({ factor, scaleIndex, flip })));
-  const total = samples.length * views.length;
-  let bytes = 0;
-  for (const indices of equalSizeBatches(samples)) {
-    const images = await Promise.all(indices.map((i) => store.get(i)));
-    for (const view of views) {
-      runTeacher(teacher, images, side, view, device).forEach((map, i) => {
-        bytes += map.data.byteLength;
-        maps.set(key(indices[i], view), map);
-      });
-      progress(maps.size, total);
-    }
-  }
   const dtype = storedDtype(quantizer);
   return {
     channels,
-    bytes,
+    bytes: [...file.records.values()].reduce((sum, record) => sum + record.bytes, 0),
     batch(indices, augmentations, height, width) {
       const plane = height * width;
       const length = indices.length * channels * plane;
       const target: TypedArray = dtype === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
       indices.forEach((sample, i) => {
-        const map = maps.get(key(sample, augmentations[i]))!;
-        const dx = augmentations[i].offsetX / outputStride;
-        const dy = augmentations[i].offsetY / outputStride;
+        const { scaleIndex, flip, offsetX, offsetY } = augmentations[i];
+        const record = file.records.get(recordName(sample, viewNumber(scaleIndex, flip)))!;
+        const bytes = file.read(record);
+        const data = dtype === "uint8" ? bytes : new Uint16Array(bytes.buffer);
         place(
-          map,
+          { data, height: record.height, width: record.width },
           target.subarray(i * channels * plane, (i + 1) * channels * plane),
-          channels,
-          height,
-          width,
-          dx,
-          dy,
+          { channels, height, width },
+          { x: offsetX / outputStride, y: offsetY / outputStride },
         );
       });
-      return tensor(target, [indices.length, channels, height, width], dtype).to(device);
+      return tensor(target, [indices.length, channels, height, width], dtype).to(options.device);
     },
   };
 }
 
-const key = (sample: number, { scaleIndex, flip }: Pick<Augmentation, "scaleIndex" | "flip">): string =>
-  `${sample}/${scaleIndex}/${flip}`;
+const viewNumber = (scaleIndex: number, flip: boolean): number => 2 * scaleIndex + Number(flip);
+
+/** What the maps depend on: the teacher's weights and dictionary, the files of the images, the views. */
+function checksum(
+  teacher: FasterRcnn,
+  samples: readonly Sample[],
+  { side, scales, flips }: MapOptions,
+): string {
+  const hash = createHash("sha256");
+  const { backbone, outputStride, quantizer } = teacher.config;
+  hash.update(JSON.stringify({ PREPROCESSING, backbone, outputStride, quantizer, side, scales, flips }));
+  for (const { name, tensor: one } of teacher.backbone.named()) {
+    hash.update(name).update(new Uint8Array(one.toFloat32().buffer));
+  }
+  for (const { id, imagePath } of samples) hash.update(id).update(readFileSync(imagePath));
+  return hash.digest("hex");
+}
+
+/** Runs the teacher over what the file does not hold yet. */
+async function complete(
+  file: MapFile,
+  teacher: FasterRcnn,
+  samples: readonly Sample[],
+  store: ImageStore,
+  { side, scales, flips, device }: MapOptions,
+  report: MapReport,
+): Promise<void> {
+  teacher.eval();
+  const views = scales.flatMap((factor, scaleIndex) => flips.map((flip) => ({ factor, scaleIndex, flip })));
+  const total = samples.length * views.length;
+  for (const indices of equalSizeBatches(samples)) {
+    const missing = views.filter(({ scaleIndex, flip }) =>
+      indices.some((i) => !file.records.has(recordName(i, viewNumber(scaleIndex, flip)))),
+    );
+    if (missing.length === 0) continue;
+    const images = await Promise.all(indices.map((i) => store.get(i)));
+    for (const view of missing) {
+      const { maps, height, width } = runTeacher(teacher, images, side, view, device);
+      maps.forEach((map, i) => {
+        const number = viewNumber(view.scaleIndex, view.flip);
+        if (!file.records.has(recordName(indices[i], number)))
+          file.append(indices[i], number, height, width, map);
+      });
+      report.maps(file.records.size, total);
+    }
+  }
+}
 
 /** Batches of images of one size: they need no padding, and a map depends on its image alone. */
 function equalSizeBatches(samples: readonly Sample[]): number[][] {
@@ -112,53 +161,49 @@ function equalSizeBatches(samples: readonly Sample[]): number[][] {
   );
 }
 
-/** The maps of images of one size in one view. */
+/** The maps of images of one size in one view, as bytes of [channels, height, width] each. */
 function runTeacher(
   teacher: FasterRcnn,
   images: readonly RawImage[],
   side: number,
   { factor, scaleIndex, flip }: { factor: number; scaleIndex: number; flip: boolean },
   device: string,
-): StoredMap[] {
+): { maps: Uint8Array[]; height: number; width: number } {
   const { outputStride, quantizer } = teacher.config;
   const { width, height } = images[0];
   const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, outputStride);
   const augmentation = { ...plain, scale: plain.scale * factor, scaleIndex, flip };
   const up = (length: number) => Math.ceil(Math.round(length * augmentation.scale) / GRID) * GRID;
   const canvas = { width: up(width), height: up(height) };
-  const size = { height: canvas.height / outputStride, width: canvas.width / outputStride };
   const all = noGrad(() =>
     scope(() => {
       const drawn = drawImages(images, Array(images.length).fill(augmentation), canvas, device);
       return encodeFeatures(teacher.backbone.forward(drawn), quantizer).toArray();
     }),
-  ) as Uint8Array | Uint16Array;
-  const length = all.length / images.length;
-  return images.map((_, i) => ({ data: all.slice(i * length, (i + 1) * length), ...size }));
+  );
+  const length = all.byteLength / images.length;
+  const maps = images.map((_, i) => new Uint8Array(all.buffer, i * length, length));
+  return { maps, height: canvas.height / outputStride, width: canvas.width / outputStride };
 }
 
-/** Copies a map into a larger or smaller one with its corner at (dx, dy), in cells. */
+/** Copies a map into a larger or smaller one with its corner at `corner`, in cells. */
 function place(
-  map: StoredMap,
+  map: { data: Uint8Array | Uint16Array; height: number; width: number },
   target: TypedArray,
-  channels: number,
-  height: number,
-  width: number,
-  dx: number,
-  dy: number,
+  { channels, height, width }: { channels: number; height: number; width: number },
+  corner: { x: number; y: number },
 ): void {
-  const x0 = Math.max(0, dx);
-  const x1 = Math.min(width, dx + map.width);
-  const y0 = Math.max(0, dy);
-  const y1 = Math.min(height, dy + map.height);
+  const x0 = Math.max(0, corner.x);
+  const x1 = Math.min(width, corner.x + map.width);
+  const y0 = Math.max(0, corner.y);
+  const y1 = Math.min(height, corner.y + map.height);
   if (x1 <= x0) return;
   for (let c = 0; c < channels; c++) {
     for (let y = y0; y < y1; y++) {
-      const from = (c * map.height + y - dy) * map.width - dx;
-      (target as Uint8Array).set(
-        map.data.subarray(from + x0, from + x1) as Uint8Array,
-        (c * height + y) * width + x0,
-      );
+      const from = (c * map.height + y - corner.y) * map.width - corner.x;
+      // Both arrays are of one type: codes are bytes, features 16-bit numbers.
+      const row = map.data.subarray(from + x0, from + x1) as Uint8Array;
+      (target as Uint8Array).set(row, (c * height + y) * width + x0);
     }
   }
 }

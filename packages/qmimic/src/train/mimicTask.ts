@@ -3,7 +3,7 @@ import { createRandom } from "../data/random.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
 import { matchRatio } from "../mimic/matchRatio.js";
 import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
-import { computeTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
+import { openTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
 import type { Quantizer } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import type { Recipe } from "./recipe.js";
@@ -19,7 +19,8 @@ export async function createMimicTask(
   { train, val }: { train: Split; val: Split },
   report: { maps(done: number, total: number): void; say(text: string): void },
 ): Promise<MimicTask> {
-  const { side, scales, flip, device, lambda, regions, regionForm, mimicRegions, roiSize, seed } = recipe;
+  const { side, scales, flip, cache, device, lambda, regions, regionForm, mimicRegions, roiSize, seed } =
+    recipe;
   const measured = await matchQuantizer(teacher, recipe, train);
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
   const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
@@ -30,7 +31,7 @@ export async function createMimicTask(
   ) => {
     Object.assign(teacher.config, { quantizer: as });
     const { samples } = split.dataset;
-    return computeTeacherMaps(teacher, samples, split.store, { side, ...views }, device, report.maps);
+    return openTeacherMaps(teacher, samples, split.store, { side, cache, device, ...views }, report);
   };
   const valMaps: TeacherMaps = await run(val, measured, { scales: [1], flips: [false] });
   const maps = await run(train, quantizer, { scales, flips });

@@ -24,6 +24,8 @@ export const recipeSchema = z.object({
   side: whole(480, "longest side of the input in pixels"),
   memory: whole(4096, "MiB of decoded images kept in memory; more are decoded again each time"),
 
+  cache: z.string().default("runs/.cache").describe("folder for the teacher's maps, which runs share"),
+
   // Networks
   detector: z.literal("faster-rcnn").default("faster-rcnn").describe("kind of detector"),
   student: z.string().default("vgg-1-32").describe("student's network: vgg-1-N, resnet18-1-N, resnet34-1-N"),

@@ -1,6 +1,9 @@
 // The teacher's stored maps: what a batch gets is what the teacher sees in the image as it was placed.
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { noGrad, scope } from "@qmimic/torch";
-import { expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { type Augmentation, NO_AUGMENTATION, sampleAugmentation } from "../../src/data/augment.js";
 import { drawImages } from "../../src/data/drawing.js";
 import type { ImageStore } from "../../src/data/imageStore.js";
@@ -8,7 +11,7 @@ import type { RawImage } from "../../src/data/images.js";
 import { createRandom } from "../../src/data/random.js";
 import type { Sample } from "../../src/data/types.js";
 import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
-import { computeTeacherMaps } from "../../src/mimic/teacherMaps.js";
+import { openTeacherMaps } from "../../src/mimic/teacherMaps.js";
 import type { Quantizer } from "../../src/models/config.js";
 import { FasterRcnn } from "../../src/models/fasterRcnn.js";
 import { config, expectClose } from "../models/torchvision.js";
@@ -29,17 +32,34 @@ const picture = (width: number, height: number): RawImage =>
 const images = [picture(96, 64), picture(64, 96), picture(96, 64)];
 /** Its layers run on the addon's kernel, whose sums do not depend on the batch: equal images have equal maps. */
 const network = "vgg-1-32";
-const samples = images.map(({ width, height }, i) => ({ id: String(i), width, height }) as Sample);
+const folder = mkdtempSync(join(tmpdir(), "qmimic-maps-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+/** A sample whose file has the picture's bytes: the maps' checksum reads it, the store here does not. */
+function sampleOf(id: string, { data, width, height }: RawImage): Sample {
+  const imagePath = join(folder, id);
+  writeFileSync(imagePath, data);
+  return { id, imagePath, width, height } as Sample;
+}
+const samples = images.map((image, i) => sampleOf(String(i), image));
+const place = { cache: folder, device: "cpu" };
+const silent = { maps: () => {}, say: () => {} };
 const store: ImageStore = { get: async (i) => images[i], prefetch: () => {}, bytes: 0 };
 
 async function mapsOf(quantizer: Quantizer) {
   const teacher = new FasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
   let told = 0;
-  const settings = { side: SIDE, scales: SCALES, flips: [false, true] };
-  const maps = await computeTeacherMaps(teacher, samples, store, settings, "cpu", (done) => {
-    told = done;
-  });
-  return { teacher, maps, told };
+  const said: string[] = [];
+  const settings = { ...place, side: SIDE, scales: SCALES, flips: [false, true] };
+  const report = {
+    maps: (done: number) => {
+      told = done;
+    },
+    say: (text: string) => {
+      said.push(text);
+    },
+  };
+  const maps = await openTeacherMaps(teacher, samples, store, settings, report);
+  return { teacher, maps, told, said };
 }
 
 const placed = (image: number, changes: Partial<Augmentation>): Augmentation => {
@@ -109,10 +129,10 @@ test("inside a crop the map is the teacher's of the crop itself, beyond reach of
   const quantizer: Quantizer = { kind: "uniform", stride: 0.25 };
   const [whole, side, cut] = [picture(320, 320), 320, 10];
   const teacher = new FasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
-  const only = [{ id: "whole", width: side, height: side } as Sample];
+  const only = [sampleOf("whole", whole)];
   const wholeStore: ImageStore = { get: async () => whole, prefetch: () => {}, bytes: 0 };
-  const settings = { side, scales: [1], flips: [true] };
-  const maps = await computeTeacherMaps(teacher, only, wholeStore, settings, "cpu", () => {});
+  const settings = { ...place, side, scales: [1], flips: [true] };
+  const maps = await openTeacherMaps(teacher, only, wholeStore, settings, silent);
   const augmentation: Augmentation = {
     ...sampleAugmentation(() => 0, NO_AUGMENTATION, side, side, side, STRIDE),
     flip: true,
@@ -135,4 +155,40 @@ test("inside a crop the map is the teacher's of the crop itself, beyond reach of
     expect(new Set(compared).size).toBeGreaterThan(3);
   });
   teacher.dispose();
+});
+
+describe("the file of maps", () => {
+  const quantizer: Quantizer = { kind: "uniform", stride: 0.125 };
+  const all = (maps: Awaited<ReturnType<typeof mapsOf>>["maps"]) =>
+    maps.batch([0, 2], [placed(0, {}), placed(2, { flip: true, scaleIndex: 1 })], 12, 12).toArray();
+  const files = () => readdirSync(folder).filter((name) => name.startsWith("teacher-maps"));
+
+  test("serves the next run without running the teacher", async () => {
+    const first = await mapsOf(quantizer);
+    const second = await mapsOf(quantizer);
+    expect(second.told).toBe(0);
+    expect(all(second.maps)).toEqual(all(first.maps));
+  });
+
+  test("cut short or damaged is completed, and says so", async () => {
+    for (const name of files()) rmSync(join(folder, name));
+    const whole = all((await mapsOf(quantizer)).maps);
+    const path = join(folder, files()[0]);
+    const bytes = readFileSync(path);
+    for (const damaged of [
+      bytes.subarray(0, bytes.length - 5),
+      Buffer.from(bytes).fill(0, bytes.length >> 1),
+    ]) {
+      writeFileSync(path, damaged);
+      const again = await mapsOf(quantizer);
+      expect(again.said.join()).toMatch(/damaged/);
+      expect(all(again.maps)).toEqual(whole);
+      expect(readFileSync(path).length).toBe(bytes.length);
+    }
+  });
+
+  test("is another one for another dictionary", async () => {
+    await mapsOf(quantizer);
+    expect((await mapsOf({ kind: "uniform", stride: 0.0625 })).told).toBeGreaterThan(0);
+  });
 });

@@ -1,0 +1,84 @@
+// A file of feature maps: appended one after another, read back by position, shared by runs that need the same maps.
+//
+//   "qmimic-maps-1" key \n            key: checksum of all that the maps depend on
+//   record*                           header of 6 x uint32 (id, view, height, width, bytes, crc32), then the bytes
+//
+// A file that was cut off ends in a record that is not whole: it is gone on with from there. Reading goes through the
+// operating system's page cache, so several runs share one copy in memory.
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { crc32 } from "node:zlib";
+
+const MAGIC = "qmimic-maps-1";
+const HEADER = 24;
+
+export interface MapRecord {
+  /** Position of the bytes in the file. */
+  at: number;
+  height: number;
+  width: number;
+  bytes: number;
+}
+
+export interface MapFile {
+  /** Records by name (see recordName). */
+  readonly records: Map<string, MapRecord>;
+  /** Bytes that are not a whole, intact record and were cut off the end; 0 for a sound file. */
+  readonly damaged: number;
+  append(id: number, view: number, height: number, width: number, data: Uint8Array): void;
+  read(record: MapRecord): Uint8Array;
+  close(): void;
+}
+
+export const recordName = (id: number, view: number): string => `${id}/${view}`;
+
+/** Opens the maps of `key` at `path`, or starts them anew when the file is absent or of another key. */
+export function openMapFile(path: string, key: string): MapFile {
+  const file = openSync(path, "a+");
+  const start = Buffer.from(`${MAGIC} ${key}\n`);
+  const head = Buffer.alloc(start.length);
+  readSync(file, head, 0, start.length, 0);
+  let end = start.length;
+  if (!head.equals(start)) {
+    ftruncateSync(file, 0);
+    writeSync(file, start);
+  }
+  const size = fstatSync(file).size;
+  const records = new Map<string, MapRecord>();
+  for (let next = readRecord(file, end, size); next; next = readRecord(file, end, size)) {
+    records.set(next.name, next.record);
+    end = next.record.at + next.record.bytes;
+  }
+  const damaged = size - end;
+  if (damaged > 0) ftruncateSync(file, end);
+
+  return {
+    records,
+    damaged,
+    append(id, view, height, width, data) {
+      const header = Uint32Array.of(id, view, height, width, data.byteLength, crc32(data));
+      const record = Buffer.concat([new Uint8Array(header.buffer), data]);
+      for (let done = 0; done < record.length; ) done += writeSync(file, record, done);
+      records.set(recordName(id, view), { at: end + HEADER, height, width, bytes: data.byteLength });
+      end += record.length;
+    },
+    read({ at, bytes }) {
+      const data = new Uint8Array(bytes);
+      readSync(file, data, 0, bytes, at);
+      return data;
+    },
+    close: () => closeSync(file),
+  };
+}
+
+/** The record at `at`, or null when there is no whole one with the right checksum. */
+function readRecord(file: number, at: number, size: number): { name: string; record: MapRecord } | null {
+  if (at + HEADER > size) return null;
+  const header = new Uint32Array(6);
+  readSync(file, new Uint8Array(header.buffer), 0, HEADER, at);
+  const [id, view, height, width, bytes, checksum] = header;
+  if (at + HEADER + bytes > size) return null;
+  const data = new Uint8Array(bytes);
+  readSync(file, data, 0, bytes, at + HEADER);
+  if (crc32(data) !== checksum) return null;
+  return { name: recordName(id, view), record: { at: at + HEADER, height, width, bytes } };
+}
