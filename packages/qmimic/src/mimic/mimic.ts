@@ -20,7 +20,7 @@ import {
 import { applyQuantizer } from "../models/backbone.js";
 import type { Quantizer } from "../models/config.js";
 import type { TrainingPass } from "../models/fasterRcnn.js";
-import type { Size, Target } from "../models/targets.js";
+import type { Target } from "../models/targets.js";
 import { decodeFeatures } from "./dictionary.js";
 import { cellWeights, chooseRegions, type RegionSource, regionCells } from "./regions.js";
 
@@ -54,18 +54,21 @@ const adaptiveMaxPool = operator<Tensor[]>("aten::adaptive_max_pool2d");
 const selectOf = operator("aten::select.int");
 const stackOf = operator("aten::stack");
 
-/** @param stored the teacher's maps as kept, [B, C, H, W] (see encodeFeatures) */
+/**
+ * @param stored the teacher's maps as kept, [B, C, H, W] (see encodeFeatures)
+ * @param placed where each image lies on the canvas, [B, 4] xyxy
+ */
 export function mimicLoss(
   pass: TrainingPass,
   stored: Tensor,
   targets: readonly Target[],
-  sizes: readonly Size[],
+  placed: Float32Array,
   regressor: Module & { forward(x: Tensor): Tensor },
   settings: MimicSettings,
   random: Random,
 ): MimicResult {
   const { regions: source, mimicRegions, stride, quantizer } = settings;
-  const regions = chooseRegions(source, pass.proposals, targets, sizes, mimicRegions, random);
+  const regions = chooseRegions(source, pass.proposals, targets, placed, mimicRegions, random);
   const prediction = regressor.forward(pass.features);
   if (settings.regionForm === "rois") return pooledLoss(prediction, stored, regions, settings);
   const [batch, channels, height, width] = prediction.shape;

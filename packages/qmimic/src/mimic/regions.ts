@@ -1,6 +1,5 @@
 // Where the student mimics: regions of the image, and what each cell of the map weighs in the loss.
-import { clipBoxes } from "@qmimic/runtime";
-import type { Size, Target } from "../models/targets.js";
+import type { Target } from "../models/targets.js";
 
 export type RegionSource = "proposals" | "ground-truth" | "jittered";
 
@@ -10,28 +9,38 @@ const JITTER = 0.2;
 
 /**
  * The regions of each image: the student's own best proposals (Li et al., CVPR 2017, section 3.2), the objects, or
- * the objects moved and stretched at random. An image without any has none.
+ * the objects moved and stretched at random. What lies on padding is left out: a region's centre is on the image, and
+ * the region is cut at the image's edges. An image without any has none.
+ * @param placed where each image lies on the canvas, [B, 4] xyxy
  * @returns [N, 4] xyxy of each image, N at most `count`
  */
 export function chooseRegions(
   source: RegionSource,
   proposals: readonly Float32Array[],
   targets: readonly Target[],
-  sizes: readonly Size[],
+  placed: Float32Array,
   count: number,
   random: () => number,
 ): Float32Array[] {
   return proposals.map((list, image) => {
-    if (source === "proposals") return list.subarray(0, 4 * count);
     const { boxes } = targets[image];
-    if (source === "ground-truth") return boxes.subarray(0, 4 * count);
-    const jittered = jitter(
-      boxes,
-      Math.min(COPIES, Math.max(1, Math.floor((4 * count) / Math.max(4, boxes.length)))),
-      random,
-    );
-    return clipBoxes(jittered, sizes[image].width, sizes[image].height).subarray(0, 4 * count);
+    const copies = Math.min(COPIES, Math.max(1, Math.floor((4 * count) / Math.max(4, boxes.length))));
+    const candidates =
+      source === "proposals" ? list : source === "ground-truth" ? boxes : jitter(boxes, copies, random);
+    return cutToImage(candidates, placed.subarray(4 * image, 4 * image + 4), count);
   });
+}
+
+function cutToImage(boxes: Float32Array, [x1, y1, x2, y2]: Float32Array, count: number): Float32Array {
+  const cut: number[] = [];
+  for (let k = 0; k < boxes.length && cut.length < 4 * count; k += 4) {
+    const x = (boxes[k] + boxes[k + 2]) / 2;
+    const y = (boxes[k + 1] + boxes[k + 3]) / 2;
+    if (x < x1 || x >= x2 || y < y1 || y >= y2) continue;
+    cut.push(Math.max(x1, boxes[k]), Math.max(y1, boxes[k + 1]));
+    cut.push(Math.min(x2, boxes[k + 2]), Math.min(y2, boxes[k + 3]));
+  }
+  return Float32Array.from(cut);
 }
 
 function jitter(boxes: Float32Array, copies: number, random: () => number): Float32Array {

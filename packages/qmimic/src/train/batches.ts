@@ -36,6 +36,8 @@ export interface Batch {
   /** Size of the whole canvas, once for each image. */
   sizes: Size[];
   targets: Target[];
+  /** Where each image lies on the canvas, [B, 4] xyxy; the rest is padding. */
+  placed: Float32Array;
   /** Which sample, and how it was drawn. */
   indices: number[];
   augmentations: Augmentation[];
@@ -91,10 +93,19 @@ export function drawBatch(
   const targets = indices.map((sampleIndex, i) =>
     drawTarget(samples[sampleIndex], images[i], augmentations[i], canvas, augment.minVisible),
   );
+  const placed = Float32Array.from(
+    images.flatMap(({ width, height }, i) => {
+      const { scale, offsetX: x, offsetY: y } = augmentations[i];
+      const edge = (from: number, length: number, limit: number) =>
+        Math.min(limit, from + Math.round(length * scale));
+      return [Math.max(0, x), Math.max(0, y), edge(x, width, canvas.width), edge(y, height, canvas.height)];
+    }),
+  );
   return {
     images: drawImages(images, augmentations, canvas, settings.device),
     sizes: images.map(() => canvas),
     targets,
+    placed,
     indices: [...indices],
     augmentations,
   };

@@ -243,7 +243,7 @@ function forwardBackward(
     const { maps, regressor, settings, lambda } = mimic;
     const result = timed("mimic", () => {
       const stored = maps.batch(batch.indices, batch.augmentations, height, width);
-      return mimicLoss(pass, stored, batch.targets, batch.sizes, regressor, settings, random);
+      return mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
     });
     total = add(total, mul(result.loss, lambda));
     mimicValue = result.loss.item();

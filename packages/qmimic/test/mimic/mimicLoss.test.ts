@@ -19,10 +19,8 @@ import type { TrainingPass } from "../../src/models/fasterRcnn.js";
 import { expectClose } from "../models/torchvision.js";
 
 const [batch, own, channels, height, width, stride] = [2, 3, 5, 6, 8, 16];
-const sizes = [
-  { width: 128, height: 96 },
-  { width: 128, height: 96 },
-];
+/** Every image fills its canvas. */
+const placed = Float32Array.of(0, 0, 128, 96, 0, 0, 128, 96);
 const proposals = [Float32Array.of(0, 0, 60, 40, 30, 20, 128, 96), Float32Array.of(50, 50, 51, 51)];
 const targets = proposals.map(() => ({
   boxes: new Float32Array(0),
@@ -74,7 +72,7 @@ function run(quantizer: Quantizer, regionForm: MimicSettings["regionForm"], boxe
     features.requiresGrad = true;
     const stored = encodeFeatures(tensor(teacherMap, [batch, channels, height, width]), quantizer);
     const pass = { features, proposals: boxes } as unknown as TrainingPass;
-    const { loss, matched, compared } = mimicLoss(pass, stored, targets, sizes, regressor, settings, random);
+    const { loss, matched, compared } = mimicLoss(pass, stored, targets, placed, regressor, settings, random);
     for (const one of regressor.parameters()) one.clearGrad();
     backward(loss);
     return {
@@ -214,7 +212,7 @@ test.each(["cells", "rois"] as const)(
         pass,
         encodeFeatures(features, uniform),
         targets,
-        sizes,
+        placed,
         equal,
         settings,
         random,

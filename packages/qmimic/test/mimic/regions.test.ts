@@ -4,10 +4,8 @@ import { createRandom } from "../../src/data/random.js";
 import { cellWeights, chooseRegions, regionCells } from "../../src/mimic/regions.js";
 import type { Target } from "../../src/models/targets.js";
 
-const sizes = [
-  { width: 100, height: 80 },
-  { width: 100, height: 80 },
-];
+/** Both images fill their canvas. */
+const whole = Float32Array.of(0, 0, 100, 80, 0, 0, 100, 80);
 const proposals = [Float32Array.of(0, 0, 10, 10, 20, 20, 40, 60), new Float32Array(0)];
 const targets: Target[] = [
   {
@@ -17,13 +15,18 @@ const targets: Target[] = [
   },
   { boxes: new Float32Array(0), labels: new Int32Array(0), ignore: new Float32Array(0) },
 ];
-const choose = (source: "proposals" | "ground-truth" | "jittered", count: number) =>
-  chooseRegions(source, proposals, targets, sizes, count, createRandom("regions"));
+const choose = (source: "proposals" | "ground-truth" | "jittered", count: number, placed = whole) =>
+  chooseRegions(source, proposals, targets, placed, count, createRandom("regions"));
 
 describe("chooseRegions", () => {
   test("takes the best proposals, at most as many as asked for", () => {
     expect(choose("proposals", 8)).toEqual(proposals);
     expect(choose("proposals", 1)).toEqual([proposals[0].subarray(0, 4), proposals[1]]);
+  });
+
+  test("leaves out what lies on padding, and cuts the rest at the image's edges", () => {
+    const placed = Float32Array.of(16, 16, 36, 80, 0, 0, 100, 80);
+    expect(choose("proposals", 8, placed)).toEqual([Float32Array.of(20, 20, 36, 60), proposals[1]]);
   });
 
   test("takes the objects", () => {
