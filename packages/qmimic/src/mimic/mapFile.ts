@@ -1,14 +1,15 @@
 // A file of feature maps: appended one after another, read back by position, shared by runs that need the same maps.
 //
-//   "qmimic-maps-1" key \n            key: checksum of all that the maps depend on
+//   "qmimic-maps-2" key \n            key: checksum of all that the maps depend on
 //   record*                           header of 6 x uint32 (id, view, height, width, bytes, crc32), then the bytes
 //
+// The crc32 is of the header before it and the bytes: of the bytes alone, zeros would be sound records of no bytes.
 // A file that was cut off ends in a record that is not whole: it is gone on with from there. Reading goes through the
 // operating system's page cache, so several runs share one copy in memory.
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { crc32 } from "node:zlib";
 
-const MAGIC = "qmimic-maps-1";
+const MAGIC = "qmimic-maps-2";
 const HEADER = 24;
 
 export interface MapRecord {
@@ -55,7 +56,8 @@ export function openMapFile(path: string, key: string): MapFile {
     records,
     damaged,
     append(id, view, height, width, data) {
-      const header = Uint32Array.of(id, view, height, width, data.byteLength, crc32(data));
+      const header = Uint32Array.of(id, view, height, width, data.byteLength, 0);
+      header[5] = checksumOf(header, data);
       const record = Buffer.concat([new Uint8Array(header.buffer), data]);
       for (let done = 0; done < record.length; ) done += writeSync(file, record, done);
       records.set(recordName(id, view), { at: end + HEADER, height, width, bytes: data.byteLength });
@@ -70,6 +72,9 @@ export function openMapFile(path: string, key: string): MapFile {
   };
 }
 
+const checksumOf = (header: Uint32Array, data: Uint8Array): number =>
+  crc32(data, crc32(new Uint8Array(header.buffer, 0, HEADER - 4)));
+
 /** The record at `at`, or null when there is no whole one with the right checksum. */
 function readRecord(file: number, at: number, size: number): { name: string; record: MapRecord } | null {
   if (at + HEADER > size) return null;
@@ -79,6 +84,6 @@ function readRecord(file: number, at: number, size: number): { name: string; rec
   if (at + HEADER + bytes > size) return null;
   const data = new Uint8Array(bytes);
   readSync(file, data, 0, bytes, at + HEADER);
-  if (crc32(data) !== checksum) return null;
+  if (checksumOf(header, data) !== checksum) return null;
   return { name: recordName(id, view), record: { at: at + HEADER, height, width, bytes } };
 }

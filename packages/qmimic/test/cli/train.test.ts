@@ -82,7 +82,7 @@ describe("qmimic val and predict", () => {
     const args = ["val", join(root, "whole"), "--data", data, "--split", "test", "--json", json];
     const { code, stdout } = await qmimic(args);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/vgg-1-64 faster-rcnn[^]*\nmAP50 [^]*img\/s/);
+    expect(stdout).toMatch(/vgg-1-64 faster-rcnn[\s\S]*\nmAP50 [\s\S]*img\/s/);
     const numbers = JSON.parse(await readFile(json, "utf8"));
     expect(numbers).toMatchObject({
       stage: "student",
