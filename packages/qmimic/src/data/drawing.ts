@@ -1,9 +1,15 @@
 // Images and augmentations to the network's input, by the addon's kernel.
-import { imagesToBatch, type Tensor, tensor } from "@qmimic/torch";
-import type { Augmentation, CanvasSize } from "./augment.js";
+import { imagesToBatch, scope, type Tensor, tensor } from "@qmimic/torch";
+import { type Augmentation, type CanvasSize, NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
 import type { RawImage } from "./images.js";
 
-/** The pixels of a batch, [B, 3, H, W]. */
+/** Canvases are multiples of this, so that every map down to stride 32 has whole cells. */
+export const GRID = 32;
+
+/** A length that is a multiple of GRID, the next larger one. */
+export const toGrid = (length: number): number => Math.ceil(length / GRID) * GRID;
+
+/** The pixels of a batch, [B, 3, H, W]; the only tensor of it that outlives the call. */
 export function drawImages(
   images: readonly RawImage[],
   augmentations: readonly Augmentation[],
@@ -16,13 +22,54 @@ export function drawImages(
     geometry.set([one.scale, one.scale, one.offsetX, one.offsetY, one.flip ? 1 : 0], 5 * i);
     colour.set(one.colour, 12 * i);
   });
-  const sources = images.map(({ data, width, height }) => tensor(data, [height, width, 3]));
-  const batch = imagesToBatch(
-    sources,
-    tensor(geometry, [images.length, 5]),
-    tensor(colour, [images.length, 12]),
-    canvas.height,
-    canvas.width,
+  return scope(() =>
+    imagesToBatch(
+      images.map(({ data, width, height }) => tensor(data, [height, width, 3])),
+      tensor(geometry, [images.length, 5]),
+      tensor(colour, [images.length, 12]),
+      canvas.height,
+      canvas.width,
+    ).to(device),
   );
-  return batch.to(device);
+}
+
+/** How whole images are seen: `factor` times as large as at scale 1, mirrored or not. */
+export interface View {
+  factor: number;
+  scaleIndex: number;
+  flip: boolean;
+}
+
+export interface WholeImages {
+  /** [B, 3, H, W] */
+  batch: Tensor;
+  augmentations: Augmentation[];
+  /** Pixels that each image takes at the top left of the canvas. */
+  sizes: CanvasSize[];
+  canvas: CanvasSize;
+}
+
+/**
+ * Draws whole images without photometric noise, each at the top left of a canvas that holds the largest.
+ * @param side longest side of an image at factor 1
+ */
+export function drawWhole(
+  images: readonly RawImage[],
+  side: number,
+  device: string,
+  { factor, scaleIndex, flip }: View = { factor: 1, scaleIndex: 0, flip: false },
+): WholeImages {
+  const augmentations = images.map(({ width, height }) => {
+    const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, 1);
+    return { ...plain, scale: plain.scale * factor, scaleIndex, flip };
+  });
+  const sizes = images.map(({ width, height }, i) => ({
+    width: Math.max(1, Math.round(width * augmentations[i].scale)),
+    height: Math.max(1, Math.round(height * augmentations[i].scale)),
+  }));
+  const canvas = {
+    width: toGrid(Math.max(...sizes.map((size) => size.width))),
+    height: toGrid(Math.max(...sizes.map((size) => size.height))),
+  };
+  return { batch: drawImages(images, augmentations, canvas, device), augmentations, sizes, canvas };
 }

@@ -1,7 +1,6 @@
 // Runs a detector over the images of a data set, and scores what it finds by the VOC protocol.
 import { scope } from "@qmimic/torch";
-import { NO_AUGMENTATION, sampleAugmentation } from "../data/augment.js";
-import { drawImages } from "../data/drawing.js";
+import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import type { Dataset, Sample } from "../data/types.js";
@@ -11,7 +10,6 @@ import type { ImageDetections, ImageGroundTruth } from "./types.js";
 import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
 
 const BATCH = 8;
-const GRID = 32;
 
 /** Detections of one image in the pixels of its file. */
 export interface SampleDetections extends Detections {
@@ -24,26 +22,18 @@ export function detectImages(
   images: readonly RawImage[],
   device = "cpu",
 ): Detections[] {
-  const { side, outputStride } = detector.config;
-  const augmentations = images.map(({ width, height }) =>
-    sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, outputStride),
-  );
-  const sizes = images.map(({ width, height }, i) => ({
-    width: Math.max(1, Math.round(width * augmentations[i].scale)),
-    height: Math.max(1, Math.round(height * augmentations[i].scale)),
-  }));
-  const up = (length: number) => Math.ceil(length / GRID) * GRID;
-  const canvas = {
-    width: Math.max(...sizes.map((size) => up(size.width))),
-    height: Math.max(...sizes.map((size) => up(size.height))),
-  };
-  const found = scope(() => detector.detect(drawImages(images, augmentations, canvas, device), sizes));
+  const { found, augmentations } = scope(() => {
+    const { batch, sizes, augmentations } = drawWhole(images, detector.config.side, device);
+    return { found: detector.detect(batch, sizes), augmentations };
+  });
   found.forEach(({ boxes }, i) => {
-    const { originalWidth, originalHeight, width } = images[i];
-    const perPixel = originalWidth / (width * augmentations[i].scale);
+    const { originalWidth, originalHeight, width, height } = images[i];
+    // Two factors: reducing at decoding rounds each side to whole pixels.
+    const perPixelX = originalWidth / (width * augmentations[i].scale);
+    const perPixelY = originalHeight / (height * augmentations[i].scale);
     for (let k = 0; k < boxes.length; k += 2) {
-      boxes[k] = Math.min(originalWidth, boxes[k] * perPixel);
-      boxes[k + 1] = Math.min(originalHeight, boxes[k + 1] * perPixel);
+      boxes[k] = Math.min(originalWidth, boxes[k] * perPixelX);
+      boxes[k + 1] = Math.min(originalHeight, boxes[k + 1] * perPixelY);
     }
   });
   return found;

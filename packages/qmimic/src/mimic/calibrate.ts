@@ -1,8 +1,7 @@
 // The quantizer's dictionary from the teacher's own activations.
 // The paper's stride is an absolute number for its own feature scale; with batch norm the scale is another.
 import { noGrad, scope } from "@qmimic/torch";
-import { NO_AUGMENTATION, sampleAugmentation } from "../data/augment.js";
-import { drawImages } from "../data/drawing.js";
+import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
 import type { Quantizer } from "../models/config.js";
@@ -60,11 +59,8 @@ async function positiveActivations(
   const found: Float32Array[] = [];
   for (let i = 0; i < dataset.samples.length; i += step) {
     const image = await store.get(i);
-    const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, image.width, image.height, side, 1);
-    const up = (length: number) => Math.ceil((length * plain.scale) / 32) * 32;
-    const canvas = { width: up(image.width), height: up(image.height) };
     const features = noGrad(() =>
-      scope(() => teacher.backbone.forward(drawImages([image], [plain], canvas, device)).toFloat32()),
+      scope(() => teacher.backbone.forward(drawWhole([image], side, device).batch).toFloat32()),
     );
     found.push(features.filter((value) => value > 0));
   }

@@ -1,16 +1,14 @@
 // Match ratio (Quantization Mimic, figure 5): the share of feature entries inside the objects whose dictionary entry
 // is the teacher's. It says how far the student has come in reproducing the quantized map.
 import { type Conv2d, mimicLoss, noGrad, scope, tensor } from "@qmimic/torch";
-import { NO_AUGMENTATION, sampleAugmentation, transformBoxes } from "../data/augment.js";
-import { drawImages } from "../data/drawing.js";
+import { transformBoxes } from "../data/augment.js";
+import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import { type RawImage, scaleBoxes } from "../data/images.js";
 import type { Sample } from "../data/types.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { cellWeights } from "./regions.js";
 import type { TeacherMaps } from "./teacherMaps.js";
-
-const GRID = 32;
 
 /**
  * Match ratio over a split, images as they are, regions are the objects.
@@ -52,10 +50,9 @@ function matchImage(
   device: string,
 ): [number, number] {
   const { side, outputStride } = config;
-  const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, image.width, image.height, side, outputStride);
-  const up = (length: number) => Math.ceil(Math.round(length * plain.scale) / GRID) * GRID;
-  const canvas = { width: up(image.width), height: up(image.height) };
-  const prediction = regressor.forward(backbone.forward(drawImages([image], [plain], canvas, device)));
+  const { batch, augmentations, canvas } = drawWhole([image], side, device);
+  const [plain] = augmentations;
+  const prediction = regressor.forward(backbone.forward(batch));
   const [, channels, height, width] = prediction.shape;
   const { boxes } = transformBoxes(scaleBoxes(objects, image), plain, image.width, canvas, 0);
   const weights = cellWeights([boxes], outputStride, channels, height, width);

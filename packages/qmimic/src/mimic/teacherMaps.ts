@@ -4,8 +4,8 @@ import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { noGrad, scope, type Tensor, type TypedArray, tensor } from "@qmimic/torch";
-import { type Augmentation, NO_AUGMENTATION, sampleAugmentation } from "../data/augment.js";
-import { drawImages } from "../data/drawing.js";
+import type { Augmentation } from "../data/augment.js";
+import { drawWhole, type View } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import type { Sample } from "../data/types.js";
@@ -44,7 +44,6 @@ export interface MapReport {
 }
 
 const BATCH = 8;
-const GRID = 32;
 /** Counted up when the way from a file's pixels to a map changes: older files are then not used. */
 const PREPROCESSING = 1;
 
@@ -166,19 +165,14 @@ function runTeacher(
   teacher: FasterRcnn,
   images: readonly RawImage[],
   side: number,
-  { factor, scaleIndex, flip }: { factor: number; scaleIndex: number; flip: boolean },
+  view: View,
   device: string,
 ): { maps: Uint8Array[]; height: number; width: number } {
   const { outputStride, quantizer } = teacher.config;
-  const { width, height } = images[0];
-  const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, outputStride);
-  const augmentation = { ...plain, scale: plain.scale * factor, scaleIndex, flip };
-  const up = (length: number) => Math.ceil(Math.round(length * augmentation.scale) / GRID) * GRID;
-  const canvas = { width: up(width), height: up(height) };
-  const all = noGrad(() =>
+  const { all, canvas } = noGrad(() =>
     scope(() => {
-      const drawn = drawImages(images, Array(images.length).fill(augmentation), canvas, device);
-      return encodeFeatures(teacher.backbone.forward(drawn), quantizer).toArray();
+      const { batch, canvas } = drawWhole(images, side, device, view);
+      return { all: encodeFeatures(teacher.backbone.forward(batch), quantizer).toArray(), canvas };
     }),
   );
   const length = all.byteLength / images.length;

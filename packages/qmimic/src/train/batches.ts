@@ -6,16 +6,13 @@ import {
   sampleAugmentation,
   transformBoxes,
 } from "../data/augment.js";
-import { drawImages } from "../data/drawing.js";
+import { drawImages, GRID, toGrid } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import { type RawImage, scaleBoxes } from "../data/images.js";
 import { createRandom, shuffled } from "../data/random.js";
 import type { Sample } from "../data/types.js";
 import type { Size, Target } from "../models/targets.js";
 import { timed } from "../profile.js";
-
-/** Batches are padded to a multiple of this, so that every map down to stride 32 has whole cells. */
-const GRID = 32;
 
 export interface BatchSettings {
   seed: number;
@@ -80,7 +77,7 @@ export function drawBatch(
 ): Batch {
   const { side, stride, augment } = settings;
   const largest = Math.max(...augment.scales);
-  const fit = (scaled: number) => Math.min(Math.ceil(side / GRID) * GRID, Math.ceil(scaled / GRID) * GRID);
+  const fit = (scaled: number) => Math.min(toGrid(side), toGrid(scaled));
   const canvas = { width: GRID, height: GRID };
   for (const { width, height } of images) {
     const scale = (side / Math.max(width, height)) * largest;

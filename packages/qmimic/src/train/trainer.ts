@@ -4,6 +4,7 @@
 // after each epoch: a run that was cut off goes on from the last one and ends with the same weights, bit for bit.
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate as turn } from "node:timers/promises";
 import {
   adamW,
   add,
@@ -167,6 +168,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       }
       for (const key of Object.keys(sums) as (keyof StepLosses)[]) sums[key] += losses[key] / order.length;
       report.step({ epoch, step: i, steps: order.length, losses, images: indices.length });
+      // With all images in memory nothing above waits: without this neither finalizers nor decoders have their turn.
+      await turn();
     }
     const seconds = (performance.now() - started) / 1000;
 
