@@ -1,6 +1,13 @@
 // The addon's own operators for very narrow networks (native/kernels), in the engine's dispatcher like any other.
-// They run on the CPU in float32; on other devices nn falls back to libtorch's operators.
+// They run on the CPU in float32. On other devices quantizers and RoIAlign are made of libtorch's operators
+// (fallbacks.ts), and so are nn's layers; the rest takes tensors of the CPU alone.
 import { operator } from "./dispatcher.js";
+import {
+  quantizeCodesFallback,
+  quantizeFallback,
+  quantizePow2Fallback,
+  roiAlignFallback,
+} from "./fallbacks.js";
 import type { Tensor } from "./tensor.js";
 
 /** 3x3 convolution, stride 1, padding 1, for narrow layers. x [B, Cin, H, W], weight [Cout, Cin, 3, 3]. */
@@ -28,6 +35,8 @@ export function batchNormRelu(
   return batchNormReluOf(x, weight, bias, runningMean, runningVar, training, momentum, eps, relu, pool);
 }
 
+const onCpu = (x: Tensor): boolean => x.device === "cpu";
+
 const roiAlignOf = operator("qmimic::roi_align");
 export interface RoiAlignOptions {
   /** Feature cells per pixel of the boxes' coordinates: 1 / stride. */
@@ -40,26 +49,26 @@ export interface RoiAlignOptions {
   aligned: boolean;
 }
 /** features [B, C, H, W], rois [K, 5] (image, x1, y1, x2, y2) -> [K, C, pooled, pooled]. He et al., Mask R-CNN, 3. */
-export const roiAlign = (features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor =>
-  roiAlignOf(
-    features,
-    rois,
-    options.spatialScale,
-    options.pooled,
-    options.pooled,
-    options.samplingRatio,
-    options.aligned,
-  );
+export function roiAlign(features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor {
+  if (!onCpu(features)) return roiAlignFallback(features, rois, options);
+  const { spatialScale, pooled, samplingRatio, aligned } = options;
+  return roiAlignOf(features, rois, spatialScale, pooled, pooled, samplingRatio, aligned);
+}
 
+const quantizeOf = operator("qmimic::quantize");
 /** Nearest entry of {0, s, 2s, ...}, ties down, nothing below 0; the gradient passes unchanged. */
-export const quantize: (x: Tensor, stride: number) => Tensor = operator("qmimic::quantize");
+export const quantize = (x: Tensor, stride: number): Tensor =>
+  onCpu(x) ? quantizeOf(x, stride) : quantizeFallback(x, stride);
 
+const quantizeCodesOf = operator("qmimic::quantize_codes");
 /** The index of that entry, uint8 (at most 255); no gradient. */
-export const quantizeCodes: (x: Tensor, stride: number) => Tensor = operator("qmimic::quantize_codes");
+export const quantizeCodes = (x: Tensor, stride: number): Tensor =>
+  onCpu(x) ? quantizeCodesOf(x, stride) : quantizeCodesFallback(x, stride);
 
+const quantizePow2Of = operator("qmimic::quantize_pow2");
 /** Nearest entry of {0, 2^min, ..., 2^max}, ties down; the gradient passes unchanged. */
-export const quantizePow2: (x: Tensor, minExponent: number, maxExponent: number) => Tensor =
-  operator("qmimic::quantize_pow2");
+export const quantizePow2 = (x: Tensor, minExponent: number, maxExponent: number): Tensor =>
+  onCpu(x) ? quantizePow2Of(x, minExponent, maxExponent) : quantizePow2Fallback(x, minExponent, maxExponent);
 
 const mimicLossOf = operator<[Tensor, Tensor]>("qmimic::mimic_loss");
 /**

@@ -49,6 +49,7 @@ export function detectorCost(detector: FasterRcnn): DetectorCost {
     }
   }
   const { side, rpnPostNms } = detector.config;
+  const { device } = detector.named()[0].tensor;
   const up = (length: number) => Math.ceil(length / 32) * 32;
   const [height, width] = [up(0.75 * side), up(side)];
   const multiplyAdds = noGrad(() =>
@@ -56,7 +57,7 @@ export function detectorCost(detector: FasterRcnn): DetectorCost {
       countMultiplyAdds(() => {
         const wasTraining = detector.training;
         detector.eval();
-        const images = tensor(new Float32Array(3 * height * width), [1, 3, height, width]);
+        const images = tensor(new Float32Array(3 * height * width), [1, 3, height, width]).to(device);
         detector.forwardAll(images, rpnPostNms);
         detector.train(wasTraining);
       }),
