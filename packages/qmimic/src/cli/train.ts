@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
+import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
 import type { Recipe } from "../train/recipe.js";
@@ -61,11 +62,12 @@ async function train(recipe: Recipe, resume: string | undefined): Promise<void> 
   const { overview } = await writeRunPictures(loadDetector(last.weights, recipe.device), splits.val, folder, {
     device: recipe.device,
   });
+  const report = await writeRunReport(folder);
   console.log("");
   for (const { stage, val, bestEpoch } of stages) {
     console.log(`${stage.padEnd(18)} val AP50 ${(100 * val).toFixed(1)} (epoch ${bestEpoch})`);
   }
   console.log(
-    `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}`,
+    `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}\nreport    ${report}`,
   );
 }

@@ -1,0 +1,153 @@
+// report.html: a run on one page, for people. It needs no network and no script; pictures/overview.png is linked.
+import { join } from "node:path";
+import { writeFileAtomic } from "../files.js";
+import { type DrawChart, stageCharts } from "./htmlCurves.js";
+import {
+  formatBytes,
+  formatCount,
+  formatNumber,
+  formatOperations,
+  formatPercent,
+  formatQuantizer,
+  NOTHING,
+} from "./htmlFormat.js";
+import { recipeDetails, repeatCommand } from "./htmlRecipe.js";
+import { type RunContent, type RunStage, readRun } from "./htmlRun.js";
+import { STYLE } from "./htmlStyle.js";
+import { type Html, html, trusted } from "./htmlTemplate.js";
+
+/**
+ * Writes <folder>/report.html of a complete run, from what is in the folder. An earlier report is replaced.
+ * @returns its path
+ * @throws InputError when the folder is no run or not complete
+ */
+export async function writeRunReport(folder: string): Promise<string> {
+  const run = await readRun(folder);
+  // ECharts takes a moment to load: only now.
+  const { drawChart } = await import("./htmlChart.js");
+  const path = join(folder, "report.html");
+  await writeFileAtomic(path, renderReport(run, drawChart));
+  return path;
+}
+
+/** The whole page. All text of the user's (names, paths, classes) is escaped, and no script could run. */
+export function renderReport(run: RunContent, draw: DrawChart): string {
+  const { name, folder, stages, recipe, overview } = run;
+  return html`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src 'self' file: data:; style-src 'unsafe-inline'">
+<title>${name} · qmimic</title>
+<style>${trusted(STYLE)}</style>
+</head>
+<body>
+<main>
+${header(run)}
+<h2>Stages</h2>
+${stageTable(stages)}
+${classTable(run)}
+${overview !== null && pictures(overview, recipe.valSplit)}
+<h2>Training</h2>
+${stages.map((stage) => stageSection(stage, draw))}
+<h2>Recipe</h2>
+<pre><code>${repeatCommand(folder)}</code></pre>
+${recipeDetails(recipe)}
+</main>
+</body>
+</html>
+`.markup;
+}
+
+/** "quantized-teacher" -> "Quantized teacher" */
+const stageTitle = ({ stage }: RunStage): string =>
+  `${stage[0].toUpperCase()}${stage.slice(1).replaceAll("-", " ")}`;
+
+function header({ name, recipe, stages, finished }: RunContent): Html {
+  const last = stages.at(-1);
+  const classes = last?.config.classes ?? [];
+  const when = finished.toISOString();
+  return html`<header>
+<h1>${name}</h1>
+<dl class="facts">
+<dt>Data</dt><dd><code>${recipe.data}</code>, trained on <code>${recipe.trainSplit}</code>, evaluated on <code>${recipe.valSplit}</code></dd>
+<dt>Method</dt><dd>${recipe.method.replaceAll("-", " ")}${recipe.stage !== "all" && `, stage ${recipe.stage.replaceAll("-", " ")} alone`}</dd>
+<dt>Input</dt><dd>longest side ${recipe.side} px, output stride ${recipe.outputStride}</dd>
+<dt>${classes.length === 1 ? "Class" : `${classes.length} classes`}</dt><dd><ul class="chips">${classes.map((one) => html`<li>${one}</li>`)}</ul></dd>
+<dt>Finished</dt><dd><time datetime="${when}">${when.slice(0, 16).replace("T", " ")} UTC</time></dd>
+</dl>
+${last && tiles(last)}
+</header>`;
+}
+
+function tiles(stage: RunStage): Html {
+  const { val, match, cost, config } = stage;
+  const facts: [string, string][] = [
+    [formatPercent(val), "AP50 on val"],
+    [formatBytes(cost.bytesInt8), "as 8-bit integers"],
+    [formatBytes(cost.bytesGzip), "gzipped"],
+    [formatCount(cost.parameters), "parameters"],
+    [formatOperations(cost.multiplyAdds), "multiply-adds"],
+  ];
+  if (match !== null) facts.push([formatPercent(match), "match ratio on val"]);
+  return html`<ul class="tiles" aria-label="${stageTitle(stage)}, ${config.backbone}">${facts.map(
+    ([value, label]) => html`<li><b>${value}</b><span>${label}</span></li>`,
+  )}</ul>`;
+}
+
+function stageTable(stages: readonly RunStage[]): Html {
+  return html`<div class="scroll"><table class="numbers">
+<thead><tr><th scope="col">stage</th><th scope="col" class="text">network</th><th scope="col">val AP50</th><th scope="col">at epoch</th><th scope="col">parameters</th><th scope="col">fp32</th><th scope="col">int8</th><th scope="col">gzip</th><th scope="col">multiply-adds</th><th scope="col" class="text">quantizer</th><th scope="col">match ratio</th></tr></thead>
+<tbody>
+${stages.map(
+  (stage) => html`<tr><th scope="row">${stageTitle(stage)}</th><td class="text">${stage.config.backbone}</td>
+<td><b>${formatPercent(stage.val)}</b></td><td>${stage.bestEpoch} of ${stage.rows.length}</td>
+<td>${formatCount(stage.cost.parameters)}</td><td>${formatBytes(stage.cost.bytesFp32)}</td><td>${formatBytes(stage.cost.bytesInt8)}</td><td>${formatBytes(stage.cost.bytesGzip)}</td>
+<td>${formatOperations(stage.cost.multiplyAdds)}</td><td class="text">${formatQuantizer(stage.quantizer)}</td><td>${formatPercent(stage.match)}</td></tr>
+`,
+)}</tbody></table></div>
+<p class="note">AP50: mean average precision at IoU 0.5 on the val split. gzip: the 8-bit weights compressed. Multiply-adds: one image at full input size, all proposals included.</p>`;
+}
+
+function classTable({ evaluation, stages }: RunContent): Html | null {
+  const last = stages.at(-1);
+  if (!evaluation || !last) return null;
+  const { iou, classes } = evaluation;
+  return html`<h2>Classes</h2>
+<div class="scroll"><table class="numbers">
+<thead><tr><th scope="col">class</th><th scope="col">objects</th><th scope="col">AP${Math.round(100 * iou)}</th><th scope="col">AP50:95</th><th scope="col">precision</th><th scope="col">recall</th><th scope="col">at score</th></tr></thead>
+<tbody>
+${classes.map(
+  ({
+    name,
+    objects,
+    ap,
+    ap50to95,
+    bestF1,
+  }) => html`<tr><th scope="row">${name}</th><td>${formatCount(objects)}</td>
+<td><b>${formatPercent(ap)}</b></td><td>${formatPercent(ap50to95)}</td><td>${formatPercent(bestF1?.precision)}</td><td>${formatPercent(bestF1?.recall)}</td><td>${bestF1 ? bestF1.threshold.toFixed(2) : NOTHING}</td></tr>
+`,
+)}</tbody></table></div>
+<p class="note">${stageTitle(last)} on the val split. Precision and recall are those of the score with the best F1 of each class.</p>`;
+}
+
+function pictures(overview: string, split: string): Html {
+  return html`<h2>Pictures</h2>
+<a href="${overview}"><img class="overview" src="${overview}" alt="Photographs of the split ${split}: ground truth dashed, detections in the colour of their class"></a>
+<p class="note">Split <code>${split}</code>: ground truth is dashed green and white, detections have the colour of their class. Some images are picked at random, then come those with most mistakes.</p>`;
+}
+
+function stageSection(stage: RunStage, draw: DrawChart): Html {
+  const { rows, config, cost } = stage;
+  const speeds = rows.map((row) => row.imagesPerSecond).filter(Number.isFinite);
+  const speed = speeds.reduce((sum, one) => sum + one, 0) / speeds.length;
+  const epochs = rows.length === 1 ? "1 epoch" : `${rows.length} epochs`;
+  return html`<section>
+<h3>${stageTitle(stage)} <span class="note">${config.backbone}, ${formatCount(cost.parameters)} parameters, ${epochs}, ${formatNumber(speed)} images a second</span></h3>
+<div class="charts">
+${stageCharts(stage, draw)}
+</div>
+</section>
+`;
+}

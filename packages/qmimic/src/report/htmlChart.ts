@@ -1,0 +1,98 @@
+// Curves over epochs as SVG text, drawn by ECharts without a browser. Colours are the page's CSS variables, so that
+// one drawing serves light and dark. This module loads ECharts: import it only when a report is written.
+import { LineChart } from "echarts/charts";
+import { GridComponent } from "echarts/components";
+import * as echarts from "echarts/core";
+import { SVGRenderer } from "echarts/renderers";
+
+echarts.use([LineChart, GridComponent, SVGRenderer]);
+
+export interface Curve {
+  /** Number of the page's colour: 1 to 4. */
+  colour: number;
+  dashed?: boolean;
+  /** (epoch, value); those whose value is no finite number are left out, and their neighbours are joined. */
+  points: readonly (readonly [number, number])[];
+  /** Epoch that gets a large dot. */
+  marked?: number;
+}
+
+export interface ChartOptions {
+  /** The right end of the axis. */
+  epochs: number;
+  /** The numbers of the vertical axis as text. */
+  format: (value: number) => string;
+  /** No value is above this (1 for shares); the axis ends there when a curve comes near, or is zero throughout. */
+  limit?: number;
+}
+
+const SIZE = { width: 360, height: 200 };
+
+/** An <svg> of 360 x 200 units. Holds no text but numbers. */
+export function drawChart(curves: readonly Curve[], { epochs, format, limit }: ChartOptions): string {
+  const chart = echarts.init(null, null, { renderer: "svg", ssr: true, ...SIZE });
+  try {
+    const label = { color: "var(--muted)", fontSize: 12, fontFamily: "inherit" };
+    chart.setOption({
+      animation: false,
+      grid: {
+        left: 8,
+        right: 18,
+        top: 14,
+        bottom: 6,
+        outerBoundsMode: "same",
+        outerBoundsContain: "axisLabel",
+      },
+      xAxis: {
+        type: "value",
+        min: 0,
+        max: epochs,
+        minInterval: 1,
+        axisLabel: { ...label, hideOverlap: true },
+        axisLine: { lineStyle: { color: "var(--axis)" } },
+        axisTick: { lineStyle: { color: "var(--axis)" } },
+        splitLine: { show: false },
+      },
+      yAxis: {
+        type: "value",
+        min: 0,
+        max: ({ max }: { max: number }) => (limit && (max === 0 || max > 0.8 * limit) ? limit : null),
+        splitNumber: 4,
+        axisLine: { show: false },
+        axisTick: { show: false },
+        axisLabel: { ...label, formatter: format },
+        splitLine: { lineStyle: { color: "var(--grid)" } },
+      },
+      series: curves.map(drawCurve),
+    });
+    return withoutInteraction(chart.renderToSVGString());
+  } finally {
+    chart.dispose();
+  }
+}
+
+/** Without what ECharts adds for a pointer: half of the text, and a style sheet. */
+const withoutInteraction = (svg: string): string =>
+  svg
+    .replace(/<style >[\s\S]*?<\/style>\n?/g, "")
+    .replaceAll(/ (?:class|pointer-events|ecmeta_\w+)="[^"]*"/g, "");
+
+/** Few points get a dot each; of many only the line is drawn. */
+function drawCurve({ colour, dashed = false, points, marked }: Curve) {
+  const color = `var(--c${colour})`;
+  const finite = points.filter(([, value]) => Number.isFinite(value));
+  const dot = finite.length <= 20 ? 4 : 0;
+  return {
+    type: "line",
+    silent: true,
+    emphasis: { disabled: true },
+    symbol: "circle",
+    showAllSymbol: true,
+    lineStyle: { color, width: 2, type: dashed ? "dashed" : "solid" },
+    itemStyle: { color },
+    data: finite.map(([epoch, value]) => ({
+      value: [epoch, value],
+      symbolSize: epoch === marked ? 10 : dot,
+    })),
+  };
+}

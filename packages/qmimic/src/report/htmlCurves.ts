@@ -1,0 +1,156 @@
+// The charts of a stage: which curves there are, and their legends with the numbers reached.
+import type { ChartOptions, Curve } from "./htmlChart.js";
+import { formatNumber, formatPercent } from "./htmlFormat.js";
+import type { ResultRow, RunStage } from "./htmlRun.js";
+import { type Html, html, trusted } from "./htmlTemplate.js";
+
+/** drawChart, handed in so that ECharts is loaded only when it is needed. */
+export type DrawChart = (curves: readonly Curve[], options: ChartOptions) => string;
+
+/** One curve of a chart, from one column of results.csv. */
+interface Line {
+  name: string;
+  column: string;
+  colour: number;
+  dashed?: boolean;
+}
+
+interface ChartPlan {
+  title: string;
+  note: string;
+  lines: Line[];
+  /** Text of a number in the legend, and on the axis. */
+  format: (value: number) => string;
+  axis: (value: number) => string;
+  limit?: number;
+  /** Which number of each curve the legend shows; the best epoch is marked in the chart too. */
+  shows: "last" | "best" | "highest";
+}
+
+const number = { format: formatNumber, axis: formatNumber };
+const share = { format: formatPercent, axis: (value: number) => `${formatNumber(100 * value)} %`, limit: 1 };
+
+const PLANS: ChartPlan[] = [
+  {
+    title: "Detection losses",
+    note: "mean of each epoch",
+    // The colour says which part of the detector, the line which kind of loss.
+    lines: [
+      { name: "RPN class", column: "rpnClass", colour: 1 },
+      { name: "RPN box", column: "rpnBox", colour: 1, dashed: true },
+      { name: "box head class", column: "boxClass", colour: 2 },
+      { name: "box head box", column: "boxBox", colour: 2, dashed: true },
+    ],
+    shows: "last",
+    ...number,
+  },
+  {
+    title: "Accuracy",
+    note: "mAP at IoU 0.5 on the val split",
+    lines: [{ name: "val AP50", column: "val", colour: 3 }],
+    shows: "best",
+    ...share,
+  },
+  {
+    title: "Mimic loss",
+    note: "mean of each epoch, before the weight lambda",
+    lines: [{ name: "mimic", column: "mimic", colour: 4 }],
+    shows: "last",
+    ...number,
+  },
+  {
+    title: "Match ratio",
+    note: "entries of the feature map equal to the teacher's, inside regions",
+    lines: [
+      { name: "training", column: "match", colour: 4 },
+      { name: "val", column: "valMatch", colour: 3, dashed: true },
+    ],
+    shows: "last",
+    ...share,
+  },
+  {
+    title: "Learning rate",
+    note: "at the start of each epoch",
+    lines: [{ name: "learning rate", column: "lr", colour: 1 }],
+    shows: "highest",
+    ...number,
+  },
+];
+
+/** All charts for which the stage has numbers. A column of zeros alone (mimic loss without mimic) is none. */
+export function stageCharts({ rows, bestEpoch }: RunStage, draw: DrawChart): Html[] {
+  return PLANS.flatMap((plan) => {
+    const lines = plan.lines.filter(({ column }) =>
+      rows.some((row) => Number.isFinite(row[column]) && (row[column] !== 0 || column !== "mimic")),
+    );
+    return lines.length === 0 ? [] : [chart({ ...plan, lines }, rows, bestEpoch, draw)];
+  });
+}
+
+function chart(plan: ChartPlan, rows: readonly ResultRow[], bestEpoch: number, draw: DrawChart): Html {
+  const { title, note, lines, shows, format, axis, limit } = plan;
+  const epochs = rows.at(-1)?.epoch ?? 0;
+  const legend = lines.map((line) => ({
+    ...line,
+    ...legendText(rows, line.column, shows, bestEpoch, format),
+  }));
+  const spoken = legend.map(({ name, text, where }) => `${name} ${text} (${where})`).join(", ");
+  // One epoch is a dot and no curve: the legend says it all.
+  const svg =
+    rows.length > 1 &&
+    drawLines(plan, rows, draw, { epochs, format: axis, ...(limit ? { limit } : {}) }, bestEpoch);
+  return html`<figure class="chart">
+<figcaption><b>${title}</b> <span class="note">${note}</span></figcaption>
+${svg && html`<div role="img" aria-label="${title} over ${epochs} epochs: ${spoken}">${trusted(svg)}</div>`}
+<ul class="legend">
+${legend.map(
+  ({
+    name,
+    colour,
+    dashed,
+    text,
+    where,
+  }) => html`<li>${key(colour, dashed)}${name} <b>${text}</b>${shows !== "last" && html` <span class="note">${where}</span>`}</li>
+`,
+)}</ul>
+</figure>`;
+}
+
+function drawLines(
+  { lines, shows }: ChartPlan,
+  rows: readonly ResultRow[],
+  draw: DrawChart,
+  options: ChartOptions,
+  bestEpoch: number,
+): string {
+  const curves = lines.map(({ column, colour, dashed = false }) => ({
+    colour,
+    dashed,
+    points: rows.map((row) => [row.epoch, row[column]] as const),
+    ...(shows === "best" ? { marked: bestEpoch } : {}),
+  }));
+  return draw(curves, options);
+}
+
+/** The number that stands for a curve, and what it is. */
+function legendText(
+  rows: readonly ResultRow[],
+  column: string,
+  shows: ChartPlan["shows"],
+  bestEpoch: number,
+  format: ChartPlan["format"],
+): { text: string; where: string } {
+  const known = rows.filter((row) => Number.isFinite(row[column]));
+  if (shows === "highest") {
+    return { text: format(Math.max(...known.map((row) => row[column]))), where: "at most" };
+  }
+  const row = shows === "best" ? known.find(({ epoch }) => epoch === bestEpoch) : known.at(-1);
+  return {
+    text: format(row?.[column] ?? Number.NaN),
+    where: shows === "best" ? `best, epoch ${bestEpoch}` : "last",
+  };
+}
+
+/** A piece of the curve, for the legend. */
+const key = (colour: number, dashed = false): Html =>
+  html`<svg class="key" viewBox="0 0 22 8" aria-hidden="true"><path d="M1 4H21" class="k${colour}"${dashed && html` stroke-dasharray="5 3"`}/></svg>`;

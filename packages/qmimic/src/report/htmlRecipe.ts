@@ -1,0 +1,45 @@
+// The recipe in a report: the settings that differ from their defaults first, and the command that repeats the run.
+import { join } from "node:path";
+import {
+  kebab,
+  parseRecipe,
+  type Recipe,
+  type RecipeKey,
+  recipeKeys,
+  recipeSchema,
+} from "../train/recipe.js";
+import { type Html, html } from "./htmlTemplate.js";
+
+/** A word of a POSIX shell's command line. */
+export const shellWord = (text: string): string =>
+  /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
+
+/** Repeats the run, from the folder it was started in. A name that starts with "-" would be read as a flag. */
+export function repeatCommand(folder: string): string {
+  const path = join(folder, "recipe.yaml");
+  return `npx qmimic train ${shellWord(path.startsWith("-") ? `./${path}` : path)}`;
+}
+
+const shown = (value: unknown): string => {
+  if (Array.isArray(value)) return value.length === 0 ? "(empty)" : value.join(", ");
+  return value === "" ? "(empty)" : String(value);
+};
+
+/** A collapsed table of all settings. */
+export function recipeDetails(recipe: Recipe): Html {
+  const defaults = parseRecipe({}, "defaults");
+  const isChanged = (key: RecipeKey) => JSON.stringify(recipe[key]) !== JSON.stringify(defaults[key]);
+  const changed = recipeKeys.filter(isChanged);
+  const others = recipeKeys.filter((key) => !isChanged(key));
+  const row = (key: RecipeKey) => html`<tr${isChanged(key) && html` class="changed"`}>
+<th scope="row"><code>${kebab(key)}</code></th><td><code>${shown(recipe[key])}</code></td>
+<td>${isChanged(key) && html`<code>${shown(defaults[key])}</code>`}</td><td class="note">${recipeSchema.shape[key].description}</td></tr>
+`;
+  return html`<details>
+<summary>${changed.length} of ${recipeKeys.length} settings differ from their defaults</summary>
+<div class="scroll"><table class="settings">
+<thead><tr><th scope="col">setting</th><th scope="col">value</th><th scope="col">default</th><th scope="col">meaning</th></tr></thead>
+<tbody>
+${changed.map(row)}${others.map(row)}</tbody></table></div>
+</details>`;
+}

@@ -1,0 +1,108 @@
+// What a run folder holds, read for its report. The folder alone is read: a report can be made again at any time.
+import { existsSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { basename, join, resolve } from "node:path";
+import { z } from "zod";
+import { InputError } from "../errors.js";
+import { type DetectorConfig, quantizerSchema } from "../models/config.js";
+import type { Recipe } from "../train/recipe.js";
+import { openRunFolder } from "../train/runFolder.js";
+import { loadDetector } from "../train/weights.js";
+import { type DetectorCost, detectorCost } from "./summary.js";
+
+const share = z.number().nullable();
+
+const classSchema = z.object({
+  name: z.string(),
+  ap: share,
+  ap50to95: share,
+  objects: z.number(),
+  bestF1: z.object({ precision: z.number(), recall: z.number(), threshold: z.number() }).nullable(),
+});
+
+const metricsSchema = z.object({
+  stages: z.array(
+    z.object({
+      stage: z.enum(["teacher", "quantized-teacher", "student"]),
+      val: share,
+      bestEpoch: z.number(),
+      quantizer: quantizerSchema,
+      match: share,
+    }),
+  ),
+  /** Of the last stage on the val split, as `evaluate` returns it. */
+  evaluation: z.object({ iou: z.number(), classes: z.array(classSchema) }).optional(),
+});
+
+type Metrics = z.infer<typeof metricsSchema>;
+
+/** A line of results.csv by the names of its columns; NaN where the cell is empty. */
+export type ResultRow = Record<string, number>;
+
+export type RunStage = Metrics["stages"][number] & {
+  rows: ResultRow[];
+  config: DetectorConfig;
+  cost: DetectorCost;
+};
+
+export interface RunContent {
+  name: string;
+  /** As the user gave it. */
+  folder: string;
+  recipe: Recipe;
+  stages: RunStage[];
+  evaluation?: Metrics["evaluation"];
+  /** Relative to the folder; null when it was not drawn. */
+  overview: string | null;
+  finished: Date;
+}
+
+/** @throws InputError when the folder is no run, or is not complete */
+export async function readRun(folder: string): Promise<RunContent> {
+  const recipe = await openRunFolder(folder);
+  const metrics = join(folder, "metrics.json");
+  const { stages, evaluation } = await readMetrics(metrics);
+  const overview = "pictures/overview.png";
+  return {
+    name: basename(resolve(folder)),
+    folder,
+    recipe,
+    stages: await Promise.all(
+      stages.map(async (stage) => {
+        const place = join(folder, stage.stage);
+        // Not the path in metrics.json: that is relative to where the run was started.
+        const detector = loadDetector(join(place, "weights", "best.safetensors"));
+        const rows = parseResults(await readText(join(place, "results.csv")));
+        return { ...stage, rows, config: detector.config, cost: detectorCost(detector) };
+      }),
+    ),
+    evaluation,
+    overview: existsSync(join(folder, overview)) ? overview : null,
+    finished: (await stat(metrics)).mtime,
+  };
+}
+
+async function readMetrics(path: string): Promise<Metrics> {
+  const text = await readText(path);
+  try {
+    return metricsSchema.parse(JSON.parse(text));
+  } catch (error) {
+    throw new InputError(`${path}: not the metrics of a run: ${(error as Error).message}`);
+  }
+}
+
+function readText(path: string): Promise<string> {
+  return readFile(path, "utf8").catch((error: Error) => {
+    throw new InputError(`${path}: cannot be read: ${error.message}`);
+  });
+}
+
+/** results.csv as rows. */
+export function parseResults(text: string): ResultRow[] {
+  const [header = "", ...lines] = text.trim().split("\n");
+  const columns = header.split(",");
+  return lines.map((line) => {
+    const cells = line.split(",");
+    return Object.fromEntries(columns.map((column, i) => [column, cells[i] ? Number(cells[i]) : Number.NaN]));
+  });
+}
