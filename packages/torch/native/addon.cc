@@ -4,13 +4,16 @@
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
 #include <dlfcn.h>
-#include <malloc.h>
 #include <napi.h>
 #include <torch/version.h>
 
 #include <cstring>
 #include <deque>
 #include <sstream>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "ivalue.h"
 #include "tensor_box.h"
@@ -27,17 +30,23 @@ struct Operator {
 // Operators looked up so far; JavaScript keeps the index (a look-up by name at each call costs 8 us).
 std::deque<Operator> operators;
 
-template <typename Body>
-auto guarded(Napi::Env env, const std::string& what, Body body) -> decltype(body()) {
-  try {
-    return body();
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const c10::Error& error) {
-    throw Napi::Error::New(env, what + ": " + error.what_without_backtrace());
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(env, what + ": " + error.what());
-  }
+using Entry = Napi::Value (*)(const Napi::CallbackInfo&);
+
+// Exports `entry` as `name`. Every C++ exception becomes a JavaScript error that begins with `what`: one that got out
+// would end the process.
+void add(Napi::Object exports, const char* name, const char* what, Entry entry) {
+  const auto guarded = [what, entry](const Napi::CallbackInfo& info) -> Napi::Value {
+    try {
+      return entry(info);
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (const c10::Error& error) {
+      throw Napi::Error::New(info.Env(), std::string(what) + ": " + error.what_without_backtrace());
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(info.Env(), std::string(what) + ": " + error.what());
+    }
+  };
+  exports.Set(name, Napi::Function::New(exports.Env(), guarded, name));
 }
 
 Napi::Value lookup(const Napi::CallbackInfo& info) {
@@ -82,6 +91,9 @@ Napi::Value call(const Napi::CallbackInfo& info) {
       stack.push_back(to_ivalue(value, schema[i].type(), schema[i].name()));
     } catch (const Napi::Error& error) {
       throw Napi::TypeError::New(env, op.name + ": " + error.Message());
+    } catch (const c10::Error& error) {
+      throw Napi::TypeError::New(env, op.name + ": argument '" + schema[i].name() + "': " +
+                                          error.what_without_backtrace());
     }
   }
   const c10::Stack arguments = stack;  // shared tensors, kept for the error message
@@ -114,18 +126,16 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
   const auto array = info[0].As<Napi::TypedArray>();
   const auto shape = to_shape(info[1]);
   const auto dtype = dtype_from_name(env, info[2].ToString().Utf8Value());
-  return guarded(env, "tensor", [&] {
-    auto tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
-    if (tensor.nbytes() != array.ByteLength()) {
-      std::ostringstream text;
-      text << "tensor: " << array.ByteLength() << " bytes given, shape " << tensor.sizes() << " of "
-           << dtype_name(dtype) << " needs " << tensor.nbytes();
-      throw Napi::RangeError::New(env, text.str());
-    }
-    const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-    std::memcpy(tensor.data_ptr(), bytes, array.ByteLength());
-    return wrap(env, tensor);
-  });
+  auto tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
+  if (tensor.nbytes() != array.ByteLength()) {
+    std::ostringstream text;
+    text << "tensor: " << array.ByteLength() << " bytes given, shape " << tensor.sizes() << " of "
+         << dtype_name(dtype) << " needs " << tensor.nbytes();
+    throw Napi::RangeError::New(env, text.str());
+  }
+  const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  std::memcpy(tensor.data_ptr(), bytes, array.ByteLength());
+  return wrap(env, tensor);
 }
 
 // (tensor, typed array of equal byte length): copies the elements out, row-major.
@@ -133,17 +143,15 @@ Napi::Value copy_out(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto& tensor = unwrap(info[0]);
   auto array = info[1].As<Napi::TypedArray>();
-  return guarded(env, "copyTo", [&]() -> Napi::Value {
-    at::NoGradGuard no_grad;
-    const auto dense = tensor.detach().to(at::kCPU).contiguous();
-    if (dense.nbytes() != array.ByteLength()) {
-      throw Napi::RangeError::New(env, "copyTo: the array has " + std::to_string(array.ByteLength()) +
-                                           " bytes, the tensor " + std::to_string(dense.nbytes()));
-    }
-    auto* bytes = static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
-    std::memcpy(bytes, dense.data_ptr(), dense.nbytes());
-    return env.Undefined();
-  });
+  at::NoGradGuard no_grad;
+  const auto dense = tensor.detach().to(at::kCPU).contiguous();
+  if (dense.nbytes() != array.ByteLength()) {
+    throw Napi::RangeError::New(env, "copyTo: the array has " + std::to_string(array.ByteLength()) +
+                                         " bytes, the tensor " + std::to_string(dense.nbytes()));
+  }
+  auto* bytes = static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
+  std::memcpy(bytes, dense.data_ptr(), dense.nbytes());
+  return env.Undefined();
 }
 
 Napi::Value shape_of(const Napi::CallbackInfo& info) {
@@ -168,10 +176,8 @@ Napi::Value requires_grad(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value set_requires_grad(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "requiresGrad", [&] {
-    unwrap(info[0]).set_requires_grad(info[1].ToBoolean().Value());
-    return info.Env().Undefined();
-  });
+  unwrap(info[0]).set_requires_grad(info[1].ToBoolean().Value());
+  return info.Env().Undefined();
 }
 
 Napi::Value grad_of(const Napi::CallbackInfo& info) {
@@ -186,9 +192,7 @@ Napi::Value clear_grad(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value item(const Napi::CallbackInfo& info) {
-  return guarded(info.Env(), "item", [&] {
-    return Napi::Number::New(info.Env(), unwrap(info[0]).item().toDouble());
-  });
+  return Napi::Number::New(info.Env(), unwrap(info[0]).item().toDouble());
 }
 
 Napi::Value dispose(const Napi::CallbackInfo& info) {
@@ -239,29 +243,31 @@ Napi::Value live(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(live_handles()));
 }
 
-Napi::Object init(Napi::Env env, Napi::Object exports) {
+Napi::Object init(Napi::Env, Napi::Object exports) {
+#ifdef __GLIBC__
   // glibc returns every large block to the system by default; a tiny net then spends its time on page faults.
   // Blocks come from the heap alone (a threshold above 32 MiB for mmap is refused), which is trimmed late.
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, 2000 << 20);
   mallopt(M_TOP_PAD, 64 << 20);
-  exports.Set("lookup", Napi::Function::New<lookup>(env));
-  exports.Set("call", Napi::Function::New<call>(env));
-  exports.Set("fromData", Napi::Function::New<from_data>(env));
-  exports.Set("copyOut", Napi::Function::New<copy_out>(env));
-  exports.Set("shapeOf", Napi::Function::New<shape_of>(env));
-  exports.Set("dtypeOf", Napi::Function::New<dtype_of>(env));
-  exports.Set("deviceOf", Napi::Function::New<device_of>(env));
-  exports.Set("requiresGrad", Napi::Function::New<requires_grad>(env));
-  exports.Set("setRequiresGrad", Napi::Function::New<set_requires_grad>(env));
-  exports.Set("gradOf", Napi::Function::New<grad_of>(env));
-  exports.Set("clearGrad", Napi::Function::New<clear_grad>(env));
-  exports.Set("item", Napi::Function::New<item>(env));
-  exports.Set("dispose", Napi::Function::New<dispose>(env));
-  exports.Set("setGradEnabled", Napi::Function::New<set_grad_enabled>(env));
-  exports.Set("setThreads", Napi::Function::New<set_threads>(env));
-  exports.Set("configuration", Napi::Function::New<configuration>(env));
-  exports.Set("liveTensors", Napi::Function::New<live>(env));
+#endif
+  add(exports, "lookup", "lookup", lookup);
+  add(exports, "call", "call", call);
+  add(exports, "fromData", "tensor", from_data);
+  add(exports, "copyOut", "copyTo", copy_out);
+  add(exports, "shapeOf", "shape", shape_of);
+  add(exports, "dtypeOf", "dtype", dtype_of);
+  add(exports, "deviceOf", "device", device_of);
+  add(exports, "requiresGrad", "requiresGrad", requires_grad);
+  add(exports, "setRequiresGrad", "requiresGrad", set_requires_grad);
+  add(exports, "gradOf", "grad", grad_of);
+  add(exports, "clearGrad", "clearGrad", clear_grad);
+  add(exports, "item", "item", item);
+  add(exports, "dispose", "dispose", dispose);
+  add(exports, "setGradEnabled", "noGrad", set_grad_enabled);
+  add(exports, "setThreads", "setThreads", set_threads);
+  add(exports, "configuration", "configuration", configuration);
+  add(exports, "liveTensors", "liveTensors", live);
   return exports;
 }
 

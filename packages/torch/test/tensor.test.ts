@@ -249,3 +249,15 @@ describe("errors", () => {
     });
   });
 });
+
+test("a device that does not exist is an error that names it, not the end of the process", () => {
+  for (const device of ["gpu", "cuda:x", "", "cuda:99"]) {
+    expect(() => tensor([1]).to(device), device).toThrow(/aten::to\.device/);
+    expect(() => zeros([1], "float32", device), device).toThrow(/aten::zeros/);
+  }
+  expect(tensor([1]).to("cpu").item()).toBe(1);
+});
+
+test("a shape that is none is an error", () => {
+  expect(() => tensor(new Float32Array(1), [-1])).toThrow(/tensor/);
+});

@@ -49,7 +49,7 @@ void for_each_task(int64_t tasks, const Task& task) {
   });
 }
 
-// Scratch of `floats` for each thread; scratch.data(thread) inside a task.
+// Scratch of `floats` for each thread; scratch.mine() inside a task.
 struct Scratch {
   int64_t floats;
   Tensor buffer;
