@@ -1,7 +1,7 @@
 // Writing files so that a reader never sees half of one.
 import { randomBytes } from "node:crypto";
-import { mkdir, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname } from "node:path";
+import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { dirname, join, resolve } from "node:path";
 import { InputError } from "./errors.js";
 
 /**
@@ -19,6 +19,13 @@ export async function makeFolders(path: string): Promise<void> {
     if (code !== "ENOENT" || exists !== null || above === path) throw error;
     await makeFolders(above);
     await makeFolders(path);
+  }
+}
+
+/** Removes what writes that were cut off have left in a folder: files with the temporary names given here and by torch. */
+export async function removeTemporary(folder: string): Promise<void> {
+  for (const name of await readdir(folder).catch(() => [])) {
+    if (/\.\d+\.[0-9a-f]{8}\.tmp$/.test(name)) await rm(join(folder, name), { force: true });
   }
 }
 
@@ -40,14 +47,16 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
 
 /**
  * Makes a folder of files that appears complete or not at all: `fill` writes into a temporary one beside it, which is
- * then renamed to `path`, or to path-2, path-3, ... when that is taken.
+ * then renamed to `place`, or to place-2, place-3, ... when that is taken.
  * @returns the folder's path
  * @throws InputError when the place cannot be written to, and what `fill` throws
  */
 export async function writeFolderAtomic(
-  path: string,
+  place: string,
   fill: (folder: string) => Promise<void>,
 ): Promise<string> {
+  // Without a slash at the end, or the next free name would be one in the folder.
+  const path = resolve(place);
   const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
   await makeFolders(temporary).catch((error: Error) => {
     throw new InputError(`${path}: the folder cannot be written: ${error.message}`);

@@ -1,5 +1,6 @@
 // Reading and writing safetensors files; the format is in safetensorsFormat.ts.
 
+import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname } from "node:path";
 import {
@@ -26,8 +27,6 @@ export {
   type SafetensorsTensor,
 } from "./safetensorsFormat.js";
 
-let temporaryFiles = 0;
-
 /**
  * Writes a file; readers see the old one or the whole new one (temporary name, fsync, rename). Equal tensors and
  * metadata give equal bytes: those of the reference implementation, tensors by dtype (wide first), then by name.
@@ -39,7 +38,7 @@ export function writeSafetensors(
   metadata: Readonly<Record<string, string>> = {},
 ): void {
   const parts = layOut(tensors, metadata, path);
-  const temporary = `${path}.${process.pid}-${temporaryFiles++}.tmp`;
+  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
   const file = openSync(temporary, "wx");
   try {
     try {
