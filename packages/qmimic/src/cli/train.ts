@@ -2,6 +2,8 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { InputError } from "../errors.js";
+import { detectSamples } from "../eval/detect.js";
+import { evaluate } from "../eval/evaluation.js";
 import { writeFileAtomic } from "../files.js";
 import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
@@ -52,14 +54,17 @@ async function train(recipe: Recipe, resume: string | undefined): Promise<void> 
   const stages = await runStages(recipe, folder, progress, splits);
   const last = stages.at(-1);
   if (!last) throw new InputError("nothing to train: the teacher given is quantized already");
+  const detector = loadDetector(last.weights, recipe.device);
+  const { dataset, store } = splits.val;
   const metrics = {
     stages,
     weights: last.weights,
     valAp50: last.val,
-    cost: detectorCost(loadDetector(last.weights)),
+    cost: detectorCost(detector),
+    evaluation: evaluate(dataset, await detectSamples(detector, dataset.samples, store, recipe.device)),
   };
   await writeFileAtomic(join(folder, "metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
-  const { overview } = await writeRunPictures(loadDetector(last.weights, recipe.device), splits.val, folder, {
+  const { overview } = await writeRunPictures(detector, splits.val, folder, {
     device: recipe.device,
   });
   const report = await writeRunReport(folder);
