@@ -80,7 +80,8 @@ async function score(name, weights) {
   const log = join(runs, "logs", `${name}.${split}.log`);
   const { merge } = JSON.parse(readFileSync(join(runs, "settings.json"), "utf8"));
   const target = merge ? ["--merge", merge] : [];
-  if (!existsSync(file)) await qmimic(log, "val", weights, "--data", data, "--split", split, "--json", file, ...target);
+  if (!existsSync(file))
+    await qmimic(log, "val", weights, "--data", data, "--split", split, "--json", file, ...target);
   return JSON.parse(readFileSync(file, "utf8"));
 }
 
@@ -101,7 +102,10 @@ const jobs = seeds.flatMap((seed) => methods.map((method) => ({ seed, method }))
 await pool(
   jobs.map(({ seed, method }) => async () => {
     const name = `${method}-${seed}`;
-    const from = { scratch: [], mimic: ["--teacher", teacher.weights] }[method] ?? ["--teacher", quantized.weights];
+    const from = { scratch: [], mimic: ["--teacher", teacher.weights] }[method] ?? [
+      "--teacher",
+      quantized.weights,
+    ];
     const stage = await trained(
       name,
       ...["--stage", "student", "--method", method, "--seed", seed, "--threads", "1", ...from],

@@ -58,14 +58,13 @@ export { type DetectorCost, detectorCost, summarize } from "./report/summary.js"
 // Training
 export { formatRecipe, parseRecipe, type Recipe, recipeSchema } from "./train/recipe.js";
 export { createRunFolder, openRunFolder } from "./train/runFolder.js";
+export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.js";
 export {
   detectorConfig,
-  openSplits,
-  prepareRun,
   runStages,
   type StageName,
   type StageReport,
   type StageResult,
 } from "./train/stages.js";
-export { type Split, type TrainingReport, trainDetector } from "./train/trainer.js";
+export { type TrainingReport, trainDetector } from "./train/trainer.js";
 export { loadDetector, saveDetector } from "./train/weights.js";

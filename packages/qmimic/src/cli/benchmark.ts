@@ -1,15 +1,17 @@
 // qmimic benchmark: the speed of training steps on a data set. bench/run.mjs runs it beside a peer.
 import { resourceUsage } from "node:process";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { createRandom } from "../data/random.js";
+import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
 import { measureParts } from "../profile.js";
 import { epochOrder, makeBatch } from "../train/batches.js";
 import { createMimicTask } from "../train/mimicTask.js";
 import { parseRecipe } from "../train/recipe.js";
-import { detectorConfig, openSplits } from "../train/stages.js";
-import { batchSettings, createTrainee, trainingStep } from "../train/trainer.js";
+import { openSplits } from "../train/splits.js";
+import { detectorConfig } from "../train/stages.js";
+import { batchSettings, createTrainee, trainingStep } from "../train/step.js";
 import { useEngine } from "./engine.js";
 
 interface BenchmarkFlags {
@@ -27,13 +29,29 @@ interface BenchmarkFlags {
   json?: string;
 }
 
-/** torchvision's sampling, one anchor ratio, mirrored images and nothing else: what the peer does. */
-const PEER_SETTINGS = {
+const NAMES = ["train-scratch", "train-mimic"];
+
+/** What the peer (bench/peers) does: torchvision's sampling and SGD, one anchor ratio, mirrored images and nothing else. */
+export const PEER_SETTINGS = {
+  "rpn-high": 0.7,
+  "rpn-low": 0.3,
+  "rpn-batch": 256,
+  "rpn-positives": 0.5,
+  "rpn-nms": 0.7,
   "rpn-pre-nms-train": 2000,
   "rpn-post-nms-train": 2000,
+  "box-high": 0.5,
   "box-batch": 512,
+  "box-positives": 0.25,
+  "roi-size": 7,
+  "roi-samples": 2,
   "anchor-sizes": [16, 32, 64, 128, 256],
   "aspect-ratios": [1],
+  optimizer: "sgd",
+  lr: 0.02,
+  momentum: 0.9,
+  "weight-decay": 0.0001,
+  flip: 0.5,
   scales: [1],
   brightness: 0,
   contrast: 0,
@@ -59,11 +77,17 @@ export function addBenchmark(program: Command): void {
     .option("--warmup <steps>", "steps before the clock starts", "3")
     .option("--steps <count>", "steps that are measured", "20")
     .option("--json <file>", "write the result to this file")
-    .addOption(new Option("--seed <number>", "seed").default("0").hideHelp())
     .action(benchmark);
 }
 
 async function benchmark(name: string, flags: BenchmarkFlags): Promise<void> {
+  if (!NAMES.includes(name)) {
+    throw new InputError(
+      `benchmark: unknown name "${name}"; expected ${NAMES.join(" or ")}.${didYouMean(name, NAMES)}`,
+    );
+  }
+  const warmup = wholeNumber("--warmup", flags.warmup, 0);
+  const steps = wholeNumber("--steps", flags.steps, 1);
   const recipe = parseRecipe(
     {
       ...PEER_SETTINGS,
@@ -90,8 +114,10 @@ async function benchmark(name: string, flags: BenchmarkFlags): Promise<void> {
   let mapsSeconds = 0;
   const mimic = await (async () => {
     if (recipe.method === "scratch") return undefined;
-    const teacher = new FasterRcnn(detectorConfig(recipe, recipe.teacher, train), createRandom("teacher"));
-    Object.assign(teacher.config, { quantizer: { kind: "uniform", stride: 1 } });
+    const teacher = new FasterRcnn(
+      { ...detectorConfig(recipe, recipe.teacher, train), quantizer: { kind: "uniform", stride: 1 } },
+      createRandom("teacher"),
+    );
     const nothing = { dataset: { ...train.dataset, samples: [] }, store: train.store };
     const started = performance.now();
     const task = await createMimicTask(
@@ -110,7 +136,6 @@ async function benchmark(name: string, flags: BenchmarkFlags): Promise<void> {
   const trainee = createTrainee(detector, recipe, mimic);
   const { samples } = train.dataset;
   const order = epochOrder(samples, settings, 0);
-  const [warmup, steps] = [Number(flags.warmup), Number(flags.steps)];
   // Images are decoded before the clock starts: later epochs find them in memory.
   for (let i = 0; i < warmup + steps; i++) {
     for (const index of order[i % order.length]) await train.store.get(index);
@@ -120,7 +145,7 @@ async function benchmark(name: string, flags: BenchmarkFlags): Promise<void> {
     const indices = order[i % order.length];
     const started = performance.now();
     const batch = await makeBatch(samples, train.store, indices, settings, i);
-    trainingStep(trainee, batch, recipe, 1e-3, createRandom(i));
+    trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i));
     batch.images.dispose();
     return indices.length / ((performance.now() - started) / 1000);
   };
@@ -139,4 +164,11 @@ async function benchmark(name: string, flags: BenchmarkFlags): Promise<void> {
   for (const [part, seconds] of Object.entries(phases))
     console.log(`  ${part.padEnd(10)} ${(1000 * seconds).toFixed(1)} ms`);
   console.log(`  peak memory ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB`);
+}
+
+function wholeNumber(flag: string, text: string, least: number): number {
+  if (!/^\d+$/.test(text) || Number(text) < least) {
+    throw new InputError(`benchmark: ${flag} is "${text}", expected a whole number of at least ${least}`);
+  }
+  return Number(text);
 }

@@ -1,8 +1,8 @@
 // Progress of a run: one line that is rewritten on a terminal, one line an epoch elsewhere.
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { summarize } from "../report/summary.js";
+import type { EpochRow } from "../train/results.js";
 import type { StageName, StageReport } from "../train/stages.js";
-import type { EpochRow } from "../train/trainer.js";
 
 const clock = (seconds: number): string => {
   const whole = Math.max(0, Math.round(seconds));

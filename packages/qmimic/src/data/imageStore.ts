@@ -3,9 +3,16 @@ import { InputError } from "../errors.js";
 import { type DecodeOptions, decodeImage, type RawImage, sizeMismatch } from "./images.js";
 import type { Sample } from "./types.js";
 
+/** Bytes that may still be kept; stores can share one. */
+export interface MemoryBudget {
+  bytes: number;
+}
+
 export interface ImageStoreOptions extends DecodeOptions {
   /** Bytes of decoded images kept for good. Default 1 GiB. Once full, further images are decoded at every use. */
   memoryBudgetBytes?: number;
+  /** Instead: what is left for several stores together. */
+  budget?: MemoryBudget;
   /** Images decoded at the same time ahead of need. Default 4, the size of libuv's thread pool. */
   inFlight?: number;
   /** Images beyond the budget that may wait, decoded, for their `get`; further ones are decoded later. Default 64. */
@@ -29,7 +36,12 @@ export interface ImageStore {
  * in memory saves that part of the decoding, where a least-recently-used cache would save almost nothing.
  */
 export function createImageStore(samples: readonly Sample[], options: ImageStoreOptions = {}): ImageStore {
-  const { memoryBudgetBytes = 2 ** 30, inFlight = 4, maxWaiting = 64 } = options;
+  const {
+    memoryBudgetBytes = 2 ** 30,
+    budget = { bytes: memoryBudgetBytes },
+    inFlight = 4,
+    maxWaiting = 64,
+  } = options;
   const kept = new Map<number, RawImage>();
   /** Running or finished decodings nobody has asked for yet, oldest first. */
   const waiting = new Map<number, Promise<RawImage>>();
@@ -44,8 +56,9 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
     const actual = { width: image.originalWidth, height: image.originalHeight };
     const mismatch = sizeMismatch(sample, actual, `the annotation of "${sample.id}"`);
     if (mismatch !== undefined) throw new InputError(`${sample.imagePath}: ${mismatch}`);
-    if (!kept.has(index) && bytes + image.data.byteLength <= memoryBudgetBytes) {
+    if (!kept.has(index) && image.data.byteLength <= budget.bytes) {
       kept.set(index, image);
+      budget.bytes -= image.data.byteLength;
       bytes += image.data.byteLength;
     }
     return image;

@@ -50,7 +50,9 @@ export async function readVoc(root: string, split: string, options: VocReadOptio
   const read = await readAnnotations(root, list.ids, report);
   const classes = options.classes
     ? [...options.classes]
-    : await deriveClasses(root, list, split, read, report);
+    : options.merge !== undefined
+      ? []
+      : await deriveClasses(root, list, split, read, report);
   const samples = await toSamples(root, read, classes, options, report);
 
   if (problems.length > 0) throw new InputError(describeProblems(`${root}, split "${split}"`, problems));
@@ -90,6 +92,18 @@ async function readAnnotations(root: string, ids: readonly string[], report: Rep
     if (annotation) annotations.set(id, annotation);
   }
   return annotations;
+}
+
+/** Every class that the splits have an object of, sorted. Other problems of the data are not reported here. */
+export async function listClasses(root: string, splits: readonly string[]): Promise<string[]> {
+  const names = new Set<string>();
+  for (const split of new Set(splits)) {
+    const { ids } = await readSplit(root, split, () => {});
+    for (const { objects } of (await readAnnotations(root, ids, () => {})).values()) {
+      for (const { name } of objects) names.add(name);
+    }
+  }
+  return [...names].sort();
 }
 
 async function deriveClasses(
@@ -143,7 +157,7 @@ async function toSamples(
   entries.forEach(([id, annotation], index) => {
     const file = annotationPath(root, id);
     const kept = annotation.objects.filter(({ name }) => {
-      if (classes.includes(name)) return true;
+      if (classes.includes(name) || (options.merge !== undefined && !options.classes)) return true;
       if (!(options.ignoreOthers && options.classes))
         report({ file, message: unknownClass(name, classes, options) });
       return false;

@@ -14,35 +14,43 @@ export interface CalibrationSettings {
   device: string;
 }
 
-/** Images that the statistics are taken over. */
+/** Images that the statistics are taken over, at most: evenly spread over the split. */
 const IMAGES = 64;
 /** The stride relative to the root mean square of the activations above 0. */
 const STRIDE_PER_RMS = 0.5;
 /** Entries of the power-of-two dictionary above 0. */
 const POWERS = 6;
 
-/**
- * A uniform dictionary of the stride given, or of half the root mean square of the teacher's positive activations;
- * or powers of two whose largest is at the activations' 99.9 % quantile.
- */
+export type UniformQuantizer = Extract<Quantizer, { kind: "uniform" }>;
+type Images = { dataset: Dataset; store: ImageStore };
+
+/** A uniform dictionary of the stride given, or of half the root mean square of the teacher's positive activations. */
+export async function chooseUniform(
+  teacher: FasterRcnn,
+  settings: CalibrationSettings,
+  train: Images,
+  say: (text: string) => void,
+): Promise<UniformQuantizer> {
+  const { quantizerStride } = settings;
+  if (quantizerStride !== "auto") return { kind: "uniform", stride: quantizerStride };
+  const positives = await positiveActivations(teacher, settings, train);
+  const rms = Math.sqrt(positives.reduce((sum, value) => sum + value * value, 0) / positives.length);
+  const stride = Number((STRIDE_PER_RMS * rms).toPrecision(2));
+  say(
+    `quantizer stride ${stride}: ${STRIDE_PER_RMS} of the root mean square ${rms.toPrecision(3)} of the teacher's activations`,
+  );
+  return { kind: "uniform", stride };
+}
+
+/** A uniform dictionary, or powers of two whose largest is at the activations' 99.9 % quantile. */
 export async function chooseQuantizer(
   teacher: FasterRcnn,
   settings: CalibrationSettings,
-  train: { dataset: Dataset; store: ImageStore },
+  train: Images,
   say: (text: string) => void,
 ): Promise<Quantizer> {
-  const { quantizer, quantizerStride } = settings;
-  if (quantizer === "uniform" && quantizerStride !== "auto")
-    return { kind: "uniform", stride: quantizerStride };
+  if (settings.quantizer === "uniform") return chooseUniform(teacher, settings, train, say);
   const positives = await positiveActivations(teacher, settings, train);
-  if (quantizer === "uniform") {
-    const rms = Math.sqrt(positives.reduce((sum, value) => sum + value * value, 0) / positives.length);
-    const stride = Number((STRIDE_PER_RMS * rms).toPrecision(2));
-    say(
-      `quantizer stride ${stride}: ${STRIDE_PER_RMS} of the root mean square ${rms.toPrecision(3)} of the teacher's activations`,
-    );
-    return { kind: "uniform", stride };
-  }
   const large = positives.sort()[Math.floor(0.999 * (positives.length - 1))];
   const maxExponent = Math.round(Math.log2(large));
   say(`power-of-two dictionary up to 2^${maxExponent}, near the 99.9 % quantile ${large.toPrecision(3)}`);
@@ -52,13 +60,13 @@ export async function chooseQuantizer(
 async function positiveActivations(
   teacher: FasterRcnn,
   { side, device }: CalibrationSettings,
-  { dataset, store }: { dataset: Dataset; store: ImageStore },
+  { dataset, store }: Images,
 ): Promise<Float32Array> {
   teacher.eval();
-  const step = Math.max(1, Math.floor(dataset.samples.length / IMAGES));
+  const count = Math.min(IMAGES, dataset.samples.length);
   const found: Float32Array[] = [];
-  for (let i = 0; i < dataset.samples.length; i += step) {
-    const image = await store.get(i);
+  for (let i = 0; i < count; i++) {
+    const image = await store.get(Math.floor((i * dataset.samples.length) / count));
     const features = noGrad(() =>
       scope(() => teacher.backbone.forward(drawWhole([image], side, device).batch).toFloat32()),
     );

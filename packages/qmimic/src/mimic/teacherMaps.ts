@@ -9,6 +9,7 @@ import { drawWhole, type View } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import type { Sample } from "../data/types.js";
+import type { Quantizer } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
 import { withLock } from "./lock.js";
@@ -28,6 +29,8 @@ export interface TeacherMaps {
 }
 
 export interface MapOptions {
+  /** How the maps are rounded and kept; the teacher's own, or another. */
+  quantizer: Quantizer;
   /** Longest side of an image at scale 1, and the factors on it. */
   side: number;
   scales: readonly number[];
@@ -69,9 +72,9 @@ export async function openTeacherMaps(
       return opened;
     },
   );
-  const { outputStride, quantizer } = teacher.config;
+  const { outputStride } = teacher.config;
   const channels = teacher.backbone.outChannels;
-  const dtype = storedDtype(quantizer);
+  const dtype = storedDtype(options.quantizer);
   return {
     channels,
     bytes: [...file.records.values()].reduce((sum, record) => sum + record.bytes, 0),
@@ -102,10 +105,10 @@ const viewNumber = (scaleIndex: number, flip: boolean): number => 2 * scaleIndex
 function checksum(
   teacher: FasterRcnn,
   samples: readonly Sample[],
-  { side, scales, flips }: MapOptions,
+  { quantizer, side, scales, flips }: MapOptions,
 ): string {
   const hash = createHash("sha256");
-  const { backbone, outputStride, quantizer } = teacher.config;
+  const { backbone, outputStride } = teacher.config;
   hash.update(JSON.stringify({ PREPROCESSING, backbone, outputStride, quantizer, side, scales, flips }));
   for (const { name, tensor: one } of teacher.backbone.named()) {
     hash.update(name).update(new Uint8Array(one.toFloat32().buffer));
@@ -120,10 +123,11 @@ async function complete(
   teacher: FasterRcnn,
   samples: readonly Sample[],
   store: ImageStore,
-  { side, scales, flips, device }: MapOptions,
+  options: MapOptions,
   report: MapReport,
 ): Promise<void> {
   teacher.eval();
+  const { scales, flips } = options;
   const views = scales.flatMap((factor, scaleIndex) => flips.map((flip) => ({ factor, scaleIndex, flip })));
   const total = samples.length * views.length;
   for (const indices of equalSizeBatches(samples)) {
@@ -133,7 +137,7 @@ async function complete(
     if (missing.length === 0) continue;
     const images = await Promise.all(indices.map((i) => store.get(i)));
     for (const view of missing) {
-      const { maps, height, width } = runTeacher(teacher, images, side, view, device);
+      const { maps, height, width } = runTeacher(teacher, images, view, options);
       maps.forEach((map, i) => {
         const number = viewNumber(view.scaleIndex, view.flip);
         if (!file.records.has(recordName(indices[i], number)))
@@ -164,11 +168,10 @@ function equalSizeBatches(samples: readonly Sample[]): number[][] {
 function runTeacher(
   teacher: FasterRcnn,
   images: readonly RawImage[],
-  side: number,
   view: View,
-  device: string,
+  { quantizer, side, device }: MapOptions,
 ): { maps: Uint8Array[]; height: number; width: number } {
-  const { outputStride, quantizer } = teacher.config;
+  const { outputStride } = teacher.config;
   const { all, canvas } = noGrad(() =>
     scope(() => {
       const { batch, canvas } = drawWhole(images, side, device, view);

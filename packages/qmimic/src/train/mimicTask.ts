@@ -1,15 +1,26 @@
 // What a student mimics: the frozen teacher's maps, the regression layer, and how to measure the match.
+import type { Conv2d } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
-import { chooseQuantizer } from "../mimic/calibrate.js";
+import { chooseUniform, type UniformQuantizer } from "../mimic/calibrate.js";
 import { matchRatio } from "../mimic/matchRatio.js";
 import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
 import { openTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
 import type { Quantizer } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import type { Recipe } from "./recipe.js";
-import type { MimicTask, Split } from "./trainer.js";
+import type { Split } from "./splits.js";
 
 const MIB = 2 ** 20;
+
+/** What a student mimics. */
+export interface MimicTask {
+  maps: TeacherMaps;
+  regressor: Conv2d;
+  settings: MimicSettings;
+  lambda: number;
+  /** The match ratio over the objects of the val split, 0..1. */
+  valMatch(): Promise<number>;
+}
 
 /** Plain mimic takes the teacher's features as they are; Quantization Mimic takes them through its quantizer. */
 export async function createMimicTask(
@@ -29,9 +40,9 @@ export async function createMimicTask(
     as: Quantizer,
     views: { scales: readonly number[]; flips: readonly boolean[] },
   ) => {
-    Object.assign(teacher.config, { quantizer: as });
     const { samples } = split.dataset;
-    return openTeacherMaps(teacher, samples, split.store, { side, cache, device, ...views }, report);
+    const options = { quantizer: as, side, cache, device, ...views };
+    return openTeacherMaps(teacher, samples, split.store, options, report);
   };
   const valMaps: TeacherMaps = await run(val, measured, { scales: [1], flips: [false] });
   const maps = await run(train, quantizer, { scales, flips });
@@ -49,14 +60,7 @@ export async function createMimicTask(
 }
 
 /** The uniform dictionary that matches are counted with: the teacher's, or the one that would be chosen for it. */
-async function matchQuantizer(
-  teacher: FasterRcnn,
-  recipe: Recipe,
-  train: Split,
-): Promise<{ kind: "uniform"; stride: number }> {
+async function matchQuantizer(teacher: FasterRcnn, recipe: Recipe, train: Split): Promise<UniformQuantizer> {
   const { quantizer } = teacher.config;
-  if (quantizer.kind === "uniform") return quantizer;
-  const chosen = await chooseQuantizer(teacher, { ...recipe, quantizer: "uniform" }, train, () => {});
-  if (chosen.kind !== "uniform") throw new Error("chooseQuantizer gave another dictionary than asked for");
-  return chosen;
+  return quantizer.kind === "uniform" ? quantizer : chooseUniform(teacher, recipe, train, () => {});
 }

@@ -19,7 +19,10 @@ export const recipeSchema = z.object({
   data: z.string().default("").describe("folder in the Pascal VOC layout"),
   trainSplit: z.string().default("train").describe("split to train on"),
   valSplit: z.string().default("val").describe("split to choose the best weights on"),
-  classes: z.array(z.string()).default([]).describe("classes to detect; empty: all that the data has"),
+  classes: z
+    .array(z.string())
+    .default([])
+    .describe("classes to detect, objects of others are left out; empty: all that the data has"),
   merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
   side: whole(480, "longest side of the input in pixels"),
   memory: whole(4096, "MiB of decoded images kept in memory; more are decoded again each time"),
@@ -41,12 +44,12 @@ export const recipeSchema = z.object({
   roiSize: whole(7, "RoIAlign's output cells per side"),
   roiSamples: whole(2, "RoIAlign's samples per cell and axis"),
   anchorSizes: z
-    .union([z.array(positive), auto])
+    .union([z.array(positive).min(1), auto])
     .default("auto")
     .describe("sides of the square anchors in input pixels; auto: from the boxes of the training data"),
   anchorCount: whole(5, "how many anchor sizes auto picks (torchvision: 5)"),
   aspectRatios: z
-    .union([z.array(positive), auto])
+    .union([z.array(positive).min(1), auto])
     .default("auto")
     .describe("height / width of the anchors; auto: from the boxes of the training data"),
 
@@ -110,6 +113,7 @@ export const recipeSchema = z.object({
   flip: real(share, 0.5, "share of images mirrored left to right"),
   scales: z
     .array(positive)
+    .min(1)
     .default([0.75, 1, 1.25])
     .describe(
       "sizes relative to side, one picked for each image (a list, so that teacher maps can be cached)",
@@ -150,6 +154,9 @@ export type RecipeKey = keyof Recipe;
 
 export const recipeKeys = Object.keys(recipeSchema.shape) as RecipeKey[];
 
+/** Whether the setting `teacher` is a file rather than the name of a network. */
+export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
+
 /** "rpnPreNms" -> "rpn-pre-nms" */
 export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
 
@@ -169,13 +176,36 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
     known[key] = value;
   }
   const parsed = recipeSchema.safeParse(known);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const conflict = conflictIn(parsed.data);
+    if (conflict !== undefined) throw new InputError(`${source}: ${conflict}`);
+    return parsed.data;
+  }
   const issues = parsed.error.issues.map((issue) => {
     const key = String(issue.path[0]);
     const shape = recipeSchema.shape[key as RecipeKey];
     return `${kebab(key)}: ${JSON.stringify(known[key])} does not fit: ${issue.message} (${shape?.description})`;
   });
   throw new InputError(`${source}: ${issues.join("; ")}`);
+}
+
+/** What is wrong with settings that are each in range, together. */
+function conflictIn({
+  rpnLow,
+  rpnHigh,
+  merge,
+  classes,
+  quantizer,
+  quantizerStride,
+}: Recipe): string | undefined {
+  if (rpnLow > rpnHigh) return `rpn-low is ${rpnLow}, above rpn-high, ${rpnHigh}`;
+  if (merge !== "" && classes.length > 0) {
+    return `merge: every class becomes "${merge}"; classes: ${classes.join(", ")} alone are wanted. Say one of them`;
+  }
+  if (quantizer === "power-of-two" && quantizerStride !== "auto") {
+    return `quantizer-stride is of the uniform dictionary; power-of-two has none`;
+  }
+  return undefined;
 }
 
 /** The recipe as commented YAML, complete enough to repeat the run. */

@@ -1,17 +1,28 @@
 // The folder of a run: a new name each time, or an existing one to go on with.
 import { constants } from "node:fs";
 import { access, mkdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { availableParallelism } from "node:os";
+import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { InputError } from "../errors.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
-import { formatRecipe, parseRecipe, type Recipe } from "./recipe.js";
+import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
 
 const RECIPE = "recipe.yaml";
 
 /** The name of the run, unless the recipe gives one: method and network. */
 const defaultName = (recipe: Recipe): string =>
   recipe.stage === "teacher" ? `teacher-${recipe.teacher}` : `${recipe.method}-${recipe.student}`;
+
+/** The recipe with what depends on the place or the machine as it is here: folders, the teacher's file, threads. */
+const resolved = (recipe: Recipe): Recipe => ({
+  ...recipe,
+  data: resolve(recipe.data),
+  cache: resolve(recipe.cache),
+  runs: resolve(recipe.runs),
+  teacher: isWeightsFile(recipe.teacher) ? resolve(recipe.teacher) : recipe.teacher,
+  threads: recipe.threads === "auto" ? availableParallelism() : recipe.threads,
+});
 
 /**
  * Makes runs/<name>, or runs/<name>-2, ... when it is taken, and writes the recipe there.
@@ -29,7 +40,7 @@ export async function createRunFolder(recipe: Recipe): Promise<string> {
     const folder = join(recipe.runs, number === 1 ? name : `${name}-${number}`);
     try {
       await mkdir(folder);
-      await writeFileAtomic(join(folder, RECIPE), formatRecipe(recipe));
+      await writeFileAtomic(join(folder, RECIPE), formatRecipe(resolved(recipe)));
       return folder;
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === "EEXIST" && number < 10000) continue;

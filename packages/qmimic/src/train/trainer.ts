@@ -5,49 +5,19 @@
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
-import {
-  adamW,
-  add,
-  backward,
-  type Conv2d,
-  clipGradNorm,
-  learningRate,
-  mul,
-  type Optimizer,
-  scope,
-  sgd,
-  type Tensor,
-} from "@qmimic/torch";
-import { TRAINING_AUGMENTATION } from "../data/augment.js";
-import type { ImageStore } from "../data/imageStore.js";
+import { learningRate, type Tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
-import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { detectSamples, scoreDetections } from "../eval/detect.js";
-import { writeFileAtomic } from "../files.js";
-import { type MimicSettings, mimicLoss } from "../mimic/mimic.js";
-import type { TeacherMaps } from "../mimic/teacherMaps.js";
+import { removeTemporary, writeFileAtomic } from "../files.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
-import { timed } from "../profile.js";
-import { type Batch, type BatchSettings, epochOrder, makeBatch } from "./batches.js";
+import { epochOrder, makeBatch } from "./batches.js";
+import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
-import { fillTensors, moduleTensors, readWeights, saveDetector, saveState } from "./weights.js";
-
-/** Images of one split, ready to be trained on or evaluated. */
-export interface Split {
-  dataset: Dataset;
-  store: ImageStore;
-}
-
-/** What a student mimics. */
-export interface MimicTask {
-  maps: TeacherMaps;
-  regressor: Conv2d;
-  settings: MimicSettings;
-  lambda: number;
-  /** The match ratio over the objects of the val split, 0..1. */
-  valMatch(): Promise<number>;
-}
+import { bestOf, type EpochRow, restore, storedRows, toCsv } from "./results.js";
+import type { Split } from "./splits.js";
+import { batchSettings, createTrainee, type StepLosses, trainingStep } from "./step.js";
+import { moduleTensors, saveDetector, saveState } from "./weights.js";
 
 export interface TrainingTask {
   detector: FasterRcnn;
@@ -70,61 +40,38 @@ export interface TrainingReport {
   epoch(row: EpochRow): void;
 }
 
-export interface StepLosses {
-  rpnClass: number;
-  rpnBox: number;
-  boxClass: number;
-  boxBox: number;
-  mimic: number;
-  /** Share of feature entries inside regions that equal the teacher's; NaN without a quantizer. */
-  match: number;
-}
-
-/** Means over the epoch; NaN where not evaluated. */
-export interface EpochRow extends StepLosses {
-  epoch: number;
-  lr: number;
-  imagesPerSecond: number;
-  /** mAP at IoU 0.5 on the val split. */
-  val: number;
-  /** Match ratio over the objects of the val split. */
-  valMatch: number;
-}
-
 export interface TrainingResult {
   rows: EpochRow[];
-  best: number;
-  bestEpoch: number;
-  /** The best weights by val. */
+  /** The row of the best weights by val. */
+  best: EpochRow;
   bestPath: string;
   lastPath: string;
 }
 
-const COLUMNS = [
-  "epoch",
-  "lr",
-  "rpnClass",
-  "rpnBox",
-  "boxClass",
-  "boxBox",
-  "mimic",
-  "match",
-  "imagesPerSecond",
-  "val",
-  "valMatch",
-] as const;
+/** The files of a training run. */
+export const weightsOf = (folder: string) => ({
+  best: join(folder, "weights", "best.safetensors"),
+  last: join(folder, "weights", "last.safetensors"),
+  state: join(folder, "weights", "state.safetensors"),
+});
 
+/** The result of a run that is complete in `folder`, else null. */
+export function finishedTraining(folder: string, epochs: number): TrainingResult | null {
+  const { best, last, state } = weightsOf(folder);
+  if (!existsSync(state)) return null;
+  const rows = storedRows(state);
+  return rows.length < epochs ? null : { rows, best: bestOf(rows), bestPath: best, lastPath: last };
+}
+
+/** Trains a detector, from where the run in `folder` stopped or from the start. It ends with the last epoch's weights. */
 export async function trainDetector(task: TrainingTask): Promise<TrainingResult> {
   const { detector, recipe, epochs, train, val, mimic, folder, report } = task;
   const { samples } = train.dataset;
   const settings = batchSettings(recipe, detector.config.outputStride);
-  const paths = {
-    best: join(folder, "weights", "best.safetensors"),
-    last: join(folder, "weights", "last.safetensors"),
-    state: join(folder, "weights", "state.safetensors"),
-  };
+  const paths = weightsOf(folder);
 
   mkdirSync(join(folder, "weights"), { recursive: true });
+  for (const place of [folder, join(folder, "weights")]) await removeTemporary(place);
 
   const trainee = createTrainee(detector, recipe, mimic);
   const { optimizer } = trainee;
@@ -192,91 +139,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     saveState(paths.state, stateTensors(), { rows: JSON.stringify(rows) });
     report.epoch(row);
   }
-  const best = rows.reduce((top, row) => (row.val > top.val || Number.isNaN(top.val) ? row : top));
-  return { rows, best: best.val, bestEpoch: best.epoch, bestPath: paths.best, lastPath: paths.last };
-}
-
-/** A detector under training, with what a step needs. */
-export interface Trainee {
-  detector: FasterRcnn;
-  mimic: MimicTask | undefined;
-  parameters: Tensor[];
-  optimizer: Optimizer;
-}
-
-export function createTrainee(detector: FasterRcnn, recipe: Recipe, mimic: MimicTask | undefined): Trainee {
-  const all = [...detector.named("detector."), ...(mimic?.regressor.named("regressor.") ?? [])];
-  const parameters = all.filter((one) => one.trained).map((one) => one.tensor);
-  return { detector, mimic, parameters, optimizer: createOptimizer(recipe, parameters) };
-}
-
-/** One step: forward, backward, clipping, update. */
-export function trainingStep(
-  { detector, mimic, parameters, optimizer }: Trainee,
-  batch: Batch,
-  recipe: Recipe,
-  lr: number,
-  random: () => number,
-): StepLosses {
-  return scope(() => {
-    const losses = forwardBackward(detector, batch, recipe, mimic, random);
-    timed("optimizer", () => {
-      if (recipe.clip > 0) clipGradNorm(parameters, recipe.clip);
-      optimizer.step(lr);
-      optimizer.zeroGrad();
-    });
-    return losses;
-  });
-}
-
-function forwardBackward(
-  detector: FasterRcnn,
-  batch: Batch,
-  recipe: Recipe,
-  mimic: MimicTask | undefined,
-  random: () => number,
-): StepLosses {
-  const pass = detector.trainingPass(batch.images, batch.sizes, batch.targets, recipe, random);
-  const { rpnClass, rpnBox, boxClass, boxBox } = pass.losses;
-  let total = add(add(rpnClass, rpnBox), add(boxClass, boxBox));
-  let mimicValue = 0;
-  let match = Number.NaN;
-  if (mimic) {
-    const [, , height, width] = pass.features.shape;
-    const { maps, regressor, settings, lambda } = mimic;
-    const result = timed("mimic", () => {
-      const stored = maps.batch(batch.indices, batch.augmentations, height, width);
-      return mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
-    });
-    total = add(total, mul(result.loss, lambda));
-    mimicValue = result.loss.item();
-    if (settings.quantizer.kind !== "none") match = result.matched / Math.max(1, result.compared);
-  }
-  timed("backward", () => backward(total));
-  return {
-    rpnClass: rpnClass.item(),
-    rpnBox: rpnBox.item(),
-    boxClass: boxClass.item(),
-    boxBox: boxBox.item(),
-    mimic: mimicValue,
-    match,
-  };
-}
-
-export function batchSettings(recipe: Recipe, stride: number): BatchSettings {
-  const { seed, batch, side, device, groupShapes, flip, scales, brightness, contrast, saturation } = recipe;
-  const augment = { ...TRAINING_AUGMENTATION, flip, scales, brightness, contrast, saturation };
-  return { seed, batch, side, stride, device, groupShapes, augment };
-}
-
-/** Weights of convolutions and linear layers decay; batch norm's and biases do not. */
-function createOptimizer(recipe: Recipe, parameters: readonly Tensor[]): Optimizer {
-  const decays = (one: Tensor) => one.shape.length > 1;
-  const groups = [
-    { parameters: parameters.filter(decays), weightDecay: recipe.weightDecay },
-    { parameters: parameters.filter((one) => !decays(one)), weightDecay: 0 },
-  ];
-  return recipe.optimizer === "sgd" ? sgd(groups, { momentum: recipe.momentum }) : adamW(groups);
+  for (const moment of optimizer.state().values()) moment.dispose();
+  return { rows, best: bestOf(rows), bestPath: paths.best, lastPath: paths.last };
 }
 
 /** mAP at IoU 0.5 over a split. */
@@ -286,23 +150,4 @@ export async function meanAp(
   device: string,
 ): Promise<number> {
   return scoreDetections(dataset, await detectSamples(detector, dataset.samples, store, device)).mAP;
-}
-
-function restore(path: string, tensors: [string, Tensor][]): EpochRow[] {
-  const { metadata, tensors: stored } = readWeights(path);
-  fillTensors(tensors, stored, path);
-  const rows = JSON.parse(metadata.rows ?? "[]") as EpochRow[];
-  // JSON has no NaN: it was written as null.
-  const number = (value: number | null) => value ?? Number.NaN;
-  return rows.map((row) => ({
-    ...row,
-    val: number(row.val),
-    valMatch: number(row.valMatch),
-    match: number(row.match),
-  }));
-}
-
-function toCsv(rows: readonly EpochRow[]): string {
-  const cell = (value: number) => (Number.isNaN(value) ? "" : String(Number(value.toPrecision(6))));
-  return `${[COLUMNS.join(","), ...rows.map((row) => COLUMNS.map((column) => cell(row[column])).join(","))].join("\n")}\n`;
 }

@@ -14,7 +14,7 @@ import {
 } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { InputError } from "../errors.js";
-import { type DetectorConfig, detectorConfigSchema } from "../models/config.js";
+import { type DetectorConfig, detectorConfigSchema, type Quantizer } from "../models/config.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
 
 const FORMAT = "qmimic-detector";
@@ -67,16 +67,18 @@ export function saveDetector(path: string, detector: FasterRcnn, notes: Record<s
 
 /**
  * Builds the detector that a weights file describes.
+ * @param quantizer instead of the one in the file
  * @throws InputError when the file is not one of saveDetector's, is cut short, or does not fit its own description
  */
-export function loadDetector(path: string, device = "cpu"): FasterRcnn {
+export function loadDetector(path: string, device = "cpu", quantizer?: Quantizer): FasterRcnn {
   const { metadata, tensors } = readWeights(path);
   if (metadata.format !== FORMAT) {
     throw new InputError(
       `${path}: not a detector of qmimic (format "${metadata.format ?? ""}", expected "${FORMAT}")`,
     );
   }
-  const detector = new FasterRcnn(parseConfig(path, metadata.config ?? ""), createRandom(0));
+  const config = parseConfig(path, metadata.config ?? "");
+  const detector = new FasterRcnn(quantizer ? { ...config, quantizer } : config, createRandom(0));
   fillTensors(moduleTensors(detector), tensors, path);
   detector.to(device);
   return detector.eval();

@@ -258,6 +258,9 @@ describe.concurrent("bad commands", () => {
     await refuse(["train", "--data", good, "--method", "magic"], /method: "magic" does not fit/);
     await refuse(["train", "--data", good, "--student", "vgg-1-99"], /unknown network "vgg-1-99"/);
     await refuse(["vla", weights], /unknown command "vla".*Did you mean "val"/);
+    const benchmark = (name: string, ...more: string[]) => ["benchmark", name, "--data", good, ...more];
+    await refuse(benchmark("train-mimc"), /unknown name "train-mimc".*Did you mean "train-mimic"/);
+    await refuse(benchmark("train-scratch", "--steps", "0"), /--steps is "0", expected .* at least 1/);
     await refuse(["val", weights, "--data", good, "--device", "cuda:7"], /device "cuda:7"/);
   });
 

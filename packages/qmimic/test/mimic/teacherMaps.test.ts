@@ -49,7 +49,7 @@ async function mapsOf(quantizer: Quantizer) {
   const teacher = new FasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
   let told = 0;
   const said: string[] = [];
-  const settings = { ...place, side: SIDE, scales: SCALES, flips: [false, true] };
+  const settings = { ...place, quantizer, side: SIDE, scales: SCALES, flips: [false, true] };
   const report = {
     maps: (done: number) => {
       told = done;
@@ -131,7 +131,7 @@ test("inside a crop the map is the teacher's of the crop itself, beyond reach of
   const teacher = new FasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
   const only = [sampleOf("whole", whole)];
   const wholeStore: ImageStore = { get: async () => whole, prefetch: () => {}, bytes: 0 };
-  const settings = { ...place, side, scales: [1], flips: [true] };
+  const settings = { ...place, quantizer, side, scales: [1], flips: [true] };
   const maps = await openTeacherMaps(teacher, only, wholeStore, settings, silent);
   const augmentation: Augmentation = {
     ...sampleAugmentation(() => 0, NO_AUGMENTATION, side, side, side, STRIDE),

@@ -11,8 +11,8 @@ import { drawChart } from "../../src/report/htmlChart.js";
 import { readRun } from "../../src/report/htmlRun.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { createRunFolder } from "../../src/train/runFolder.js";
+import type { Split } from "../../src/train/splits.js";
 import { detectorConfig } from "../../src/train/stages.js";
-import type { Split } from "../../src/train/trainer.js";
 import { saveDetector } from "../../src/train/weights.js";
 import { filesBelow } from "../cli/qmimic.js";
 import { plainImage, put, temporaryFolder } from "../data/temporary.js";
@@ -113,7 +113,7 @@ describe("writeRunReport", () => {
     expect(page).toContain(`<title>${escaped} · qmimic</title>`);
     expect(page).toContain(`<li>${escaped}</li>`);
     expect(page).toContain(`<th scope="row">${escaped}</th><td>3</td>`);
-    expect(page).toContain(`<code>photos/${escaped}</code>`);
+    expect(page).toContain(`/photos/${escaped}</code>`);
     expect(page).toContain("npx qmimic train &#39;it&#39;\\&#39;&#39;s ");
   });
 
@@ -132,12 +132,12 @@ describe("writeRunReport", () => {
     const marks = rows.map(([, mark]) => mark !== undefined);
     expect(
       rows
-        .slice(0, 6)
+        .slice(0, 8)
         .map(([, , name]) => name)
         .sort(),
-    ).toEqual(["anchor-sizes", "data", "epochs", "name", "runs", "side"]);
+    ).toEqual(["anchor-sizes", "cache", "data", "epochs", "name", "runs", "side", "threads"]);
     expect(marks).toEqual([...marks].sort((a, b) => Number(b) - Number(a)));
-    expect(marks.filter(Boolean)).toHaveLength(6);
+    expect(marks.filter(Boolean)).toHaveLength(8);
     expect(page).toContain(`6 of ${rows.length} settings differ`);
   });
 

@@ -12,7 +12,7 @@ import { FasterRcnn } from "../../src/models/fasterRcnn.js";
 import { epochOrder, makeBatch } from "../../src/train/batches.js";
 import { createMimicTask } from "../../src/train/mimicTask.js";
 import { parseRecipe } from "../../src/train/recipe.js";
-import { batchSettings, createTrainee, trainingStep } from "../../src/train/trainer.js";
+import { batchSettings, createTrainee, trainingStep } from "../../src/train/step.js";
 import { makeVoc } from "../data/temporary.js";
 import { config } from "../models/torchvision.js";
 

@@ -1,0 +1,58 @@
+// What a training run reports of each epoch: the table results.csv, and the rows that its state keeps for resuming.
+import type { Tensor } from "@qmimic/torch";
+import type { StepLosses } from "./step.js";
+import { fillTensors, readWeights } from "./weights.js";
+
+/** Means over the epoch; NaN where not evaluated. */
+export interface EpochRow extends StepLosses {
+  epoch: number;
+  lr: number;
+  imagesPerSecond: number;
+  /** mAP at IoU 0.5 on the val split. */
+  val: number;
+  /** Match ratio over the objects of the val split. */
+  valMatch: number;
+}
+
+const COLUMNS = [
+  "epoch",
+  "lr",
+  "rpnClass",
+  "rpnBox",
+  "boxClass",
+  "boxBox",
+  "mimic",
+  "match",
+  "imagesPerSecond",
+  "val",
+  "valMatch",
+] as const;
+
+/** The row of the weights that are kept: the first with the highest val. */
+export const bestOf = (rows: readonly EpochRow[]): EpochRow =>
+  rows.reduce((top, row) => (row.val > top.val || Number.isNaN(top.val) ? row : top));
+
+/** Fills the tensors with a run's state. Returns the rows of the epochs it has done. */
+export function restore(path: string, tensors: [string, Tensor][]): EpochRow[] {
+  fillTensors(tensors, readWeights(path).tensors, path);
+  return storedRows(path);
+}
+
+/** The rows of a run's state. */
+export function storedRows(path: string): EpochRow[] {
+  const { metadata } = readWeights(path);
+  const rows = JSON.parse(metadata.rows ?? "[]") as EpochRow[];
+  // JSON has no NaN: it was written as null.
+  const number = (value: number | null) => value ?? Number.NaN;
+  return rows.map((row) => ({
+    ...row,
+    val: number(row.val),
+    valMatch: number(row.valMatch),
+    match: number(row.match),
+  }));
+}
+
+export function toCsv(rows: readonly EpochRow[]): string {
+  const cell = (value: number) => (Number.isNaN(value) ? "" : String(Number(value.toPrecision(6))));
+  return `${[COLUMNS.join(","), ...rows.map((row) => COLUMNS.map((column) => cell(row[column])).join(","))].join("\n")}\n`;
+}

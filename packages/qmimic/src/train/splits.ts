@@ -1,0 +1,149 @@
+// The splits that a run needs, and everything that can be wrong with its input.
+import { createImageStore, type ImageStore } from "../data/imageStore.js";
+import type { Dataset, Problem } from "../data/types.js";
+import { describeProblems, listClasses, readVoc } from "../data/voc.js";
+import { didYouMean, InputError } from "../errors.js";
+import { parseBackbone } from "../models/config.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { isWeightsFile, type Recipe } from "./recipe.js";
+import { loadDetector } from "./weights.js";
+
+/** Images of one split, ready to be trained on or evaluated. */
+export interface Split {
+  dataset: Dataset;
+  store: ImageStore;
+}
+
+export interface Splits {
+  train: Split;
+  val: Split;
+}
+
+const MIB = 2 ** 20;
+
+/**
+ * Reads the splits that training needs. Decoded images of both share one budget of memory.
+ * @throws InputError for what is wrong with the data, a class that it does not have, or a split without objects
+ */
+export async function openSplits(recipe: Recipe): Promise<Splits> {
+  const { data, trainSplit, valSplit, classes, merge, side, scales, memory } = recipe;
+  if (data === "") throw new InputError("data: which folder? Say --data DIR (Pascal VOC layout)");
+  if (classes.length > 0) await checkClasses(recipe);
+  const only = { classes, ignoreOthers: true };
+  const options = merge !== "" ? { merge } : classes.length > 0 ? only : {};
+  const train = await readVoc(data, trainSplit, options);
+  const val = await readVoc(
+    data,
+    valSplit,
+    merge !== "" ? { merge } : { ...options, classes: train.classes },
+  );
+  for (const { split, samples } of [train, val]) {
+    // Difficult objects are neither learned nor scored.
+    if (!samples.some(({ difficult }) => difficult.some((one) => one === 0))) {
+      throw new InputError(`${data}: split "${split}" holds no object of ${train.classes.join(", ")}`);
+    }
+  }
+  const budget = { bytes: memory * MIB };
+  const open = (dataset: Dataset, scale: number): Split => ({
+    dataset,
+    store: createImageStore(dataset.samples, { maxSide: Math.ceil(side * scale), budget }),
+  });
+  return { train: open(train, Math.max(...scales)), val: open(val, 1) };
+}
+
+/** @throws InputError when a class is asked for that the data does not have */
+async function checkClasses({ data, trainSplit, valSplit, classes }: Recipe): Promise<void> {
+  const known = await listClasses(data, [trainSplit, valSplit]);
+  for (const name of classes) {
+    if (!known.includes(name)) {
+      throw new InputError(
+        `classes: no object of ${data} is a "${name}"; there are ${known.join(", ")}.${didYouMean(name, known)}`,
+      );
+    }
+  }
+}
+
+/**
+ * Everything that can be wrong with the input is found here, before a folder is made and time is spent: settings that
+ * do not go together, annotations, images that cannot be decoded (they are all decoded once, which fills the store),
+ * and a teacher that does not fit.
+ * @throws InputError
+ */
+export async function prepareRun(
+  recipe: Recipe,
+  progress: (done: number, total: number) => void = () => {},
+): Promise<Splits> {
+  const { teacher } = recipe;
+  parseBackbone(recipe.student);
+  if (!isWeightsFile(teacher)) parseBackbone(teacher);
+  else if (recipe.stage === "teacher") {
+    throw new InputError(
+      `stage teacher trains a network; --teacher ${teacher} is one that is trained already`,
+    );
+  }
+  const loaded = isWeightsFile(teacher) ? loadDetector(teacher) : null;
+  checkStage(recipe, loaded);
+  const splits = await openSplits(recipe);
+  if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
+  loaded?.dispose();
+  await decodeAll([splits.train, splits.val], progress);
+  return splits;
+}
+
+/** @throws InputError when the stage asked for has nothing to do, or not the teacher it needs */
+function checkStage({ method, stage, teacher }: Recipe, loaded: FasterRcnn | null): void {
+  if (stage === "all" || stage === "teacher") return;
+  const quantized = loaded !== null && loaded.config.quantizer.kind !== "none";
+  if (stage === "quantized-teacher") {
+    if (method !== "quantization-mimic") {
+      throw new InputError(`stage ${stage} is one of method quantization-mimic, not of ${method}`);
+    }
+    if (quantized)
+      throw new InputError(`${teacher}: the teacher is quantized already: go on with --stage student`);
+  }
+  if (method !== "scratch" && loaded === null) {
+    throw new InputError(
+      `stage ${stage} with method ${method} needs --teacher FILE.safetensors, not "${teacher}"`,
+    );
+  }
+  if (stage === "student" && method === "quantization-mimic" && !quantized) {
+    throw new InputError(
+      `${teacher}: the teacher is not quantized: run --stage quantized-teacher first, or --stage all`,
+    );
+  }
+}
+
+/** Decodes every image once. @throws InputError with all that cannot be decoded */
+async function decodeAll(
+  splits: readonly Split[],
+  progress: (done: number, total: number) => void,
+): Promise<void> {
+  const problems: Problem[] = [];
+  const total = splits.reduce((sum, { dataset }) => sum + dataset.samples.length, 0);
+  let done = 0;
+  for (const { dataset, store } of splits) {
+    store.prefetch(dataset.samples.keys());
+    for (const [i, { imagePath: file }] of dataset.samples.entries()) {
+      await store.get(i).catch((error: unknown) => {
+        if (!(error instanceof InputError)) throw error;
+        problems.push({ file, message: error.message.replace(`${file}: `, "") });
+      });
+      progress(++done, total);
+    }
+  }
+  if (problems.length > 0) throw new InputError(describeProblems(splits[0].dataset.root, problems));
+}
+
+/** @throws InputError with both shapes when a teacher cannot teach this student */
+export function checkTeacher({ config }: FasterRcnn, path: string, recipe: Recipe, train: Split): void {
+  const differ = (what: string, has: string, wants: string) => {
+    throw new InputError(`${path}: the teacher's ${what} is ${has}, the student needs ${wants}`);
+  };
+  if (config.outputStride !== recipe.outputStride) {
+    differ("output stride", String(config.outputStride), String(recipe.outputStride));
+  }
+  const [has, wants] = [config.classes.join(", "), train.dataset.classes.join(", ")];
+  if (has !== wants) differ("list of classes", `[${has}]`, `[${wants}]`);
+  if (config.side !== recipe.side)
+    differ("longest side of the input", `${config.side} px`, `${recipe.side} px`);
+}

@@ -1,0 +1,112 @@
+// One training step: losses forward and backward, clipping, update.
+import {
+  adamW,
+  add,
+  backward,
+  clipGradNorm,
+  mul,
+  type Optimizer,
+  scope,
+  sgd,
+  type Tensor,
+} from "@qmimic/torch";
+import { TRAINING_AUGMENTATION } from "../data/augment.js";
+import { mimicLoss } from "../mimic/mimic.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { timed } from "../profile.js";
+import type { Batch, BatchSettings } from "./batches.js";
+import type { MimicTask } from "./mimicTask.js";
+import type { Recipe } from "./recipe.js";
+
+export interface StepLosses {
+  rpnClass: number;
+  rpnBox: number;
+  boxClass: number;
+  boxBox: number;
+  mimic: number;
+  /** Share of feature entries inside regions that equal the teacher's; NaN without a quantizer. */
+  match: number;
+}
+
+/** A detector under training, with what a step needs. */
+export interface Trainee {
+  detector: FasterRcnn;
+  mimic: MimicTask | undefined;
+  parameters: Tensor[];
+  optimizer: Optimizer;
+}
+
+export function createTrainee(detector: FasterRcnn, recipe: Recipe, mimic: MimicTask | undefined): Trainee {
+  const all = [...detector.named("detector."), ...(mimic?.regressor.named("regressor.") ?? [])];
+  const parameters = all.filter((one) => one.trained).map((one) => one.tensor);
+  return { detector, mimic, parameters, optimizer: createOptimizer(recipe, parameters) };
+}
+
+/** One step: forward, backward, clipping, update. */
+export function trainingStep(
+  { detector, mimic, parameters, optimizer }: Trainee,
+  batch: Batch,
+  recipe: Recipe,
+  lr: number,
+  random: () => number,
+): StepLosses {
+  return scope(() => {
+    const losses = forwardBackward(detector, batch, recipe, mimic, random);
+    timed("optimizer", () => {
+      if (recipe.clip > 0) clipGradNorm(parameters, recipe.clip);
+      optimizer.step(lr);
+      optimizer.zeroGrad();
+    });
+    return losses;
+  });
+}
+
+function forwardBackward(
+  detector: FasterRcnn,
+  batch: Batch,
+  recipe: Recipe,
+  mimic: MimicTask | undefined,
+  random: () => number,
+): StepLosses {
+  const pass = detector.trainingPass(batch.images, batch.sizes, batch.targets, recipe, random);
+  const { rpnClass, rpnBox, boxClass, boxBox } = pass.losses;
+  let total = add(add(rpnClass, rpnBox), add(boxClass, boxBox));
+  let mimicValue = 0;
+  let match = Number.NaN;
+  if (mimic) {
+    const [, , height, width] = pass.features.shape;
+    const { maps, regressor, settings, lambda } = mimic;
+    const result = timed("mimic", () => {
+      const stored = maps.batch(batch.indices, batch.augmentations, height, width);
+      return mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
+    });
+    total = add(total, mul(result.loss, lambda));
+    mimicValue = result.loss.item();
+    if (settings.quantizer.kind !== "none") match = result.matched / Math.max(1, result.compared);
+  }
+  timed("backward", () => backward(total));
+  return {
+    rpnClass: rpnClass.item(),
+    rpnBox: rpnBox.item(),
+    boxClass: boxClass.item(),
+    boxBox: boxBox.item(),
+    mimic: mimicValue,
+    match,
+  };
+}
+
+export function batchSettings(recipe: Recipe, stride: number): BatchSettings {
+  const { seed, batch, side, device, groupShapes, flip, scales, brightness, contrast, saturation } = recipe;
+  const augment = { ...TRAINING_AUGMENTATION, flip, scales, brightness, contrast, saturation };
+  return { seed, batch, side, stride, device, groupShapes, augment };
+}
+
+/** Weights of convolutions and linear layers decay; batch norm's and biases do not. */
+function createOptimizer(recipe: Recipe, parameters: readonly Tensor[]): Optimizer {
+  const decays = (one: Tensor) => one.shape.length > 1;
+  const groups = [
+    { parameters: parameters.filter(decays), weightDecay: recipe.weightDecay },
+    { parameters: parameters.filter((one) => !decays(one)), weightDecay: 0 },
+  ];
+  return recipe.optimizer === "sgd" ? sgd(groups, { momentum: recipe.momentum }) : adamW(groups);
+}

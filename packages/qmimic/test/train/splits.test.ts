@@ -1,0 +1,104 @@
+// What a run reads: classes that are asked for, classes that are merged, and what is refused before a run folder exists.
+import { existsSync } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join, relative } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { createImageStore } from "../../src/data/imageStore.js";
+import { readVoc } from "../../src/data/voc.js";
+import { parseRecipe } from "../../src/train/recipe.js";
+import { createRunFolder, openRunFolder } from "../../src/train/runFolder.js";
+import { openSplits, prepareRun } from "../../src/train/splits.js";
+import { makeVoc, temporaryFolder } from "../data/temporary.js";
+
+const root = await temporaryFolder();
+const data = join(root, "data");
+const object = (name: string) => ({ name, box: [10, 20, 50, 60] });
+const open = (settings: Record<string, unknown>) => openSplits(parseRecipe({ data, ...settings }, "test"));
+
+beforeAll(async () => {
+  const objects = {
+    a: [object("person"), object("dog")],
+    b: [object("dog")],
+    c: [object("person"), object("bird")],
+    empty: [],
+    hard: [{ ...object("dog"), extra: "<difficult>1</difficult>" }],
+  };
+  await makeVoc(data, objects, { train: "a\nb\n", val: "c\n", none: "empty\n", hard: "hard\n" });
+});
+
+describe("classes", () => {
+  it("are those asked for, others are left out, also where only val has them", async () => {
+    const { train, val } = await open({ classes: ["person"] });
+    expect(train.dataset.classes).toEqual(["person"]);
+    expect([train, val].map(({ dataset }) => dataset.samples.map((one) => [...one.labels]))).toEqual([
+      [[1], []],
+      [[1]],
+    ]);
+  });
+
+  it("that the data does not have are refused, with the nearest one", async () => {
+    await expect(open({ classes: ["persn"] })).rejects.toThrow(
+      /no object of .* is a "persn"; there are bird, dog, person\. Did you mean "person"/,
+    );
+  });
+
+  it("are all kept when merged, also one that train does not have", async () => {
+    const { train, val } = await open({ merge: "thing" });
+    expect(train.dataset.classes).toEqual(["thing"]);
+    expect([...val.dataset.samples[0].labels]).toEqual([1, 1]);
+  });
+
+  it("and merge together are refused", () => {
+    expect(() => parseRecipe({ merge: "thing", classes: ["dog"] }, "test")).toThrow(/merge: .*classes: dog/);
+  });
+});
+
+describe("refused", () => {
+  it.each(["none", "hard"])("a val split without objects to score: %s", async (split) => {
+    await expect(open({ "val-split": split, merge: "thing" })).rejects.toThrow(
+      new RegExp(`split "${split}" holds no object of thing`),
+    );
+  });
+
+  it.each([
+    [{ "anchor-sizes": [] }, /anchor-sizes: \[\]/],
+    [{ "aspect-ratios": [] }, /aspect-ratios: \[\]/],
+    [{ scales: [] }, /scales: \[\]/],
+    [{ "rpn-low": 0.6 }, /rpn-low is 0\.6, above rpn-high, 0\.5/],
+    [{ quantizer: "power-of-two", "quantizer-stride": 1 }, /quantizer-stride/],
+  ])("%o", (settings, message) => {
+    expect(() => parseRecipe(settings, "test")).toThrow(message);
+  });
+
+  it("stage teacher with a trained teacher, before the file is read", async () => {
+    const recipe = parseRecipe({ data, stage: "teacher", teacher: "nowhere.safetensors" }, "test");
+    await expect(prepareRun(recipe)).rejects.toThrow(/stage teacher trains a network/);
+  });
+});
+
+it("splits share one budget of memory", async () => {
+  const { samples } = await readVoc(data, "train");
+  const bytes = 100 * 80 * 3;
+  const budget = { bytes: 3 * bytes };
+  const stores = [createImageStore(samples, { budget }), createImageStore(samples, { budget })];
+  for (const store of stores) for (const index of [0, 1]) await store.get(index);
+  expect(stores.map((store) => store.bytes)).toEqual([2 * bytes, bytes]);
+  expect(budget.bytes).toBe(0);
+});
+
+it("recipe.yaml has folders and threads as they were, so that a run can be gone on with from elsewhere", async () => {
+  const here = (path: string) => relative(process.cwd(), path);
+  const settings = { data: here(data), runs: here(join(root, "runs")), teacher: "t.safetensors" };
+  const folder = await createRunFolder(parseRecipe(settings, "test"));
+  expect(existsSync(join(root, "runs"))).toBe(true);
+  const stored = parse(await readFile(join(folder, "recipe.yaml"), "utf8"));
+  expect(stored).toMatchObject({
+    data,
+    runs: join(root, "runs"),
+    teacher: join(process.cwd(), "t.safetensors"),
+    threads: availableParallelism(),
+  });
+  expect((await openRunFolder(folder)).data).toBe(data);
+});
