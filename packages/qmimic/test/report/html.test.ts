@@ -138,7 +138,7 @@ describe("writeRunReport", () => {
     ).toEqual(["anchor-sizes", "cache", "data", "epochs", "name", "runs", "side", "threads"]);
     expect(marks).toEqual([...marks].sort((a, b) => Number(b) - Number(a)));
     expect(marks.filter(Boolean)).toHaveLength(8);
-    expect(page).toContain(`6 of ${rows.length} settings differ`);
+    expect(page).toContain(`8 of ${rows.length} settings differ`);
   });
 
   it("says what is missing where a run is not complete", async () => {
