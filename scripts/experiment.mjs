@@ -11,6 +11,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { parse } from "yaml";
 
 const cli = join(dirname(dirname(fileURLToPath(import.meta.url))), "packages/qmimic/bin/qmimic.mjs");
 const { values: given, positionals } = parseArgs({
@@ -78,7 +79,7 @@ async function pool(tasks, count) {
 async function score(name, weights) {
   const file = join(runs, "scores", `${name}.json`);
   const log = join(runs, "logs", `${name}.${split}.log`);
-  const { merge } = JSON.parse(readFileSync(join(runs, "settings.json"), "utf8"));
+  const { merge } = parse(readFileSync(join(runs, name, "recipe.yaml"), "utf8"));
   const target = merge ? ["--merge", merge] : [];
   if (!existsSync(file))
     await qmimic(log, "val", weights, "--data", data, "--split", split, "--json", file, ...target);
@@ -86,8 +87,6 @@ async function score(name, weights) {
 }
 
 mkdirSync(join(runs, "scores"), { recursive: true });
-const merge = /^merge: *"?([^"\n]*)"?/m.exec(readFileSync(recipe, "utf8"))?.[1] ?? "";
-writeFileSync(join(runs, "settings.json"), JSON.stringify({ merge }));
 
 const teacher = await trained("teacher", "--stage", "teacher", "--seed", "0");
 const quantized = await trained(

@@ -29,13 +29,10 @@ export function mul(a: Tensor, b: Tensor | number): Tensor {
 export const div: (a: Tensor, b: Tensor) => Tensor = divTensor;
 
 export const relu: (x: Tensor) => Tensor = operator("aten::relu");
-export const sigmoid: (x: Tensor) => Tensor = operator("aten::sigmoid");
 export const exp: (x: Tensor) => Tensor = operator("aten::exp");
 export const abs: (x: Tensor) => Tensor = operator("aten::abs");
 export const detach: (x: Tensor) => Tensor = operator("aten::detach");
-export const clone: (x: Tensor) => Tensor = operator("aten::clone");
 export const matmul: (a: Tensor, b: Tensor) => Tensor = operator("aten::matmul");
-export const contiguous: (x: Tensor) => Tensor = operator("aten::contiguous");
 
 const softmaxOf = operator("aten::softmax.int");
 /** exp(x) normalised along `dim`. */

@@ -189,11 +189,14 @@ export function keep(kept: Tensor): Tensor {
   return kept;
 }
 
-/** Runs `body` without recording operations for the backward pass. */
+/** Runs `body`, which is synchronous, without recording operations for the backward pass. */
 export function noGrad<T>(body: () => T): T {
   const before = native.setGradEnabled(false);
   try {
-    return body();
+    const returned = body();
+    // What runs after an await would be recorded all the same.
+    if (returned instanceof Promise) throw new TypeError("noGrad: the body must be synchronous");
+    return returned;
   } finally {
     native.setGradEnabled(before);
   }

@@ -261,3 +261,10 @@ test("a device that does not exist is an error that names it, not the end of the
 test("a shape that is none is an error", () => {
   expect(() => tensor(new Float32Array(1), [-1])).toThrow(/tensor/);
 });
+
+test("noGrad refuses a body that goes on after an await", () => {
+  expect(() => noGrad(async () => {})).toThrow(/synchronous/);
+  const x = tensor([1]);
+  x.requiresGrad = true;
+  expect(mul(x, 2).requiresGrad).toBe(true);
+});

@@ -1,14 +1,22 @@
 // Feature maps as small whole numbers (the index of each entry in the quantizer's dictionary), and back.
-import { cast, mul, operator, quantizeCodes, type Tensor, tensor } from "@qmimic/torch";
+import {
+  add,
+  cast,
+  indexSelect,
+  mul,
+  operator,
+  quantizeCodes,
+  reshape,
+  type Tensor,
+  tensor,
+} from "@qmimic/torch";
 import { applyQuantizer } from "../models/backbone.js";
 import type { Quantizer } from "../models/config.js";
 
 const log2Of = operator("aten::log2");
 const roundOf = operator("aten::round");
 const greaterThan = operator("aten::gt.Scalar");
-const addScalar = operator("aten::add.Scalar");
-const takeRows = operator("aten::index_select");
-const reshapeTo = operator("aten::reshape");
+const whereScalar = operator("aten::where.ScalarOther");
 
 /** How a teacher's maps are kept: dictionary indices in bytes, or half-precision numbers without a quantizer. */
 export const storedDtype = (quantizer: Quantizer) => (quantizer.kind === "none" ? "float16" : "uint8");
@@ -22,16 +30,13 @@ export function encodeFeatures(features: Tensor, quantizer: Quantizer): Tensor {
       return quantizeCodes(features, quantizer.stride);
     case "power-of-two": {
       const entries = applyQuantizer(features, quantizer);
-      const index = addScalar(roundOf(log2Of(entries)), 1 - quantizer.minExponent);
+      const index = add(roundOf(log2Of(entries)), 1 - quantizer.minExponent);
       // log2(0) is minus infinity: the entry 0 has index 0.
       const nonZero = greaterThan(entries, 0);
-      return cast(whereOf(nonZero, index, 0), "uint8");
+      return cast(whereScalar(nonZero, index, 0), "uint8");
     }
   }
 }
-
-const whereScalar = operator("aten::where.ScalarOther");
-const whereOf = (condition: Tensor, x: Tensor, other: number): Tensor => whereScalar(condition, x, other);
 
 /** What is kept -> the dictionary's entries, float32. */
 export function decodeFeatures(stored: Tensor, quantizer: Quantizer): Tensor {
@@ -43,8 +48,8 @@ export function decodeFeatures(stored: Tensor, quantizer: Quantizer): Tensor {
     case "power-of-two": {
       const entries = [0];
       for (let k = quantizer.minExponent; k <= quantizer.maxExponent; k++) entries.push(2 ** k);
-      const flat = cast(reshapeTo(stored, [-1]), "int64");
-      return reshapeTo(takeRows(tensor(entries).to(stored.device), 0, flat), stored.shape);
+      const flat = cast(reshape(stored, [-1]), "int64");
+      return reshape(indexSelect(tensor(entries).to(stored.device), 0, flat), stored.shape);
     }
   }
 }
