@@ -23,7 +23,6 @@ const SETTINGS = {
   "eval-every": 10,
   batch: 4,
   scales: 1,
-  flip: 0, // a sign that points to the right is not one that points to the left
   optimizer: "adamw",
   lr: 0.002,
   "fine-tune-lr": 0.0004,
