@@ -7,7 +7,7 @@
 // What is finished in --runs is not trained again, and what was cut off goes on where it was. Students run side by
 // side, one thread each. The test split is scored after all training is done, once for each model.
 import { spawn } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -39,14 +39,9 @@ const methods = given.methods.split(",");
 function qmimic(log, ...args) {
   mkdirSync(dirname(log), { recursive: true });
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", "pipe", "pipe"] });
-    let text = "";
-    for (const stream of [child.stdout, child.stderr]) {
-      stream.on("data", (part) => {
-        text += part;
-        writeFileSync(log, text);
-      });
-    }
+    const output = openSync(log, "w");
+    const child = spawn(process.execPath, [cli, ...args], { stdio: ["ignore", output, output] });
+    closeSync(output);
     child.on("close", (code) =>
       code === 0 ? resolve() : reject(new Error(`qmimic ${args.join(" ")}: exit code ${code}, see ${log}`)),
     );
@@ -116,11 +111,10 @@ await pool(
 
 const rows = [];
 for (const model of models.sort((a, b) => a.name.localeCompare(b.name))) {
-  const result = await score(model.name, model.weights);
   rows.push({
     ...{ name: model.name, method: model.method, seed: Number(model.seed), bestEpoch: model.bestEpoch },
     ...{ val: model.val, match: model.match, quantizer: model.quantizer },
-    [split]: result.result ?? result,
+    [split]: await score(model.name, model.weights),
   });
 }
 writeFileSync(out, `${JSON.stringify(rows, null, 2)}\n`);

@@ -85,7 +85,7 @@ export const mimicLoss = (
   stride: number,
 ): { loss: Tensor; matches: Tensor } => {
   const [loss, matches] = mimicLossOf(prediction, target, weight, stride);
-  return { loss: loss!, matches: matches! };
+  return { loss, matches };
 };
 
 /**

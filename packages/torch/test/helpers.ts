@@ -13,6 +13,12 @@ export function seeded(seed: number): Random {
   };
 }
 
+/** A tensor as the fixtures hold it. */
+export interface Packed {
+  shape: number[];
+  data: number[];
+}
+
 export const sizeOf = (shape: readonly number[]): number =>
   shape.reduce((product, side) => product * side, 1);
 

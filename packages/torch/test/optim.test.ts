@@ -19,12 +19,7 @@ import {
   type Tensor,
   tensor,
 } from "../src/index.js";
-import { expectClose } from "./helpers.js";
-
-interface Packed {
-  shape: number[];
-  data: number[];
-}
+import { expectClose, type Packed } from "./helpers.js";
 
 interface Trajectory {
   losses: number[];

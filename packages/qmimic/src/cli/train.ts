@@ -53,21 +53,20 @@ async function train(recipe: Recipe, resume: string | undefined): Promise<void> 
     student: recipe.epochs,
   });
   const stages = await runStages(recipe, folder, progress, splits);
-  const last = stages.at(-1);
-  if (!last) throw new InputError("nothing to train: the teacher given is quantized already");
+  // prepareRun has refused recipes that leave nothing to do.
+  const last = stages[stages.length - 1];
   const detector = loadDetector(last.weights, recipe.device);
   const { dataset, store } = splits.val;
+  const found = await detectSamples(detector, dataset.samples, store, recipe.device);
   const metrics = {
     stages,
     weights: last.weights,
     valAp50: last.val,
     cost: detectorCost(detector),
-    evaluation: evaluate(dataset, await detectSamples(detector, dataset.samples, store, recipe.device)),
+    evaluation: evaluate(dataset, found),
   };
   await writeFileAtomic(join(folder, "metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
-  const { overview } = await writeRunPictures(detector, splits.val, folder, {
-    device: recipe.device,
-  });
+  const { overview } = await writeRunPictures(found, dataset, folder);
   const report = await writeRunReport(folder);
   console.log("");
   for (const { stage, val, bestEpoch } of stages) {

@@ -6,6 +6,7 @@ import type { ImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
 import type { Quantizer } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { concatFloats } from "../models/targets.js";
 
 export interface CalibrationSettings {
   quantizer: "uniform" | "power-of-two";
@@ -72,11 +73,5 @@ async function positiveActivations(
     );
     found.push(features.filter((value) => value > 0));
   }
-  const all = new Float32Array(found.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of found) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
+  return concatFloats(...found);
 }

@@ -26,6 +26,8 @@ export interface TeacherMaps {
     height: number,
     width: number,
   ): Tensor;
+  /** Closes the file; no batch can be had afterwards. */
+  close(): void;
 }
 
 export interface MapOptions {
@@ -96,6 +98,7 @@ export async function openTeacherMaps(
       });
       return tensor(target, [indices.length, channels, height, width], dtype).to(options.device);
     },
+    close: () => file.close(),
   };
 }
 

@@ -26,7 +26,7 @@ import {
   tensor,
 } from "@qmimic/torch";
 import type { DetectorConfig } from "./config.js";
-import { concatBoxes, ignoreRegions, type Size, type Target, takeBoxes } from "./targets.js";
+import { concatFloats, ignoreRegions, type Size, type Target, takeBoxes } from "./targets.js";
 
 /** How the head is trained; names and defaults as in torchvision's FasterRCNN. */
 export interface BoxTraining {
@@ -112,7 +112,7 @@ export class BoxHead extends Module {
     const sampled: SampledProposals = { boxes: [], labels: [], offsets: [] };
     proposals.forEach((list, image) => {
       const target = targets[image];
-      const candidates = concatBoxes(list, target.boxes);
+      const candidates = concatFloats(list, target.boxes);
       const threshold = { high: settings.boxHigh, low: settings.boxHigh, allowLowQuality: false };
       const matches = matchAnchors(candidates, target.boxes, threshold);
       ignoreRegions(candidates, matches, target.ignore);
@@ -130,7 +130,7 @@ export class BoxHead extends Module {
       );
       encodeBoxes(goals, objects, WEIGHTS, offsets.subarray(0, objects.length));
       for (let i = 0; i < positive.length; i++) labels[i] = target.labels[matches[positive[i]]];
-      sampled.boxes.push(concatBoxes(objects, takeBoxes(candidates, negative)));
+      sampled.boxes.push(concatFloats(objects, takeBoxes(candidates, negative)));
       sampled.labels.push(labels);
       sampled.offsets.push(offsets);
     });

@@ -46,8 +46,8 @@ export function takeBoxes(boxes: Float32Array, indices: Int32Array): Float32Arra
   return taken;
 }
 
-/** Flat boxes one after another. */
-export function concatBoxes(...lists: readonly Float32Array[]): Float32Array {
+/** Arrays, for instance of flat boxes, one after another. */
+export function concatFloats(...lists: readonly Float32Array[]): Float32Array {
   const all = new Float32Array(lists.reduce((sum, list) => sum + list.length, 0));
   let at = 0;
   for (const list of lists) {

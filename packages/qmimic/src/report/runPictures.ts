@@ -4,13 +4,11 @@ import { join } from "node:path";
 import { iou } from "@qmimic/runtime";
 import sharp from "sharp";
 import { mapConcurrent } from "../data/concurrent.js";
-import type { ImageStore } from "../data/imageStore.js";
 import { createRandom, shuffled } from "../data/random.js";
 import type { Dataset, Sample } from "../data/types.js";
-import { detectSamples, type SampleDetections, scoreDetections } from "../eval/detect.js";
+import { type SampleDetections, scoreDetections } from "../eval/detect.js";
 import { jointBestF1 } from "../eval/evaluation.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { contactSheet, drawDetections } from "./pictures.js";
 
 export interface RunPicturesOptions {
@@ -18,8 +16,6 @@ export interface RunPicturesOptions {
   count?: number;
   /** Lowest score that is drawn. Default: that of the best F1 over the split. */
   threshold?: number;
-  /** Default "cpu". */
-  device?: string;
 }
 
 export interface RunPictures {
@@ -34,16 +30,16 @@ const HIT_IOU = 0.5;
 /**
  * Draws <folder>/pictures/<split>-<id>.png and, of all of them, pictures/overview.png. Which images are drawn depends
  * on the data and the detections alone. Earlier pictures of the split are replaced.
+ * @param found detections in every image, in the order of the samples (detectSamples)
  */
 export async function writeRunPictures(
-  detector: FasterRcnn,
-  { dataset, store }: { dataset: Dataset; store: ImageStore },
+  found: readonly SampleDetections[],
+  dataset: Dataset,
   folder: string,
   options: RunPicturesOptions = {},
 ): Promise<RunPictures> {
-  const { count = 12, device = "cpu" } = options;
+  const { count = 12 } = options;
   const { samples, classes, split } = dataset;
-  const found = await detectSamples(detector, samples, store, device);
   const threshold = options.threshold ?? bestThreshold(dataset, found);
   const chosen = choosePictures(
     samples.map((sample, i) => mistakes(sample, found[i], threshold)),

@@ -1,6 +1,7 @@
 // What a detector weighs and costs: parameters, bytes, multiply-adds.
 import { gzipSync } from "node:zlib";
 import { countMultiplyAdds, noGrad, scope, tensor } from "@qmimic/torch";
+import { toGrid } from "../data/drawing.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 
 export interface DetectorCost {
@@ -50,8 +51,7 @@ export function detectorCost(detector: FasterRcnn): DetectorCost {
   }
   const { side, rpnPostNms } = detector.config;
   const { device } = detector.named()[0].tensor;
-  const up = (length: number) => Math.ceil(length / 32) * 32;
-  const [height, width] = [up(0.75 * side), up(side)];
+  const [height, width] = [toGrid(0.75 * side), toGrid(side)];
   const multiplyAdds = noGrad(() =>
     scope(() =>
       countMultiplyAdds(() => {

@@ -20,6 +20,8 @@ export interface MimicTask {
   lambda: number;
   /** The match ratio over the objects of the val split, 0..1. */
   valMatch(): Promise<number>;
+  /** Frees the regression layer and closes the files of maps. */
+  close(): void;
 }
 
 /** Plain mimic takes the teacher's features as they are; Quantization Mimic takes them through its quantizer. */
@@ -56,7 +58,11 @@ export async function createMimicTask(
   };
   const objects = { samples: val.dataset.samples, store: val.store };
   const valMatch = () => matchRatio(student, regressor, valMaps, objects, measured.stride, device);
-  return { maps, regressor, settings, lambda, valMatch };
+  const close = () => {
+    regressor.dispose();
+    for (const one of [maps, valMaps]) one.close();
+  };
+  return { maps, regressor, settings, lambda, valMatch, close };
 }
 
 /** The uniform dictionary that matches are counted with: the teacher's, or the one that would be chosen for it. */

@@ -34,13 +34,15 @@ export const bestOf = (rows: readonly EpochRow[]): EpochRow =>
 
 /** Fills the tensors with a run's state. Returns the rows of the epochs it has done. */
 export function restore(path: string, tensors: [string, Tensor][]): EpochRow[] {
-  fillTensors(tensors, readWeights(path).tensors, path);
-  return storedRows(path);
+  const { metadata, tensors: stored } = readWeights(path);
+  fillTensors(tensors, stored, path);
+  return parseRows(metadata);
 }
 
 /** The rows of a run's state. */
-export function storedRows(path: string): EpochRow[] {
-  const { metadata } = readWeights(path);
+export const storedRows = (path: string): EpochRow[] => parseRows(readWeights(path).metadata);
+
+function parseRows(metadata: Record<string, string>): EpochRow[] {
   const rows = JSON.parse(metadata.rows ?? "[]") as EpochRow[];
   // JSON has no NaN: it was written as null.
   const number = (value: number | null) => value ?? Number.NaN;

@@ -17,7 +17,7 @@ import {
   trainDetector,
   weightsOf,
 } from "./trainer.js";
-import { loadDetector } from "./weights.js";
+import { loadDetector, readConfig } from "./weights.js";
 
 export type StageName = "teacher" | "quantized-teacher" | "student";
 
@@ -96,13 +96,7 @@ export async function runStages(
   return results;
 }
 
-/** The quantizer that a weights file names. */
-function quantizerOf(path: string): Quantizer {
-  const detector = loadDetector(path);
-  detector.dispose();
-  return detector.config.quantizer;
-}
-const isQuantized = (path: string): boolean => quantizerOf(path).kind !== "none";
+const isQuantized = (path: string): boolean => readConfig(path).quantizer.kind !== "none";
 
 async function trainTeacher(
   recipe: Recipe,
@@ -139,7 +133,7 @@ async function quantizeTeacher(
   // A stage that was begun goes on with the dictionary that it began with.
   const begun = weightsOf(stageFolder).last;
   const quantizer = existsSync(begun)
-    ? quantizerOf(begun)
+    ? readConfig(begun).quantizer
     : await chooseQuantizer(plain, recipe, splits.train, (text) => report.say(text));
   const fullPrecision = await meanAp(plain, splits.val, device);
   plain.dispose();
@@ -182,7 +176,7 @@ async function trainStudent(
   const finished = finishedTraining(stageFolder, epochs);
   if (finished) {
     report.say("student: finished before");
-    return stageResult("student", finished, quantizerOf(finished.bestPath));
+    return stageResult("student", finished, readConfig(finished.bestPath).quantizer);
   }
 
   const teacher = method === "scratch" ? null : loadDetector(teacherPath, device);
@@ -207,7 +201,7 @@ async function trainStudent(
     report,
   });
   detector.dispose();
-  mimic?.regressor.dispose();
+  mimic?.close();
   return stageResult("student", result, config.quantizer);
 }
 

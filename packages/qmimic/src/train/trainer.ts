@@ -45,7 +45,6 @@ export interface TrainingResult {
   /** The row of the best weights by val. */
   best: EpochRow;
   bestPath: string;
-  lastPath: string;
 }
 
 /** The files of a training run. */
@@ -57,10 +56,10 @@ export const weightsOf = (folder: string) => ({
 
 /** The result of a run that is complete in `folder`, else null. */
 export function finishedTraining(folder: string, epochs: number): TrainingResult | null {
-  const { best, last, state } = weightsOf(folder);
+  const { best, state } = weightsOf(folder);
   if (!existsSync(state)) return null;
   const rows = storedRows(state);
-  return rows.length < epochs ? null : { rows, best: bestOf(rows), bestPath: best, lastPath: last };
+  return rows.length < epochs ? null : { rows, best: bestOf(rows), bestPath: best };
 }
 
 /** Trains a detector, from where the run in `folder` stopped or from the start. It ends with the last epoch's weights. */
@@ -140,7 +139,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     report.epoch(row);
   }
   for (const moment of optimizer.state().values()) moment.dispose();
-  return { rows, best: bestOf(rows), bestPath: paths.best, lastPath: paths.last };
+  return { rows, best: bestOf(rows), bestPath: paths.best };
 }
 
 /** mAP at IoU 0.5 over a split. */

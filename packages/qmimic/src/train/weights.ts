@@ -72,21 +72,24 @@ export function saveDetector(path: string, detector: FasterRcnn, notes: Record<s
  */
 export function loadDetector(path: string, device = "cpu", quantizer?: Quantizer): FasterRcnn {
   const { metadata, tensors } = readWeights(path);
-  if (metadata.format !== FORMAT) {
-    throw new InputError(
-      `${path}: not a detector of qmimic (format "${metadata.format ?? ""}", expected "${FORMAT}")`,
-    );
-  }
-  const config = parseConfig(path, metadata.config ?? "");
+  const config = parseConfig(path, metadata);
   const detector = new FasterRcnn(quantizer ? { ...config, quantizer } : config, createRandom(0));
   fillTensors(moduleTensors(detector), tensors, path);
   detector.to(device);
   return detector.eval();
 }
 
-function parseConfig(path: string, text: string): DetectorConfig {
+/** What the detector of a weights file is, without building it. @throws InputError as loadDetector does */
+export const readConfig = (path: string): DetectorConfig => parseConfig(path, readWeights(path).metadata);
+
+function parseConfig(path: string, { format, config }: Record<string, string>): DetectorConfig {
+  if (format !== FORMAT) {
+    throw new InputError(
+      `${path}: not a detector of qmimic (format "${format ?? ""}", expected "${FORMAT}")`,
+    );
+  }
   try {
-    return detectorConfigSchema.parse(JSON.parse(text));
+    return detectorConfigSchema.parse(JSON.parse(config ?? ""));
   } catch (error) {
     throw new InputError(
       `${path}: the description of the detector does not fit: ${(error as Error).message}`,
