@@ -31,14 +31,21 @@ export function iou(a: Float32Array, i: number, b: Float32Array, j: number): num
 }
 
 /**
- * Clip boxes to the image, in place: x to 0..width, y to 0..height (torchvision `clip_boxes_to_image`).
+ * Clip boxes to an area, in place: x to left..right, y to top..bottom (torchvision `clip_boxes_to_image`, whose image
+ * starts at 0, 0).
  * @param boxes [N, 4] xyxy
  * @returns `boxes`
  */
-export function clipBoxes(boxes: Float32Array, width: number, height: number): Float32Array {
+export function clipBoxes(
+  boxes: Float32Array,
+  right: number,
+  bottom: number,
+  left = 0,
+  top = 0,
+): Float32Array {
   for (let k = 0; k < boxes.length; k += 2) {
-    boxes[k] = boxes[k] < 0 ? 0 : Math.min(boxes[k], width);
-    boxes[k + 1] = boxes[k + 1] < 0 ? 0 : Math.min(boxes[k + 1], height);
+    boxes[k] = boxes[k] < left ? left : Math.min(boxes[k], right);
+    boxes[k + 1] = boxes[k + 1] < top ? top : Math.min(boxes[k + 1], bottom);
   }
   return boxes;
 }

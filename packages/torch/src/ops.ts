@@ -116,6 +116,11 @@ const maxPool2dOf = operator("aten::max_pool2d");
 export const maxPool2d = (x: Tensor, kernel: Pair, stride: Pair = kernel, padding: Pair = 0): Tensor =>
   maxPool2dOf(x, pair(kernel), pair(stride), pair(padding), [1, 1], false);
 
+const upsampleNearestOf = operator("aten::upsample_nearest2d");
+/** x [B, C, H, W] -> [B, C, factor H, factor W]; each cell becomes factor x factor equal ones. */
+export const upsampleNearest = (x: Tensor, factor: number): Tensor =>
+  upsampleNearestOf(x, [x.shape[2] * factor, x.shape[3] * factor], null, null);
+
 const linearOf = operator("aten::linear");
 /** x [N, in], weight [out, in], bias [out] -> [N, out]. */
 export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null): Tensor => linearOf(x, weight, bias);

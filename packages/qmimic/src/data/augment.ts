@@ -5,7 +5,7 @@ export interface AugmentSettings {
   /** Probability of mirroring left to right. Default 0.5; 0 where left and right differ in meaning (signs, text). */
   flip: number;
   /**
-   * Sizes relative to the base scale, one picked uniformly. A short list rather than a range, so that a teacher's
+   * Sizes relative to the base scale, one picked uniformly for each batch. A short list rather than a range, so that a teacher's
    * feature maps can be kept per image, flip and scale. Default [0.75, 1, 1.25].
    */
   scales: readonly number[];
@@ -99,8 +99,12 @@ const MIN_VISIBLE_SIDE = 2;
 const LUMA = [0.299, 0.587, 0.114];
 const MID_GREY = 127.5;
 
+/** Picks an index of settings.scales. Images of one batch share it: a canvas for different scales is mostly padding. */
+export const sampleScale = (random: () => number, { scales }: AugmentSettings): number =>
+  Math.min(Math.floor(random() * scales.length), scales.length - 1);
+
 /**
- * Draws an augmentation. The base scale makes the image's longest side `side` px; the canvas is side x side unless
+ * Draws an augmentation at scale settings.scales[scaleIndex]. The base scale makes the image's longest side `side` px; the canvas is side x side unless
  * `canvas` (a smaller one, for images of one shape) is given. Offsets are multiples of `gridStride` px.
  * Every call takes the same number of values from `random`, whatever the settings, so that runs stay comparable.
  */
@@ -111,9 +115,9 @@ export function sampleAugmentation(
   imageHeight: number,
   side: number,
   gridStride: number,
+  scaleIndex: number,
   canvas: CanvasSize = { width: side, height: side },
 ): Augmentation {
-  const scaleIndex = Math.min(Math.floor(random() * settings.scales.length), settings.scales.length - 1);
   const scale = (side / Math.max(imageWidth, imageHeight)) * settings.scales[scaleIndex];
   const flip = random() < settings.flip;
   const placeX = random();

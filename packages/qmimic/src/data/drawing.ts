@@ -60,7 +60,7 @@ export function drawWhole(
   { factor, scaleIndex, flip }: View = { factor: 1, scaleIndex: 0, flip: false },
 ): WholeImages {
   const augmentations = images.map(({ width, height }) => {
-    const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, 1);
+    const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, 1, 0);
     return { ...plain, scale: plain.scale * factor, scaleIndex, flip };
   });
   const sizes = images.map(({ width, height }, i) => ({

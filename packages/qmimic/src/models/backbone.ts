@@ -1,7 +1,8 @@
 // Names to networks, and the quantizer behind them.
 import { type Module, quantize, quantizePow2, type Random, type Tensor } from "@qmimic/torch";
-import { parseBackbone, type Quantizer } from "./config.js";
+import { type DetectorConfig, parseBackbone, type Quantizer } from "./config.js";
 import { ResNet } from "./resnet.js";
+import { TopDown } from "./topDown.js";
 import { Vgg } from "./vgg.js";
 
 export interface Backbone extends Module {
@@ -9,12 +10,18 @@ export interface Backbone extends Module {
   forward(x: Tensor): Tensor;
 }
 
-/** The network `name` with fresh weights from `random`. @throws InputError for an unknown name */
-export function createBackbone(name: string, outputStride: number, random: Random): Backbone {
-  const { family, divisor } = parseBackbone(name);
-  return family === "vgg"
-    ? new Vgg(divisor, outputStride, random)
-    : new ResNet(family, divisor, outputStride, random);
+/** The network that a configuration names, with fresh weights. @throws InputError for an unknown name */
+export function createBackbone(
+  { backbone, outputStride, neck }: Pick<DetectorConfig, "backbone" | "outputStride" | "neck">,
+  random: Random,
+): Backbone {
+  const { family, divisor } = parseBackbone(backbone);
+  const trunkStride = neck === "none" ? outputStride : 16;
+  const trunk =
+    family === "vgg"
+      ? new Vgg(divisor, trunkStride, random)
+      : new ResNet(family, divisor, trunkStride, random);
+  return neck === "none" || outputStride === 16 ? trunk : new TopDown(trunk, outputStride, random);
 }
 
 /** Rounds features to the quantizer's dictionary; the gradient passes unchanged (straight-through). */

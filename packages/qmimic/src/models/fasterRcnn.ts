@@ -32,7 +32,7 @@ export class FasterRcnn extends Module {
   constructor(
     readonly config: DetectorConfig,
     random: Random,
-    backbone: Backbone = createBackbone(config.backbone, config.outputStride, random),
+    backbone: Backbone = createBackbone(config, random),
   ) {
     super();
     this.backbone = this.child("backbone", backbone);
@@ -47,12 +47,12 @@ export class FasterRcnn extends Module {
 
   /**
    * Losses of one batch.
-   * @param sizes of the images within the batch: proposals are clipped to them
+   * @param placed where each image lies on the canvas, [B, 4] xyxy: proposals are clipped to it
    * @param random picks the anchors and proposals that enter the losses
    */
   trainingPass(
     images: Tensor,
-    sizes: readonly Size[],
+    placed: Float32Array,
     targets: readonly Target[],
     settings: RpnTraining & BoxTraining,
     random: Random,
@@ -62,7 +62,7 @@ export class FasterRcnn extends Module {
     const output = timed("rpn", () => this.rpn.forward(quantized));
     const { rpnPreNmsTrain, rpnPostNmsTrain } = settings;
     const proposals = timed("proposals", () =>
-      this.rpn.proposals(output, sizes, rpnPreNmsTrain, rpnPostNmsTrain),
+      this.rpn.proposals(output, placed, rpnPreNmsTrain, rpnPostNmsTrain),
     );
     const rpnLosses = timed("rpn loss", () => this.rpn.losses(output, targets, settings, random));
     const sampled = timed("sampling", () => this.head.sample(proposals, targets, settings, random));
@@ -86,7 +86,8 @@ export class FasterRcnn extends Module {
     return noGrad(() =>
       scope(() => {
         const features = this.features(images);
-        const proposals = this.rpn.proposals(this.rpn.forward(features), sizes, rpnPreNms, rpnPostNms);
+        const placed = Float32Array.from(sizes.flatMap(({ width, height }) => [0, 0, width, height]));
+        const proposals = this.rpn.proposals(this.rpn.forward(features), placed, rpnPreNms, rpnPostNms);
         return this.head.detect(features, proposals, sizes);
       }),
     );

@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from "@qmimic/torch";
 import { narrowed } from "./config.js";
+import type { LevelledBackbone } from "./topDown.js";
 
 const WIDTHS = [64, 128, 256, 512];
 const DEPTHS = { resnet18: [2, 2, 2, 2], resnet34: [3, 4, 6, 3] };
@@ -44,8 +45,12 @@ class BasicBlock extends Layer {
   }
 }
 
-export class ResNet extends Module {
+/** The stages whose ends are levels: the last at each of the strides 4, 8 and 16. */
+const LEVELS = [0, 1, 3];
+
+export class ResNet extends Module implements LevelledBackbone {
   readonly outChannels: number;
+  readonly levelChannels: number[];
   private readonly conv1: Conv2d;
   private readonly bn1: BatchNorm2d;
   private readonly stages: Sequential[] = [];
@@ -69,12 +74,24 @@ export class ResNet extends Module {
       this.stages.push(this.child(`layer${i + 1}`, new Sequential(blocks)));
     }
     this.outChannels = channels;
+    this.levelChannels = LEVELS.map((stage) => narrowed(WIDTHS[stage], divisor));
   }
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
   forward(x: Tensor): Tensor {
+    return this.stageMaps(x)[this.stages.length - 1];
+  }
+
+  levels(x: Tensor): Tensor[] {
+    const maps = this.stageMaps(x);
+    return LEVELS.map((stage) => maps[stage]);
+  }
+
+  private stageMaps(x: Tensor): Tensor[] {
     let y = maxPool2d(this.bn1.forwardFused(this.conv1.forward(x), true, false), 3, 2, 1);
-    for (const stage of this.stages) y = stage.forward(y);
-    return y;
+    return this.stages.map((stage) => {
+      y = stage.forward(y);
+      return y;
+    });
   }
 }

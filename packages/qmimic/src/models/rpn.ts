@@ -25,7 +25,7 @@ import {
   tensor,
 } from "@qmimic/torch";
 import type { DetectorConfig } from "./config.js";
-import { ignoreRegions, type Size, type Target, takeBoxes } from "./targets.js";
+import { ignoreRegions, type Target, takeBoxes } from "./targets.js";
 
 /** How the RPN is trained; names and defaults as in torchvision's FasterRCNN. */
 export interface RpnTraining {
@@ -106,15 +106,15 @@ export class Rpn extends Module {
 
   /**
    * The best boxes of each image, best first, without gradient.
-   * @param sizes boxes are clipped to these
+   * @param placed where each image lies on the canvas, [B, 4] xyxy: boxes are clipped to it
    * @returns [N, 4] xyxy of each image, N at most `postNms`
    */
-  proposals(output: RpnOutput, sizes: readonly Size[], preNms: number, postNms: number): Float32Array[] {
+  proposals(output: RpnOutput, placed: Float32Array, preNms: number, postNms: number): Float32Array[] {
     const logits = output.logits.toFloat32();
     const deltas = output.deltas.toFloat32();
     const cells = output.height * output.width;
     const count = cells * this.perCell;
-    return sizes.map((size, image) => {
+    return Array.from({ length: placed.length / 4 }, (_, image) => {
       const scores = logits.subarray(image * count, (image + 1) * count);
       const best = topK(scores, preNms);
       const anchors = new Float32Array(4 * best.length);
@@ -130,7 +130,8 @@ export class Rpn extends Module {
           offsets[4 * i + k] = deltas[delta + k * cells];
         }
       }
-      const boxes = clipBoxes(decodeBoxes(offsets, anchors, UNIT, offsets), size.width, size.height);
+      const [left, top, right, bottom] = placed.subarray(4 * image, 4 * image + 4);
+      const boxes = clipBoxes(decodeBoxes(offsets, anchors, UNIT, offsets), right, bottom, left, top);
       return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), this.config.rpnNms, postNms));
     });
   }

@@ -13,6 +13,7 @@ import {
   type Tensor,
 } from "@qmimic/torch";
 import { narrowed } from "./config.js";
+import type { LevelledBackbone } from "./topDown.js";
 
 /** Channels of the 3x3 layers of each block; a 2x2 pooling stands behind a block while the map may shrink. */
 const BLOCKS = [
@@ -23,9 +24,15 @@ const BLOCKS = [
   [512, 512, 512],
 ];
 
-export class Vgg extends Module {
+/** The first block whose end is a level: stride 4. */
+const LEVELS_FROM = 2;
+
+export class Vgg extends Module implements LevelledBackbone {
   readonly outChannels: number;
+  readonly levelChannels: number[];
   private readonly features: Sequential;
+  /** Where each block's own layers end, before its pooling. */
+  private readonly blockEnds: number[] = [];
 
   /** @param outputStride 16 leaves out the last pooling of VGG16, 8 the last two, 4 the last three */
   constructor(divisor: number, outputStride: number, random: Random) {
@@ -40,6 +47,7 @@ export class Vgg extends Module {
         layers.push(new BatchNorm2d(out), new ReLU());
         channels = out;
       }
+      this.blockEnds.push(layers.length);
       if (i === BLOCKS.length - 1) break;
       const shrinks = stride < outputStride;
       layers.push(shrinks ? new MaxPool2d(2) : new Identity());
@@ -47,10 +55,25 @@ export class Vgg extends Module {
     }
     this.features = this.child("features", new Sequential(layers));
     this.outChannels = channels;
+    this.levelChannels = BLOCKS.slice(LEVELS_FROM).map((block) => narrowed(block[0], divisor));
   }
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
   forward(x: Tensor): Tensor {
     return this.features.forward(x);
+  }
+
+  levels(x: Tensor): Tensor[] {
+    const maps: Tensor[] = [];
+    let y = x;
+    let from = 0;
+    for (const [i, end] of this.blockEnds.entries()) {
+      // One range up to the first level: batch norm takes the pooling behind it along within a range.
+      if (i < LEVELS_FROM) continue;
+      y = this.features.forwardRange(y, from, end);
+      maps.push(y);
+      from = end;
+    }
+    return maps;
   }
 }

@@ -4,6 +4,7 @@ import {
   type Augmentation,
   type AugmentSettings,
   sampleAugmentation,
+  sampleScale,
   transformBoxes,
 } from "../data/augment.js";
 import { drawImages, GRID, toGrid } from "../data/drawing.js";
@@ -30,8 +31,6 @@ export interface BatchSettings {
 export interface Batch {
   /** [B, 3, H, W] */
   images: Tensor;
-  /** Size of the whole canvas, once for each image. */
-  sizes: Size[];
   targets: Target[];
   /** Where each image lies on the canvas, [B, 4] xyxy; the rest is padding. */
   placed: Float32Array;
@@ -76,16 +75,16 @@ export function drawBatch(
   random: () => number,
 ): Batch {
   const { side, stride, augment } = settings;
-  const largest = Math.max(...augment.scales);
+  const scaleIndex = sampleScale(random, augment);
   const fit = (scaled: number) => Math.min(toGrid(side), toGrid(scaled));
   const canvas = { width: GRID, height: GRID };
   for (const { width, height } of images) {
-    const scale = (side / Math.max(width, height)) * largest;
+    const scale = (side / Math.max(width, height)) * augment.scales[scaleIndex];
     canvas.width = Math.max(canvas.width, fit(Math.round(width * scale)));
     canvas.height = Math.max(canvas.height, fit(Math.round(height * scale)));
   }
   const augmentations = images.map(({ width, height }) =>
-    sampleAugmentation(random, augment, width, height, side, stride, canvas),
+    sampleAugmentation(random, augment, width, height, side, stride, scaleIndex, canvas),
   );
   const targets = indices.map((sampleIndex, i) =>
     drawTarget(samples[sampleIndex], images[i], augmentations[i], canvas, augment.minVisible),
@@ -100,7 +99,6 @@ export function drawBatch(
   );
   return {
     images: drawImages(images, augmentations, canvas, settings.device),
-    sizes: images.map(() => canvas),
     targets,
     placed,
     indices: [...indices],

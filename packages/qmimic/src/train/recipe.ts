@@ -40,6 +40,12 @@ export const recipeSchema = z.object({
     .union([z.literal(4), z.literal(8), z.literal(16)])
     .default(16)
     .describe("input pixels per cell of the last feature map: 16, or 8 or 4 for small objects"),
+  neck: z
+    .enum(["none", "top-down"])
+    .default("none")
+    .describe(
+      "how the map gets finer than stride 16: none leaves out poolings, top-down adds the coarse maps to the finer ones",
+    ),
   headWidth: z.union([count, auto]).default("auto").describe("neurons of the box head; auto: 1024 / N"),
   roiSize: whole(7, "RoIAlign's output cells per side"),
   roiSamples: whole(2, "RoIAlign's samples per cell and axis"),
@@ -116,7 +122,7 @@ export const recipeSchema = z.object({
     .min(1)
     .default([0.75, 1, 1.25])
     .describe(
-      "sizes relative to side, one picked for each image (a list, so that teacher maps can be cached)",
+      "sizes relative to side, one picked for each batch (a list, so that teacher maps can be cached)",
     ),
   brightness: real(share, 0.25, "largest relative change of brightness"),
   contrast: real(share, 0.25, "largest relative change of contrast"),

@@ -49,6 +49,7 @@ export function detectorConfig(recipe: Recipe, backbone: string, { dataset }: Sp
     detector: recipe.detector,
     backbone,
     outputStride: recipe.outputStride,
+    neck: recipe.neck,
     classes: dataset.classes,
     side: recipe.side,
     quantizer: { kind: "none" },

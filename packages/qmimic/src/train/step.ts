@@ -68,7 +68,7 @@ function forwardBackward(
   mimic: MimicTask | undefined,
   random: () => number,
 ): StepLosses {
-  const pass = detector.trainingPass(batch.images, batch.sizes, batch.targets, recipe, random);
+  const pass = detector.trainingPass(batch.images, batch.placed, batch.targets, recipe, random);
   const { rpnClass, rpnBox, boxClass, boxBox } = pass.losses;
   let total = add(add(rpnClass, rpnBox), add(boxClass, boxBox));
   let mimicValue = 0;

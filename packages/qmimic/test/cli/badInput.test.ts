@@ -30,6 +30,7 @@ const config = {
   detector: "faster-rcnn",
   backbone: "vgg-1-64",
   outputStride: 16,
+  neck: "none",
   classes: ["cat"],
   side: 96,
   quantizer: { kind: "none" },

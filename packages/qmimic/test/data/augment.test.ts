@@ -4,6 +4,7 @@ import {
   type AugmentSettings,
   NO_AUGMENTATION,
   sampleAugmentation,
+  sampleScale,
   TRAINING_AUGMENTATION,
   transformBoxes,
   untransformBoxes,
@@ -12,6 +13,9 @@ import { createRandom } from "../../src/data/random.js";
 
 const SIDE = 96;
 const STRIDE = 16;
+
+const sampleAt = (random: () => number, settings: AugmentSettings, width: number, height: number) =>
+  sampleAugmentation(random, settings, width, height, SIDE, STRIDE, sampleScale(random, settings));
 
 /** One channel, drawn by the sampling formula with bilinear weights; outside the image is 0. */
 function draw(
@@ -61,7 +65,7 @@ describe("geometry", () => {
       );
       const image = new Float32Array(width * height);
       for (let y = box[1]; y < box[3]; y++) image.fill(1, y * width + box[0], y * width + box[2]);
-      const a = sampleAugmentation(random, TRAINING_AUGMENTATION, width, height, SIDE, STRIDE);
+      const a = sampleAt(random, TRAINING_AUGMENTATION, width, height);
       const canvas = draw(image, width, height, a, SIDE);
       const { boxes } = transformBoxes(box, a, width, { width: SIDE, height: SIDE }, 0);
       let [left, top, right, bottom] = [SIDE, SIDE, 0, 0];
@@ -106,7 +110,7 @@ describe("geometry", () => {
     const random = createRandom("offsets");
     const seen = new Set<string>();
     for (let i = 0; i < 300; i++) {
-      const a = sampleAugmentation(random, TRAINING_AUGMENTATION, 100, 60, SIDE, STRIDE);
+      const a = sampleAt(random, TRAINING_AUGMENTATION, 100, 60);
       expect(a.scale).toBeCloseTo((SIDE / 100) * TRAINING_AUGMENTATION.scales[a.scaleIndex], 10);
       expect(Math.abs(a.offsetX % STRIDE) + Math.abs(a.offsetY % STRIDE)).toBe(0);
       const [w, h] = [Math.round(100 * a.scale), Math.round(60 * a.scale)];
@@ -129,7 +133,7 @@ describe("geometry", () => {
   });
 
   it("evaluation draws the whole image at the top left", () => {
-    const a = sampleAugmentation(createRandom(1), NO_AUGMENTATION, 200, 100, SIDE, STRIDE);
+    const a = sampleAt(createRandom(1), NO_AUGMENTATION, 200, 100);
     expect(a).toMatchObject({ scaleIndex: 0, scale: 0.48, flip: false, offsetX: 0, offsetY: 0 });
   });
 });
@@ -145,10 +149,11 @@ describe("colour", () => {
       9,
       9,
       1,
+      0,
     ).colour;
 
   it("is the normalisation alone in evaluation", () => {
-    const { colour } = sampleAugmentation(createRandom(1), NO_AUGMENTATION, 10, 10, SIDE, STRIDE);
+    const { colour } = sampleAt(createRandom(1), NO_AUGMENTATION, 10, 10);
     const out = apply(colour, [255, 0, 127.5]);
     expect(out[0]).toBeCloseTo((1 - 0.485) / 0.229, 4);
     expect(out[1]).toBeCloseTo(-0.456 / 0.224, 4);
@@ -169,7 +174,7 @@ describe("colour", () => {
   it("every setting takes the same number of values from the generator", () => {
     const count = (settings: AugmentSettings): number => {
       let taken = 0;
-      sampleAugmentation(() => ++taken / 100, settings, 10, 20, SIDE, STRIDE);
+      sampleAt(() => ++taken / 100, settings, 10, 20);
       return taken;
     };
     expect(count(NO_AUGMENTATION)).toBe(count(TRAINING_AUGMENTATION));

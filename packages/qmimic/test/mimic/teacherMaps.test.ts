@@ -64,7 +64,7 @@ async function mapsOf(quantizer: Quantizer) {
 
 const placed = (image: number, changes: Partial<Augmentation>): Augmentation => {
   const { width, height } = images[image];
-  const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, SIDE, STRIDE);
+  const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, SIDE, STRIDE, 0);
   return { ...plain, ...changes, scale: plain.scale * SCALES[changes.scaleIndex ?? 0] };
 };
 
@@ -134,7 +134,7 @@ test("inside a crop the map is the teacher's of the crop itself, beyond reach of
   const settings = { ...place, quantizer, side, scales: [1], flips: [true] };
   const maps = await openTeacherMaps(teacher, only, wholeStore, settings, silent);
   const augmentation: Augmentation = {
-    ...sampleAugmentation(() => 0, NO_AUGMENTATION, side, side, side, STRIDE),
+    ...sampleAugmentation(() => 0, NO_AUGMENTATION, side, side, side, STRIDE, 0),
     flip: true,
     offsetX: -cut * STRIDE,
     offsetY: -cut * STRIDE,

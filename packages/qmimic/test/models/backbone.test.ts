@@ -1,6 +1,6 @@
 // Backbones: torchvision's names and shapes at full width, published sizes, output shapes, quantizers.
 import { readFileSync } from "node:fs";
-import { type Module, noGrad, scope, tensor, zeros } from "@qmimic/torch";
+import { backward, type Module, noGrad, scope, slice, sum, tensor, zeros } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { applyQuantizer, createBackbone } from "../../src/models/backbone.js";
@@ -18,7 +18,7 @@ function withNetwork<T>(
   outputStride: number,
   body: (network: Module & { outChannels: number }) => T,
 ): T {
-  const network = createBackbone(name, outputStride, () => 0.5);
+  const network = createBackbone({ backbone: name, outputStride, neck: "none" }, () => 0.5);
   try {
     return body(network);
   } finally {
@@ -67,7 +67,10 @@ describe("output", () => {
   );
   test.each(cases)("%s at stride %i", (name, stride) => {
     withNetwork(name, stride, (network) => {
-      const features = createBackbone(name, stride, createRandom(1));
+      const features = createBackbone(
+        { backbone: name, outputStride: stride, neck: "none" },
+        createRandom(1),
+      );
       scope(() => {
         const map = noGrad(() => features.eval().forward(zeros([2, 3, 64, 96])));
         expect(map.shape).toEqual([2, network.outChannels, 64 / stride, 96 / stride]);
@@ -77,9 +80,38 @@ describe("output", () => {
   });
 });
 
+test.each([
+  ["vgg-1-32", 4],
+  ["vgg-1-32", 8],
+  ["resnet18-1-16", 4],
+] as const)(
+  "%s with a top-down neck at stride %i sees the whole image, coarsely",
+  (backbone, outputStride) => {
+    const network = createBackbone({ backbone, outputStride, neck: "top-down" }, createRandom(1));
+    const plain = createBackbone({ backbone, outputStride, neck: "none" }, createRandom(1));
+    const reach = (of: typeof network) =>
+      scope(() => {
+        const x = tensor(Float32Array.from({ length: 3 * 256 * 64 }, createRandom("x")), [1, 3, 64, 256]);
+        x.requiresGrad = true;
+        const map = of.eval().forward(x);
+        expect(map.shape).toEqual([1, of.outChannels, 64 / outputStride, 256 / outputStride]);
+        // The gradient of the middle cells of the map reaches as many pixels as they see.
+        backward(sum(slice(map, 3, 128 / outputStride, 128 / outputStride + 1)));
+        const gradient = x.grad!.toFloat32();
+        return new Set([...gradient.keys()].filter((i) => gradient[i] !== 0).map((i) => i % 256)).size;
+      });
+    expect(reach(network)).toBeGreaterThan(1.3 * reach(plain));
+    expect(new Set(network.named().map((one) => one.name)).size).toBe(network.named().length);
+    for (const one of [network, plain]) one.dispose();
+  },
+);
+
 test("the same seed gives the same features, bit for bit", () => {
   const run = () => {
-    const network = createBackbone("resnet18-1-16", 8, createRandom("seed"));
+    const network = createBackbone(
+      { backbone: "resnet18-1-16", outputStride: 8, neck: "none" },
+      createRandom("seed"),
+    );
     const random = createRandom("image");
     const pixels = Float32Array.from({ length: 3 * 64 * 64 }, random);
     const features = scope(() => network.forward(tensor(pixels, [1, 3, 64, 64])).toFloat32());

@@ -13,6 +13,7 @@ import {
   fixture,
   inputImages,
   numbers,
+  placed,
   sizes,
   targets,
 } from "./torchvision.js";
@@ -24,7 +25,7 @@ const { evaluation, training } = fixture;
 const proposalsOf = (model: FasterRcnn) =>
   scope(() => {
     const output = rpn.forward(model.features(inputImages()));
-    return rpn.proposals(output, sizes, config.rpnPreNms, config.rpnPostNms);
+    return rpn.proposals(output, placed, config.rpnPreNms, config.rpnPostNms);
   });
 
 test("tensors have torchvision's names and shapes", () => {
@@ -102,7 +103,7 @@ test("losses, and the gradient of every parameter", () => {
   scope(() => {
     const { losses } = detector.trainingPass(
       inputImages(),
-      sizes,
+      placed,
       targets,
       everything,
       createRandom("losses"),

@@ -57,6 +57,7 @@ export const numbers = ({ float32 }: Packed): Float32Array =>
   new Float32Array(Uint8Array.from(Buffer.from(float32, "base64")).buffer);
 
 export const sizes: Size[] = fixture.sizes.map(([height, width]) => ({ width, height }));
+export const placed = Float32Array.from(sizes.flatMap(({ width, height }) => [0, 0, width, height]));
 
 export const targets: Target[] = fixture.training.targets.map(({ boxes, labels }) => ({
   boxes: Float32Array.from(boxes.flat()),
@@ -102,6 +103,7 @@ export const config: DetectorConfig = {
   detector: "faster-rcnn",
   backbone: "vgg-1-64",
   outputStride: 8,
+  neck: "none",
   classes: ["one", "two"],
   side: 64,
   quantizer: { kind: "none" },

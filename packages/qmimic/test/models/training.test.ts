@@ -32,7 +32,7 @@ const training = {
   boxPositives: 0.25,
 };
 
-const size = { width: 64, height: 64 };
+const placed = Float32Array.of(0, 0, 64, 64);
 const total = ({ rpnClass, rpnBox, boxClass, boxBox }: DetectionLosses): Tensor =>
   add(add(rpnClass, rpnBox), add(boxClass, boxBox));
 
@@ -64,7 +64,7 @@ describe("a batch", () => {
     scope(() => {
       const { losses } = detector.trainingPass(
         picture(),
-        [size],
+        placed,
         targets,
         training,
         createRandom("sampling"),
@@ -109,7 +109,7 @@ test("a detector learns one image by heart, and leaves no tensor behind", () => 
   for (let step = 0; step < 200; step++) {
     scope(() => {
       const random = createRandom(`step ${step}`);
-      const { losses } = detector.trainingPass(picture(), [size], [objects], training, random);
+      const { losses } = detector.trainingPass(picture(), placed, [objects], training, random);
       backward(total(losses));
       clipGradNorm(detector.parameters(), 10);
       optimizer.step(0.02);
@@ -117,7 +117,7 @@ test("a detector learns one image by heart, and leaves no tensor behind", () => 
     });
   }
   expect(liveTensors()).toBe(live);
-  const [found] = scope(() => detector.eval().detect(picture(), [size]));
+  const [found] = scope(() => detector.eval().detect(picture(), [{ width: 64, height: 64 }]));
   expect([...found.labels.subarray(0, 2)].sort()).toEqual([1, 2]);
   for (const [i, label] of [...found.labels.subarray(0, 2)].entries()) {
     expect(found.scores[i]).toBeGreaterThan(0.7);

@@ -72,12 +72,18 @@ export class Sequential extends Layer {
   }
 
   forward(x: Tensor): Tensor {
+    return this.forwardRange(x, 0, this.modules.length);
+  }
+
+  /** Runs the modules from index `from` to `to` (exclusive). */
+  forwardRange(x: Tensor, from: number, to: number): Tensor {
+    const modules = this.modules.slice(from, to);
     let y = x;
-    for (let i = 0; i < this.modules.length; i++) {
-      const module = this.modules[i];
+    for (let i = 0; i < modules.length; i++) {
+      const module = modules[i];
       if (module instanceof BatchNorm2d) {
-        const withRelu = this.modules[i + 1] instanceof ReLU;
-        const next = withRelu ? this.modules[i + 2] : undefined;
+        const withRelu = modules[i + 1] instanceof ReLU;
+        const next = withRelu ? modules[i + 2] : undefined;
         const withPool = next instanceof MaxPool2d && next.halves;
         y = module.forwardFused(y, withRelu, withPool);
         i += Number(withRelu) + Number(withPool);

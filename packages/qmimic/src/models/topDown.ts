@@ -1,0 +1,56 @@
+// Top-down pathway (Lin et al., Feature Pyramid Networks, CVPR 2017, section 3), down to one map: what the coarse maps
+// understand is added to the fine ones, where small objects still have a place. Unlike a pyramid, only the finest map
+// is kept, so that the detector still has *one* last feature map, which is quantized and mimicked.
+import { add, BatchNorm2d, Conv2d, Module, type Random, type Tensor, upsampleNearest } from "@qmimic/torch";
+import type { Backbone } from "./backbone.js";
+
+/** A network of output stride 16 that gives its maps at strides 4, 8 and 16. */
+export interface LevelledBackbone extends Backbone {
+  /** Channels of the maps at strides 4, 8 and 16. */
+  readonly levelChannels: readonly number[];
+  /** [B, 3, H, W] -> the maps at strides 4, 8 and 16, [B, channels, H / stride, W / stride] */
+  levels(x: Tensor): Tensor[];
+}
+
+const FINEST_STRIDE = 4;
+
+export class TopDown extends Module implements Backbone {
+  readonly outChannels: number;
+  private readonly lateral: Conv2d[];
+  private readonly smooth: Conv2d;
+  private readonly norm: BatchNorm2d;
+  private readonly skipped: number;
+
+  /**
+   * @param trunk of output stride 16
+   * @param outputStride of the map that is made: 4 or 8
+   */
+  constructor(
+    private readonly trunk: LevelledBackbone,
+    outputStride: number,
+    random: Random,
+  ) {
+    super();
+    this.child("trunk", trunk);
+    this.outChannels = trunk.outChannels;
+    this.skipped = Math.log2(outputStride / FINEST_STRIDE);
+    this.lateral = trunk.levelChannels
+      .slice(this.skipped)
+      .map((channels, i) =>
+        this.child(`lateral.${i}`, new Conv2d(channels, this.outChannels, 1, random, { init: "kaiming" })),
+      );
+    this.smooth = this.child(
+      "smooth.0",
+      new Conv2d(this.outChannels, this.outChannels, 3, random, { padding: 1, init: "kaiming" }),
+    );
+    this.norm = this.child("smooth.1", new BatchNorm2d(this.outChannels));
+  }
+
+  /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride], after a ReLU; H and W are multiples of 16 */
+  forward(x: Tensor): Tensor {
+    const maps = this.trunk.levels(x).slice(this.skipped);
+    const sides = maps.map((map, i) => this.lateral[i].forward(map));
+    const merged = sides.reduceRight((coarse, fine) => add(fine, upsampleNearest(coarse, 2)));
+    return this.norm.forwardFused(this.smooth.forward(merged), true, false);
+  }
+}
