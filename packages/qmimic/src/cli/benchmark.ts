@@ -5,7 +5,7 @@ import { createRandom } from "../data/random.js";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
-import { measureParts } from "../profile.js";
+import { profiled } from "../profile.js";
 import { epochOrder, makeBatch } from "../train/batches.js";
 import { createMimicTask } from "../train/mimicTask.js";
 import { parseRecipe } from "../train/recipe.js";
@@ -150,10 +150,10 @@ async function benchmark(name: string, flags: BenchmarkFlags): Promise<void> {
     return indices.length / ((performance.now() - started) / 1000);
   };
   for (let i = 0; i < warmup; i++) await step(i);
-  const parts = await measureParts(async () => {
+  const { profile } = await profiled(async () => {
     for (let i = warmup; i < warmup + steps; i++) imagesPerSecond.push(await step(i));
   });
-  const phases = Object.fromEntries([...parts].map(([part, ms]) => [part, ms / 1000 / steps]));
+  const phases = Object.fromEntries([...profile.parts].map(([part, { ms }]) => [part, ms / 1000 / steps]));
   const peakRssBytes = resourceUsage().maxRSS * 1024;
   const result = { imagesPerSecond, phases, peakRssBytes, ...(mimic ? { mapsSeconds } : {}) };
   if (flags.json !== undefined) await writeFileAtomic(flags.json, `${JSON.stringify(result)}\n`);

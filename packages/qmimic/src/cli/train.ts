@@ -5,6 +5,7 @@ import { InputError } from "../errors.js";
 import { detectSamples } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
 import { writeFileAtomic } from "../files.js";
+import { chromeTrace, profiled, profileTable } from "../profile.js";
 import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
@@ -22,24 +23,25 @@ export function addTrain(program: Command): void {
   const command = program
     .command("train [recipe]")
     .description("train a detector: teacher, quantized teacher, student")
-    .option("--resume <run>", "go on with the run in this folder (its recipe is used, no other flag)");
+    .option("--resume <run>", "go on with the run in this folder (its recipe is used, no other flag)")
+    .option("--profile", "show where the time of a step goes, and write a Chrome trace to the run folder");
   addRecipeFlags(command);
   command.action(async (file: string | undefined, flags: Record<string, unknown>) => {
-    const { resume, ...settings } = flags as { resume?: string };
+    const { resume, profile = false, ...settings } = flags as { resume?: string; profile?: boolean };
     if (
       resume !== undefined &&
       (file !== undefined || Object.values(settings).some((one) => one !== undefined))
     ) {
       throw new InputError(
-        "--resume: the run's own recipe is used; no recipe file and no other flag go with it",
+        "--resume: the run's own recipe is used; no recipe file and no other flag but --profile go with it",
       );
     }
     const recipe = resume === undefined ? await recipeFrom(file, settings) : await openRunFolder(resume);
-    await train(recipe, resume);
+    await train(recipe, resume, profile);
   });
 }
 
-async function train(recipe: Recipe, resume: string | undefined): Promise<void> {
+async function train(recipe: Recipe, resume: string | undefined, profile: boolean): Promise<void> {
   useEngine(recipe);
   // The data first: what is wrong with it is said before there is a run folder.
   const counter = createCounter("images decoded");
@@ -52,7 +54,8 @@ async function train(recipe: Recipe, resume: string | undefined): Promise<void> 
     "quantized-teacher": recipe.quantizedEpochs,
     student: recipe.epochs,
   });
-  const stages = await runStages(recipe, folder, progress, splits);
+  const run = () => runStages(recipe, folder, progress, splits);
+  const stages = profile ? await withProfile(run, folder) : await run();
   // prepareRun has refused recipes that leave nothing to do.
   const last = stages[stages.length - 1];
   const detector = loadDetector(last.weights, recipe.device);
@@ -75,4 +78,13 @@ async function train(recipe: Recipe, resume: string | undefined): Promise<void> 
   console.log(
     `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}\nreport    ${report}`,
   );
+}
+
+/** Runs `body`, prints where the time of its steps went, and writes the trace into `folder`. */
+async function withProfile<T>(body: () => Promise<T>, folder: string): Promise<T> {
+  const { result, profile } = await profiled(body);
+  const path = join(folder, "trace.json");
+  await writeFileAtomic(path, chromeTrace(profile));
+  console.log(`\n${profileTable(profile)}\ntrace: ${path} (for chrome://tracing or ui.perfetto.dev)`);
+  return result;
 }

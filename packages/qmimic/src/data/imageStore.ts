@@ -1,5 +1,6 @@
 // Decoded images: in memory up to a budget, the rest decoded ahead of need.
 import { InputError } from "../errors.js";
+import { timedAsync } from "../profile.js";
 import { type DecodeOptions, decodeImage, type RawImage, sizeMismatch } from "./images.js";
 import type { Sample } from "./types.js";
 
@@ -52,7 +53,7 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
   const load = async (index: number): Promise<RawImage> => {
     const sample = samples[index];
     if (sample === undefined) throw new RangeError(`image ${index} of ${samples.length}`);
-    const image = await decodeImage(sample.imagePath, options);
+    const image = await timedAsync("decode", "beside", () => decodeImage(sample.imagePath, options));
     const actual = { width: image.originalWidth, height: image.originalHeight };
     const mismatch = sizeMismatch(sample, actual, `the annotation of "${sample.id}"`);
     if (mismatch !== undefined) throw new InputError(`${sample.imagePath}: ${mismatch}`);

@@ -58,7 +58,7 @@ export class FasterRcnn extends Module {
     random: Random,
   ): TrainingPass {
     const features = timed("backbone", () => this.backbone.forward(images));
-    const quantized = applyQuantizer(features, this.config.quantizer);
+    const quantized = timed("quantize", () => applyQuantizer(features, this.config.quantizer));
     const output = timed("rpn", () => this.rpn.forward(quantized));
     const { rpnPreNmsTrain, rpnPostNmsTrain } = settings;
     const proposals = timed("proposals", () =>

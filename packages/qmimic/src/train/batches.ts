@@ -13,7 +13,7 @@ import { type RawImage, scaleBoxes } from "../data/images.js";
 import { createRandom, shuffled } from "../data/random.js";
 import type { Sample } from "../data/types.js";
 import type { Size, Target } from "../models/targets.js";
-import { timed } from "../profile.js";
+import { timed, timedAsync } from "../profile.js";
 
 export interface BatchSettings {
   seed: number;
@@ -61,9 +61,9 @@ export async function makeBatch(
   settings: BatchSettings,
   step: number,
 ): Promise<Batch> {
-  const images = await Promise.all(indices.map((i) => store.get(i)));
+  const images = await timedAsync("waiting", "main", () => Promise.all(indices.map((i) => store.get(i))));
   const random = createRandom(`${settings.seed}/augment/${step}`);
-  return timed("data", () => drawBatch(samples, images, indices, settings, random));
+  return timed("augment", () => drawBatch(samples, images, indices, settings, random));
 }
 
 /** Draws images that are at hand. */

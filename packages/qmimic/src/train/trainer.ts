@@ -11,6 +11,7 @@ import { InputError } from "../errors.js";
 import { detectSamples, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { STEP, timedAsync } from "../profile.js";
 import { epochOrder, makeBatch } from "./batches.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
@@ -101,10 +102,13 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       const step = epoch * stepsOfEpoch + i;
       train.store.prefetch(order[i + 1] ?? []);
       const lr = learningRate(step, schedule);
-      const batch = await makeBatch(samples, train.store, indices, settings, step);
-      const random = createRandom(`${recipe.seed}/sampling/${step}`);
-      const losses = trainingStep(trainee, batch, recipe, lr, random);
-      batch.images.dispose();
+      const losses = await timedAsync(STEP, "main", async () => {
+        const batch = await makeBatch(samples, train.store, indices, settings, step);
+        const random = createRandom(`${recipe.seed}/sampling/${step}`);
+        const result = trainingStep(trainee, batch, recipe, lr, random);
+        batch.images.dispose();
+        return result;
+      });
       if (
         !Number.isFinite(losses.rpnClass + losses.rpnBox + losses.boxClass + losses.boxBox + losses.mimic)
       ) {
@@ -125,7 +129,9 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       lr: learningRate(epoch * stepsOfEpoch, schedule),
       ...sums,
       imagesPerSecond: samples.length / seconds,
-      val: evaluated ? await meanAp(detector, val, recipe.device) : Number.NaN,
+      val: evaluated
+        ? await timedAsync("evaluation", "main", () => meanAp(detector, val, recipe.device))
+        : Number.NaN,
       valMatch: evaluated && mimic ? await mimic.valMatch() : Number.NaN,
     };
     if (evaluated && !rows.some((earlier) => earlier.val >= row.val)) {

@@ -54,9 +54,15 @@ describe("qmimic train", () => {
     expect(recipe).toMatchObject({ data, student: "vgg-1-64", method: "quantization-mimic", seed: 0 });
   });
 
-  it("the same seed gives the same bytes in a folder of its own, another seed others", async () => {
-    const again = await train("whole");
+  it("the same seed gives the same bytes in a folder of its own, profiled too, another seed others", async () => {
+    const again = await train("whole", ["--profile"]);
     expect(again.stdout).toContain(`run folder: ${join(root, "whole-2")}`);
+    expect(again.stdout).toMatch(/^time of a step, mean of \d+: /m);
+    expect(again.stdout).toMatch(/^ +backward +[\d.]+ ms +[\d.]+ %$/m);
+    const trace = JSON.parse(await readFile(join(root, "whole-2", "trace.json"), "utf8"));
+    const names = new Set(trace.traceEvents.map((one: { name: string }) => one.name));
+    for (const name of ["step", "waiting", "backbone", "mimic", "backward", "optimizer", "evaluation"])
+      expect(names).toContain(name);
     expect((await weightsOf("whole-2")).equals(await weightsOf("whole"))).toBe(true);
     await train("other", ["--seed", "1"]);
     expect((await weightsOf("other")).equals(await weightsOf("whole"))).toBe(false);
