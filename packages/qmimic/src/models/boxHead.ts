@@ -30,8 +30,9 @@ import { concatFloats, ignoreRegions, type Size, type Target, takeBoxes } from "
 
 /** How the head is trained; names and defaults as in torchvision's FasterRCNN. */
 export interface BoxTraining {
-  /** IoU from which a proposal is an object; all others are background. */
+  /** IoU from which a proposal is an object, and below which it is background. */
   boxHigh: number;
+  boxLow: number;
   /** Proposals of an image in the loss, and at most this share of them objects. */
   boxBatch: number;
   boxPositives: number;
@@ -55,7 +56,6 @@ export interface SampledProposals {
   offsets: Float32Array[];
 }
 
-const WEIGHTS = [10, 10, 5, 5] as const;
 const MIN_SIDE = 0.01;
 
 export class BoxHead extends Module {
@@ -113,7 +113,7 @@ export class BoxHead extends Module {
     proposals.forEach((list, image) => {
       const target = targets[image];
       const candidates = concatFloats(list, target.boxes);
-      const threshold = { high: settings.boxHigh, low: settings.boxHigh, allowLowQuality: false };
+      const threshold = { high: settings.boxHigh, low: settings.boxLow, allowLowQuality: false };
       const matches = matchAnchors(candidates, target.boxes, threshold);
       ignoreRegions(candidates, matches, target.ignore);
       const { positive, negative } = samplePositivesNegatives(
@@ -128,7 +128,7 @@ export class BoxHead extends Module {
         target.boxes,
         positive.map((i) => matches[i]),
       );
-      encodeBoxes(goals, objects, WEIGHTS, offsets.subarray(0, objects.length));
+      encodeBoxes(goals, objects, this.config.boxWeights, offsets.subarray(0, objects.length));
       for (let i = 0; i < positive.length; i++) labels[i] = target.labels[matches[positive[i]]];
       sampled.boxes.push(concatFloats(objects, takeBoxes(candidates, negative)));
       sampled.labels.push(labels);
@@ -174,7 +174,7 @@ export class BoxHead extends Module {
       const mine = offsets.subarray(4 * labelCount * row, 4 * labelCount * (row + count));
       const scores = probabilities.subarray(labelCount * row, labelCount * (row + count));
       row += count;
-      return this.keepBest(decodeBoxes(mine, list, WEIGHTS), scores, sizes[image]);
+      return this.keepBest(decodeBoxes(mine, list, this.config.boxWeights), scores, sizes[image]);
     });
   }
 

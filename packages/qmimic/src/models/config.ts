@@ -36,9 +36,11 @@ export const detectorConfigSchema = z.object({
   /** RoIAlign's output cells per side, and samples per cell and axis. */
   roiSize: count,
   roiSamples: count,
+  rpnScore: share.default(0),
   rpnPreNms: count,
   rpnPostNms: count,
   rpnNms: share,
+  boxWeights: z.tuple([positive, positive, positive, positive]).default([10, 10, 5, 5]),
   boxScore: share,
   boxNms: share,
   boxDetections: count,

@@ -116,7 +116,7 @@ export class Rpn extends Module {
     const count = cells * this.perCell;
     return Array.from({ length: placed.length / 4 }, (_, image) => {
       const scores = logits.subarray(image * count, (image + 1) * count);
-      const best = topK(scores, preNms);
+      const best = this.aboveScore(topK(scores, preNms), scores);
       const anchors = new Float32Array(4 * best.length);
       const offsets = new Float32Array(4 * best.length);
       for (let i = 0; i < best.length; i++) {
@@ -134,6 +134,14 @@ export class Rpn extends Module {
       const boxes = clipBoxes(decodeBoxes(offsets, anchors, UNIT, offsets), right, bottom, left, top);
       return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), this.config.rpnNms, postNms));
     });
+  }
+
+  /** The head of a list, sorted by logit, whose scores are at least `rpnScore`. */
+  private aboveScore(best: Int32Array, logits: Float32Array): Int32Array {
+    const { rpnScore } = this.config;
+    const low = Math.log(rpnScore / (1 - rpnScore));
+    const end = best.findIndex((i) => logits[i] < low);
+    return end < 0 ? best : best.subarray(0, end);
   }
 
   /**

@@ -139,12 +139,19 @@ export const recipeSchema = z.object({
   rpnPositives: real(share, 0.5, "largest share of objects among them"),
   rpnPreNmsTrain: whole(1000, "proposals before suppression in training (torchvision: 2000)"),
   rpnPostNmsTrain: whole(500, "proposals after suppression in training (torchvision: 2000)"),
+  rpnScore: real(share, 0, "lowest score of a proposal"),
   rpnPreNms: whole(1000, "proposals before suppression in use"),
   rpnPostNms: whole(300, "proposals after suppression in use (torchvision: 1000)"),
   rpnNms: real(share, 0.7, "IoU above which a proposal is suppressed"),
   boxHigh: real(share, 0.5, "IoU from which a proposal is an object in the head's loss"),
+  boxLow: real(share, 0.5, "IoU below which a proposal is background"),
   boxBatch: whole(128, "proposals of an image in the head's loss (torchvision: 512)"),
   boxPositives: real(share, 0.25, "largest share of objects among them"),
+  boxWeights: z
+    .array(positive)
+    .length(4)
+    .default([10, 10, 5, 5])
+    .describe("weights of the head's four box offsets x, y, width, height"),
   boxScore: real(share, 0.01, "lowest score of a detection (torchvision: 0.05, which cuts AP)"),
   boxNms: real(share, 0.5, "IoU above which a detection of the same class is suppressed"),
   boxDetections: whole(100, "most detections of an image"),
@@ -199,12 +206,15 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
 function conflictIn({
   rpnLow,
   rpnHigh,
+  boxLow,
+  boxHigh,
   merge,
   classes,
   quantizer,
   quantizerStride,
 }: Recipe): string | undefined {
   if (rpnLow > rpnHigh) return `rpn-low is ${rpnLow}, above rpn-high, ${rpnHigh}`;
+  if (boxLow > boxHigh) return `box-low is ${boxLow}, above box-high, ${boxHigh}`;
   if (merge !== "" && classes.length > 0) {
     return `merge: every class becomes "${merge}"; classes: ${classes.join(", ")} alone are wanted. Say one of them`;
   }

@@ -39,6 +39,8 @@ const config = {
   headWidth: 16,
   roiSize: 3,
   roiSamples: 1,
+  rpnScore: 0,
+  boxWeights: [10, 10, 5, 5],
   rpnPreNms: 50,
   rpnPostNms: 10,
   rpnNms: 0.7,

@@ -56,6 +56,31 @@ test("proposals, in torchvision's order", () => {
   }
 });
 
+test("proposals below rpnScore are left out", () => {
+  const all = proposalsOf(detector);
+  Object.assign(config, { rpnScore: 0.5 });
+  const few = proposalsOf(detector);
+  Object.assign(config, { rpnScore: 0 });
+  expect(few.map((list) => list.length)).not.toEqual(all.map((list) => list.length));
+  for (const [image, boxes] of few.entries()) expect(boxes).toEqual(all[image].subarray(0, boxes.length));
+});
+
+test("proposals stay where the image is placed", () => {
+  scope(() => {
+    const output = rpn.forward(detector.features(inputImages()));
+    const inside = Float32Array.from(sizes.flatMap(() => [16, 8, 40, 32]));
+    for (const boxes of rpn.proposals(output, inside, config.rpnPreNms, config.rpnPostNms)) {
+      expect(boxes.length).toBeGreaterThan(0);
+      for (let k = 0; k < boxes.length; k += 4) {
+        expect(boxes[k]).toBeGreaterThanOrEqual(16);
+        expect(boxes[k + 1]).toBeGreaterThanOrEqual(8);
+        expect(boxes[k + 2]).toBeLessThanOrEqual(40);
+        expect(boxes[k + 3]).toBeLessThanOrEqual(32);
+      }
+    }
+  });
+});
+
 test("class logits and offsets of the proposals", () => {
   scope(() => {
     const { logits, deltas } = head.forward(

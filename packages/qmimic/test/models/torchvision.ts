@@ -112,6 +112,8 @@ export const config: DetectorConfig = {
   headWidth: 16,
   roiSize: 7,
   roiSamples: 2,
+  rpnScore: 0,
+  boxWeights: [10, 10, 5, 5],
   rpnPreNms: 120,
   rpnPostNms: 24,
   rpnNms: 0.7,
@@ -129,6 +131,7 @@ export const everything = {
   rpnPreNmsTrain: 120,
   rpnPostNmsTrain: 24,
   boxHigh: 0.5,
+  boxLow: 0.5,
   boxBatch: 1 << 20,
   boxPositives: 0.25,
 };

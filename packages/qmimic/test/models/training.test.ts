@@ -28,6 +28,7 @@ const training = {
   rpnPreNmsTrain: 200,
   rpnPostNmsTrain: 100,
   boxHigh: 0.5,
+  boxLow: 0.5,
   boxBatch: 32,
   boxPositives: 0.25,
 };
