@@ -58,7 +58,12 @@ test("proposals, in torchvision's order", () => {
 
 test("proposals below rpnScore are left out", () => {
   const all = proposalsOf(detector);
-  Object.assign(config, { rpnScore: 0.5 });
+  const logits = numbers(evaluation.rpnLogits);
+  const twentieth = logits
+    .subarray(0, logits.length / 3)
+    .toSorted()
+    .at(-20)!;
+  Object.assign(config, { rpnScore: 1 / (1 + Math.exp(-twentieth)) });
   const few = proposalsOf(detector);
   Object.assign(config, { rpnScore: 0 });
   expect(few.map((list) => list.length)).not.toEqual(all.map((list) => list.length));
