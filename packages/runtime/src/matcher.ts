@@ -26,6 +26,7 @@ export interface MatchOptions {
  * meet), and no ground truth means that all are BELOW_LOW (there: an error).
  * @param anchors [N, 4] xyxy, anchors or proposals
  * @param groundTruth [G, 4] xyxy
+ * @param bounds blockBounds(anchors), for anchors that are matched again and again
  * @returns [N]
  * @throws RangeError when low > high
  */
@@ -33,6 +34,7 @@ export function matchAnchors(
   anchors: Float32Array,
   groundTruth: Float32Array,
   options: MatchOptions,
+  bounds: Float32Array = blockBounds(anchors),
 ): Int32Array {
   const f32 = Math.fround;
   // torch compares a float32 tensor with the threshold rounded to float32.
@@ -41,10 +43,10 @@ export function matchAnchors(
   if (!(low <= high)) throw new RangeError(`matchAnchors: low ${options.low} is above high ${options.high}`);
 
   const n = anchors.length >> 2;
-  const matches = new Int32Array(n);
-  if (groundTruth.length === 0) return matches.fill(BELOW_LOW);
+  const matches = new Int32Array(n).fill(BELOW_LOW);
+  if (groundTruth.length === 0) return matches;
   const best = new Float32Array(n);
-  const bounds = blockBounds(anchors);
+  const met = new Uint8Array(bounds.length >> 2);
   const ties = new Int32Array(options.allowLowQuality ? n : 0);
   const lowQuality = new Uint8Array(options.allowLowQuality ? n : 0);
 
@@ -58,6 +60,7 @@ export function matchAnchors(
     let tied = 0;
     for (let block = 0, b = 0; block < n; block += BLOCK, b += 4) {
       if (!(bounds[b] < x2 && bounds[b + 2] > x1 && bounds[b + 1] < y2 && bounds[b + 3] > y1)) continue;
+      met[b >> 2] = 1;
       const end = Math.min(block + BLOCK, n);
       for (let i = block; i < end; i++) {
         const a = 4 * i;
@@ -86,15 +89,19 @@ export function matchAnchors(
     for (let t = 0; t < tied; t++) lowQuality[ties[t]] = 1;
   }
 
-  for (let i = 0; i < n; i++) {
-    if (best[i] >= high || lowQuality[i] === 1) continue;
-    matches[i] = best[i] < low ? BELOW_LOW : BETWEEN;
+  for (const [number, one] of met.entries()) {
+    if (one === 0) continue;
+    const end = Math.min((number + 1) * BLOCK, n);
+    for (let i = number * BLOCK; i < end; i++) {
+      if (best[i] >= high || lowQuality[i] === 1) continue;
+      matches[i] = best[i] < low ? BELOW_LOW : BETWEEN;
+    }
   }
   return matches;
 }
 
-/** Bounding box of each run of BLOCK anchors, [ceil(N / BLOCK), 4] xyxy. */
-function blockBounds(anchors: Float32Array): Float32Array {
+/** Bounding box of each run of 64 anchors, [ceil(N / 64), 4] xyxy, for matchAnchors. */
+export function blockBounds(anchors: Float32Array): Float32Array {
   const n = anchors.length >> 2;
   const bounds = new Float32Array(4 * Math.ceil(n / BLOCK));
   for (let block = 0, b = 0; block < n; block += BLOCK, b += 4) {

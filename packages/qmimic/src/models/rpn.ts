@@ -1,6 +1,7 @@
 // Region proposal network (Ren et al., NeurIPS 2015, section 3.1): which anchors hold an object, and where exactly.
 // Structure, losses and parameter names are torchvision's.
 import {
+  blockBounds,
   clipBoxes,
   decodeBoxes,
   encodeBoxes,
@@ -48,10 +49,14 @@ export interface RpnOutput {
   deltas: Tensor;
   /** [H * W * A, 4] xyxy, as generateAnchors lays them out */
   anchors: Float32Array;
+  /** Of the anchors, for matchAnchors. */
+  bounds: Float32Array;
   height: number;
   width: number;
 }
 
+/** Sizes of maps whose anchors are kept; at stride 4 they take about 1 MB each. */
+const MOST_KNOWN = 32;
 const UNIT = [1, 1, 1, 1] as const;
 
 class RpnHead extends Module {
@@ -81,7 +86,7 @@ class RpnHead extends Module {
 export class Rpn extends Module {
   private readonly head: RpnHead;
   private readonly perCell: number;
-  private anchors: { height: number; width: number; boxes: Float32Array } | null = null;
+  private readonly known = new Map<string, { anchors: Float32Array; bounds: Float32Array }>();
 
   constructor(
     private readonly config: DetectorConfig,
@@ -96,12 +101,21 @@ export class Rpn extends Module {
   /** features [B, C, H, W] */
   forward(features: Tensor): RpnOutput {
     const [, , height, width] = features.shape as [number, number, number, number];
-    if (this.anchors?.height !== height || this.anchors.width !== width) {
+    return { ...this.head.forward(features), ...this.anchorsOf(height, width), height, width };
+  }
+
+  /** Batches come in a few sizes, again and again. */
+  private anchorsOf(height: number, width: number): { anchors: Float32Array; bounds: Float32Array } {
+    const key = `${height} x ${width}`;
+    let found = this.known.get(key);
+    if (!found) {
       const { anchorSizes: sizes, aspectRatios, outputStride: stride } = this.config;
-      const boxes = generateAnchors({ sizes, aspectRatios, stride, height, width });
-      this.anchors = { height, width, boxes };
+      const anchors = generateAnchors({ sizes, aspectRatios, stride, height, width });
+      found = { anchors, bounds: blockBounds(anchors) };
+      if (this.known.size === MOST_KNOWN) this.known.delete(this.known.keys().next().value!);
+      this.known.set(key, found);
     }
-    return { ...this.head.forward(features), anchors: this.anchors.boxes, height, width };
+    return found;
   }
 
   /**
@@ -161,11 +175,8 @@ export class Rpn extends Module {
     const offsetIndex: number[] = [];
     const offsetTarget: number[] = [];
     targets.forEach((target, image) => {
-      const matches = matchAnchors(output.anchors, target.boxes, {
-        high: settings.rpnHigh,
-        low: settings.rpnLow,
-        allowLowQuality: true,
-      });
+      const thresholds = { high: settings.rpnHigh, low: settings.rpnLow, allowLowQuality: true };
+      const matches = matchAnchors(output.anchors, target.boxes, thresholds, output.bounds);
       ignoreRegions(output.anchors, matches, target.ignore);
       const { positive, negative } = samplePositivesNegatives(
         matches,
