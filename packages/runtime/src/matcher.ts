@@ -43,8 +43,9 @@ export function matchAnchors(
   if (!(low <= high)) throw new RangeError(`matchAnchors: low ${options.low} is above high ${options.high}`);
 
   const n = anchors.length >> 2;
-  const matches = new Int32Array(n).fill(BELOW_LOW);
-  if (groundTruth.length === 0) return matches;
+  if (groundTruth.length === 0) return new Int32Array(n).fill(BELOW_LOW);
+  // What no ground truth meets has IoU 0.
+  const matches = new Int32Array(n).fill(low > 0 ? BELOW_LOW : BETWEEN);
   const best = new Float32Array(n);
   const met = new Uint8Array(bounds.length >> 2);
   const ties = new Int32Array(options.allowLowQuality ? n : 0);
