@@ -31,10 +31,11 @@ TORCH_LIBRARY(qmimic, m) {
   m.def("quantize_codes(Tensor x, float stride) -> Tensor");
   // The nearest of {0, 2^min, ..., 2^max}, ties down; the gradient passes unchanged.
   m.def("quantize_pow2(Tensor x, int min_exponent, int max_exponent) -> Tensor");
-  // prediction [B, C, H, W]; target the same, uint8 codes (stride > 0) or float features (stride 0);
-  // weight [B, H, W]. matches: [equal, counted] entries of weight above 0.
+  // features [B, own, H, W], weight [C, own, 1, 1], bias [C]; target [B, C, H, W], uint8 codes (stride > 0) or float
+  // features (stride 0); cells [B, H, W]. matches: [equal, counted] entries of cells above 0.
   m.def(
-      "mimic_loss(Tensor prediction, Tensor target, Tensor weight, float stride) -> (Tensor loss, Tensor matches)");
+      "mimic_loss(Tensor features, Tensor weight, Tensor bias, Tensor target, Tensor cells, float stride) "
+      "-> (Tensor loss, Tensor matches)");
   // images uint8 [h, w, 3]; geometry [B, 5] of (scale_x, scale_y, offset_x, offset_y, flip); colour [B, 12].
   m.def("images_to_batch(Tensor[] images, Tensor geometry, Tensor colour, int height, int width) -> Tensor");
   // The instruction set in use: portable, avx2 or avx512.

@@ -72,19 +72,22 @@ export const quantizePow2 = (x: Tensor, minExponent: number, maxExponent: number
 
 const mimicLossOf = operator<[Tensor, Tensor]>("qmimic::mimic_loss");
 /**
- * Weighted squared difference of quantized maps: sum of weight * (Q(prediction) - target)^2.
- * @param prediction [B, C, H, W], not quantized yet
- * @param target uint8 codes [B, C, H, W] with stride > 0, or float features with stride 0 (then no quantizer)
- * @param weight [B, H, W], weight of a cell
+ * Mimic loss: sum of cells * (Q(r(features)) - target)^2 with r a 1x1 convolution, all in one pass over the cells above
+ * 0; the gradient passes Q unchanged (straight-through). For narrow features: each image is one thread's work.
+ * @param features [B, own, H, W]
+ * @param r weight [C, own, 1, 1] and bias [C]
+ * @param target uint8 codes [B, C, H, W] with stride > 0, or float features with stride 0 (then there is no Q)
+ * @param cells [B, H, W], weight of a cell, 0 or more
  * @returns the loss, and int64 [2]: entries of weighted cells that match, and entries of weighted cells
  */
 export const mimicLoss = (
-  prediction: Tensor,
+  features: Tensor,
+  r: { weight: Tensor; bias: Tensor },
   target: Tensor,
-  weight: Tensor,
+  cells: Tensor,
   stride: number,
 ): { loss: Tensor; matches: Tensor } => {
-  const [loss, matches] = mimicLossOf(prediction, target, weight, stride);
+  const [loss, matches] = mimicLossOf(features, r.weight, r.bias, target, cells, stride);
   return { loss, matches };
 };
 

@@ -1,12 +1,13 @@
 // Match ratio (Quantization Mimic, figure 5): the share of feature entries inside the objects whose dictionary entry
 // is the teacher's. It says how far the student has come in reproducing the quantized map.
-import { type Conv2d, mimicLoss, noGrad, scope, tensor } from "@qmimic/torch";
+import { type Conv2d, noGrad, scope, tensor } from "@qmimic/torch";
 import { transformBoxes } from "../data/augment.js";
 import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import { type RawImage, scaleBoxes } from "../data/images.js";
 import type { Sample } from "../data/types.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { cellLoss } from "./mimic.js";
 import { cellWeights } from "./regions.js";
 import type { TeacherMaps } from "./teacherMaps.js";
 
@@ -52,13 +53,16 @@ function matchImage(
   const { side, outputStride } = config;
   const { batch, augmentations, canvas } = drawWhole([image], side, device);
   const [plain] = augmentations;
-  const prediction = regressor.forward(backbone.forward(batch));
-  const [, channels, height, width] = prediction.shape;
+  const features = backbone.forward(batch);
+  const [, , height, width] = features.shape;
   const { boxes } = transformBoxes(scaleBoxes(objects, image), plain, image.width, canvas, 0);
-  const weights = cellWeights([boxes], outputStride, channels, height, width);
-  const codes = maps.batch([index], [plain], height, width).to("cpu");
-  const weight = tensor(weights, [1, height, width]);
-  const { matches } = mimicLoss(prediction.to("cpu"), codes, weight, quantizerStride);
+  const weights = cellWeights([boxes], outputStride, regressor.outChannels, height, width);
+  const codes = maps.batch([index], [plain], height, width);
+  const cells = tensor(weights, [1, height, width]).to(device);
+  const { matches } = cellLoss(features, regressor, codes, cells, {
+    kind: "uniform",
+    stride: quantizerStride,
+  });
   const [same, all] = matches.toArray();
   return [Number(same), Number(all)];
 }

@@ -6,7 +6,7 @@
 // points the right way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
 import {
   Conv2d,
-  type Module,
+  mimicLoss as fusedLoss,
   mul,
   operator,
   type Random,
@@ -15,7 +15,6 @@ import {
   sum,
   type Tensor,
   tensor,
-  mimicLoss as weightedDifference,
 } from "@qmimic/torch";
 import { applyQuantizer } from "../models/backbone.js";
 import type { Quantizer } from "../models/config.js";
@@ -63,31 +62,54 @@ export function mimicLoss(
   stored: Tensor,
   targets: readonly Target[],
   placed: Float32Array,
-  regressor: Module & { forward(x: Tensor): Tensor },
+  regressor: Conv2d,
   settings: MimicSettings,
   random: Random,
 ): MimicResult {
   const { regions: source, mimicRegions, stride, quantizer } = settings;
   const regions = chooseRegions(source, pass.proposals, targets, placed, mimicRegions, random);
-  const prediction = regressor.forward(pass.features);
-  if (settings.regionForm === "rois") return pooledLoss(prediction, stored, regions, settings);
-  const [batch, channels, height, width] = prediction.shape;
-  const weights = cellWeights(regions, stride, channels, height, width);
-  const weight = tensor(weights, [batch, height, width]).to(prediction.device);
-  const uniform = quantizer.kind === "uniform";
-  const { loss, matches } =
-    uniform && prediction.device === "cpu"
-      ? weightedDifference(prediction, stored, weight, quantizer.stride)
-      : difference(prediction, stored, weight, quantizer);
+  if (settings.regionForm === "rois")
+    return pooledLoss(regressor.forward(pass.features), stored, regions, settings);
+  const [batch, , height, width] = pass.features.shape;
+  const cells = tensor(cellWeights(regions, stride, regressor.outChannels, height, width), [
+    batch,
+    height,
+    width,
+  ]).to(pass.features.device);
+  const { loss, matches } = cellLoss(pass.features, regressor, stored, cells, quantizer);
   const [matched, compared] = matches.toArray();
   return { loss, matched: Number(matched), compared: Number(compared) };
+}
+
+/** The most weights of r for which one pass over the cells was measured faster than convolution, rounding, difference. */
+const MOST_FUSED = 2 ** 16;
+
+/**
+ * Form "cells": sum of cells * (Q(r(features)) - target)^2, and int64 [2], entries that match and entries compared.
+ * @param features [B, own, H, W]
+ * @param stored [B, C, H, W] as kept, see encodeFeatures
+ * @param cells [B, H, W]
+ */
+export function cellLoss(
+  features: Tensor,
+  regressor: Conv2d,
+  stored: Tensor,
+  cells: Tensor,
+  quantizer: Quantizer,
+): { loss: Tensor; matches: Tensor } {
+  const { weight, bias } = regressor;
+  const fused = features.device === "cpu" && weight.size <= MOST_FUSED && quantizer.kind !== "power-of-two";
+  if (!fused || !bias) return difference(regressor.forward(features), stored, cells, quantizer);
+  const uniform = quantizer.kind === "uniform";
+  const target = uniform ? stored : decodeFeatures(stored, quantizer);
+  return fusedLoss(features, { weight, bias }, target, cells, uniform ? quantizer.stride : 0);
 }
 
 const unsqueezeOf = operator("aten::unsqueeze");
 const greaterThan = operator("aten::gt.Scalar");
 const logicalAnd = operator("aten::logical_and");
 
-/** The same as the kernel's, from libtorch's operators: for the other quantizers, and on other devices. */
+/** The same from libtorch's operators: for the other quantizer, wide networks, and other devices. */
 function difference(
   prediction: Tensor,
   stored: Tensor,

@@ -13,6 +13,7 @@ namespace qmimic {
   void provide_batch_norm(Kernels&);   \
   void provide_roi_align(Kernels&);    \
   void provide_quantize(Kernels&);     \
+  void provide_mimic_loss(Kernels&);   \
   void provide_images(Kernels&);       \
   static Kernels table() {             \
     Kernels kernels{};                 \
@@ -21,6 +22,7 @@ namespace qmimic {
     provide_batch_norm(kernels);       \
     provide_roi_align(kernels);        \
     provide_quantize(kernels);         \
+    provide_mimic_loss(kernels);       \
     provide_images(kernels);           \
     return kernels;                    \
   }                                    \

@@ -31,6 +31,14 @@ struct ImageSource {
   const float* colour;
 };
 
+// One image of the mimic loss. Maps have `size` cells; weight is [teacher, own] and bias [teacher], with both numbers of
+// channels padded by zeros to multiples of Kernels::mimic_tile.
+struct MimicImage {
+  const float *features, *weight, *bias, *cells;
+  long own, teacher, size;
+  float stride;
+};
+
 struct Kernels {
   const char* name;
   long lanes;
@@ -60,10 +68,14 @@ struct Kernels {
   void (*quantize)(const float* x, float* y, long count, float stride);
   void (*quantize_codes)(const float* x, uint8_t* y, long count, float stride);
   void (*quantize_pow2)(const float* x, float* y, long count, int min_exponent, int max_exponent);
-  double (*mimic_codes)(const float* prediction, const uint8_t* target, const float* weight, float* gradient,
-                        long count, float stride, long* matches);
-  double (*mimic_features)(const float* prediction, const float* target, const float* weight, float* gradient,
-                           long count);
+
+  // mimic_loss.isa.cc; scratch in floats
+  long mimic_tile;
+  long (*mimic_scratch)(long own, long teacher);
+  double (*mimic_codes)(const MimicImage& image, const uint8_t* target, float* dfeatures, float* dweight,
+                        float* dbias, float* scratch, long* matches);
+  double (*mimic_features)(const MimicImage& image, const float* target, float* dfeatures, float* dweight,
+                           float* dbias, float* scratch, long* matches);
 
   // images.isa.cc
   void (*image_rows)(const ImageSource& image, float* out, long height, long width, long row, long rows,

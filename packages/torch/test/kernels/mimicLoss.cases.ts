@@ -1,94 +1,118 @@
 // qmimic::mimic_loss against the same loss written with libtorch's operators.
-import { expect, test } from "vitest";
-import { cast, mimicLoss, mul, quantize, reshape, sub, sum, type Tensor, tensor } from "../../src/index.js";
+import { describe, expect, test } from "vitest";
+import {
+  cast,
+  conv2d,
+  mimicLoss,
+  mul,
+  quantize,
+  reshape,
+  sub,
+  sum,
+  type Tensor,
+  tensor,
+} from "../../src/index.js";
 import { evaluate, expectClose, seeded, uniform } from "../helpers.js";
 
-const shape = [2, 5, 7, 11];
-const [batch, channels, height, width] = shape;
-const size = batch * channels * height * width;
 const stride = 0.4;
 
-function given(seed: number) {
+/** Shapes that are no multiple of anything, one cell, and more channels than a tile. */
+const SHAPES = [
+  { batch: 2, own: 3, channels: 5, height: 7, width: 11 },
+  { batch: 1, own: 1, channels: 1, height: 1, width: 1 },
+  { batch: 3, own: 16, channels: 64, height: 13, width: 17 },
+  { batch: 1, own: 9, channels: 12, height: 16, width: 32 },
+];
+type Shape = (typeof SHAPES)[number];
+
+function given({ batch, own, channels, height, width }: Shape, seed: number) {
   const random = seeded(seed);
-  const prediction = { shape, data: uniform(size, random, -1, 3) };
-  const codes = Uint8Array.from({ length: size }, () => Math.floor(random() * 6));
-  // A third of the cells lies in no region.
-  const weight = uniform(batch * height * width, random).map((value) => Math.max(0, value + 0.3));
-  return { prediction, codes, weight };
+  const map = height * width;
+  return {
+    inputs: [
+      { shape: [batch, own, height, width], data: uniform(batch * own * map, random, -1, 2) },
+      { shape: [channels, own, 1, 1], data: uniform(channels * own, random) },
+      { shape: [channels], data: uniform(channels, random) },
+    ],
+    codes: Uint8Array.from({ length: batch * channels * map }, () => Math.floor(random() * 6)),
+    features: uniform(batch * channels * map, random),
+    // A part of the cells lies in no region, among them a whole row of vectors.
+    cells: uniform(batch * map, random).map((value, i) => (i % map < map / 3 ? 0 : Math.max(0, value + 0.4))),
+    targetShape: [batch, channels, height, width],
+    cellShape: [batch, height, width],
+  };
 }
 
-function reference(prediction: Tensor, target: Tensor, weight: Float32Array): Tensor {
+const predict = (x: Tensor, weight: Tensor, bias: Tensor): Tensor => conv2d(x, weight, bias);
+
+function reference(prediction: Tensor, target: Tensor, cells: Tensor): Tensor {
   const gap = sub(prediction, target);
-  return sum(mul(mul(gap, gap), tensor(weight, [batch, 1, height, width])));
+  const [batch, height, width] = cells.shape;
+  return sum(mul(mul(gap, gap), reshape(cells, [batch, 1, height, width])));
 }
 
 export function mimicCases(): void {
-  test("mimicLoss on codes: weighted squared difference of quantized maps, and its gradient", () => {
-    const { prediction, codes, weight } = given(1);
-    const target = tensor(codes, shape);
-    const cells = tensor(weight, [batch, height, width]);
-    const actual = evaluate(
-      (x) => mimicLoss(x, target, cells, stride).loss,
-      [prediction],
-      Float32Array.of(0.7),
-    );
-    const decoded = mul(cast(target, "float32"), stride);
-    const expected = evaluate(
-      (x) => reference(quantize(x, stride), decoded, weight),
-      [prediction],
-      Float32Array.of(0.7),
-    );
-    expectClose(actual.output, expected.output, 1e-5);
-    expectClose(actual.gradients[0], expected.gradients[0], 1e-5);
-  });
+  describe.each(SHAPES)("mimicLoss, $own -> $channels channels, $height x $width", (shape) => {
+    test.each(["codes", "features"])("on %s: the weighted squared difference, and its gradients", (kind) => {
+      const { inputs, codes, features, cells, targetShape, cellShape } = given(shape, 1);
+      const weights = tensor(cells, cellShape);
+      const [target, goal] =
+        kind === "codes"
+          ? [tensor(codes, targetShape), mul(cast(tensor(codes, targetShape), "float32"), stride)]
+          : [tensor(features, targetShape), tensor(features, targetShape)];
+      const s = kind === "codes" ? stride : 0;
+      const round = (x: Tensor) => (s > 0 ? quantize(x, s) : x);
+      const actual = evaluate(
+        (x, weight, bias) => mimicLoss(x, { weight, bias }, target, weights, s).loss,
+        inputs,
+        Float32Array.of(0.7),
+      );
+      const expected = evaluate(
+        (x, weight, bias) => reference(round(predict(x, weight, bias)), goal, weights),
+        inputs,
+        Float32Array.of(0.7),
+      );
+      expectClose(actual.output, expected.output, 1e-5);
+      for (const [i, gradient] of actual.gradients.entries())
+        expectClose(gradient, expected.gradients[i], 1e-4);
+    });
 
-  test("mimicLoss counts the weighted entries that match", () => {
-    const { prediction, codes, weight } = given(2);
-    const { matches } = mimicLoss(
-      tensor(prediction.data, shape),
-      tensor(codes, shape),
-      tensor(weight, [batch, height, width]),
-      stride,
-    );
-    const rounded = quantize(tensor(prediction.data, shape), stride).toFloat32();
-    let [matched, compared] = [0, 0];
-    for (let i = 0; i < size; i++) {
-      const cell = Math.floor(i / (channels * height * width)) * height * width + (i % (height * width));
-      if (weight[cell] === 0) continue;
-      compared++;
-      if (Math.round(rounded[i] / stride) === codes[i]) matched++;
-    }
-    expect(matched).toBeGreaterThan(10);
-    expect([...matches.toArray()]).toEqual([BigInt(matched), BigInt(compared)]);
-  });
-
-  test("mimicLoss on features, without quantizer", () => {
-    const { prediction, weight } = given(3);
-    const features = tensor(uniform(size, seeded(4)), shape);
-    const cells = tensor(weight, [batch, height, width]);
-    const actual = evaluate((x) => mimicLoss(x, features, cells, 0).loss, [prediction], null);
-    const expected = evaluate((x) => reference(x, features, weight), [prediction], null);
-    expectClose(actual.output, expected.output, 1e-5);
-    expectClose(actual.gradients[0], expected.gradients[0], 1e-5);
+    test("counts the weighted entries that match", () => {
+      const { inputs, codes, cells, targetShape, cellShape } = given(shape, 2);
+      const [x, weight, bias] = inputs.map((one) => tensor(one.data, one.shape));
+      const target = tensor(codes, targetShape);
+      const { matches } = mimicLoss(x, { weight, bias }, target, tensor(cells, cellShape), stride);
+      const rounded = quantize(predict(x, weight, bias), stride).toFloat32();
+      const map = shape.height * shape.width;
+      let [matched, compared] = [0, 0];
+      for (const [i, value] of rounded.entries()) {
+        if (cells[Math.floor(i / (shape.channels * map)) * map + (i % map)] === 0) continue;
+        compared++;
+        if (Math.round(value / stride) === codes[i]) matched++;
+      }
+      if (map > 1) expect(matched).toBeGreaterThan(5);
+      expect([...matches.toArray()]).toEqual([BigInt(matched), BigInt(compared)]);
+    });
   });
 
   test("mimicLoss without any region is 0, without gradient", () => {
-    const { prediction, codes } = given(5);
-    const none = tensor(new Float32Array(batch * height * width), [batch, height, width]);
+    const { inputs, codes, targetShape, cellShape } = given(SHAPES[0], 5);
+    const none = tensor(new Float32Array(2 * 77), cellShape);
     const { output, gradients } = evaluate(
-      (x) => mimicLoss(x, tensor(codes, shape), none, stride).loss,
-      [prediction],
+      (x, weight, bias) => mimicLoss(x, { weight, bias }, tensor(codes, targetShape), none, stride).loss,
+      inputs,
       null,
     );
     expect([...output]).toEqual([0]);
-    expect(gradients[0].every((value) => value === 0)).toBe(true);
+    for (const gradient of gradients) expect(gradient.every((value) => value === 0)).toBe(true);
   });
 
   test("mimicLoss names shapes that differ", () => {
-    const { prediction, codes } = given(6);
-    const cells = reshape(tensor(new Float32Array(batch * height * width)), [batch, width, height]);
-    expect(() => mimicLoss(tensor(prediction.data, shape), tensor(codes, shape), cells, stride)).toThrow(
-      /weight.*\[2, 11, 7\].*\[2, 7, 11\]/s,
+    const { inputs, codes, targetShape } = given(SHAPES[0], 6);
+    const [x, weight, bias] = inputs.map((one) => tensor(one.data, one.shape));
+    const cells = tensor(new Float32Array(2 * 77), [2, 11, 7]);
+    expect(() => mimicLoss(x, { weight, bias }, tensor(codes, targetShape), cells, stride)).toThrow(
+      /cells.*\[2, 11, 7\].*\[2, 7, 11\]/s,
     );
   });
 }

@@ -1,0 +1,222 @@
+// The mimic loss of one image: regression layer, quantizer, weighted squared difference and all its gradients in one
+// pass over the cells that have a weight. Nothing of the teacher's width is ever written to memory as a map.
+//
+// Cells are taken a vector of neighbours at a time, where any of them has a weight, and BLOCK vectors together; the
+// three matrix products of a block (prediction, gradient of the features, gradient of the weights) run in tiles of
+// TILE x BLOCK registers. Channels are padded to whole tiles with zeros.
+#include "code.h"
+#include "kernels.h"
+#include "vec.h"
+
+namespace qmimic::QMIMIC_ISA {
+namespace {
+
+constexpr long TILE = 4;
+constexpr long BLOCK = 4;                // vectors
+constexpr long CELLS = BLOCK * LANES;    // cells of a block
+typedef uint8_t bytes __attribute__((vector_size(QMIMIC_LANES)));
+
+QMIMIC_INLINE long padded(long channels) { return (channels + TILE - 1) / TILE * TILE; }
+
+QMIMIC_INLINE vec load_cells(const float* map, long at, long size) {
+  return size - at >= LANES ? load(map + at) : load_first(map + at, size - at);
+}
+
+QMIMIC_INLINE vec load_target(const float* map, long at, long size) { return load_cells(map, at, size); }
+
+QMIMIC_INLINE vec load_target(const uint8_t* map, long at, long size) {
+  bytes codes = {};
+  const long count = size - at < LANES ? size - at : LANES;
+  if (count == LANES)
+    __builtin_memcpy(&codes, map + at, LANES);
+  else
+    for (long i = 0; i < count; i++) codes[i] = map[at + i];
+  return __builtin_convertvector(codes, vec);
+}
+
+// The parts of the scratch.
+struct Parts {
+  float *features;    // [own, CELLS]
+  float *gradient;    // [teacher, CELLS] of the prediction
+  float *weights;     // [teacher, own, LANES] sums of the weights' gradient, added up over lanes at the end
+  float *biases;      // [teacher, LANES]
+};
+
+Parts parts_of(float* scratch, long own, long teacher) {
+  Parts p;
+  p.features = scratch;
+  p.gradient = p.features + own * CELLS;
+  p.weights = p.gradient + teacher * CELLS;
+  p.biases = p.weights + teacher * own * LANES;
+  return p;
+}
+
+long scratch(long own, long teacher) {
+  own = padded(own);
+  teacher = padded(teacher);
+  return own * CELLS + teacher * CELLS + teacher * own * LANES + teacher * LANES;
+}
+
+// prediction[i] = bias[i] + sum_c weight[i][c] * features[c] for TILE channels.
+QMIMIC_INLINE void predict(const float* weight, const float* bias, const float* features, float* prediction, long own) {
+  vec sum[TILE][BLOCK];
+  for (long i = 0; i < TILE; i++)
+    for (long v = 0; v < BLOCK; v++) sum[i][v] = splat(bias[i]);
+  for (long c = 0; c < own; c++) {
+    vec f[BLOCK];
+    for (long v = 0; v < BLOCK; v++) f[v] = keep(load(features + c * CELLS + v * LANES));
+    for (long i = 0; i < TILE; i++) {
+      const vec w = splat(weight[i * own + c]);
+      for (long v = 0; v < BLOCK; v++) sum[i][v] += w * f[v];
+    }
+  }
+  for (long i = 0; i < TILE; i++)
+    for (long v = 0; v < BLOCK; v++) store(prediction + i * CELLS + v * LANES, sum[i][v]);
+}
+
+// One channel of a block. In place: prediction -> its gradient 2 * weight * (Q(prediction) - target).
+double compare(float* prediction, const float* target, const float* twice, float stride, long* matches) {
+  float error[CELLS];
+  if (stride > 0) {
+    const double s = stride;
+    int same = 0;
+    for (long j = 0; j < CELLS; j++) {
+      const float p = prediction[j];
+      const int code = code_of(p, s);
+      error[j] = p == p ? (float)code * stride - target[j] * stride : p;
+      same += ((float)code == target[j]) & (p == p) & (twice[j] > 0);
+    }
+    *matches += same;
+  } else {
+    for (long j = 0; j < CELLS; j++) error[j] = prediction[j] - target[j];
+  }
+  double run[8] = {};
+  for (long j = 0; j < CELLS; j++) run[j % 8] += (double)error[j] * error[j] * twice[j];
+  for (long j = 0; j < CELLS; j++) prediction[j] = twice[j] * error[j];
+  return 0.5 * (((run[0] + run[1]) + (run[2] + run[3])) + ((run[4] + run[5]) + (run[6] + run[7])));
+}
+
+// Gradient of TILE channels of the features: sum_t weight[t][c + i] * gradient[t].
+QMIMIC_INLINE void to_features(const float* weight, const float* gradient, long own, long teacher,
+                               vec (&sum)[TILE][BLOCK]) {
+  for (long i = 0; i < TILE; i++)
+    for (long v = 0; v < BLOCK; v++) sum[i][v] = vec{};
+  for (long t = 0; t < teacher; t++) {
+    vec g[BLOCK];
+    for (long v = 0; v < BLOCK; v++) g[v] = keep(load(gradient + t * CELLS + v * LANES));
+    for (long i = 0; i < TILE; i++) {
+      const vec w = splat(weight[t * own + i]);
+      for (long v = 0; v < BLOCK; v++) sum[i][v] += w * g[v];
+    }
+  }
+}
+
+// Adds a block to the gradient of TILE x TILE weights.
+QMIMIC_INLINE void to_weights(const float* gradient, const float* features, float* weights, long own) {
+  vec sum[TILE][TILE] = {};
+  for (long v = 0; v < BLOCK; v++) {
+    vec f[TILE];
+    for (long k = 0; k < TILE; k++) f[k] = keep(load(features + k * CELLS + v * LANES));
+    for (long i = 0; i < TILE; i++) {
+      const vec g = load(gradient + i * CELLS + v * LANES);
+      for (long k = 0; k < TILE; k++) sum[i][k] += g * f[k];
+    }
+  }
+  for (long i = 0; i < TILE; i++)
+    for (long k = 0; k < TILE; k++) {
+      float* to = weights + (i * own + k) * LANES;
+      store(to, load(to) + sum[i][k]);
+    }
+}
+
+template <class Target>
+double loss_of(const MimicImage& image, const Target* target, float* dfeatures, float* dweight, float* dbias,
+               float* buffer, long* matches) {
+  const long own = padded(image.own), teacher = padded(image.teacher), size = image.size;
+  const Parts p = parts_of(buffer, own, teacher);
+  for (long i = 0; i < teacher * own * LANES + teacher * LANES; i++) p.weights[i] = 0;
+  for (long i = image.own * CELLS; i < own * CELLS; i++) p.features[i] = 0;
+  double loss = 0;
+  long at = 0;
+  while (at < size) {
+    long place[BLOCK];
+    float twice[CELLS];
+    long count = 0;
+    for (; at < size && count < BLOCK; at += LANES) {
+      const vec w = load_cells(image.cells, at, size);
+      bool any = false;
+      for (long i = 0; i < LANES; i++) any |= w[i] != 0;
+      if (!any) continue;
+      store(twice + count * LANES, w + w);
+      place[count++] = at;
+    }
+    if (count == 0) break;
+    for (long v = count; v < BLOCK; v++) {  // an unfinished block: the last vector again, without weight
+      place[v] = place[count - 1];
+      store(twice + v * LANES, vec{});
+    }
+    for (long c = 0; c < image.own; c++)
+      for (long v = 0; v < BLOCK; v++)
+        store(p.features + c * CELLS + v * LANES, load_cells(image.features + c * size, place[v], size));
+    for (long t = 0; t < teacher; t += TILE) {
+      float* g = p.gradient + t * CELLS;
+      predict(image.weight + t * own, image.bias + t, p.features, g, own);
+      for (long i = 0; i < TILE; i++) {
+        if (t + i >= image.teacher) {
+          for (long j = 0; j < CELLS; j++) g[i * CELLS + j] = 0;
+          continue;
+        }
+        float goal[CELLS];
+        for (long v = 0; v < BLOCK; v++) store(goal + v * LANES, load_target(target + (t + i) * size, place[v], size));
+        loss += compare(g + i * CELLS, goal, twice, image.stride, matches);
+      }
+    }
+    if (!dfeatures) continue;
+    for (long c = 0; c < own; c += TILE) {
+      vec sum[TILE][BLOCK];
+      to_features(image.weight + c, p.gradient, own, teacher, sum);
+      for (long i = 0; i < TILE && c + i < image.own; i++)
+        for (long v = 0; v < count; v++) {
+          float* to = dfeatures + (c + i) * size + place[v];
+          if (size - place[v] >= LANES)
+            store(to, sum[i][v]);
+          else
+            store_first(to, sum[i][v], size - place[v]);
+        }
+      for (long t = 0; t < teacher; t += TILE)
+        to_weights(p.gradient + t * CELLS, p.features + c * CELLS, p.weights + (t * own + c) * LANES, own);
+    }
+    for (long t = 0; t < teacher; t++)
+      for (long v = 0; v < BLOCK; v++) {
+        float* to = p.biases + t * LANES;
+        store(to, load(to) + load(p.gradient + t * CELLS + v * LANES));
+      }
+  }
+  if (dfeatures)
+    for (long t = 0; t < image.teacher; t++) {
+      for (long c = 0; c < image.own; c++) dweight[t * image.own + c] = sum(load(p.weights + (t * own + c) * LANES));
+      dbias[t] = sum(load(p.biases + t * LANES));
+    }
+  return loss;
+}
+
+double mimic_codes(const MimicImage& image, const uint8_t* target, float* dfeatures, float* dweight, float* dbias,
+                   float* buffer, long* matches) {
+  return loss_of(image, target, dfeatures, dweight, dbias, buffer, matches);
+}
+
+double mimic_features(const MimicImage& image, const float* target, float* dfeatures, float* dweight, float* dbias,
+                      float* buffer, long* matches) {
+  return loss_of(image, target, dfeatures, dweight, dbias, buffer, matches);
+}
+
+}  // namespace
+
+void provide_mimic_loss(Kernels& kernels) {
+  kernels.mimic_tile = TILE;
+  kernels.mimic_scratch = scratch;
+  kernels.mimic_codes = mimic_codes;
+  kernels.mimic_features = mimic_features;
+}
+
+}  // namespace qmimic::QMIMIC_ISA
