@@ -87,13 +87,34 @@ export function cellWeights(
 ): Float32Array {
   const weights = new Float32Array(regions.length * height * width);
   const total = regions.reduce((sum, list) => sum + list.length / 4, 0);
+  // Changes at a region's four corners, then running sums along both axes. The number of regions goes along, because
+  // sums of fractions do not come back to exactly 0 outside.
+  const columns = width + 1;
+  const changes = new Float64Array(columns * (height + 1));
+  const counts = new Int32Array(changes.length);
   regions.forEach((list, image) => {
+    changes.fill(0);
+    counts.fill(0);
     for (let k = 0; k < list.length; k += 4) {
       const { x0, y0, x1, y1 } = regionCells(list.subarray(k, k + 4), stride, height, width);
       const weight = 1 / (2 * total * (x1 - x0) * (y1 - y0) * channels);
-      for (let y = y0; y < y1; y++) {
-        const row = (image * height + y) * width;
-        for (let x = x0; x < x1; x++) weights[row + x] += weight;
+      const corners = [y0 * columns + x0, y0 * columns + x1, y1 * columns + x0, y1 * columns + x1];
+      for (const [i, corner] of corners.entries()) {
+        const sign = i === 0 || i === 3 ? 1 : -1;
+        changes[corner] += sign * weight;
+        counts[corner] += sign;
+      }
+    }
+    for (let y = 0; y < height; y++) {
+      let weight = 0;
+      let count = 0;
+      for (let x = 0; x < width; x++) {
+        const at = y * columns + x;
+        weight += changes[at];
+        count += counts[at];
+        changes[at] = weight + (y > 0 ? changes[at - columns] : 0);
+        counts[at] = count + (y > 0 ? counts[at - columns] : 0);
+        if (counts[at] > 0) weights[(image * height + y) * width + x] = changes[at];
       }
     }
   });
