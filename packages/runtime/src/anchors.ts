@@ -8,8 +8,6 @@ export interface AnchorOptions {
   aspectRatios: readonly number[];
   /** Pixels between neighbouring cells: one number, or [x, y]. */
   stride: number | readonly [x: number, y: number];
-  /** Where in its cell an anchor is centred, in cells: 0 (default) its corner, as in torchvision; 0.5 its centre. */
-  offset?: number;
   /** Rows of the feature map. */
   height: number;
   /** Columns of the feature map. */
@@ -25,13 +23,13 @@ export function anchorsPerCell(options: Pick<AnchorOptions, "sizes" | "aspectRat
  * All anchors of one feature map, not clipped to the image.
  *
  * Anchor a of cell (x, y) is box (y*width + x)*A + a, A = anchorsPerCell, where a runs over aspect ratios (outer)
- * and sizes (inner). A cell's anchors are centred at ((x + offset)*stride, (y + offset)*stride), the base corners
- * rounded to whole pixels, halves to even.
+ * and sizes (inner). A cell's anchors are centred at (x*stride, y*stride), the base corners rounded to whole
+ * pixels, halves to even.
  * @returns [height*width*A, 4] xyxy
  * @throws RangeError for sizes, ratios, strides or map sides that are not positive (map sides: whole, 0 allowed)
  */
 export function generateAnchors(options: AnchorOptions): Float32Array {
-  const { height, width, stride, offset = 0 } = options;
+  const { height, width, stride } = options;
   const [strideX, strideY] = typeof stride === "number" ? [stride, stride] : stride;
   check("stride", [strideX, strideY]);
   for (const side of [height, width]) {
@@ -45,10 +43,10 @@ export function generateAnchors(options: AnchorOptions): Float32Array {
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       for (let b = 0; b < base.length; b += 4) {
-        anchors[k++] = (x + offset) * strideX + base[b];
-        anchors[k++] = (y + offset) * strideY + base[b + 1];
-        anchors[k++] = (x + offset) * strideX + base[b + 2];
-        anchors[k++] = (y + offset) * strideY + base[b + 3];
+        anchors[k++] = x * strideX + base[b];
+        anchors[k++] = y * strideY + base[b + 1];
+        anchors[k++] = x * strideX + base[b + 2];
+        anchors[k++] = y * strideY + base[b + 3];
       }
     }
   }

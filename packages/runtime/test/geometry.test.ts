@@ -96,12 +96,6 @@ describe("anchors", () => {
     });
   }
 
-  it("centres them on cells where asked", () => {
-    const options = { sizes: [8], aspectRatios: [1], stride: 4, height: 2, width: 3 };
-    const moved = generateAnchors({ ...options, offset: 0.5 });
-    expect(moved).toEqual(generateAnchors(options).map((one) => one + 2));
-  });
-
   it("names the setting that is wrong", () => {
     const options = { sizes: [8], aspectRatios: [1], stride: 4, height: 2, width: 2 };
     expect(() => generateAnchors({ ...options, sizes: [8, 0] })).toThrow(/sizes \[8, 0\]/);

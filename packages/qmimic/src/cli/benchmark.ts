@@ -58,7 +58,6 @@ export const PEER_SETTINGS = {
   saturation: 0,
   clip: 0,
   "group-shapes": false,
-  aligned: false,
   merge: "object",
 };
 

@@ -83,7 +83,7 @@ export class BoxHead extends Module {
 
   /** boxes [N, 4] of each image -> class logits [sum N, labels] and offsets [sum N, 4 * labels] */
   forward(features: Tensor, boxes: readonly Float32Array[]): { logits: Tensor; deltas: Tensor } {
-    const { roiSize, roiSamples, outputStride, aligned } = this.config;
+    const { roiSize, roiSamples, outputStride } = this.config;
     const rois = new Float32Array((5 * boxes.reduce((sum, list) => sum + list.length, 0)) / 4);
     let at = 0;
     for (const [image, list] of boxes.entries()) {
@@ -96,7 +96,7 @@ export class BoxHead extends Module {
       spatialScale: 1 / outputStride,
       pooled: roiSize,
       samplingRatio: roiSamples,
-      aligned,
+      aligned: false,
     });
     const hidden = relu(this.fc7.forward(relu(this.fc6.forward(flatten(pooled, 1)))));
     return { logits: this.score.forward(hidden), deltas: this.offset.forward(hidden) };

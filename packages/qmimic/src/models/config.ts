@@ -31,8 +31,6 @@ export const detectorConfigSchema = z.object({
   quantizer: quantizerSchema,
   anchorSizes: z.array(positive).min(1),
   aspectRatios: z.array(positive).min(1),
-  /** Whether anchors and RoIAlign's samples are centred on cells (torchvision's are half a cell off). */
-  aligned: z.boolean().default(false),
   /** Neurons of the box head's two hidden layers. */
   headWidth: count,
   /** RoIAlign's output cells per side, and samples per cell and axis. */

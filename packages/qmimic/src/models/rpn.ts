@@ -109,9 +109,8 @@ export class Rpn extends Module {
     const key = `${height} x ${width}`;
     let found = this.known.get(key);
     if (!found) {
-      const { anchorSizes: sizes, aspectRatios, outputStride: stride, aligned } = this.config;
-      const offset = aligned ? 0.5 : 0;
-      const anchors = generateAnchors({ sizes, aspectRatios, stride, offset, height, width });
+      const { anchorSizes: sizes, aspectRatios, outputStride: stride } = this.config;
+      const anchors = generateAnchors({ sizes, aspectRatios, stride, height, width });
       found = { anchors, bounds: blockBounds(anchors) };
       if (this.known.size === MOST_KNOWN) this.known.delete(this.known.keys().next().value!);
       this.known.set(key, found);

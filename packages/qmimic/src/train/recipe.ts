@@ -59,11 +59,6 @@ export const recipeSchema = z.object({
     .default("auto")
     .describe("height / width of the anchors; auto: from the boxes of the training data"),
 
-  aligned: flag(
-    true,
-    "centre anchors and RoIAlign's samples on the cells that see them; false: torchvision's, half a cell off",
-  ),
-
   // Method
   method: z
     .enum(["scratch", "mimic", "quantization-mimic"])

@@ -55,7 +55,6 @@ export function detectorConfig(recipe: Recipe, backbone: string, { dataset }: Sp
     quantizer: { kind: "none" },
     anchorSizes: anchorSizes === "auto" ? chosen.sizes : anchorSizes,
     aspectRatios: aspectRatios === "auto" ? chosen.aspectRatios : aspectRatios,
-    aligned: recipe.aligned,
     headWidth:
       headWidth === "auto" ? Math.max(32, Math.round(1024 / parseBackbone(backbone).divisor)) : headWidth,
     roiSize: recipe.roiSize,

@@ -39,7 +39,6 @@ const config = {
   headWidth: 16,
   roiSize: 3,
   roiSamples: 1,
-  aligned: false,
   rpnScore: 0,
   boxWeights: [10, 10, 5, 5],
   rpnPreNms: 50,

@@ -112,7 +112,6 @@ export const config: DetectorConfig = {
   headWidth: 16,
   roiSize: 7,
   roiSamples: 2,
-  aligned: false,
   rpnScore: 0,
   boxWeights: [10, 10, 5, 5],
   rpnPreNms: 120,
