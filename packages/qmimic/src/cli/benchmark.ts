@@ -58,6 +58,7 @@ export const PEER_SETTINGS = {
   saturation: 0,
   clip: 0,
   "group-shapes": false,
+  neck: "none",
   merge: "object",
 };
 

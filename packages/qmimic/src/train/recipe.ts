@@ -38,13 +38,13 @@ export const recipeSchema = z.object({
     .describe("teacher's network, or a weights file (.safetensors) of a trained teacher"),
   outputStride: z
     .union([z.literal(4), z.literal(8), z.literal(16)])
-    .default(16)
-    .describe("input pixels per cell of the last feature map: 16, or 8 or 4 for small objects"),
+    .default(4)
+    .describe("input pixels per cell of the last feature map: 4 for small objects, 8, or 16"),
   neck: z
     .enum(["none", "top-down"])
-    .default("none")
+    .default("top-down")
     .describe(
-      "how the map gets finer than stride 16: none leaves out poolings, top-down adds the coarse maps to the finer ones",
+      "how the map gets finer than stride 16: top-down adds the coarse maps to the finer ones, none leaves out poolings",
     ),
   headWidth: z.union([count, auto]).default("auto").describe("neurons of the box head; auto: 1024 / N"),
   roiSize: whole(7, "RoIAlign's output cells per side"),
@@ -92,14 +92,14 @@ export const recipeSchema = z.object({
   epochs: whole(60, "passes over the training data for the student"),
   teacherEpochs: whole(40, "passes for the teacher"),
   quantizedEpochs: whole(4, "passes to fine-tune the quantized teacher"),
-  batch: whole(8, "images in a step"),
+  batch: whole(4, "images in a step"),
   groupShapes: flag(true, "landscape and portrait images in different batches, which need less padding"),
   optimizer: z
     .enum(["sgd", "adamw"])
     .default("adamw")
     .describe("optimizer (torchvision: sgd with lr 0.02; very narrow networks learn much faster with adamw)"),
-  lr: real(positive, 0.004, "learning rate for the student, after the warm-up"),
-  teacherLr: real(positive, 0.003, "learning rate for the teacher"),
+  lr: real(positive, 0.003, "learning rate for the student, after the warm-up"),
+  teacherLr: real(positive, 0.002, "learning rate for the teacher"),
   fineTuneLr: real(positive, 0.0004, "learning rate for fine-tuning the quantized teacher"),
   momentum: real(share, 0.9, "momentum of sgd"),
   weightDecay: real(atLeast0, 0.01, "weight decay of all weights but batch norm and biases"),
