@@ -30,6 +30,9 @@ const COMMON = {
 const BENCHES = {
   "train-scratch": { peer: "train_scratch.py", settings: COMMON },
   "train-mimic": { peer: "train_mimic.py", settings: { ...COMMON, teacher: "resnet18-1-1" } },
+  "teacher-forward": { peer: "teacher_forward.py", settings: { ...COMMON, teacher: "resnet18-1-1" } },
+  "evaluate-voc": { peer: "evaluate_voc.py", settings: { ...COMMON, warmup: "1", steps: "3" } },
+  "data-loading": { peer: "data_loading.py", settings: { ...COMMON, steps: "40" } },
 };
 const TUNED = {
   GOMP_SPINCOUNT: "1000",

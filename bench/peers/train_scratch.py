@@ -147,12 +147,41 @@ def options(description=__doc__):
     return p
 
 
+def timed(o, step):
+    """Images a second of each step after the warm-up; step() returns how many images it took."""
+    rates = []
+    for index in range(o.warmup + o.steps):
+        start = time.perf_counter()
+        images = step()
+        if index >= o.warmup:
+            rates.append(images / (time.perf_counter() - start))
+    return rates
+
+
+def report(o, rates, phases={}, **more):
+    """Prints the result and writes it to the file that the options name."""
+    result = {
+        "imagesPerSecond": rates,
+        "phases": {name: statistics.median(times) for name, times in phases.items()},
+        "peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "versions": {"torch": torch.__version__, "torchvision": torchvision.__version__},
+        "settings": vars(o),
+        **more,
+    }
+    low, _, high = statistics.quantiles(rates) if len(rates) > 1 else rates * 3
+    print(f"{statistics.median(rates):.2f} img/s (quartiles {low:.2f} {high:.2f}), peak {result['peakRssBytes'] / 2**20:.0f} MiB")
+    print("seconds a step: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in result["phases"].items()))
+    if o.json:
+        Path(o.json).write_text(json.dumps(result))
+
+
 def measure(o, parameters, losses):
     """Runs warm-up and timed steps of SGD; losses(images, targets) returns a dictionary of scalars."""
     optimizer = torch.optim.SGD(parameters, lr=0.02, momentum=0.9, weight_decay=1e-4)
     source = batches(load(o.data, o.split, o.side), o.batch)
-    rates, phases = [], {"data": [], "forward": [], "backward": [], "optimizer": []}
-    for step in range(o.warmup + o.steps):
+    phases = {"data": [], "forward": [], "backward": [], "optimizer": []}
+
+    def step():
         marks = [time.perf_counter()]
         images, targets = next(source)
         marks.append(time.perf_counter())
@@ -163,23 +192,12 @@ def measure(o, parameters, losses):
         marks.append(time.perf_counter())
         optimizer.step()
         marks.append(time.perf_counter())
-        if step >= o.warmup:
-            rates.append(o.batch / (marks[-1] - marks[0]))
-            for times, a, b in zip(phases.values(), marks, marks[1:]):
-                times.append(b - a)
-    result = {
-        "imagesPerSecond": rates,
-        "phases": {name: statistics.median(times) for name, times in phases.items()},
-        "peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-        "loss": float(loss),
-        "versions": {"torch": torch.__version__, "torchvision": torchvision.__version__},
-        "settings": vars(o),
-    }
-    low, _, high = statistics.quantiles(rates) if len(rates) > 1 else rates * 3
-    print(f"{statistics.median(rates):.2f} img/s (quartiles {low:.2f} {high:.2f}), peak {result['peakRssBytes'] / 2**20:.0f} MiB, loss {result['loss']:.3f}")
-    print("seconds a step: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in result["phases"].items()))
-    if o.json:
-        Path(o.json).write_text(json.dumps(result))
+        for times, a, b in zip(phases.values(), marks, marks[1:]):
+            times.append(b - a)
+        return o.batch
+
+    rates = timed(o, step)
+    report(o, rates, {name: times[o.warmup :] for name, times in phases.items()})
 
 
 def main():

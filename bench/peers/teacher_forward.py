@@ -1,0 +1,32 @@
+"""The peer for teacher-forward: the backbone in PyTorch on whole batches, without gradient.
+
+    /usr/bin/python3 teacher_forward.py --data FOLDER --steps 20 --teacher resnet18-1-1
+"""
+import torch
+
+from train_scratch import backbone, load, options, report, timed
+
+
+def main():
+    p = options(__doc__)
+    p.add_argument("--teacher", default="resnet18-1-1")
+    o = p.parse_args()
+    torch.set_num_threads(o.threads)
+    torch.manual_seed(o.seed)
+    teacher = backbone(o.teacher, o.output_stride).eval()
+    images = [pixels.float() / 255 for pixels, _ in load(o.data, o.split, o.side)[: o.batch]]
+    up = lambda length: -(-length // 32) * 32
+    batch = torch.zeros(o.batch, 3, *(up(max(image.shape[k] for image in images)) for k in (1, 2)))
+    for place, image in zip(batch, images):
+        place[:, : image.shape[1], : image.shape[2]] = image
+
+    def step():
+        with torch.no_grad():
+            teacher(batch)
+        return o.batch
+
+    report(o, timed(o, step))
+
+
+if __name__ == "__main__":
+    main()

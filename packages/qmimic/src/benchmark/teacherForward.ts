@@ -1,0 +1,26 @@
+// The teacher's backbone on whole batches, without gradient: what its maps cost.
+import { noGrad, scope } from "@qmimic/torch";
+import { drawWhole } from "../data/drawing.js";
+import { createRandom } from "../data/random.js";
+import { FasterRcnn } from "../models/fasterRcnn.js";
+import { openSplits } from "../train/splits.js";
+import { detectorConfig } from "../train/stages.js";
+import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from "./settings.js";
+
+export async function benchmarkTeacherForward(settings: BenchmarkSettings): Promise<Measured> {
+  const recipe = peerRecipe(settings);
+  const { train } = await openSplits(recipe);
+  const teacher = new FasterRcnn(
+    detectorConfig(recipe, recipe.teacher, train),
+    createRandom("teacher"),
+  ).eval();
+  const images = await Promise.all(
+    Array.from({ length: settings.batch }, (_, i) => train.store.get(i % train.dataset.samples.length)),
+  );
+  const { batch } = drawWhole(images, settings.side, recipe.device);
+  const imagesPerSecond = await measureSteps(settings, () => {
+    noGrad(() => scope(() => void teacher.features(batch)));
+    return images.length;
+  });
+  return { imagesPerSecond, phases: {} };
+}

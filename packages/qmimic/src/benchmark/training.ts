@@ -1,0 +1,74 @@
+// Training steps of a student: from scratch, or with the stored maps of a teacher.
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createRandom } from "../data/random.js";
+import { FasterRcnn } from "../models/fasterRcnn.js";
+import { profiled, STEP } from "../profile.js";
+import { epochOrder, makeBatch } from "../train/batches.js";
+import { createMimicTask, type MimicTask } from "../train/mimicTask.js";
+import type { Recipe } from "../train/recipe.js";
+import { openSplits, type Split } from "../train/splits.js";
+import { detectorConfig } from "../train/stages.js";
+import { batchSettings, createTrainee, trainingStep } from "../train/step.js";
+import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from "./settings.js";
+
+/** @returns also, with a teacher, the seconds that its maps took */
+export async function benchmarkTraining(
+  settings: BenchmarkSettings,
+  method: "scratch" | "quantization-mimic",
+): Promise<Measured & { mapsSeconds?: number }> {
+  // Maps are computed anew, so that the time they take is known.
+  const cache = await mkdtemp(join(tmpdir(), "qmimic-benchmark-"));
+  try {
+    return await measureTraining(settings, peerRecipe(settings, { method, cache }));
+  } finally {
+    await rm(cache, { recursive: true });
+  }
+}
+
+async function measureTraining(
+  settings: BenchmarkSettings,
+  recipe: Recipe,
+): Promise<Measured & { mapsSeconds?: number }> {
+  const { train } = await openSplits(recipe);
+  const { samples } = train.dataset;
+  const config = detectorConfig(recipe, recipe.student, train);
+  const detector = new FasterRcnn(config, createRandom("student"));
+  const batches = batchSettings(recipe, recipe.outputStride);
+  const order = epochOrder(samples, batches, 0);
+  // Images are decoded before the clock starts: later epochs find them in memory.
+  for (let i = 0; i < samples.length; i++) await train.store.get(i);
+
+  const started = performance.now();
+  const mimic = recipe.method === "scratch" ? undefined : await mimicTask(recipe, detector, train);
+  const mapsSeconds = (performance.now() - started) / 1000;
+  detector.train();
+  const trainee = createTrainee(detector, recipe, mimic);
+  const { result, profile } = await profiled(() =>
+    measureSteps(settings, async (i) => {
+      const indices = order[i % order.length];
+      const batch = await makeBatch(samples, train.store, indices, batches, i);
+      trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i));
+      batch.images.dispose();
+      return indices.length;
+    }),
+  );
+  mimic?.close();
+  const steps = settings.warmup + settings.steps;
+  const parts = [...profile.parts].filter(([name]) => name !== STEP);
+  const phases = Object.fromEntries(parts.map(([name, { ms }]) => [name, ms / 1000 / steps]));
+  return { imagesPerSecond: result, phases, ...(mimic ? { mapsSeconds } : {}) };
+}
+
+/** A teacher with random weights: speed does not depend on them. */
+function mimicTask(recipe: Recipe, student: FasterRcnn, train: Split): Promise<MimicTask> {
+  const config = detectorConfig(recipe, recipe.teacher, train);
+  const teacher = new FasterRcnn(
+    { ...config, quantizer: { kind: "uniform", stride: 1 } },
+    createRandom("teacher"),
+  );
+  const nothing = { dataset: { ...train.dataset, samples: [] }, store: train.store };
+  const silent = { maps: () => {}, say: () => {} };
+  return createMimicTask(recipe, student, teacher, { train, val: nothing }, silent);
+}
