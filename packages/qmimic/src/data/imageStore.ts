@@ -1,7 +1,8 @@
-// Decoded images: in memory up to a budget, the rest decoded ahead of need.
+// Decoded images: in memory up to a budget, the rest decoded ahead of need, or read back from a file.
 import { InputError } from "../errors.js";
 import { timedAsync } from "../profile.js";
 import { type DecodeOptions, decodeImage, type RawImage, sizeMismatch } from "./images.js";
+import type { PixelFile } from "./pixelFile.js";
 import type { Sample } from "./types.js";
 
 /** Bytes that may still be kept; stores can share one. */
@@ -14,6 +15,8 @@ export interface ImageStoreOptions extends DecodeOptions {
   memoryBudgetBytes?: number;
   /** Instead: what is left for several stores together. */
   budget?: MemoryBudget;
+  /** Where images beyond the budget are kept; without it they are decoded at every use. */
+  file?: PixelFile;
   /** Images decoded at the same time ahead of need. Default 4, the size of libuv's thread pool. */
   inFlight?: number;
   /** Images beyond the budget that may wait, decoded, for their `get`; further ones are decoded later. Default 64. */
@@ -40,6 +43,7 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
   const {
     memoryBudgetBytes = 2 ** 30,
     budget = { bytes: memoryBudgetBytes },
+    file,
     inFlight = 4,
     maxWaiting = 64,
   } = options;
@@ -53,6 +57,8 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
   const load = async (index: number): Promise<RawImage> => {
     const sample = samples[index];
     if (sample === undefined) throw new RangeError(`image ${index} of ${samples.length}`);
+    const stored = file?.read(index);
+    if (stored !== undefined) return stored;
     const image = await timedAsync("decode", "beside", () => decodeImage(sample.imagePath, options));
     const actual = { width: image.originalWidth, height: image.originalHeight };
     const mismatch = sizeMismatch(sample, actual, `the annotation of "${sample.id}"`);
@@ -61,6 +67,8 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
       kept.set(index, image);
       budget.bytes -= image.data.byteLength;
       bytes += image.data.byteLength;
+    } else if (!kept.has(index)) {
+      file?.append(index, image);
     }
     return image;
   };

@@ -8,12 +8,12 @@ import type { Augmentation } from "../data/augment.js";
 import { drawWhole, type View } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
+import { withLock } from "../data/lock.js";
+import { openRecordFile, type RecordFile, recordName } from "../data/recordFile.js";
 import type { Sample } from "../data/types.js";
 import type { Quantizer } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
-import { withLock } from "./lock.js";
-import { type MapFile, openMapFile, recordName } from "./mapFile.js";
 
 export interface TeacherMaps {
   readonly channels: number;
@@ -67,7 +67,7 @@ export async function openTeacherMaps(
     `${path}.lock`,
     () => report.say(`waiting for another run that computes ${path}`),
     async () => {
-      const opened = openMapFile(path, key);
+      const opened = openRecordFile(path, key);
       if (opened.damaged > 0)
         report.say(`${path}: the last ${opened.damaged} bytes are damaged, computed again`);
       await complete(opened, teacher, samples, store, options, report);
@@ -122,7 +122,7 @@ function checksum(
 
 /** Runs the teacher over what the file does not hold yet. */
 async function complete(
-  file: MapFile,
+  file: RecordFile,
   teacher: FasterRcnn,
   samples: readonly Sample[],
   store: ImageStore,

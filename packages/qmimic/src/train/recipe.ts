@@ -26,8 +26,14 @@ export const recipeSchema = z.object({
   merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
   side: whole(480, "longest side of the input in pixels"),
   memory: whole(4096, "MiB of decoded images kept in memory; more are decoded again each time"),
-
-  cache: z.string().default("runs/.cache").describe("folder for the teacher's maps, which runs share"),
+  diskCache: flag(
+    false,
+    "keep those further images, decoded and reduced, in a file of the folder cache instead",
+  ),
+  cache: z
+    .string()
+    .default("runs/.cache")
+    .describe("folder for the teacher's maps and decoded images, which runs share"),
 
   // Networks
   detector: z.literal("faster-rcnn").default("faster-rcnn").describe("kind of detector"),

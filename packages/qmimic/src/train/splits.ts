@@ -1,5 +1,9 @@
 // The splits that a run needs, and everything that can be wrong with its input.
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
 import { createImageStore, type ImageStore } from "../data/imageStore.js";
+import { withLock } from "../data/lock.js";
+import { createPixelFile } from "../data/pixelFile.js";
 import type { Dataset, Problem } from "../data/types.js";
 import { describeProblems, listClasses, readVoc } from "../data/voc.js";
 import { didYouMean, InputError } from "../errors.js";
@@ -26,7 +30,7 @@ const MIB = 2 ** 20;
  * @throws InputError for what is wrong with the data, a class that it does not have, or a split without objects
  */
 export async function openSplits(recipe: Recipe): Promise<Splits> {
-  const { data, trainSplit, valSplit, classes, merge, side, scales, memory } = recipe;
+  const { data, trainSplit, valSplit, classes, merge, side, scales, memory, diskCache, cache } = recipe;
   if (data === "") throw new InputError("data: which folder? Say --data DIR (Pascal VOC layout)");
   if (classes.length > 0) await checkClasses(recipe);
   const only = { classes, ignoreOthers: true };
@@ -44,10 +48,11 @@ export async function openSplits(recipe: Recipe): Promise<Splits> {
     }
   }
   const budget = { bytes: memory * MIB };
-  const open = (dataset: Dataset, scale: number): Split => ({
-    dataset,
-    store: createImageStore(dataset.samples, { maxSide: Math.ceil(side * scale), budget }),
-  });
+  const open = (dataset: Dataset, scale: number): Split => {
+    const maxSide = Math.ceil(side * scale);
+    const file = diskCache ? { file: createPixelFile(cache, dataset.samples, maxSide) } : {};
+    return { dataset, store: createImageStore(dataset.samples, { maxSide, budget, ...file }) };
+  };
   return { train: open(train, Math.max(...scales)), val: open(val, 1) };
 }
 
@@ -86,7 +91,12 @@ export async function prepareRun(
   const splits = await openSplits(recipe);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
-  await decodeAll([splits.train, splits.val], progress);
+  const decode = () => decodeAll([splits.train, splits.val], progress);
+  if (recipe.diskCache) {
+    // Another run may be writing the same file.
+    mkdirSync(recipe.cache, { recursive: true });
+    await withLock(join(recipe.cache, "images.lock"), () => {}, decode);
+  } else await decode();
   return splits;
 }
 

@@ -1,6 +1,7 @@
-// A file of feature maps: appended one after another, read back by position, shared by runs that need the same maps.
+// A file of arrays (feature maps, pixels): appended one after another, read back by position, shared by runs that need
+// the same.
 //
-//   "qmimic-maps-2" key \n            key: checksum of all that the maps depend on
+//   "qmimic-maps-2" key \n            key: checksum of all that the arrays depend on
 //   record*                           header of 6 x uint32 (id, view, height, width, bytes, crc32), then the bytes
 //
 // The crc32 is of the header before it and the bytes: of the bytes alone, zeros would be sound records of no bytes.
@@ -12,7 +13,7 @@ import { crc32 } from "node:zlib";
 const MAGIC = "qmimic-maps-2";
 const HEADER = 24;
 
-export interface MapRecord {
+export interface StoredRecord {
   /** Position of the bytes in the file. */
   at: number;
   height: number;
@@ -20,20 +21,20 @@ export interface MapRecord {
   bytes: number;
 }
 
-export interface MapFile {
+export interface RecordFile {
   /** Records by name (see recordName). */
-  readonly records: Map<string, MapRecord>;
+  readonly records: Map<string, StoredRecord>;
   /** Bytes that are not a whole, intact record and were cut off the end; 0 for a sound file. */
   readonly damaged: number;
   append(id: number, view: number, height: number, width: number, data: Uint8Array): void;
-  read(record: MapRecord): Uint8Array;
+  read(record: StoredRecord): Uint8Array;
   close(): void;
 }
 
 export const recordName = (id: number, view: number): string => `${id}/${view}`;
 
-/** Opens the maps of `key` at `path`, or starts them anew when the file is absent or of another key. */
-export function openMapFile(path: string, key: string): MapFile {
+/** Opens the records of `key` at `path`, or starts them anew when the file is absent or of another key. */
+export function openRecordFile(path: string, key: string): RecordFile {
   const file = openSync(path, "a+");
   const start = Buffer.from(`${MAGIC} ${key}\n`);
   const head = Buffer.alloc(start.length);
@@ -44,7 +45,7 @@ export function openMapFile(path: string, key: string): MapFile {
     writeSync(file, start);
   }
   const size = fstatSync(file).size;
-  const records = new Map<string, MapRecord>();
+  const records = new Map<string, StoredRecord>();
   for (let next = readRecord(file, end, size); next; next = readRecord(file, end, size)) {
     records.set(next.name, next.record);
     end = next.record.at + next.record.bytes;
@@ -76,7 +77,7 @@ const checksumOf = (header: Uint32Array, data: Uint8Array): number =>
   crc32(data, crc32(new Uint8Array(header.buffer, 0, HEADER - 4)));
 
 /** The record at `at`, or null when there is no whole one with the right checksum. */
-function readRecord(file: number, at: number, size: number): { name: string; record: MapRecord } | null {
+function readRecord(file: number, at: number, size: number): { name: string; record: StoredRecord } | null {
   if (at + HEADER > size) return null;
   const header = new Uint32Array(6);
   readSync(file, new Uint8Array(header.buffer), 0, HEADER, at);

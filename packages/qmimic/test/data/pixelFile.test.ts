@@ -1,0 +1,56 @@
+// Images beyond the memory budget, kept in a file instead of being decoded again.
+import { readdir, utimes } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, it } from "vitest";
+import { createImageStore } from "../../src/data/imageStore.js";
+import { createPixelFile } from "../../src/data/pixelFile.js";
+import type { Sample } from "../../src/data/types.js";
+import { readVoc } from "../../src/data/voc.js";
+import { profiled } from "../../src/profile.js";
+import { parseRecipe } from "../../src/train/recipe.js";
+import { prepareRun } from "../../src/train/splits.js";
+import { makeVoc, temporaryFolder } from "./temporary.js";
+
+const root = await temporaryFolder();
+const data = join(root, "data");
+const cache = join(root, "cache");
+let samples: readonly Sample[];
+
+beforeAll(async () => {
+  const objects = { a: [{ name: "cat", box: [10, 20, 50, 60] }], b: [{ name: "cat", box: [1, 2, 30, 40] }] };
+  await makeVoc(data, objects, { train: "a\nb\n", val: "a\n" });
+  samples = (await readVoc(data, "train")).samples;
+});
+
+/** All images through a store with no memory, and how many were decoded. */
+async function readAll(maxSide = 48) {
+  const file = createPixelFile(cache, samples, maxSide);
+  const store = createImageStore(samples, { maxSide, memoryBudgetBytes: 0, file });
+  const { result, profile } = await profiled(() => Promise.all(samples.map((_, i) => store.get(i))));
+  return { images: result, decoded: profile.parts.get("decode")?.calls ?? 0 };
+}
+
+it("is filled by the first reader, and read by the next, with the same pixels and sizes", async () => {
+  const first = await readAll();
+  const second = await readAll();
+  expect([first.decoded, second.decoded]).toEqual([2, 0]);
+  expect(second.images).toEqual(first.images);
+  expect(first.images[0]).toMatchObject({ width: 48, originalWidth: samples[0].width });
+});
+
+it("is not used for another size, or when an image has changed", async () => {
+  expect((await readAll(32)).decoded).toBe(2);
+  await utimes(samples[1].imagePath, new Date(), new Date(1e12));
+  expect((await readAll()).decoded).toBe(2);
+});
+
+it("is made when the recipe asks for it and memory does not suffice, else not", async () => {
+  const run = async (more: Record<string, unknown>) => {
+    const folder = join(root, `cache-${Object.keys(more).length}`);
+    await prepareRun(parseRecipe({ data, cache: folder, method: "scratch", ...more }, "test"));
+    return readdir(folder).catch(() => []);
+  };
+  expect(await run({})).toEqual([]);
+  // Both fit in a MiB: the file stays without records, the lock is gone.
+  expect((await run({ "disk-cache": true, memory: 1 })).every((name) => name.endsWith(".bin"))).toBe(true);
+});
