@@ -4,6 +4,7 @@ import { noGrad, scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
+import { InputError } from "../errors.js";
 import type { Quantizer } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { concatFloats } from "../models/targets.js";
@@ -73,5 +74,11 @@ async function positiveActivations(
     );
     found.push(features.filter((value) => value > 0));
   }
-  return concatFloats(...found);
+  const positives = concatFloats(...found);
+  if (positives.length === 0) {
+    throw new InputError(
+      `the teacher's last feature map is 0 in all of ${count} images: no dictionary fits it. Train the teacher longer, or with a lower teacher-lr`,
+    );
+  }
+  return positives;
 }
