@@ -200,6 +200,11 @@ Napi::Value dispose(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+Napi::Value report_memory(const Napi::CallbackInfo& info) {
+  report(info.Env(), *info[0].As<Handle>().Data());
+  return info.Env().Undefined();
+}
+
 Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
   const bool before = c10::GradMode::is_enabled();
   c10::GradMode::set_enabled(info[0].ToBoolean().Value());
@@ -264,6 +269,7 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add(exports, "clearGrad", "clearGrad", clear_grad);
   add(exports, "item", "item", item);
   add(exports, "dispose", "dispose", dispose);
+  add(exports, "reportMemory", "tensor", report_memory);
   add(exports, "setGradEnabled", "noGrad", set_grad_enabled);
   add(exports, "setThreads", "setThreads", set_threads);
   add(exports, "configuration", "configuration", configuration);

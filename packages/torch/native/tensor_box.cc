@@ -17,15 +17,17 @@ void release(Napi::Env env, TensorBox& box) {
 Handle wrap(Napi::Env env, at::Tensor tensor) {
   auto* box = new TensorBox{std::move(tensor), 0};
   ++live;
-  // A view shares its storage with the tensor it was taken from, which has reported it already.
-  if (!box->tensor.is_view()) {
-    box->reported = static_cast<int64_t>(box->tensor.nbytes());
-    Napi::MemoryManagement::AdjustExternalMemory(env, box->reported);
-  }
   return Handle::New(env, box, [](Napi::Env finalizer_env, TensorBox* dead) {
     release(finalizer_env, *dead);
     delete dead;
   });
+}
+
+void report(Napi::Env env, TensorBox& box) {
+  // A view shares its storage with the tensor it was taken from.
+  if (box.reported != 0 || !box.tensor.defined() || box.tensor.is_view()) return;
+  box.reported = static_cast<int64_t>(box.tensor.nbytes());
+  Napi::MemoryManagement::AdjustExternalMemory(env, box.reported);
 }
 
 at::Tensor& unwrap(const Napi::Value& value) {

@@ -1,4 +1,4 @@
-// The handle JavaScript holds: a tensor that can be freed early and that tells V8 of its memory.
+// The handle JavaScript holds: a tensor that can be freed early, or whose memory V8 is told of.
 #pragma once
 #include <ATen/ATen.h>
 #include <napi.h>
@@ -20,6 +20,10 @@ at::Tensor& unwrap(const Napi::Value& value);
 
 // Frees the tensor now; doing so twice is harmless.
 void release(Napi::Env env, TensorBox& box);
+
+// Tells V8 of the tensor's memory, once: for tensors that wait for the garbage collector. Those that a scope frees must
+// not be reported: V8 would collect its whole heap every few dozen megabytes, several times in a training step.
+void report(Napi::Env env, TensorBox& box);
 
 // How many handles hold a tensor at this moment.
 int64_t live_handles();

@@ -58,6 +58,8 @@ interface Addon {
   clearGrad(tensor: TensorHandle): void;
   item(tensor: TensorHandle): number;
   dispose(tensor: TensorHandle): void;
+  /** Tells V8 of the tensor's memory, once. */
+  reportMemory(tensor: TensorHandle): void;
   setGradEnabled(enabled: boolean): boolean;
   setThreads(threads: number): void;
   configuration(): EngineConfiguration;

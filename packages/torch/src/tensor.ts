@@ -5,6 +5,7 @@
 //   keep(tensor)       takes a tensor out of its scope: it lives until dispose()
 //   using t = ...      frees one at the end of its block
 //   noGrad(() => ...)  records nothing for the backward pass
+// V8 is told of the memory of tensors outside every scope alone: they wait for the garbage collector.
 // Autograd keeps what it needs on its own: freeing a handle never breaks a backward pass.
 import { native, type TensorHandle, type TypedArray } from "./native.js";
 
@@ -59,7 +60,9 @@ export class Tensor {
   /** @internal Use tensor() or an operator. */
   constructor(handle: TensorHandle) {
     this.handle = handle;
-    scopes.at(-1)?.add(this);
+    const made = scopes.at(-1);
+    if (made) made.add(this);
+    else native.reportMemory(handle);
   }
 
   get shape(): number[] {
@@ -177,8 +180,10 @@ export function scope<T>(body: () => T): T {
     const outer = scopes.at(-1);
     const kept = collect(returned, new Set());
     for (const one of made) {
-      if (kept.has(one)) outer?.add(one);
-      else native.dispose(one.handle);
+      if (kept.has(one)) {
+        if (outer) outer.add(one);
+        else native.reportMemory(one.handle);
+      } else native.dispose(one.handle);
     }
   }
 }
@@ -186,6 +191,7 @@ export function scope<T>(body: () => T): T {
 /** Takes a tensor out of every scope: it lives until it is disposed of. */
 export function keep(kept: Tensor): Tensor {
   for (const made of scopes) made.delete(kept);
+  native.reportMemory(kept.handle);
   return kept;
 }
 
