@@ -4,7 +4,7 @@
 """
 import torch
 
-from train_scratch import backbone, load, options, report, timed
+from train_scratch import backbone, load, options, padded, report, timed
 
 
 def main():
@@ -15,10 +15,7 @@ def main():
     torch.manual_seed(o.seed)
     teacher = backbone(o.teacher, o.output_stride).eval()
     images = [pixels.float() / 255 for pixels, _ in load(o.data, o.split, o.side)[: o.batch]]
-    up = lambda length: -(-length // 32) * 32
-    batch = torch.zeros(o.batch, 3, *(up(max(image.shape[k] for image in images)) for k in (1, 2)))
-    for place, image in zip(batch, images):
-        place[:, : image.shape[1], : image.shape[2]] = image
+    batch = padded(images)
 
     def step():
         with torch.no_grad():

@@ -90,20 +90,42 @@ def detector(o):
     )
 
 
+def names_of(folder, split):
+    """The names of a split's images."""
+    lines = (Path(folder) / "ImageSets/Main" / f"{split}.txt").read_text().split("\n")
+    return [line.split()[0] for line in lines if line.strip()]
+
+
+def resized(image, side):
+    """The image with its longest side as given."""
+    scale = side / max(image.size)
+    return image.resize((round(image.width * scale), round(image.height * scale)), Image.BILINEAR)
+
+
+def pixels_of(image):
+    """[3, height, width], uint8"""
+    return torch.from_numpy(np.array(image)).permute(2, 0, 1)
+
+
+def padded(images):
+    """Images in one batch, at the top left of sides that are multiples of 32."""
+    up = lambda length: -(-length // 32) * 32
+    batch = torch.zeros(len(images), 3, *(up(max(image.shape[k] for image in images)) for k in (1, 2)))
+    for place, image in zip(batch, images):
+        place[:, : image.shape[1], : image.shape[2]] = image
+    return batch
+
+
 def load(folder, split, side):
     """All images of a split as uint8 tensors with the longest side as given, and their boxes."""
     samples = []
-    for name in (Path(folder) / "ImageSets/Main" / f"{split}.txt").read_text().split("\n"):
-        if not name.strip():
-            continue
-        name = name.split()[0]
+    for name in names_of(folder, split):
         root = ElementTree.parse(Path(folder) / "Annotations" / f"{name}.xml").getroot()
         image = Image.open(Path(folder) / "JPEGImages" / f"{name}.jpg").convert("RGB")
         scale = side / max(image.size)
-        image = image.resize((round(image.width * scale), round(image.height * scale)), Image.BILINEAR)
+        image = resized(image, side)
         boxes = [[float(b.findtext(k)) * scale for k in ("xmin", "ymin", "xmax", "ymax")] for b in root.iter("bndbox")]
-        pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
-        samples.append((pixels, torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)))
+        samples.append((pixels_of(image).contiguous(), torch.tensor(boxes, dtype=torch.float32).reshape(-1, 4)))
     return samples
 
 
@@ -180,8 +202,10 @@ def measure(o, parameters, losses):
     optimizer = torch.optim.SGD(parameters, lr=0.02, momentum=0.9, weight_decay=1e-4)
     source = batches(load(o.data, o.split, o.side), o.batch)
     phases = {"data": [], "forward": [], "backward": [], "optimizer": []}
+    loss = None
 
     def step():
+        nonlocal loss
         marks = [time.perf_counter()]
         images, targets = next(source)
         marks.append(time.perf_counter())
@@ -197,7 +221,8 @@ def measure(o, parameters, losses):
         return o.batch
 
     rates = timed(o, step)
-    report(o, rates, {name: times[o.warmup :] for name, times in phases.items()})
+    report(o, rates, {name: times[o.warmup :] for name, times in phases.items()}, loss=float(loss))
+    print(f"loss {float(loss):.3f}")
 
 
 def main():

@@ -14,11 +14,11 @@ export async function benchmarkEvaluateVoc(settings: BenchmarkSettings): Promise
   const { groundTruths, detections } = makeDetections();
   const classes = Array.from({ length: CLASSES }, (_, i) => `class ${i}`);
   let mAP = 0;
-  const imagesPerSecond = await measureSteps(settings, () => {
+  const measured = await measureSteps(settings, () => {
     mAP = evaluateVoc(groundTruths, detections, { classes }).mAP;
     return IMAGES;
   });
-  return { imagesPerSecond, phases: {}, mAP };
+  return { ...measured, mAP };
 }
 
 function makeDetections(): { groundTruths: ImageGroundTruth[]; detections: ImageDetections[] } {

@@ -1,4 +1,5 @@
 // What every benchmark is given, and what it measures.
+import { profiled } from "../profile.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
 
 export interface BenchmarkSettings {
@@ -70,16 +71,21 @@ export const peerRecipe = (
     "benchmark",
   );
 
-/** Runs `step` for warm-up, then measured; a step returns how many images it took. */
+/** Runs `step` for warm-up, then on the clock; a step returns how many images it took. */
 export async function measureSteps(
   { warmup, steps }: BenchmarkSettings,
   step: (index: number) => Promise<number> | number,
-): Promise<number[]> {
-  const rates: number[] = [];
-  for (let i = 0; i < warmup + steps; i++) {
-    const started = performance.now();
-    const images = await step(i);
-    if (i >= warmup) rates.push(images / ((performance.now() - started) / 1000));
-  }
-  return rates;
+): Promise<Measured> {
+  for (let i = 0; i < warmup; i++) await step(i);
+  const { result: imagesPerSecond, profile } = await profiled(async () => {
+    const rates: number[] = [];
+    for (let i = warmup; i < warmup + steps; i++) {
+      const started = performance.now();
+      const images = await step(i);
+      rates.push(images / ((performance.now() - started) / 1000));
+    }
+    return rates;
+  });
+  const phases = Object.fromEntries([...profile.parts].map(([name, { ms }]) => [name, ms / 1000 / steps]));
+  return { imagesPerSecond, phases };
 }

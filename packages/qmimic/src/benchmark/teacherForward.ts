@@ -18,9 +18,8 @@ export async function benchmarkTeacherForward(settings: BenchmarkSettings): Prom
     Array.from({ length: settings.batch }, (_, i) => train.store.get(i % train.dataset.samples.length)),
   );
   const { batch } = drawWhole(images, settings.side, recipe.device);
-  const imagesPerSecond = await measureSteps(settings, () => {
+  return measureSteps(settings, () => {
     noGrad(() => scope(() => void teacher.features(batch)));
     return images.length;
   });
-  return { imagesPerSecond, phases: {} };
 }

@@ -4,11 +4,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRandom } from "../data/random.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
-import { profiled, STEP } from "../profile.js";
 import { epochOrder, makeBatch } from "../train/batches.js";
 import { createMimicTask, type MimicTask } from "../train/mimicTask.js";
 import type { Recipe } from "../train/recipe.js";
-import { openSplits, type Split } from "../train/splits.js";
+import { decodeAll, openSplits, type Split } from "../train/splits.js";
 import { detectorConfig } from "../train/stages.js";
 import { batchSettings, createTrainee, trainingStep } from "../train/step.js";
 import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from "./settings.js";
@@ -38,27 +37,22 @@ async function measureTraining(
   const batches = batchSettings(recipe, recipe.outputStride);
   const order = epochOrder(samples, batches, 0);
   // Images are decoded before the clock starts: later epochs find them in memory.
-  for (let i = 0; i < samples.length; i++) await train.store.get(i);
+  await decodeAll([train], () => {});
 
   const started = performance.now();
   const mimic = recipe.method === "scratch" ? undefined : await mimicTask(recipe, detector, train);
   const mapsSeconds = (performance.now() - started) / 1000;
   detector.train();
   const trainee = createTrainee(detector, recipe, mimic);
-  const { result, profile } = await profiled(() =>
-    measureSteps(settings, async (i) => {
-      const indices = order[i % order.length];
-      const batch = await makeBatch(samples, train.store, indices, batches, i);
-      trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i));
-      batch.images.dispose();
-      return indices.length;
-    }),
-  );
+  const measured = await measureSteps(settings, async (i) => {
+    const indices = order[i % order.length];
+    const batch = await makeBatch(samples, train.store, indices, batches, i);
+    trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i));
+    batch.images.dispose();
+    return indices.length;
+  });
   mimic?.close();
-  const steps = settings.warmup + settings.steps;
-  const parts = [...profile.parts].filter(([name]) => name !== STEP);
-  const phases = Object.fromEntries(parts.map(([name, { ms }]) => [name, ms / 1000 / steps]));
-  return { imagesPerSecond: result, phases, ...(mimic ? { mapsSeconds } : {}) };
+  return { ...measured, ...(mimic ? { mapsSeconds } : {}) };
 }
 
 /** A teacher with random weights: speed does not depend on them. */

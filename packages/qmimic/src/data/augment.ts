@@ -5,8 +5,8 @@ export interface AugmentSettings {
   /** Probability of mirroring left to right. Default 0.5; 0 where left and right differ in meaning (signs, text). */
   flip: number;
   /**
-   * Sizes relative to the base scale, one picked uniformly for each batch. A short list rather than a range, so that a teacher's
-   * feature maps can be kept per image, flip and scale. Default [0.75, 1, 1.25].
+   * Sizes relative to the base scale, one picked uniformly for each batch. A short list rather than a range, so that
+   * a teacher's feature maps can be kept per image, flip and scale. Default [0.75, 1, 1.25].
    */
   scales: readonly number[];
   /**
@@ -104,8 +104,8 @@ export const sampleScale = (random: () => number, { scales }: AugmentSettings): 
   Math.min(Math.floor(random() * scales.length), scales.length - 1);
 
 /**
- * Draws an augmentation at scale settings.scales[scaleIndex]. The base scale makes the image's longest side `side` px; the canvas is side x side unless
- * `canvas` (a smaller one, for images of one shape) is given. Offsets are multiples of `gridStride` px.
+ * Draws an augmentation at scale settings.scales[scaleIndex]. The base scale makes the image's longest side `side` px;
+ * the canvas is side x side unless `canvas` (a smaller one, for images of one shape) is given. Offsets are multiples of `gridStride` px.
  * Every call takes the same number of values from `random`, whatever the settings, so that runs stay comparable.
  */
 export function sampleAugmentation(

@@ -57,9 +57,9 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
   const load = async (index: number): Promise<RawImage> => {
     const sample = samples[index];
     if (sample === undefined) throw new RangeError(`image ${index} of ${samples.length}`);
-    const stored = file?.read(index);
-    if (stored !== undefined) return stored;
-    const image = await timedAsync("decode", "beside", () => decodeImage(sample.imagePath, options));
+    const image =
+      file?.read(index) ??
+      (await timedAsync("decode", "beside", () => decodeImage(sample.imagePath, options)));
     const actual = { width: image.originalWidth, height: image.originalHeight };
     const mismatch = sizeMismatch(sample, actual, `the annotation of "${sample.id}"`);
     if (mismatch !== undefined) throw new InputError(`${sample.imagePath}: ${mismatch}`);

@@ -1,5 +1,6 @@
 // One process at a time: a lock file that holds the number of the process that made it.
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const POLL_MS = 500;
@@ -9,6 +10,7 @@ const POLL_MS = 500;
  * over from one that has died.
  */
 export async function withLock<T>(path: string, waiting: () => void, body: () => Promise<T>): Promise<T> {
+  mkdirSync(dirname(path), { recursive: true });
   for (let told = false; ; ) {
     try {
       writeFileSync(path, String(process.pid), { flag: "wx" });

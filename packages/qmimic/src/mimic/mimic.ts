@@ -81,7 +81,7 @@ export function mimicLoss(
   return { loss, matched: Number(matched), compared: Number(compared) };
 }
 
-/** The most weights of r for which one pass over the cells was measured faster than convolution, rounding, difference. */
+/** The most weights of r that the one pass is used for: each thread keeps a vector of sums for each of them. */
 const MOST_FUSED = 2 ** 16;
 
 /**

@@ -1,7 +1,7 @@
 // The frozen teacher's maps, computed once: for each image, its mirror image and each scale, as dictionary codes in a
 // file. The teacher sees the images without photometric noise and whole; the student's crops are cut out of its maps.
 import { createHash } from "node:crypto";
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { noGrad, scope, type Tensor, type TypedArray, tensor } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
@@ -61,7 +61,6 @@ export async function openTeacherMaps(
   report: MapReport,
 ): Promise<TeacherMaps> {
   const key = checksum(teacher, samples, options);
-  mkdirSync(options.cache, { recursive: true });
   const path = join(options.cache, `teacher-maps-${key.slice(0, 16)}.bin`);
   const file = await withLock(
     `${path}.lock`,

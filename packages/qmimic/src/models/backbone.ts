@@ -16,12 +16,13 @@ export function createBackbone(
   random: Random,
 ): Backbone {
   const { family, divisor } = parseBackbone(backbone);
-  const trunkStride = neck === "none" ? outputStride : 16;
+  const topDown = neck === "top-down" && outputStride < 16;
+  const trunkStride = topDown ? 16 : outputStride;
   const trunk =
     family === "vgg"
       ? new Vgg(divisor, trunkStride, random)
       : new ResNet(family, divisor, trunkStride, random);
-  return neck === "none" || outputStride === 16 ? trunk : new TopDown(trunk, outputStride, random);
+  return topDown ? new TopDown(trunk, outputStride, random) : trunk;
 }
 
 /** Rounds features to the quantizer's dictionary; the gradient passes unchanged (straight-through). */

@@ -67,9 +67,8 @@ export class Vgg extends Module implements LevelledBackbone {
     const maps: Tensor[] = [];
     let y = x;
     let from = 0;
-    for (const [i, end] of this.blockEnds.entries()) {
-      // One range up to the first level: batch norm takes the pooling behind it along within a range.
-      if (i < LEVELS_FROM) continue;
+    // One range up to the first level: batch norm takes the pooling behind it along within a range.
+    for (const end of this.blockEnds.slice(LEVELS_FROM)) {
       y = this.features.forwardRange(y, from, end);
       maps.push(y);
       from = end;

@@ -1,5 +1,4 @@
 // The splits that a run needs, and everything that can be wrong with its input.
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { createImageStore, type ImageStore } from "../data/imageStore.js";
 import { withLock } from "../data/lock.js";
@@ -92,11 +91,9 @@ export async function prepareRun(
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
   const decode = () => decodeAll([splits.train, splits.val], progress);
-  if (recipe.diskCache) {
-    // Another run may be writing the same file.
-    mkdirSync(recipe.cache, { recursive: true });
-    await withLock(join(recipe.cache, "images.lock"), () => {}, decode);
-  } else await decode();
+  // Another run may be writing the same file of images.
+  if (recipe.diskCache) await withLock(join(recipe.cache, "images.lock"), () => {}, decode);
+  else await decode();
   return splits;
 }
 
@@ -124,7 +121,7 @@ function checkStage({ method, stage, teacher }: Recipe, loaded: FasterRcnn | nul
 }
 
 /** Decodes every image once. @throws InputError with all that cannot be decoded */
-async function decodeAll(
+export async function decodeAll(
   splits: readonly Split[],
   progress: (done: number, total: number) => void,
 ): Promise<void> {

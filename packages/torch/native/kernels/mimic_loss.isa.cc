@@ -57,19 +57,25 @@ long scratch(long own, long teacher) {
   return own * CELLS + teacher * CELLS + teacher * own * LANES + teacher * LANES;
 }
 
+// Adds to TILE rows of a block the product of weights and `count` rows: sum[i] += sum_k weight[i * across + k * along] * rows[k].
+QMIMIC_INLINE void multiply(const float* weight, long across, long along, const float* rows, long count,
+                            vec (&sum)[TILE][BLOCK]) {
+  for (long k = 0; k < count; k++) {
+    vec row[BLOCK];
+    for (long v = 0; v < BLOCK; v++) row[v] = keep(load(rows + k * CELLS + v * LANES));
+    for (long i = 0; i < TILE; i++) {
+      const vec w = splat(weight[i * across + k * along]);
+      for (long v = 0; v < BLOCK; v++) sum[i][v] += w * row[v];
+    }
+  }
+}
+
 // prediction[i] = bias[i] + sum_c weight[i][c] * features[c] for TILE channels.
 QMIMIC_INLINE void predict(const float* weight, const float* bias, const float* features, float* prediction, long own) {
   vec sum[TILE][BLOCK];
   for (long i = 0; i < TILE; i++)
     for (long v = 0; v < BLOCK; v++) sum[i][v] = splat(bias[i]);
-  for (long c = 0; c < own; c++) {
-    vec f[BLOCK];
-    for (long v = 0; v < BLOCK; v++) f[v] = keep(load(features + c * CELLS + v * LANES));
-    for (long i = 0; i < TILE; i++) {
-      const vec w = splat(weight[i * own + c]);
-      for (long v = 0; v < BLOCK; v++) sum[i][v] += w * f[v];
-    }
-  }
+  multiply(weight, own, 1, features, own, sum);
   for (long i = 0; i < TILE; i++)
     for (long v = 0; v < BLOCK; v++) store(prediction + i * CELLS + v * LANES, sum[i][v]);
 }
@@ -94,21 +100,6 @@ double compare(float* prediction, const float* target, const float* twice, float
   for (long j = 0; j < CELLS; j++) run[j % 8] += (double)error[j] * error[j] * twice[j];
   for (long j = 0; j < CELLS; j++) prediction[j] = twice[j] * error[j];
   return 0.5 * (((run[0] + run[1]) + (run[2] + run[3])) + ((run[4] + run[5]) + (run[6] + run[7])));
-}
-
-// Gradient of TILE channels of the features: sum_t weight[t][c + i] * gradient[t].
-QMIMIC_INLINE void to_features(const float* weight, const float* gradient, long own, long teacher,
-                               vec (&sum)[TILE][BLOCK]) {
-  for (long i = 0; i < TILE; i++)
-    for (long v = 0; v < BLOCK; v++) sum[i][v] = vec{};
-  for (long t = 0; t < teacher; t++) {
-    vec g[BLOCK];
-    for (long v = 0; v < BLOCK; v++) g[v] = keep(load(gradient + t * CELLS + v * LANES));
-    for (long i = 0; i < TILE; i++) {
-      const vec w = splat(weight[t * own + i]);
-      for (long v = 0; v < BLOCK; v++) sum[i][v] += w * g[v];
-    }
-  }
 }
 
 // Adds a block to the gradient of TILE x TILE weights.
@@ -173,8 +164,9 @@ double loss_of(const MimicImage& image, const Target* target, float* dfeatures, 
     }
     if (!dfeatures) continue;
     for (long c = 0; c < own; c += TILE) {
-      vec sum[TILE][BLOCK];
-      to_features(image.weight + c, p.gradient, own, teacher, sum);
+      // Of TILE channels of the features: sum_t weight[t][c + i] * gradient[t].
+      vec sum[TILE][BLOCK] = {};
+      multiply(image.weight + c, 1, own, p.gradient, teacher, sum);
       for (long i = 0; i < TILE && c + i < image.own; i++)
         for (long v = 0; v < count; v++) {
           float* to = dfeatures + (c + i) * size + place[v];
