@@ -3,7 +3,8 @@
 // Runs ours and the peer in turn, round after round, so that whatever else the machine does falls on all of them, and
 // prints ratios of medians. The peer runs twice: as people run it, and with all that ours gets from its environment:
 // malloc's thresholds raised, and OpenMP's threads that spin for a short time only.
-// Each side writes a file {imagesPerSecond: [one a step], phases: {name: seconds a step}, peakRssBytes}.
+// Each side writes a file {imagesPerSecond: [one a step], phases: {name: seconds a step}, peakRssBytes}; ours also says
+// the multiply-adds of an image and how many a second a wide convolution reaches on the machine.
 // The peer needs Debian's python3-torch and python3-torchvision; nothing else of the project does.
 import { execFile } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -141,11 +142,19 @@ for (const side of chosen.filter((key) => key !== "ours" && summary.ours)) {
   );
 }
 
+const part = peakShare(results.ours ?? []);
+if (part) {
+  const peak = (part.convolutionPeak / 1e9).toFixed(0);
+  console.log(
+    `ours: ${(100 * part.share).toFixed(0)} % of the convolution peak, ${peak} billion multiply-adds a second`,
+  );
+}
+
 const out = given.out ?? join(root, "results/bench", `${name}.json`);
 if (!existsSync(dirname(out))) mkdirSync(dirname(out), { recursive: true });
 const { data: _, ...stored } = settings; // the folder is this machine's affair
 const machine = { processor: cpus()[0].model, cores: cpus().length, node: process.version };
-const report = { name, settings: stored, rounds, machine, tuned: TUNED, ratios, summary };
+const report = { name, settings: stored, rounds, machine, tuned: TUNED, ratios, summary, ...part };
 writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
 console.log(`written: ${out}`);
 
@@ -157,6 +166,15 @@ function summarize(runs) {
   const at = (share) => rates[Math.round(share * (rates.length - 1))];
   const peakRssBytes = Math.max(...runs.map((r) => r.peakRssBytes));
   return { median: median(rates), low: at(0.25), high: at(0.75), peakRssBytes, phases };
+}
+
+/** Our share of the largest peak seen, or nothing where a bench has no layers. */
+function peakShare(runs) {
+  const peaks = runs.flatMap((r) => r.convolutionPeak ?? []);
+  if (peaks.length === 0) return null;
+  const peak = Math.max(...peaks);
+  const rate = median(runs.map((r) => median(r.imagesPerSecond) * r.multiplyAdds));
+  return { convolutionPeak: peak, share: rate / peak };
 }
 
 function median(values) {

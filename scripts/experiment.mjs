@@ -110,12 +110,29 @@ await pool(
 );
 
 const rows = [];
-for (const model of models.sort((a, b) => a.name.localeCompare(b.name))) {
+for (const { name, method, seed, weights, val, bestEpoch, match, quantizer } of models.sort((a, b) =>
+  a.name.localeCompare(b.name),
+)) {
+  const { cost, mAP50, mAP50to95, classes } = await score(name, weights);
   rows.push({
-    ...{ name: model.name, method: model.method, seed: Number(model.seed), bestEpoch: model.bestEpoch },
-    ...{ val: model.val, match: model.match, quantizer: model.quantizer },
-    [split]: await score(model.name, model.weights),
+    ...{ name, method, seed: Number(seed), parameters: cost.parameters, quantizer },
+    ...{ valAp50: val, bestEpoch, match, [`${split}Ap50`]: mAP50, [`${split}Ap50to95`]: mAP50to95 },
+    classes: classes.map((one) => ({ name: one.name, ap50: one.ap, ap50to95: one.ap50to95 })),
   });
 }
 writeFileSync(out, `${JSON.stringify(rows, null, 2)}\n`);
+
+/** Mean and standard deviation (of a sample), in per cent. */
+function spread(values) {
+  const mean = values.reduce((sum, x) => sum + x, 0) / values.length;
+  const square = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) / Math.max(1, values.length - 1);
+  return `${(100 * mean).toFixed(1)} ± ${(100 * Math.sqrt(square)).toFixed(1)}`;
+}
+const columns = ["valAp50", `${split}Ap50`, `${split}Ap50to95`];
+console.log(["method".padEnd(20), ...columns.map((name) => name.padStart(14))].join(" "));
+for (const method of new Set(rows.map((row) => row.method))) {
+  const same = rows.filter((row) => row.method === method);
+  const cells = columns.map((name) => spread(same.map((row) => row[name])).padStart(14));
+  console.log([method.padEnd(20), ...cells].join(" "));
+}
 console.log(`written ${out}`);

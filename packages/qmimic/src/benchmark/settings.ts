@@ -24,6 +24,8 @@ export interface Measured {
   imagesPerSecond: number[];
   /** Seconds a step in each named part. */
   phases: Record<string, number>;
+  /** Of the layers, an image; gradients included. Absent where there are no layers. */
+  multiplyAdds?: number;
 }
 
 /** What the peer (bench/peers) does: torchvision's sampling and SGD, one anchor ratio, mirrored images and nothing else. */

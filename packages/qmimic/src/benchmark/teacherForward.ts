@@ -1,5 +1,5 @@
 // The teacher's backbone on whole batches, without gradient: what its maps cost.
-import { noGrad, scope } from "@qmimic/torch";
+import { countMultiplyAdds, noGrad, scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
 import { createRandom } from "../data/random.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
@@ -18,8 +18,11 @@ export async function benchmarkTeacherForward(settings: BenchmarkSettings): Prom
     Array.from({ length: settings.batch }, (_, i) => train.store.get(i % train.dataset.samples.length)),
   );
   const { batch } = drawWhole(images, settings.side, recipe.device);
-  return measureSteps(settings, () => {
-    noGrad(() => scope(() => void teacher.features(batch)));
+  const forward = () => noGrad(() => scope(() => void teacher.features(batch)));
+  const multiplyAdds = countMultiplyAdds(forward) / images.length;
+  const measured = await measureSteps(settings, () => {
+    forward();
     return images.length;
   });
+  return { ...measured, multiplyAdds };
 }

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { countMultiplyAdds } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
 import { epochOrder, makeBatch } from "../train/batches.js";
@@ -44,15 +45,18 @@ async function measureTraining(
   const mapsSeconds = (performance.now() - started) / 1000;
   detector.train();
   const trainee = createTrainee(detector, recipe, mimic);
+  let forward = 0;
   const measured = await measureSteps(settings, async (i) => {
     const indices = order[i % order.length];
     const batch = await makeBatch(samples, train.store, indices, batches, i);
-    trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i));
+    forward = countMultiplyAdds(() => trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i)));
     batch.images.dispose();
+    forward /= indices.length;
     return indices.length;
   });
   mimic?.close();
-  return { ...measured, ...(mimic ? { mapsSeconds } : {}) };
+  // Backward makes two products for each of forward's: the gradients of the weights, and of the input.
+  return { ...measured, multiplyAdds: 3 * forward, ...(mimic ? { mapsSeconds } : {}) };
 }
 
 /** A teacher with random weights: speed does not depend on them. */

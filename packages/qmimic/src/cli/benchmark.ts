@@ -3,6 +3,7 @@ import { resourceUsage } from "node:process";
 import { type Command, Option } from "commander";
 import { benchmarkDataLoading } from "../benchmark/dataLoading.js";
 import { benchmarkEvaluateVoc } from "../benchmark/evaluateVoc.js";
+import { convolutionPeak } from "../benchmark/peak.js";
 import type { BenchmarkSettings, Measured } from "../benchmark/settings.js";
 import { benchmarkTeacherForward } from "../benchmark/teacherForward.js";
 import { benchmarkTraining } from "../benchmark/training.js";
@@ -67,8 +68,9 @@ async function benchmark(name: string, flags: Record<string, string>): Promise<v
   useEngine({ threads: settings.threads, device: "cpu" });
   const measured = await run(settings);
   const peakRssBytes = resourceUsage().maxRSS * 1024;
+  const convolution = measured.multiplyAdds === undefined ? {} : { convolutionPeak: convolutionPeak() };
   if (flags.json !== undefined)
-    await writeFileAtomic(flags.json, `${JSON.stringify({ ...measured, peakRssBytes })}\n`);
+    await writeFileAtomic(flags.json, `${JSON.stringify({ ...measured, ...convolution, peakRssBytes })}\n`);
   const sorted = [...measured.imagesPerSecond].sort((a, b) => a - b);
   console.log(`${sorted[sorted.length >> 1].toFixed(1)} img/s (median of ${settings.steps} steps)`);
   for (const [part, seconds] of Object.entries(measured.phases))
