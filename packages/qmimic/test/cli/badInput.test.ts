@@ -7,6 +7,7 @@ import { deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../src/data/random.js";
+import type { DetectorConfig } from "../../src/models/config.js";
 import { FasterRcnn } from "../../src/models/fasterRcnn.js";
 import { saveDetector } from "../../src/train/weights.js";
 import { makeVoc, plainImage, put, temporaryFolder, xmlOf } from "../data/temporary.js";
@@ -26,7 +27,7 @@ async function broken(name: string, damage: (folder: string) => Promise<unknown>
   return folder;
 }
 
-const config = {
+const config: DetectorConfig = {
   detector: "faster-rcnn",
   backbone: "vgg-1-64",
   outputStride: 16,
@@ -47,14 +48,12 @@ const config = {
   boxScore: 0.01,
   boxNms: 0.5,
   boxDetections: 10,
-} as const;
+};
 
 beforeAll(async () => {
   const objects = { a: [object], b: [object], c: [object] };
   await makeVoc(good, objects, { train: "a\nb\n", val: "c\n" });
-  const { classes, anchorSizes, aspectRatios, ...rest } = config;
-  const lists = { classes: [...classes], anchorSizes: [...anchorSizes], aspectRatios: [...aspectRatios] };
-  saveDetector(weights, new FasterRcnn({ ...rest, ...lists }, createRandom(0)));
+  saveDetector(weights, new FasterRcnn(config, createRandom(0)));
 });
 
 /** Exit code 1 and one clean message with each of `parts`. */

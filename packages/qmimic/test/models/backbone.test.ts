@@ -4,7 +4,7 @@ import { backward, type Module, noGrad, scope, slice, sum, tensor, zeros } from 
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { applyQuantizer, createBackbone } from "../../src/models/backbone.js";
-import { parseBackbone } from "../../src/models/config.js";
+import { type DetectorConfig, parseBackbone } from "../../src/models/config.js";
 
 const torchvision: Record<string, Record<string, number[]>> = JSON.parse(
   readFileSync(new URL("../fixtures/parameters.json", import.meta.url), "utf8"),
@@ -15,7 +15,7 @@ const size = (shape: number[]) => shape.reduce((product, side) => product * side
 /** Builds a network for `body` alone: the wide ones take 60 to 85 MB. */
 function withNetwork<T>(
   name: string,
-  outputStride: number,
+  outputStride: DetectorConfig["outputStride"],
   body: (network: Module & { outChannels: number }) => T,
 ): T {
   const network = createBackbone({ backbone: name, outputStride, neck: "none" }, () => 0.5);
@@ -63,7 +63,7 @@ test.each([
 
 describe("output", () => {
   const cases = ["vgg-1-32", "resnet18-1-16", "resnet34-1-32"].flatMap((name) =>
-    [4, 8, 16].map((stride): [string, number] => [name, stride]),
+    ([4, 8, 16] as const).map((stride) => [name, stride] as const),
   );
   test.each(cases)("%s at stride %i", (name, stride) => {
     withNetwork(name, stride, (network) => {
