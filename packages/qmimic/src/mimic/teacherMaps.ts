@@ -49,6 +49,8 @@ export interface MapReport {
 }
 
 const BATCH = 8;
+/** The last entry of a dictionary that a byte can hold; larger activations become it. */
+const LAST_CODE = 255;
 /** Counted up when the way from a file's pixels to a map changes: older files are then not used. */
 const PREPROCESSING = 1;
 
@@ -132,6 +134,7 @@ async function complete(
   const { scales, flips } = options;
   const views = scales.flatMap((factor, scaleIndex) => flips.map((flip) => ({ factor, scaleIndex, flip })));
   const total = samples.length * views.length;
+  let saturated = 0;
   for (const indices of equalSizeBatches(samples)) {
     const missing = views.filter(({ scaleIndex, flip }) =>
       indices.some((i) => !file.records.has(recordName(i, viewNumber(scaleIndex, flip)))),
@@ -142,11 +145,18 @@ async function complete(
       const { maps, height, width } = runTeacher(teacher, images, view, options);
       maps.forEach((map, i) => {
         const number = viewNumber(view.scaleIndex, view.flip);
+        if (options.quantizer.kind === "uniform" && map.includes(LAST_CODE)) saturated++;
         if (!file.records.has(recordName(indices[i], number)))
           file.append(indices[i], number, height, width, map);
       });
       report.maps(file.records.size, total);
     }
+  }
+  if (saturated > 0 && options.quantizer.kind === "uniform") {
+    const { stride } = options.quantizer;
+    report.say(
+      `${saturated} maps of the teacher reach ${(LAST_CODE * stride).toPrecision(3)}, the dictionary's last entry that is kept: larger activations became it. Choose a larger quantizer-stride (now ${stride}), or auto`,
+    );
   }
 }
 

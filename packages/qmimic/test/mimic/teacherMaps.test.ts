@@ -192,3 +192,13 @@ describe("the file of maps", () => {
     expect((await mapsOf({ kind: "uniform", stride: 0.0625 })).told).toBeGreaterThan(0);
   });
 });
+
+test("activations beyond the last entry that a byte can hold are said", async () => {
+  const { maps, said } = await mapsOf({ kind: "uniform", stride: 0.001 });
+  maps.close();
+  expect(said).toEqual([
+    expect.stringMatching(
+      /^\d+ maps of the teacher reach 0.255, .* Choose a larger quantizer-stride \(now 0.001\)/,
+    ),
+  ]);
+});
