@@ -11,6 +11,9 @@ export interface BenchmarkSettings {
   outputStride: 4 | 8 | 16;
   neck: "none" | "top-down";
   headWidth: number;
+  classes: number;
+  /** Regions of an image that are mimicked. */
+  mimicRegions: number;
   student: string;
   teacher: string;
   threads: number;
@@ -59,19 +62,19 @@ export const PEER_SETTINGS = {
 };
 
 /** A training recipe that does what the peer does. */
-export const peerRecipe = (
-  { data, split, side, batch, outputStride, neck, headWidth, student, teacher, threads }: BenchmarkSettings,
-  more: Record<string, unknown> = {},
-): Recipe =>
-  parseRecipe(
+export const peerRecipe = (settings: BenchmarkSettings, more: Record<string, unknown> = {}): Recipe => {
+  const { data, split, side, batch, outputStride, neck, headWidth, mimicRegions, student, teacher, threads } =
+    settings;
+  return parseRecipe(
     {
       ...PEER_SETTINGS,
       ...{ data, "train-split": split, "val-split": split, side, batch, neck, student, teacher, threads },
-      ...{ "output-stride": outputStride, "head-width": headWidth },
+      ...{ "output-stride": outputStride, "head-width": headWidth, "mimic-regions": mimicRegions },
       ...more,
     },
     "benchmark",
   );
+};
 
 /** Runs `step` for warm-up, then on the clock; a step returns how many images it took. */
 export async function measureSteps(

@@ -13,11 +13,19 @@ import { detectorConfig } from "../train/stages.js";
 import { batchSettings, createTrainee, trainingStep } from "../train/step.js";
 import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from "./settings.js";
 
-/** @returns also, with a teacher, the seconds that its maps took */
+/** What the maps of a teacher took. */
+export interface MapsCost {
+  seconds: number;
+  bytes: number;
+  images: number;
+}
+type TrainingMeasured = Measured & { maps?: MapsCost };
+
+/** Every object is of the first of `classes` classes: speed depends on how many there are. */
 export async function benchmarkTraining(
   settings: BenchmarkSettings,
   method: "scratch" | "quantization-mimic",
-): Promise<Measured & { mapsSeconds?: number }> {
+): Promise<TrainingMeasured> {
   // Maps are computed anew, so that the time they take is known.
   const cache = await mkdtemp(join(tmpdir(), "qmimic-benchmark-"));
   try {
@@ -27,13 +35,11 @@ export async function benchmarkTraining(
   }
 }
 
-async function measureTraining(
-  settings: BenchmarkSettings,
-  recipe: Recipe,
-): Promise<Measured & { mapsSeconds?: number }> {
+async function measureTraining(settings: BenchmarkSettings, recipe: Recipe): Promise<TrainingMeasured> {
   const { train } = await openSplits(recipe);
   const { samples } = train.dataset;
-  const config = detectorConfig(recipe, recipe.student, train);
+  const classes = Array.from({ length: settings.classes }, (_, i) => `class ${i}`);
+  const config = { ...detectorConfig(recipe, recipe.student, train), classes };
   const detector = new FasterRcnn(config, createRandom("student"));
   const batches = batchSettings(recipe, recipe.outputStride);
   const order = epochOrder(samples, batches, 0);
@@ -42,7 +48,7 @@ async function measureTraining(
 
   const started = performance.now();
   const mimic = recipe.method === "scratch" ? undefined : await mimicTask(recipe, detector, train);
-  const mapsSeconds = (performance.now() - started) / 1000;
+  const seconds = (performance.now() - started) / 1000;
   detector.train();
   const trainee = createTrainee(detector, recipe, mimic);
   let forward = 0;
@@ -54,9 +60,10 @@ async function measureTraining(
     forward /= indices.length;
     return indices.length;
   });
+  const maps = mimic && { seconds, bytes: mimic.maps.bytes, images: samples.length };
   mimic?.close();
   // Backward makes two products for each of forward's: the gradients of the weights, and of the input.
-  return { ...measured, multiplyAdds: 3 * forward, ...(mimic ? { mapsSeconds } : {}) };
+  return { ...measured, multiplyAdds: 3 * forward, ...(maps ? { maps } : {}) };
 }
 
 /** A teacher with random weights: speed does not depend on them. */

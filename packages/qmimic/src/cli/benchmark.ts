@@ -35,6 +35,8 @@ export function addBenchmark(program: Command): void {
       new Option("--neck <kind>", "how a finer map is made").choices(["none", "top-down"]).default("none"),
     )
     .option("--head-width <neurons>", "neurons of the box head", "32")
+    .option("--classes <count>", "classes that are trained", "1")
+    .option("--mimic-regions <count>", "regions of an image that are mimicked", "128")
     .option("--student <network>", "network that is trained", "vgg-1-32")
     .option("--teacher <network>", "network that is mimicked, or run alone", "resnet18-1-1")
     .option("--threads <count>", "processor threads", "2")
@@ -59,6 +61,8 @@ async function benchmark(name: string, flags: Record<string, string>): Promise<v
     outputStride: Number(flags.outputStride) as BenchmarkSettings["outputStride"],
     neck: flags.neck as BenchmarkSettings["neck"],
     headWidth: wholeNumber("--head-width", flags.headWidth, 1),
+    classes: wholeNumber("--classes", flags.classes, 1),
+    mimicRegions: wholeNumber("--mimic-regions", flags.mimicRegions, 1),
     student: flags.student,
     teacher: flags.teacher,
     threads: wholeNumber("--threads", flags.threads, 1),

@@ -1,0 +1,108 @@
+// node bench/growth.mjs --data FOLDER [--rounds 3] [--steps 12] [--out FILE]
+//
+// How the cost of training with Quantization Mimic grows: one setting at a time is changed from a common base, all in
+// turn, round after round. Prints images a second relative to the base, and what the teacher's maps take an image.
+import { execFile } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpus, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs, promisify } from "node:util";
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const cli = join(root, "packages/qmimic/bin/qmimic.mjs");
+const run = promisify(execFile);
+
+const BASE = {
+  split: "val",
+  side: "480",
+  classes: "1",
+  "mimic-regions": "128",
+  student: "vgg-1-32",
+  teacher: "resnet18-1-4",
+};
+/** Values of each setting; the base's own is among them. */
+const VALUES = {
+  split: ["val", "test"],
+  side: ["320", "480", "640"],
+  classes: ["1", "20", "80"],
+  "mimic-regions": ["32", "128", "512"],
+  student: ["vgg-1-32", "vgg-1-16", "vgg-1-8"],
+  teacher: ["resnet18-1-8", "resnet18-1-4", "resnet18-1-2"],
+};
+
+const { values: given } = parseArgs({
+  options: {
+    data: { type: "string" },
+    rounds: { type: "string", default: "3" },
+    steps: { type: "string", default: "12" },
+    out: { type: "string", default: join(root, "results/bench/growth.json") },
+  },
+});
+if (!given.data) {
+  console.error("--data FOLDER is missing: a data set in the Pascal VOC layout");
+  process.exit(1);
+}
+
+const cases = [
+  { name: "base", settings: BASE },
+  ...Object.entries(VALUES).flatMap(([name, values]) =>
+    values
+      .filter((value) => value !== BASE[name])
+      .map((value) => ({ name: `${name} ${value}`, settings: { ...BASE, [name]: value } })),
+  ),
+];
+const folder = mkdtempSync(join(tmpdir(), "growth-"));
+const results = new Map(cases.map(({ name }) => [name, []]));
+try {
+  for (let round = 0; round < Number(given.rounds); round++) {
+    for (const { name, settings } of cases) {
+      const file = join(folder, "result.json");
+      const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
+      await run(process.execPath, [
+        ...[cli, "benchmark", "train-mimic", "--data", given.data, "--steps", given.steps],
+        ...[...flags, "--json", file],
+      ]);
+      results.get(name).push(JSON.parse(readFileSync(file, "utf8")));
+      console.log(`round ${round + 1} ${name}`);
+    }
+  }
+} finally {
+  rmSync(folder, { recursive: true });
+}
+
+const base = median(rates("base"));
+const rows = cases.map(({ name }) => {
+  const runs = results.get(name);
+  const perImage = (key) => median(runs.map(({ maps }) => maps[key] / maps.images));
+  return {
+    ...{ name, imagesPerSecond: median(rates(name)), ofBase: median(rates(name)) / base },
+    ...{ images: runs[0].maps.images, mapBytesAnImage: perImage("bytes") },
+    ...{ mapSecondsAnImage: perImage("seconds"), peakRssBytes: Math.max(...runs.map((r) => r.peakRssBytes)) },
+  };
+});
+console.log("\n                      img/s  of base  map KiB  map ms  peak MiB");
+for (const row of rows) {
+  const cells = [
+    row.imagesPerSecond.toFixed(1).padStart(6),
+    row.ofBase.toFixed(2).padStart(8),
+    (row.mapBytesAnImage / 1024).toFixed(0).padStart(8),
+    (1000 * row.mapSecondsAnImage).toFixed(1).padStart(7),
+    (row.peakRssBytes / 2 ** 20).toFixed(0).padStart(9),
+  ];
+  console.log(row.name.padEnd(20), ...cells);
+}
+mkdirSync(dirname(given.out), { recursive: true });
+const machine = { processor: cpus()[0].model, cores: cpus().length, node: process.version };
+writeFileSync(given.out, `${JSON.stringify({ base: BASE, machine, rows }, null, 2)}\n`);
+console.log(`written: ${given.out}`);
+
+/** Images a second of all rounds: the median step of each. */
+function rates(name) {
+  return results.get(name).map((result) => median(result.imagesPerSecond));
+}
+
+function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
