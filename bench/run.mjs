@@ -30,10 +30,16 @@ const COMMON = {
 };
 const BENCHES = {
   "train-scratch": { peer: "train_scratch.py", settings: COMMON },
-  "train-mimic": { peer: "train_mimic.py", settings: { ...COMMON, teacher: "resnet18-1-1" } },
+  // The same student from scratch runs along: what does the teacher cost?
+  "train-mimic": {
+    peer: "train_mimic.py",
+    settings: { ...COMMON, teacher: "resnet18-1-1" },
+    alone: "train-scratch",
+  },
   "teacher-forward": { peer: "teacher_forward.py", settings: { ...COMMON, teacher: "resnet18-1-1" } },
   "evaluate-voc": { peer: "evaluate_voc.py", settings: { ...COMMON, warmup: "1", steps: "3" } },
-  "data-loading": { peer: "data_loading.py", settings: { ...COMMON, steps: "40" } },
+  // Loaders work ahead, so that a step's own time says little: all steps of a round together make one rate.
+  "data-loading": { peer: "data_loading.py", settings: { ...COMMON, steps: "72" }, whole: true },
 };
 const TUNED = {
   GOMP_SPINCOUNT: "1000",
@@ -71,19 +77,13 @@ for (const [key, value] of Object.entries(bench.settings)) settings[key] = given
 const flags = (names) =>
   Object.entries(settings).flatMap(([key, value]) => [`--${names[key] ?? key}`, value]);
 const peer = [given.python ?? "/usr/bin/python3", join(root, "bench/peers", bench.peer), ...flags(RENAMED)];
+const cli = join(root, "packages/qmimic/bin/qmimic.mjs");
+const ours = (what) => ({ command: [process.execPath, cli, "benchmark", what, ...flags({})], env: {} });
 const sides = {
   peer: { command: peer, env: {} },
   "peer-tuned": { command: peer, env: TUNED },
-  ours: {
-    command: [
-      process.execPath,
-      join(root, "packages/qmimic/bin/qmimic.mjs"),
-      "benchmark",
-      name,
-      ...flags({}),
-    ],
-    env: {},
-  },
+  ours: ours(name),
+  ...(bench.alone ? { "ours-scratch": ours(bench.alone) } : {}),
 };
 const chosen = given.only ? given.only.split(",") : Object.keys(sides);
 for (const side of chosen)
@@ -104,6 +104,7 @@ try {
         maxBuffer: 1 << 26,
       });
       const result = JSON.parse(readFileSync(file, "utf8"));
+      if (bench.whole) result.imagesPerSecond = [harmonicMean(result.imagesPerSecond)];
       results[side].push(result);
       const load = loadavg()[0].toFixed(1);
       console.log(
@@ -175,6 +176,11 @@ function peakShare(runs) {
   const peak = Math.max(...peaks);
   const rate = median(runs.map((r) => median(r.imagesPerSecond) * r.multiplyAdds));
   return { convolutionPeak: peak, share: rate / peak };
+}
+
+/** Of equal batches' rates: the rate of all of them together. */
+function harmonicMean(rates) {
+  return rates.length / rates.reduce((sum, rate) => sum + 1 / rate, 0);
 }
 
 function median(values) {

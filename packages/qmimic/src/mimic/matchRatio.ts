@@ -57,7 +57,7 @@ function matchImage(
   const [, , height, width] = features.shape;
   const { boxes } = transformBoxes(scaleBoxes(objects, image), plain, image.width, canvas, 0);
   const weights = cellWeights([boxes], outputStride, regressor.outChannels, height, width);
-  const codes = maps.batch([index], [plain], height, width);
+  const codes = maps.batch({ indices: [index], augmentations: [plain], images: batch }, height, width);
   const cells = tensor(weights, [1, height, width]).to(device);
   const { matches } = cellLoss(features, regressor, codes, cells, {
     kind: "uniform",

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { noGrad, scope, type Tensor, type TypedArray, tensor } from "@qmimic/torch";
+import { noGrad, operator, scope, slice, type Tensor, tensor, zeros } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
 import { drawWhole, type View } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
@@ -15,17 +15,19 @@ import type { Quantizer } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
 
+/** Which samples a batch is of, how they were drawn, and the drawn images, [B, 3, H, W]. */
+export interface DrawnSamples {
+  indices: readonly number[];
+  augmentations: readonly Augmentation[];
+  images: Tensor;
+}
+
 export interface TeacherMaps {
   readonly channels: number;
   /** Bytes that all maps take. */
   readonly bytes: number;
   /** The maps of a batch, [B, channels, height, width], placed as the images were; 0 beyond their own canvas. */
-  batch(
-    indices: readonly number[],
-    augmentations: readonly Augmentation[],
-    height: number,
-    width: number,
-  ): Tensor;
+  batch(samples: DrawnSamples, height: number, width: number): Tensor;
   /** Closes the file; no batch can be had afterwards. */
   close(): void;
 }
@@ -48,7 +50,10 @@ export interface MapReport {
   say(text: string): void;
 }
 
-const BATCH = 8;
+const selectOf = operator("aten::select.int");
+const copyInto = operator("aten::copy_");
+
+const BATCH = 4;
 /** The last entry of a dictionary that a byte can hold; larger activations become it. */
 const LAST_CODE = 255;
 /** Counted up when the way from a file's pixels to a map changes: older files are then not used. */
@@ -78,26 +83,25 @@ export async function openTeacherMaps(
   const { outputStride } = teacher.config;
   const channels = teacher.backbone.outChannels;
   const dtype = storedDtype(options.quantizer);
+  // One array for all reads: a new one each time is what V8 would collect garbage for in every step.
+  const largest = Math.max(0, ...[...file.records.values()].map((record) => record.bytes));
+  const bytes = new Uint8Array(largest);
   return {
     channels,
     bytes: [...file.records.values()].reduce((sum, record) => sum + record.bytes, 0),
-    batch(indices, augmentations, height, width) {
-      const plane = height * width;
-      const length = indices.length * channels * plane;
-      const target: TypedArray = dtype === "uint8" ? new Uint8Array(length) : new Uint16Array(length);
-      indices.forEach((sample, i) => {
-        const { scaleIndex, flip, offsetX, offsetY } = augmentations[i];
-        const record = file.records.get(recordName(sample, viewNumber(scaleIndex, flip)))!;
-        const bytes = file.read(record);
-        const data = dtype === "uint8" ? bytes : new Uint16Array(bytes.buffer);
-        place(
-          { data, height: record.height, width: record.width },
-          target.subarray(i * channels * plane, (i + 1) * channels * plane),
-          { channels, height, width },
-          { x: offsetX / outputStride, y: offsetY / outputStride },
-        );
+    batch({ indices, augmentations }, height, width) {
+      return scope(() => {
+        const target = zeros([indices.length, channels, height, width], dtype);
+        indices.forEach((sample, i) => {
+          const { scaleIndex, flip, offsetX, offsetY } = augmentations[i];
+          const record = file.records.get(recordName(sample, viewNumber(scaleIndex, flip)))!;
+          const read = file.read(record, bytes);
+          const data = dtype === "uint8" ? read : new Uint16Array(read.buffer, 0, read.length / 2);
+          const map = tensor(data, [channels, record.height, record.width], dtype);
+          place(map, selectOf(target, 0, i), offsetY / outputStride, offsetX / outputStride);
+        });
+        return target.to(options.device);
       });
-      return tensor(target, [indices.length, channels, height, width], dtype).to(options.device);
     },
     close: () => file.close(),
   };
@@ -195,24 +199,13 @@ function runTeacher(
   return { maps, height: canvas.height / outputStride, width: canvas.width / outputStride };
 }
 
-/** Copies a map into a larger or smaller one with its corner at `corner`, in cells. */
-function place(
-  map: { data: Uint8Array | Uint16Array; height: number; width: number },
-  target: TypedArray,
-  { channels, height, width }: { channels: number; height: number; width: number },
-  corner: { x: number; y: number },
-): void {
-  const x0 = Math.max(0, corner.x);
-  const x1 = Math.min(width, corner.x + map.width);
-  const y0 = Math.max(0, corner.y);
-  const y1 = Math.min(height, corner.y + map.height);
-  if (x1 <= x0) return;
-  for (let c = 0; c < channels; c++) {
-    for (let y = y0; y < y1; y++) {
-      const from = (c * map.height + y - corner.y) * map.width - corner.x;
-      // Both arrays are of one type: codes are bytes, features 16-bit numbers.
-      const row = map.data.subarray(from + x0, from + x1) as Uint8Array;
-      (target as Uint8Array).set(row, (c * height + y) * width + x0);
-    }
-  }
+/** Copies a map, [C, h, w], into a larger or smaller one, [C, H, W], with its corner at `row` and `column`. */
+function place(map: Tensor, target: Tensor, row: number, column: number): void {
+  const part = (one: Tensor, fromRow: number, fromColumn: number) =>
+    slice(slice(one, 1, fromRow, fromRow + rows), 2, fromColumn, fromColumn + columns);
+  const [, height, width] = target.shape;
+  const [y, x] = [Math.max(0, row), Math.max(0, column)];
+  const rows = Math.min(height, row + map.shape[1]) - y;
+  const columns = Math.min(width, column + map.shape[2]) - x;
+  if (rows > 0 && columns > 0) copyInto(part(target, y, x), part(map, y - row, x - column));
 }

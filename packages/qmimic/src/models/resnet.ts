@@ -10,6 +10,7 @@ import {
   type Random,
   relu,
   Sequential,
+  scope,
   type Tensor,
 } from "@qmimic/torch";
 import { narrowed } from "./config.js";
@@ -88,7 +89,7 @@ export class ResNet extends Module implements LevelledBackbone {
   }
 
   private stageMaps(x: Tensor): Tensor[] {
-    let y = maxPool2d(this.bn1.forwardFused(this.conv1.forward(x), true, false), 3, 2, 1);
+    let y = scope(() => maxPool2d(this.bn1.forwardFused(this.conv1.forward(x), true, false), 3, 2, 1));
     return this.stages.map((stage) => {
       y = stage.forward(y);
       return y;

@@ -2,6 +2,7 @@
 import type { Conv2d } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { chooseUniform, type UniformQuantizer } from "../mimic/calibrate.js";
+import { liveMaps } from "../mimic/liveMaps.js";
 import { matchRatio } from "../mimic/matchRatio.js";
 import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
 import { openTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
@@ -20,11 +21,14 @@ export interface MimicTask {
   lambda: number;
   /** The match ratio over the objects of the val split, 0..1. */
   valMatch(): Promise<number>;
-  /** Frees the regression layer and closes the files of maps. */
+  /** Frees the regression layer and a teacher that is still run, and closes the files of maps. */
   close(): void;
 }
 
-/** Plain mimic takes the teacher's features as they are; Quantization Mimic takes them through its quantizer. */
+/**
+ * Plain mimic takes the teacher's features as they are; Quantization Mimic takes them through its quantizer.
+ * @param teacher belongs to the task from here on, which frees it as soon as its maps are stored
+ */
 export async function createMimicTask(
   recipe: Recipe,
   student: FasterRcnn,
@@ -34,6 +38,7 @@ export async function createMimicTask(
 ): Promise<MimicTask> {
   const { side, scales, flip, cache, device, lambda, regions, regionForm, mimicRegions, roiSize, seed } =
     recipe;
+  const { liveTeacher } = recipe;
   const measured = await matchQuantizer(teacher, recipe, train);
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
   const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
@@ -47,20 +52,24 @@ export async function createMimicTask(
     return openTeacherMaps(teacher, samples, split.store, options, report);
   };
   const valMaps: TeacherMaps = await run(val, measured, { scales: [1], flips: [false] });
-  const maps = await run(train, quantizer, { scales, flips });
-  report.say(`teacher's maps: ${(maps.bytes / MIB).toFixed(0)} MiB`);
+  const maps = liveTeacher ? liveMaps(teacher, quantizer) : await run(train, quantizer, { scales, flips });
+  const { outputStride: stride } = teacher.config;
+  if (!liveTeacher) {
+    report.say(`teacher's maps: ${(maps.bytes / MIB).toFixed(0)} MiB`);
+    teacher.dispose();
+  }
 
   const random = createRandom(`${seed}/weights/regressor`);
   const regressor = createRegressor(student.backbone.outChannels, maps.channels, random).to(device);
   const settings: MimicSettings = {
-    ...{ regions, regionForm, mimicRegions, roiSize, quantizer },
-    stride: teacher.config.outputStride,
+    ...{ regions, regionForm, mimicRegions, roiSize, quantizer, stride },
   };
   const objects = { samples: val.dataset.samples, store: val.store };
   const valMatch = () => matchRatio(student, regressor, valMaps, objects, measured.stride, device);
   const close = () => {
     regressor.dispose();
     for (const one of [maps, valMaps]) one.close();
+    if (liveTeacher) teacher.dispose();
   };
   return { maps, regressor, settings, lambda, valMatch, close };
 }

@@ -93,6 +93,10 @@ export const recipeSchema = z.object({
     .default("cells")
     .describe("compare the map's cells (each region divided by its size), or RoI-max-pooled regions"),
   mimicRegions: whole(128, "regions of an image that are mimicked"),
+  liveTeacher: flag(
+    false,
+    "run the teacher in every step on the student's own view, many times slower, instead of keeping its maps",
+  ),
 
   // Training
   epochs: whole(60, "passes over the training data for the student"),

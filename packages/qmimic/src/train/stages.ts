@@ -191,8 +191,6 @@ async function trainStudent(
   report.stage("student", detector);
   if (teacher) await evaluateTeacher(teacher, teacherPath, splits.val, report, device);
   const mimic = teacher ? await createMimicTask(recipe, detector, teacher, splits, report) : undefined;
-  // Its maps are stored: the teacher itself is not needed any more.
-  teacher?.dispose();
   const result = await trainDetector({
     detector,
     recipe,

@@ -77,7 +77,7 @@ function forwardBackward(
     const [, , height, width] = pass.features.shape;
     const { maps, regressor, settings, lambda } = mimic;
     const result = timed("mimic", () => {
-      const stored = maps.batch(batch.indices, batch.augmentations, height, width);
+      const stored = maps.batch(batch, height, width);
       return mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
     });
     total = add(total, mul(result.loss, lambda));

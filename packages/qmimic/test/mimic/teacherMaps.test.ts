@@ -2,7 +2,7 @@
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { noGrad, scope } from "@qmimic/torch";
+import { noGrad, scope, zeros } from "@qmimic/torch";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Augmentation, NO_AUGMENTATION, sampleAugmentation } from "../../src/data/augment.js";
 import { drawImages } from "../../src/data/drawing.js";
@@ -11,6 +11,7 @@ import type { RawImage } from "../../src/data/images.js";
 import { createRandom } from "../../src/data/random.js";
 import type { Sample } from "../../src/data/types.js";
 import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
+import { liveMaps } from "../../src/mimic/liveMaps.js";
 import { openTeacherMaps } from "../../src/mimic/teacherMaps.js";
 import type { Quantizer } from "../../src/models/config.js";
 import { FasterRcnn } from "../../src/models/fasterRcnn.js";
@@ -42,6 +43,8 @@ function sampleOf(id: string, { data, width, height }: RawImage): Sample {
 }
 const samples = images.map((image, i) => sampleOf(String(i), image));
 const place = { cache: folder, device: "cpu" };
+/** Stored maps do not look at the images. */
+const unused = zeros([0]);
 const silent = { maps: () => {}, say: () => {} };
 const store: ImageStore = { get: async (i) => images[i], prefetch: () => {}, bytes: 0 };
 
@@ -100,7 +103,7 @@ test.each<[string, Quantizer, string]>([
       placed(1, { scaleIndex: 1, flip: true, offsetX: 9 * STRIDE, offsetY: -4 * STRIDE }),
     ];
     const indices = [0, 1, 2, 0, 1];
-    const stored = maps.batch(indices, cases, height, width);
+    const stored = maps.batch({ indices, augmentations: cases, images: unused }, height, width);
     expect([stored.dtype, stored.shape]).toEqual([dtype, [5, channels, height, width]]);
     const actual = scope(() => decodeFeatures(stored, quantizer).toFloat32());
     indices.forEach((image, i) => {
@@ -147,7 +150,9 @@ test("inside a crop the map is the teacher's of the crop itself, beyond reach of
       noGrad(() => teacher.backbone.forward(drawn)),
       quantizer,
     ).toArray();
-    const stored = maps.batch([0], [augmentation], cells, cells).toArray();
+    const stored = maps
+      .batch({ indices: [0], augmentations: [augmentation], images: drawn }, cells, cells)
+      .toArray();
     // The network sees about 70 pixels to each side: 9 cells.
     const inside = (_: unknown, i: number) => i % cells >= 9 && Math.floor(i / cells) % cells >= 9;
     const compared = Array.from(stored as Uint8Array).filter(inside);
@@ -160,7 +165,17 @@ test("inside a crop the map is the teacher's of the crop itself, beyond reach of
 describe("the file of maps", () => {
   const quantizer: Quantizer = { kind: "uniform", stride: 0.125 };
   const all = (maps: Awaited<ReturnType<typeof mapsOf>>["maps"]) =>
-    maps.batch([0, 2], [placed(0, {}), placed(2, { flip: true, scaleIndex: 1 })], 12, 12).toArray();
+    maps
+      .batch(
+        {
+          indices: [0, 2],
+          augmentations: [placed(0, {}), placed(2, { flip: true, scaleIndex: 1 })],
+          images: unused,
+        },
+        12,
+        12,
+      )
+      .toArray();
   const files = () => readdirSync(folder).filter((name) => name.startsWith("teacher-maps"));
 
   test("serves the next run without running the teacher", async () => {
@@ -201,4 +216,25 @@ test("activations beyond the last entry that a byte can hold are said", async ()
       /^\d+ maps of the teacher reach 0.255, .* Choose a larger quantizer-stride \(now 0.001\)/,
     ),
   ]);
+});
+
+test("a teacher that is run in every step gives the stored maps for images without noise", async () => {
+  const quantizer: Quantizer = { kind: "uniform", stride: 0.125 };
+  const { teacher, maps } = await mapsOf(quantizer);
+  const indices = [0, 2];
+  const augmentations = [placed(0, { flip: true }), placed(2, {})];
+  const canvas = { width: SIDE, height: 64 };
+  scope(() => {
+    const drawn = {
+      indices,
+      augmentations,
+      images: drawImages([images[0], images[2]], augmentations, canvas, "cpu"),
+    };
+    const [height, width] = [canvas.height / STRIDE, canvas.width / STRIDE];
+    const live = liveMaps(teacher, quantizer).batch(drawn, height, width);
+    expect([live.dtype, live.shape]).toEqual(["uint8", [2, maps.channels, height, width]]);
+    expect(live.toArray()).toEqual(maps.batch(drawn, height, width).toArray());
+  });
+  maps.close();
+  teacher.dispose();
 });

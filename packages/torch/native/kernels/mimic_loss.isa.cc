@@ -84,20 +84,20 @@ QMIMIC_INLINE void predict(const float* weight, const float* bias, const float* 
 double compare(float* prediction, const float* target, const float* twice, float stride, long* matches) {
   float error[CELLS];
   if (stride > 0) {
-    const double s = stride;
+    const float per_stride = 1 / stride;
     int same = 0;
     for (long j = 0; j < CELLS; j++) {
       const float p = prediction[j];
-      const int code = code_of(p, s);
-      error[j] = p == p ? (float)code * stride - target[j] * stride : p;
-      same += ((float)code == target[j]) & (p == p) & (twice[j] > 0);
+      const float code = code_by_border(p, stride, per_stride);
+      error[j] = p == p ? code * stride - target[j] * stride : p;
+      same += (code == target[j]) & (p == p) & (twice[j] > 0);
     }
     *matches += same;
   } else {
     for (long j = 0; j < CELLS; j++) error[j] = prediction[j] - target[j];
   }
   double run[8] = {};
-  for (long j = 0; j < CELLS; j++) run[j % 8] += (double)error[j] * error[j] * twice[j];
+  for (long j = 0; j < CELLS; j++) run[j % 8] += error[j] * error[j] * twice[j];
   for (long j = 0; j < CELLS; j++) prediction[j] = twice[j] * error[j];
   return 0.5 * (((run[0] + run[1]) + (run[2] + run[3])) + ((run[4] + run[5]) + (run[6] + run[7])));
 }

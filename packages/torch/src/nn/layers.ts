@@ -1,7 +1,7 @@
 // The small layers: linear, ReLU, max pooling, and a sequence that runs batch norm, ReLU and pooling as one.
 import { linear, maxPool2d, relu } from "../ops.js";
 import { type Random, randomNormal, randomUniform } from "../random.js";
-import { type Tensor, tensor } from "../tensor.js";
+import { scope, type Tensor, tensor } from "../tensor.js";
 import { BatchNorm2d } from "./batchNorm2d.js";
 import { count } from "./cost.js";
 import { Layer } from "./module.js";
@@ -79,16 +79,22 @@ export class Sequential extends Layer {
   forwardRange(x: Tensor, from: number, to: number): Tensor {
     const modules = this.modules.slice(from, to);
     let y = x;
+    const advance = (forward: (from: Tensor) => Tensor) => {
+      const next = scope(() => forward(y));
+      // Not needed any more, unless autograd has kept it: without gradient two maps at a time are all there is.
+      if (y !== x && next !== y) y.dispose();
+      y = next;
+    };
     for (let i = 0; i < modules.length; i++) {
       const module = modules[i];
       if (module instanceof BatchNorm2d) {
         const withRelu = modules[i + 1] instanceof ReLU;
         const next = withRelu ? modules[i + 2] : undefined;
         const withPool = next instanceof MaxPool2d && next.halves;
-        y = module.forwardFused(y, withRelu, withPool);
+        advance((map) => module.forwardFused(map, withRelu, withPool));
         i += Number(withRelu) + Number(withPool);
       } else {
-        y = module.forward(y);
+        advance((map) => module.forward(map));
       }
     }
     return y;

@@ -1,0 +1,19 @@
+// The teacher run in every step, on the very images that the student sees, photometric noise and crops included. Many
+// times slower than stored maps; there to measure what storing them does to AP.
+import { noGrad, scope, type Tensor } from "@qmimic/torch";
+import type { Quantizer } from "../models/config.js";
+import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { encodeFeatures } from "./dictionary.js";
+import type { TeacherMaps } from "./teacherMaps.js";
+
+/** @param teacher is run until close(), and stays its owner's */
+export function liveMaps(teacher: FasterRcnn, quantizer: Quantizer): TeacherMaps {
+  teacher.eval();
+  return {
+    channels: teacher.backbone.outChannels,
+    bytes: 0,
+    batch: ({ images }): Tensor =>
+      noGrad(() => scope(() => encodeFeatures(teacher.backbone.forward(images), quantizer))),
+    close: () => {},
+  };
+}
