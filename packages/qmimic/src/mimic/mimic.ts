@@ -81,7 +81,7 @@ export function mimicLoss(
   return { loss, matched: Number(matched), compared: Number(compared) };
 }
 
-/** The most weights of r that the one pass is used for: each thread keeps a vector of sums for each of them. */
+/** The most weights of r that the one pass is used for: it is made for narrow students, whose weights stay in the cache. */
 const MOST_FUSED = 2 ** 16;
 
 /**

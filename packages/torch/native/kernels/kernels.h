@@ -71,7 +71,7 @@ struct Kernels {
 
   // mimic_loss.isa.cc; scratch in floats
   long mimic_tile;
-  long (*mimic_scratch)(long own, long teacher);
+  long (*mimic_scratch)(long own);
   double (*mimic_codes)(const MimicImage& image, const uint8_t* target, float* dfeatures, float* dweight,
                         float* dbias, float* scratch, long* matches);
   double (*mimic_features)(const MimicImage& image, const float* target, float* dfeatures, float* dweight,

@@ -3,7 +3,8 @@
 //
 // Cells are taken a vector of neighbours at a time, where any of them has a weight, and BLOCK vectors together; the
 // three matrix products of a block (prediction, gradient of the features, gradient of the weights) run in tiles of
-// TILE x BLOCK registers. Channels are padded to whole tiles with zeros.
+// TILE x BLOCK registers. Channels are padded to whole tiles with zeros. The teacher's channels are taken CHUNK at a
+// time over all cells, so that what is summed up for them stays in the first levels of the cache.
 #include "code.h"
 #include "kernels.h"
 #include "vec.h"
@@ -14,6 +15,7 @@ namespace {
 constexpr long TILE = 4;
 constexpr long BLOCK = 4;                // vectors
 constexpr long CELLS = BLOCK * LANES;    // cells of a block
+constexpr long CHUNK = 8 * TILE;         // of the teacher's channels
 typedef uint8_t bytes __attribute__((vector_size(QMIMIC_LANES)));
 
 QMIMIC_INLINE long padded(long channels) { return (channels + TILE - 1) / TILE * TILE; }
@@ -37,24 +39,23 @@ QMIMIC_INLINE vec load_target(const uint8_t* map, long at, long size) {
 // The parts of the scratch.
 struct Parts {
   float *features;    // [own, CELLS]
-  float *gradient;    // [teacher, CELLS] of the prediction
-  float *weights;     // [teacher, own, LANES] sums of the weights' gradient, added up over lanes at the end
-  float *biases;      // [teacher, LANES]
+  float *gradient;    // [CHUNK, CELLS] of the prediction
+  float *weights;     // [CHUNK, own, LANES] sums of the weights' gradient, added up over lanes at the end
+  float *biases;      // [CHUNK, LANES]
 };
 
-Parts parts_of(float* scratch, long own, long teacher) {
+Parts parts_of(float* scratch, long own) {
   Parts p;
   p.features = scratch;
   p.gradient = p.features + own * CELLS;
-  p.weights = p.gradient + teacher * CELLS;
-  p.biases = p.weights + teacher * own * LANES;
+  p.weights = p.gradient + CHUNK * CELLS;
+  p.biases = p.weights + CHUNK * own * LANES;
   return p;
 }
 
-long scratch(long own, long teacher) {
+long scratch(long own) {
   own = padded(own);
-  teacher = padded(teacher);
-  return own * CELLS + teacher * CELLS + teacher * own * LANES + teacher * LANES;
+  return own * CELLS + CHUNK * CELLS + CHUNK * own * LANES + CHUNK * LANES;
 }
 
 // Adds to TILE rows of a block the product of weights and `count` rows: sum[i] += sum_k weight[i * across + k * along] * rows[k].
@@ -96,10 +97,13 @@ double compare(float* prediction, const float* target, const float* twice, float
   } else {
     for (long j = 0; j < CELLS; j++) error[j] = prediction[j] - target[j];
   }
-  double run[8] = {};
-  for (long j = 0; j < CELLS; j++) run[j % 8] += error[j] * error[j] * twice[j];
-  for (long j = 0; j < CELLS; j++) prediction[j] = twice[j] * error[j];
-  return 0.5 * (((run[0] + run[1]) + (run[2] + run[3])) + ((run[4] + run[5]) + (run[6] + run[7])));
+  vec total = {};
+  for (long v = 0; v < CELLS; v += LANES) {
+    const vec gradient = load(twice + v) * load(error + v);
+    total += gradient * load(error + v);
+    store(prediction + v, gradient);
+  }
+  return 0.5 * sum(total);
 }
 
 // Adds a block to the gradient of TILE x TILE weights.
@@ -120,45 +124,47 @@ QMIMIC_INLINE void to_weights(const float* gradient, const float* features, floa
     }
 }
 
+// The loss of the teacher's channels from `first` on, `count` of them with their padding, and their part of the gradients.
 template <class Target>
-double loss_of(const MimicImage& image, const Target* target, float* dfeatures, float* dweight, float* dbias,
-               float* buffer, long* matches) {
-  const long own = padded(image.own), teacher = padded(image.teacher), size = image.size;
-  const Parts p = parts_of(buffer, own, teacher);
-  for (long i = 0; i < teacher * own * LANES + teacher * LANES; i++) p.weights[i] = 0;
-  for (long i = image.own * CELLS; i < own * CELLS; i++) p.features[i] = 0;
+double loss_of_chunk(const MimicImage& image, long first, long count, const Target* target, float* dfeatures,
+                     float* dweight, float* dbias, const Parts& p, long* matches) {
+  const long own = padded(image.own), size = image.size;
+  const long present = image.teacher - first < count ? image.teacher - first : count;
+  for (long i = 0; i < count * own * LANES; i++) p.weights[i] = 0;
+  for (long i = 0; i < count * LANES; i++) p.biases[i] = 0;
   double loss = 0;
   long at = 0;
   while (at < size) {
     long place[BLOCK];
     float twice[CELLS];
-    long count = 0;
-    for (; at < size && count < BLOCK; at += LANES) {
+    long vectors = 0;
+    for (; at < size && vectors < BLOCK; at += LANES) {
       const vec w = load_cells(image.cells, at, size);
       bool any = false;
       for (long i = 0; i < LANES; i++) any |= w[i] != 0;
       if (!any) continue;
-      store(twice + count * LANES, w + w);
-      place[count++] = at;
+      store(twice + vectors * LANES, w + w);
+      place[vectors++] = at;
     }
-    if (count == 0) break;
-    for (long v = count; v < BLOCK; v++) {  // an unfinished block: the last vector again, without weight
-      place[v] = place[count - 1];
+    if (vectors == 0) break;
+    for (long v = vectors; v < BLOCK; v++) {  // an unfinished block: the last vector again, without weight
+      place[v] = place[vectors - 1];
       store(twice + v * LANES, vec{});
     }
     for (long c = 0; c < image.own; c++)
       for (long v = 0; v < BLOCK; v++)
         store(p.features + c * CELLS + v * LANES, load_cells(image.features + c * size, place[v], size));
-    for (long t = 0; t < teacher; t += TILE) {
+    for (long t = 0; t < count; t += TILE) {
       float* g = p.gradient + t * CELLS;
-      predict(image.weight + t * own, image.bias + t, p.features, g, own);
+      predict(image.weight + (first + t) * own, image.bias + first + t, p.features, g, own);
       for (long i = 0; i < TILE; i++) {
-        if (t + i >= image.teacher) {
+        if (t + i >= present) {
           for (long j = 0; j < CELLS; j++) g[i * CELLS + j] = 0;
           continue;
         }
         float goal[CELLS];
-        for (long v = 0; v < BLOCK; v++) store(goal + v * LANES, load_target(target + (t + i) * size, place[v], size));
+        const Target* row = target + (first + t + i) * size;
+        for (long v = 0; v < BLOCK; v++) store(goal + v * LANES, load_target(row, place[v], size));
         loss += compare(g + i * CELLS, goal, twice, image.stride, matches);
       }
     }
@@ -166,29 +172,46 @@ double loss_of(const MimicImage& image, const Target* target, float* dfeatures, 
     for (long c = 0; c < own; c += TILE) {
       // Of TILE channels of the features: sum_t weight[t][c + i] * gradient[t].
       vec sum[TILE][BLOCK] = {};
-      multiply(image.weight + c, 1, own, p.gradient, teacher, sum);
+      multiply(image.weight + first * own + c, 1, own, p.gradient, count, sum);
       for (long i = 0; i < TILE && c + i < image.own; i++)
-        for (long v = 0; v < count; v++) {
+        for (long v = 0; v < vectors; v++) {
           float* to = dfeatures + (c + i) * size + place[v];
+          const vec all = load_cells(dfeatures + (c + i) * size, place[v], size) + sum[i][v];
           if (size - place[v] >= LANES)
-            store(to, sum[i][v]);
+            store(to, all);
           else
-            store_first(to, sum[i][v], size - place[v]);
+            store_first(to, all, size - place[v]);
         }
-      for (long t = 0; t < teacher; t += TILE)
+      for (long t = 0; t < count; t += TILE)
         to_weights(p.gradient + t * CELLS, p.features + c * CELLS, p.weights + (t * own + c) * LANES, own);
     }
-    for (long t = 0; t < teacher; t++)
+    for (long t = 0; t < count; t++)
       for (long v = 0; v < BLOCK; v++) {
         float* to = p.biases + t * LANES;
         store(to, load(to) + load(p.gradient + t * CELLS + v * LANES));
       }
   }
   if (dfeatures)
-    for (long t = 0; t < image.teacher; t++) {
-      for (long c = 0; c < image.own; c++) dweight[t * image.own + c] = sum(load(p.weights + (t * own + c) * LANES));
-      dbias[t] = sum(load(p.biases + t * LANES));
+    for (long t = 0; t < present; t++) {
+      float* row = dweight + (first + t) * image.own;
+      for (long c = 0; c < image.own; c++) row[c] = sum(load(p.weights + (t * own + c) * LANES));
+      dbias[first + t] = sum(load(p.biases + t * LANES));
     }
+  return loss;
+}
+
+// `dfeatures` starts as zeros.
+template <class Target>
+double loss_of(const MimicImage& image, const Target* target, float* dfeatures, float* dweight, float* dbias,
+               float* buffer, long* matches) {
+  const long own = padded(image.own), teacher = padded(image.teacher);
+  const Parts p = parts_of(buffer, own);
+  for (long i = image.own * CELLS; i < own * CELLS; i++) p.features[i] = 0;
+  double loss = 0;
+  for (long first = 0; first < teacher; first += CHUNK) {
+    const long count = teacher - first < CHUNK ? teacher - first : CHUNK;
+    loss += loss_of_chunk(image, first, count, target, dfeatures, dweight, dbias, p, matches);
+  }
   return loss;
 }
 

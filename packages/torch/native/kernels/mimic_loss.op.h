@@ -43,7 +43,7 @@ MimicResult mimic_loss_forward(const Tensor& features, const Tensor& weight, con
     dweight = at::empty({images, teacher, own}, features.options());
     dbias = at::empty({images, teacher}, features.options());
   }
-  const Scratch scratch(k.mimic_scratch(own, teacher));
+  const Scratch scratch(k.mimic_scratch(own));
   std::vector<double> losses(images);
   std::vector<long> equal(images, 0);
   for_each_task(images, [&](int64_t b) {
