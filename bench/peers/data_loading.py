@@ -38,7 +38,9 @@ def main():
     photographs = Photographs(o.data, o.split, o.side)
     loader = DataLoader(photographs, o.batch, shuffle=True, num_workers=o.threads, collate_fn=padded, persistent_workers=True)
     source = endless(loader)
-    report(o, timed(o, lambda: len(next(source))))
+    rates = timed(o, lambda: len(next(source)))
+    del source, loader  # ends the workers, whose memory is then known
+    report(o, rates, workers=o.threads)
 
 
 if __name__ == "__main__":

@@ -180,12 +180,13 @@ def timed(o, step):
     return rates
 
 
-def report(o, rates, phases={}, **more):
-    """Prints the result and writes it to the file that the options name."""
+def report(o, rates, phases={}, workers=0, **more):
+    """Prints the result and writes it to the file that the options name. `workers`: processes that have ended."""
+    peak = lambda who: resource.getrusage(who).ru_maxrss  # of the largest child
     result = {
         "imagesPerSecond": rates,
         "phases": {name: statistics.median(times) for name, times in phases.items()},
-        "peakRssBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        "peakRssBytes": (peak(resource.RUSAGE_SELF) + workers * peak(resource.RUSAGE_CHILDREN)) * 1024,
         "versions": {"torch": torch.__version__, "torchvision": torchvision.__version__},
         "settings": vars(o),
         **more,

@@ -227,6 +227,15 @@ std::string blas_path() {
   return "";
 }
 
+// Whether the processor has instructions for it: without them libtorch converts each number to float and back.
+static bool multiplies_bfloat16() {
+#if defined(__x86_64__) && defined(__GNUC__)
+  return __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 Napi::Value configuration(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   auto result = Napi::Object::New(env);
@@ -238,6 +247,7 @@ Napi::Value configuration(const Napi::CallbackInfo& info) {
   result.Set("oneDNN", at::hasMKLDNN());
   result.Set("mkl", at::hasMKL());
   result.Set("cuda", at::hasCUDA());
+  result.Set("bfloat16", multiplies_bfloat16());
   result.Set("blas", blas_path());
   result.Set("openblas", dlsym(RTLD_DEFAULT, "openblas_set_num_threads") != nullptr);
   result.Set("build", at::show_config());

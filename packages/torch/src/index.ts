@@ -3,7 +3,7 @@ export * from "./dispatcher.js";
 export * from "./kernels.js";
 export { configuration, type EngineConfiguration, setThreads, type TypedArray } from "./native.js";
 export { BatchNorm2d } from "./nn/batchNorm2d.js";
-export { Conv2d, type Conv2dOptions } from "./nn/conv2d.js";
+export { Conv2d, type Conv2dOptions, type Precision, setPrecision } from "./nn/conv2d.js";
 export { countMultiplyAdds } from "./nn/cost.js";
 export { Identity, Linear, MaxPool2d, ReLU, Sequential } from "./nn/layers.js";
 export { Layer, Module, type NamedTensor } from "./nn/module.js";

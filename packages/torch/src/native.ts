@@ -36,6 +36,8 @@ export interface EngineConfiguration {
   oneDNN: boolean;
   mkl: boolean;
   cuda: boolean;
+  /** Whether the processor multiplies bfloat16 numbers itself (AVX-512 BF16). */
+  bfloat16: boolean;
   /** File that provides sgemm; empty when it is inside another library. */
   blas: string;
   /** Whether OpenBLAS serves sgemm. */

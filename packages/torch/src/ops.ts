@@ -51,7 +51,8 @@ export const mean: (x: Tensor) => Tensor = meanAll;
 
 const toDtype = operator("aten::to.dtype");
 /** The tensor in another dtype. */
-export const cast = (x: Tensor, dtype: DType): Tensor => toDtype(x, dtype);
+/** A tensor of the dtype asked for: `x` itself where it is one. */
+export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : toDtype(x, dtype));
 
 const reshapeTo = operator("aten::reshape");
 export const reshape = (x: Tensor, shape: readonly number[]): Tensor => reshapeTo(x, shape);

@@ -1,5 +1,6 @@
 // qmimic benchmark: how fast the parts of training are on a data set. bench/run.mjs runs it beside a peer.
 import { resourceUsage } from "node:process";
+import type { Precision } from "@qmimic/torch";
 import { type Command, Option } from "commander";
 import { benchmarkDataLoading } from "../benchmark/dataLoading.js";
 import { benchmarkEvaluateVoc } from "../benchmark/evaluateVoc.js";
@@ -9,7 +10,7 @@ import { benchmarkTeacherForward } from "../benchmark/teacherForward.js";
 import { benchmarkTraining } from "../benchmark/training.js";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { useEngine } from "./engine.js";
+import { precisionOption, useEngine } from "./engine.js";
 
 const BENCHMARKS: Record<string, (settings: BenchmarkSettings) => Promise<Measured>> = {
   "train-scratch": (settings) => benchmarkTraining(settings, "scratch"),
@@ -40,6 +41,7 @@ export function addBenchmark(program: Command): void {
     .option("--student <network>", "network that is trained", "vgg-1-32")
     .option("--teacher <network>", "network that is mimicked, or run alone", "resnet18-1-1")
     .option("--threads <count>", "processor threads", "2")
+    .addOption(precisionOption())
     .option("--warmup <steps>", "steps before the clock starts", "3")
     .option("--steps <count>", "steps that are measured", "20")
     .option("--json <file>", "write the result to this file")
@@ -69,7 +71,7 @@ async function benchmark(name: string, flags: Record<string, string>): Promise<v
     warmup: wholeNumber("--warmup", flags.warmup, 0),
     steps: wholeNumber("--steps", flags.steps, 1),
   };
-  useEngine({ threads: settings.threads, device: "cpu" });
+  useEngine({ threads: settings.threads, device: "cpu", precision: flags.precision as Precision });
   const measured = await run(settings);
   const peakRssBytes = resourceUsage().maxRSS * 1024;
   const convolution = measured.multiplyAdds === undefined ? {} : { convolutionPeak: convolutionPeak() };

@@ -4,6 +4,7 @@ import {
   add,
   BatchNorm2d,
   Conv2d,
+  cast,
   Layer,
   Module,
   maxPool2d,
@@ -80,12 +81,12 @@ export class ResNet extends Module implements LevelledBackbone {
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
   forward(x: Tensor): Tensor {
-    return this.stageMaps(x)[this.stages.length - 1];
+    return cast(this.stageMaps(x)[this.stages.length - 1], "float32");
   }
 
   levels(x: Tensor): Tensor[] {
     const maps = this.stageMaps(x);
-    return LEVELS.map((stage) => maps[stage]);
+    return LEVELS.map((stage) => cast(maps[stage], "float32"));
   }
 
   private stageMaps(x: Tensor): Tensor[] {

@@ -3,6 +3,7 @@
 import {
   BatchNorm2d,
   Conv2d,
+  cast,
   Identity,
   type Layer,
   MaxPool2d,
@@ -60,7 +61,7 @@ export class Vgg extends Module implements LevelledBackbone {
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
   forward(x: Tensor): Tensor {
-    return this.features.forward(x);
+    return cast(this.features.forward(x), "float32");
   }
 
   levels(x: Tensor): Tensor[] {
@@ -70,7 +71,7 @@ export class Vgg extends Module implements LevelledBackbone {
     // One range up to the first level: batch norm takes the pooling behind it along within a range.
     for (const end of this.blockEnds.slice(LEVELS_FROM)) {
       y = this.features.forwardRange(y, from, end);
-      maps.push(y);
+      maps.push(cast(y, "float32"));
       from = end;
     }
     return maps;

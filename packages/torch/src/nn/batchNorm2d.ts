@@ -29,7 +29,7 @@ export class BatchNorm2d extends Layer {
   /** The same, followed by ReLU and by 2x2 max pooling where asked. */
   forwardFused(x: Tensor, withRelu: boolean, withPool: boolean): Tensor {
     const { weight, bias, runningMean, runningVar, training, momentum, eps } = this;
-    if (weight.device === "cpu") {
+    if (weight.device === "cpu" && x.dtype === "float32") {
       const options = { training, momentum, eps, relu: withRelu, pool: withPool };
       return batchNormRelu(x, weight, bias, runningMean, runningVar, options);
     }

@@ -1,6 +1,6 @@
 // 2-D convolution. Narrow 3x3 layers on the CPU go to the addon's own kernel, all others to libtorch.
 import { conv3x3, simdLevel } from "../kernels.js";
-import { conv2d } from "../ops.js";
+import { cast, conv2d } from "../ops.js";
 import { type Random, randomNormal, randomUniform } from "../random.js";
 import { type Tensor, tensor } from "../tensor.js";
 import { count } from "./cost.js";
@@ -8,6 +8,21 @@ import { Layer } from "./module.js";
 
 /** The most input or output channels with which the addon's kernel was measured faster than oneDNN's. */
 const widestNarrow = (): number => (simdLevel() === "avx512" ? 31 : 15);
+
+export type Precision = "float32" | "bfloat16";
+let precision: Precision = "float32";
+
+/** From so many input and output channels on, converting to bfloat16 costs less than it gains. */
+const NARROWEST_BFLOAT16 = 32;
+
+/**
+ * What wide convolutions multiply and give in training, as with PyTorch's autocast: weights stay float32, sums of
+ * products are kept in float32, batch norm and ReLU pass bfloat16 on, narrow layers convert back. In evaluation all is
+ * float32: libtorch's forward pass gains nothing.
+ */
+export function setPrecision(wanted: Precision): void {
+  precision = wanted;
+}
 
 export interface Conv2dOptions {
   stride?: number;
@@ -71,8 +86,13 @@ export class Conv2d extends Layer {
   }
 
   private convolve(x: Tensor): Tensor {
-    if (this.narrow && this.weight.device === "cpu") return conv3x3(x, this.weight, this.bias);
-    const { stride, padding, groups } = this;
-    return conv2d(x, this.weight, this.bias, { stride, padding, groups });
+    if (this.narrow && this.weight.device === "cpu")
+      return conv3x3(cast(x, "float32"), this.weight, this.bias);
+    const { stride, padding, groups, weight, bias } = this;
+    const options = { stride, padding, groups };
+    const wide = Math.min(this.inChannels, this.outChannels) >= NARROWEST_BFLOAT16;
+    const to = wide && this.training ? precision : "float32";
+    if (to === "float32") return conv2d(cast(x, to), weight, bias, options);
+    return conv2d(cast(x, to), cast(weight, to), bias && cast(bias, to), options);
   }
 }
