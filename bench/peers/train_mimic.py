@@ -38,7 +38,7 @@ def main():
     p = options(__doc__)
     p.add_argument("--teacher", default="resnet18-1-1")
     p.add_argument("--quantizer-stride", type=float, default=1.0)
-    p.add_argument("--mimic-lambda", type=float, default=1.0)
+    p.add_argument("--mimic-lambda", type=float, default=0.0)  # a random teacher should not steer the student
     o = p.parse_args()
     torch.set_num_threads(o.threads)
     torch.manual_seed(o.seed)

@@ -1,5 +1,6 @@
 // Errors that are the user's to mend, and the "did you mean" that goes with them.
 import { distance } from "fastest-levenshtein";
+import { ZodError } from "zod";
 
 /**
  * The input (a file, a flag, a setting) is wrong. The message is complete: what is wrong, where, the value found,
@@ -7,6 +8,14 @@ import { distance } from "fastest-levenshtein";
  */
 export class InputError extends Error {
   override name = "InputError";
+}
+
+/** What an error says, on one line: of a value that does not fit its schema, each place and what is wrong there. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof ZodError)) return (error as Error).message;
+  return error.issues
+    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`))
+    .join("; ");
 }
 
 /**

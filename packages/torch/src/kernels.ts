@@ -70,6 +70,21 @@ const quantizePow2Of = operator("qmimic::quantize_pow2");
 export const quantizePow2 = (x: Tensor, minExponent: number, maxExponent: number): Tensor =>
   onCpu(x) ? quantizePow2Of(x, minExponent, maxExponent) : quantizePow2Fallback(x, minExponent, maxExponent);
 
+const placeMapsOf = operator("qmimic::place_maps");
+/**
+ * Maps of one dtype and channel count, on the processor, in one batch: each with its corner at a row and a column, which
+ * may lie outside; 0 where no map is.
+ * @param maps [C, h, w] each
+ * @returns [B, C, height, width]
+ */
+export const placeMaps = (
+  maps: readonly Tensor[],
+  rows: readonly number[],
+  columns: readonly number[],
+  height: number,
+  width: number,
+): Tensor => placeMapsOf(maps, rows, columns, height, width);
+
 const mimicLossOf = operator<[Tensor, Tensor]>("qmimic::mimic_loss");
 /**
  * Mimic loss: sum of cells * (Q(r(features)) - target)^2 with r a 1x1 convolution, all in one pass over the cells above

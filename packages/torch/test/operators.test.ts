@@ -12,6 +12,7 @@ import {
   maxPool2d,
   mul,
   operator,
+  placeMaps,
   type Reduction,
   relu,
   scope,
@@ -20,6 +21,7 @@ import {
   sum,
   type Tensor,
   tensor,
+  zeros,
 } from "../src/index.js";
 import { expectClose, type Packed } from "./helpers.js";
 
@@ -90,3 +92,21 @@ test.each(cases)(
     });
   },
 );
+
+test("maps are placed in a batch with zeros around, cut at its edges", () => {
+  scope(() => {
+    const one = tensor(Uint8Array.from([1, 2, 3, 4]), [1, 2, 2]);
+    const two = tensor(Uint8Array.from([5, 6, 7, 8, 9, 10]), [1, 3, 2]);
+    const placed = placeMaps([one, two, one], [0, -1, 2], [1, -1, 0], 2, 3);
+    expect(placed.shape).toEqual([3, 1, 2, 3]);
+    expect([...placed.toArray()]).toEqual([0, 1, 2, 0, 3, 4, 8, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0]);
+    const half = tensor(Uint16Array.from([0x3c00, 0x4000]), [1, 1, 2], "float16");
+    expect([...placeMaps([half], [0], [1], 1, 2).toArray()]).toEqual([0, 0x3c00]);
+    const wider = zeros([2, 2, 2], "uint8");
+    expect(() => placeMaps([one, wider], [0, 0], [0, 0], 2, 2)).toThrow(
+      /place_maps.*\[2, 2, 2\], expected \[1, 2, 2\]/,
+    );
+    expect(() => placeMaps([one], [0, 0], [0], 2, 2)).toThrow(/1 maps, 2 rows and 1 columns/);
+    expect(() => placeMaps([], [], [], 2, 2)).toThrow(/place_maps/);
+  });
+});

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { noGrad, operator, scope, slice, type Tensor, tensor, zeros } from "@qmimic/torch";
+import { noGrad, placeMaps, scope, type Tensor, tensor } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
 import { drawWhole, type View } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
@@ -50,9 +50,6 @@ export interface MapReport {
   say(text: string): void;
 }
 
-const selectOf = operator("aten::select.int");
-const copyInto = operator("aten::copy_");
-
 const BATCH = 4;
 /** The last entry of a dictionary that a byte can hold; larger activations become it. */
 const LAST_CODE = 255;
@@ -91,16 +88,16 @@ export async function openTeacherMaps(
     bytes: [...file.records.values()].reduce((sum, record) => sum + record.bytes, 0),
     batch({ indices, augmentations }, height, width) {
       return scope(() => {
-        const target = zeros([indices.length, channels, height, width], dtype);
-        indices.forEach((sample, i) => {
-          const { scaleIndex, flip, offsetX, offsetY } = augmentations[i];
+        const rows = augmentations.map(({ offsetY }) => offsetY / outputStride);
+        const columns = augmentations.map(({ offsetX }) => offsetX / outputStride);
+        const maps = indices.map((sample, i) => {
+          const { scaleIndex, flip } = augmentations[i];
           const record = file.records.get(recordName(sample, viewNumber(scaleIndex, flip)))!;
           const read = file.read(record, bytes);
           const data = dtype === "uint8" ? read : new Uint16Array(read.buffer, 0, read.length / 2);
-          const map = tensor(data, [channels, record.height, record.width], dtype);
-          place(map, selectOf(target, 0, i), offsetY / outputStride, offsetX / outputStride);
+          return tensor(data, [channels, record.height, record.width], dtype);
         });
-        return target.to(options.device);
+        return placeMaps(maps, rows, columns, height, width).to(options.device);
       });
     },
     close: () => file.close(),
@@ -197,15 +194,4 @@ function runTeacher(
   const length = all.byteLength / images.length;
   const maps = images.map((_, i) => new Uint8Array(all.buffer, i * length, length));
   return { maps, height: canvas.height / outputStride, width: canvas.width / outputStride };
-}
-
-/** Copies a map, [C, h, w], into a larger or smaller one, [C, H, W], with its corner at `row` and `column`. */
-function place(map: Tensor, target: Tensor, row: number, column: number): void {
-  const part = (one: Tensor, fromRow: number, fromColumn: number) =>
-    slice(slice(one, 1, fromRow, fromRow + rows), 2, fromColumn, fromColumn + columns);
-  const [, height, width] = target.shape;
-  const [y, x] = [Math.max(0, row), Math.max(0, column)];
-  const rows = Math.min(height, row + map.shape[1]) - y;
-  const columns = Math.min(width, column + map.shape[2]) - x;
-  if (rows > 0 && columns > 0) copyInto(part(target, y, x), part(map, y - row, x - column));
 }

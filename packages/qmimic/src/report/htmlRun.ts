@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
-import { InputError } from "../errors.js";
+import { InputError, reasonOf } from "../errors.js";
 import { type DetectorConfig, quantizerSchema } from "../models/config.js";
 import type { Recipe } from "../train/recipe.js";
 import { openRunFolder } from "../train/runFolder.js";
@@ -87,7 +87,7 @@ async function readMetrics(path: string): Promise<Metrics> {
   try {
     return metricsSchema.parse(JSON.parse(text));
   } catch (error) {
-    throw new InputError(`${path}: not the metrics of a run: ${(error as Error).message}`);
+    throw new InputError(`${path}: not the metrics of a run: ${reasonOf(error)}`);
   }
 }
 

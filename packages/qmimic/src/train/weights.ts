@@ -13,7 +13,7 @@ import {
   writeSafetensors,
 } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
-import { InputError } from "../errors.js";
+import { InputError, reasonOf } from "../errors.js";
 import { type DetectorConfig, detectorConfigSchema, type Quantizer } from "../models/config.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
 
@@ -91,9 +91,7 @@ function parseConfig(path: string, { format, config }: Record<string, string>): 
   try {
     return detectorConfigSchema.parse(JSON.parse(config ?? ""));
   } catch (error) {
-    throw new InputError(
-      `${path}: the description of the detector does not fit: ${(error as Error).message}`,
-    );
+    throw new InputError(`${path}: the description of the detector does not fit: ${reasonOf(error)}`);
   }
 }
 

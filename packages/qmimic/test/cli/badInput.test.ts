@@ -205,6 +205,15 @@ describe.concurrent("bad weights", () => {
     );
   });
 
+  it("whose description lacks something", async () => {
+    const text = (await readFile(weights)).toString("latin1");
+    const lacking = join(root, "lacking.safetensors");
+    const renamed = text.replace('\\"headWidth\\"', '\\"headwidth\\"');
+    expect(renamed).not.toBe(text);
+    await put(lacking, Buffer.from(renamed, "latin1"));
+    await refuse(["val", lacking, "--data", good], /lacking\.safetensors: the description .* headWidth: /);
+  });
+
   it("a teacher of other classes, and of another stride", async () => {
     const folder = await broken("dogs", async (folder) => {
       const dog = xmlOf(100, 80, [{ ...object, name: "dog" }]);
