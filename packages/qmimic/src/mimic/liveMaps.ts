@@ -1,5 +1,5 @@
-// The teacher run in every step, on the very images that the student sees, photometric noise and crops included. Many
-// times slower than stored maps; there to measure what storing them does to AP.
+// The teacher run in every step, on the very images that the student sees, photometric noise and crops included. Slower
+// than stored maps; there to measure what storing them does to AP.
 import { noGrad, scope, type Tensor } from "@qmimic/torch";
 import type { Quantizer } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";

@@ -95,7 +95,7 @@ export const recipeSchema = z.object({
   mimicRegions: whole(128, "regions of an image that are mimicked"),
   liveTeacher: flag(
     false,
-    "run the teacher in every step on the student's own view, many times slower, instead of keeping its maps",
+    "run the teacher in every step on the student's own view, slower, instead of keeping its maps",
   ),
 
   // Training
