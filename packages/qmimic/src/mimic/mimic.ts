@@ -6,6 +6,7 @@
 // points the right way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
 import {
   Conv2d,
+  cast,
   mimicLoss as fusedLoss,
   mul,
   operator,
@@ -47,6 +48,9 @@ export interface MimicResult {
 export const createRegressor = (studentChannels: number, teacherChannels: number, random: Random): Conv2d =>
   new Conv2d(studentChannels, teacherChannels, 1, random, { init: "kaiming" });
 
+/** r of the student's map, float32 whatever the precision of wide layers is: it is rounded next. */
+const predict = (regressor: Conv2d, features: Tensor): Tensor => cast(regressor.forward(features), "float32");
+
 const equalTo = operator("aten::eq.Tensor");
 const nonZeroCount = operator("aten::count_nonzero");
 const adaptiveMaxPool = operator<Tensor[]>("aten::adaptive_max_pool2d");
@@ -69,7 +73,7 @@ export function mimicLoss(
   const { regions: source, mimicRegions, stride, quantizer } = settings;
   const regions = chooseRegions(source, pass.proposals, targets, placed, mimicRegions, random);
   if (settings.regionForm === "rois")
-    return pooledLoss(regressor.forward(pass.features), stored, regions, settings);
+    return pooledLoss(predict(regressor, pass.features), stored, regions, settings);
   const [batch, , height, width] = pass.features.shape;
   const cells = tensor(cellWeights(regions, stride, regressor.outChannels, height, width), [
     batch,
@@ -99,7 +103,7 @@ export function cellLoss(
 ): { loss: Tensor; matches: Tensor } {
   const { weight, bias } = regressor;
   const fused = features.device === "cpu" && weight.size <= MOST_FUSED && quantizer.kind !== "power-of-two";
-  if (!fused || !bias) return difference(regressor.forward(features), stored, cells, quantizer);
+  if (!fused || !bias) return difference(predict(regressor, features), stored, cells, quantizer);
   const uniform = quantizer.kind === "uniform";
   const target = uniform ? stored : decodeFeatures(stored, quantizer);
   return fusedLoss(features, { weight, bias }, target, cells, uniform ? quantizer.stride : 0);

@@ -81,7 +81,7 @@ export async function openTeacherMaps(
   const channels = teacher.backbone.outChannels;
   const dtype = storedDtype(options.quantizer);
   // One array for all reads: a new one each time is what V8 would collect garbage for in every step.
-  const largest = Math.max(0, ...[...file.records.values()].map((record) => record.bytes));
+  const largest = [...file.records.values()].reduce((most, record) => Math.max(most, record.bytes), 0);
   const bytes = new Uint8Array(largest);
   return {
     channels,
