@@ -2,16 +2,11 @@
 //
 // How the cost of training with Quantization Mimic grows: one setting at a time is changed from a common base, all in
 // turn, round after round. Prints images a second relative to the base, and what the teacher's maps take an image.
-import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const cli = join(root, "packages/qmimic/bin/qmimic.mjs");
-const run = promisify(execFile);
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { cli, dataFolder, median, root, run, writeReport } from "./common.mjs";
 
 const BASE = {
   split: "val",
@@ -39,10 +34,7 @@ const { values: given } = parseArgs({
     out: { type: "string", default: join(root, "results/bench/growth.json") },
   },
 });
-if (!given.data) {
-  console.error("--data FOLDER is missing: a data set in the Pascal VOC layout");
-  process.exit(1);
-}
+const data = dataFolder(given);
 
 const cases = [
   { name: "base", settings: BASE },
@@ -60,7 +52,7 @@ try {
       const file = join(folder, "result.json");
       const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
       await run(process.execPath, [
-        ...[cli, "benchmark", "train-mimic", "--data", given.data, "--steps", given.steps],
+        ...[cli, "benchmark", "train-mimic", "--data", data, "--steps", given.steps],
         ...[...flags, "--json", file],
       ]);
       results.get(name).push(JSON.parse(readFileSync(file, "utf8")));
@@ -92,17 +84,9 @@ for (const row of rows) {
   ];
   console.log(row.name.padEnd(20), ...cells);
 }
-mkdirSync(dirname(given.out), { recursive: true });
-const machine = { processor: cpus()[0].model, cores: cpus().length, node: process.version };
-writeFileSync(given.out, `${JSON.stringify({ base: BASE, machine, rows }, null, 2)}\n`);
-console.log(`written: ${given.out}`);
+writeReport(given.out, { base: BASE, rows });
 
 /** Images a second of all rounds: the median step of each. */
 function rates(name) {
   return results.get(name).map((result) => median(result.imagesPerSecond));
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }

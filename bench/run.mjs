@@ -6,15 +6,11 @@
 // Each side writes a file {imagesPerSecond: [one a step], phases: {name: seconds a step}, peakRssBytes}; ours also says
 // the multiply-adds of an image and how many a second a wide convolution reaches on the machine.
 // The peer needs Debian's python3-torch and python3-torchvision; nothing else of the project does.
-import { execFile } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { parseArgs, promisify } from "node:util";
-
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const run = promisify(execFile);
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { cli, dataFolder, median, root, run, writeReport } from "./common.mjs";
 
 /** Settings that both sides take, with their defaults; a bench may add to them. */
 const COMMON = {
@@ -66,18 +62,13 @@ const { values: given } = parseArgs({
     ]),
   ),
 });
-if (!given.data) {
-  console.error("--data FOLDER is missing: a data set in the Pascal VOC layout");
-  process.exit(1);
-}
 const rounds = Number(given.rounds ?? 3);
-const settings = { data: given.data };
+const settings = { data: dataFolder(given) };
 for (const [key, value] of Object.entries(bench.settings)) settings[key] = given[key] ?? value;
 
 const flags = (names) =>
   Object.entries(settings).flatMap(([key, value]) => [`--${names[key] ?? key}`, value]);
 const peer = [given.python ?? "/usr/bin/python3", join(root, "bench/peers", bench.peer), ...flags(RENAMED)];
-const cli = join(root, "packages/qmimic/bin/qmimic.mjs");
 const ours = (what) => ({ command: [process.execPath, cli, "benchmark", what, ...flags({})], env: {} });
 const sides = {
   peer: { command: peer, env: {} },
@@ -152,12 +143,8 @@ if (part) {
 }
 
 const out = given.out ?? join(root, "results/bench", `${name}.json`);
-if (!existsSync(dirname(out))) mkdirSync(dirname(out), { recursive: true });
 const { data: _, ...stored } = settings; // the folder is this machine's affair
-const machine = { processor: cpus()[0].model, cores: cpus().length, node: process.version };
-const report = { name, settings: stored, rounds, machine, tuned: TUNED, ratios, summary, ...part };
-writeFileSync(out, `${JSON.stringify(report, null, 2)}\n`);
-console.log(`written: ${out}`);
+writeReport(out, { name, settings: stored, rounds, tuned: TUNED, ratios, summary, ...part });
 
 /** Medians over all steps of all rounds; low and high are the quartiles; memory is the largest. */
 function summarize(runs) {
@@ -181,9 +168,4 @@ function peakShare(runs) {
 /** Of equal batches' rates: the rate of all of them together. */
 function harmonicMean(rates) {
   return rates.length / rates.reduce((sum, rate) => sum + 1 / rate, 0);
-}
-
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
 }

@@ -50,7 +50,6 @@ const meanAll = operator("aten::mean");
 export const mean: (x: Tensor) => Tensor = meanAll;
 
 const toDtype = operator("aten::to.dtype");
-/** The tensor in another dtype. */
 /** A tensor of the dtype asked for: `x` itself where it is one. */
 export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : toDtype(x, dtype));
 

@@ -57,9 +57,9 @@ async function measureTraining(settings: BenchmarkSettings, recipe: Recipe): Pro
   const measured = await measureSteps(settings, async (i) => {
     const indices = order[i % order.length];
     const batch = await makeBatch(samples, train.store, indices, batches, i);
-    forward = countMultiplyAdds(() => trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i)));
+    const step = () => trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i));
+    forward = countMultiplyAdds(step) / indices.length;
     batch.images.dispose();
-    forward /= indices.length;
     return indices.length;
   });
   const maps = mimic && { seconds, bytes: mimic.maps.bytes, images: samples.length };

@@ -1,5 +1,5 @@
 // Faster R-CNN (Ren et al., NeurIPS 2015) on one feature map: backbone, quantizer, RPN, box head.
-import { Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
+import { cast, Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
 import { timed } from "../profile.js";
 import { applyQuantizer, type Backbone, createBackbone } from "./backbone.js";
 import { BoxHead, type BoxTraining, type Detections } from "./boxHead.js";
@@ -57,7 +57,8 @@ export class FasterRcnn extends Module {
     settings: RpnTraining & BoxTraining,
     random: Random,
   ): TrainingPass {
-    const features = timed("backbone", () => this.backbone.forward(images));
+    // Wide layers may have computed in bfloat16; what is rounded, mimicked and pooled is float32.
+    const features = timed("backbone", () => cast(this.backbone.forward(images), "float32"));
     const quantized = timed("quantize", () => applyQuantizer(features, this.config.quantizer));
     const output = timed("rpn", () => this.rpn.forward(quantized));
     const { rpnPreNmsTrain, rpnPostNmsTrain } = settings;

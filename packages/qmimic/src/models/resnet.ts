@@ -81,7 +81,7 @@ export class ResNet extends Module implements LevelledBackbone {
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
   forward(x: Tensor): Tensor {
-    return cast(this.stageMaps(x)[this.stages.length - 1], "float32");
+    return this.stageMaps(x)[this.stages.length - 1];
   }
 
   levels(x: Tensor): Tensor[] {

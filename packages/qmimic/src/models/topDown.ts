@@ -1,16 +1,7 @@
 // Top-down pathway (Lin et al., Feature Pyramid Networks, CVPR 2017, section 3), down to one map: what the coarse maps
 // understand is added to the fine ones, where small objects still have a place. Unlike a pyramid, only the finest map
 // is kept, so that the detector still has *one* last feature map, which is quantized and mimicked.
-import {
-  add,
-  BatchNorm2d,
-  Conv2d,
-  cast,
-  Module,
-  type Random,
-  type Tensor,
-  upsampleNearest,
-} from "@qmimic/torch";
+import { add, BatchNorm2d, Conv2d, Module, type Random, type Tensor, upsampleNearest } from "@qmimic/torch";
 import type { Backbone } from "./backbone.js";
 
 /** A network of output stride 16 that gives its maps at strides 4, 8 and 16. */
@@ -60,6 +51,6 @@ export class TopDown extends Module implements Backbone {
     const maps = this.trunk.levels(x).slice(this.skipped);
     const sides = maps.map((map, i) => this.lateral[i].forward(map));
     const merged = sides.reduceRight((coarse, fine) => add(fine, upsampleNearest(coarse, 2)));
-    return cast(this.norm.forwardFused(this.smooth.forward(merged), true, false), "float32");
+    return this.norm.forwardFused(this.smooth.forward(merged), true, false);
   }
 }

@@ -61,7 +61,7 @@ export class Vgg extends Module implements LevelledBackbone {
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
   forward(x: Tensor): Tensor {
-    return cast(this.features.forward(x), "float32");
+    return this.features.forward(x);
   }
 
   levels(x: Tensor): Tensor[] {

@@ -21,7 +21,7 @@ export interface MimicTask {
   lambda: number;
   /** The match ratio over the objects of the val split, 0..1. */
   valMatch(): Promise<number>;
-  /** Frees the regression layer and a teacher that is still run, and closes the files of maps. */
+  /** Frees the regression layer, and closes the maps. */
   close(): void;
 }
 
@@ -38,7 +38,6 @@ export async function createMimicTask(
 ): Promise<MimicTask> {
   const { side, scales, flip, cache, device, lambda, regions, regionForm, mimicRegions, roiSize, seed } =
     recipe;
-  const { liveTeacher } = recipe;
   const measured = await matchQuantizer(teacher, recipe, train);
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
   const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
@@ -52,24 +51,22 @@ export async function createMimicTask(
     return openTeacherMaps(teacher, samples, split.store, options, report);
   };
   const valMaps: TeacherMaps = await run(val, measured, { scales: [1], flips: [false] });
-  const maps = liveTeacher ? liveMaps(teacher, quantizer) : await run(train, quantizer, { scales, flips });
   const { outputStride: stride } = teacher.config;
-  if (!liveTeacher) {
+  const live = recipe.liveTeacher;
+  const maps = live ? liveMaps(teacher, quantizer) : await run(train, quantizer, { scales, flips });
+  if (!live) {
     report.say(`teacher's maps: ${(maps.bytes / MIB).toFixed(0)} MiB`);
     teacher.dispose();
   }
 
   const random = createRandom(`${seed}/weights/regressor`);
   const regressor = createRegressor(student.backbone.outChannels, maps.channels, random).to(device);
-  const settings: MimicSettings = {
-    ...{ regions, regionForm, mimicRegions, roiSize, quantizer, stride },
-  };
+  const settings: MimicSettings = { regions, regionForm, mimicRegions, roiSize, quantizer, stride };
   const objects = { samples: val.dataset.samples, store: val.store };
   const valMatch = () => matchRatio(student, regressor, valMaps, objects, measured.stride, device);
   const close = () => {
     regressor.dispose();
     for (const one of [maps, valMaps]) one.close();
-    if (liveTeacher) teacher.dispose();
   };
   return { maps, regressor, settings, lambda, valMatch, close };
 }

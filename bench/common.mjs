@@ -1,0 +1,31 @@
+// What the benches share: where things are, how a program is run, medians, and the file that results go to.
+import { execFile } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus } from "node:os";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+
+export const root = dirname(dirname(fileURLToPath(import.meta.url)));
+export const cli = join(root, "packages/qmimic/bin/qmimic.mjs");
+export const run = promisify(execFile);
+
+export function median(values) {
+  const sorted = [...values].sort((a, b) => a - b);
+  return (sorted[(sorted.length - 1) >> 1] + sorted[sorted.length >> 1]) / 2;
+}
+
+/** --data as given; without it says so and ends the program. */
+export function dataFolder({ data }) {
+  if (data) return data;
+  console.error("--data FOLDER is missing: a data set in the Pascal VOC layout");
+  process.exit(1);
+}
+
+/** Writes a report, with the machine it was made on. */
+export function writeReport(path, report) {
+  mkdirSync(dirname(path), { recursive: true });
+  const machine = { processor: cpus()[0].model, cores: cpus().length, node: process.version };
+  writeFileSync(path, `${JSON.stringify({ ...report, machine }, null, 2)}\n`);
+  console.log(`written: ${path}`);
+}
