@@ -4,8 +4,8 @@
 #include "kernels/conv3x3.op.h"
 #include "kernels/images.op.h"
 #include "kernels/mimic_loss.op.h"
-#include "kernels/place_maps.op.h"
 #include "kernels/quantize.op.h"
+#include "kernels/read_maps.op.h"
 #include "kernels/roi_align.op.h"
 
 namespace qmimic {
@@ -39,8 +39,12 @@ TORCH_LIBRARY(qmimic, m) {
       "-> (Tensor loss, Tensor matches)");
   // images uint8 [h, w, 3]; geometry [B, 5] of (scale_x, scale_y, offset_x, offset_y, flip); colour [B, 12].
   m.def("images_to_batch(Tensor[] images, Tensor geometry, Tensor colour, int height, int width) -> Tensor");
-  // maps [C, h, w] of one dtype -> [B, C, height, width]; map b has its corner at (rows[b], columns[b]).
-  m.def("place_maps(Tensor[] maps, int[] rows, int[] columns, int height, int width) -> Tensor");
+  // Map b, [C, heights[b], widths[b]], lies at byte at[b] of a file descriptor -> [B, C, height, width], where it has its
+  // corner at (rows[b], columns[b]).
+  m.def(
+      "read_maps(int file, int[] at, int[] heights, int[] widths, int[] rows, int[] columns, int channels, int height, "
+      "int width, ScalarType dtype) -> Tensor",
+      read_maps);
   // The instruction set in use: portable, avx2 or avx512.
   m.def("simd_level() -> str", simd_level);
 }
@@ -54,7 +58,6 @@ TORCH_LIBRARY_IMPL(qmimic, CPU, m) {
   m.impl("quantize_pow2", quantize_pow2_cpu);
   m.impl("mimic_loss", mimic_loss_cpu);
   m.impl("images_to_batch", images_to_batch);
-  m.impl("place_maps", place_maps);
 }
 
 TORCH_LIBRARY_IMPL(qmimic, AutogradCPU, m) {
@@ -66,7 +69,6 @@ TORCH_LIBRARY_IMPL(qmimic, AutogradCPU, m) {
   m.impl("quantize_pow2", quantize_pow2_autograd);
   m.impl("mimic_loss", mimic_loss_autograd);
   m.impl("images_to_batch", torch::CppFunction::makeFallthrough());
-  m.impl("place_maps", torch::CppFunction::makeFallthrough());
 }
 
 }  // namespace qmimic

@@ -8,7 +8,7 @@ import {
   quantizePow2Fallback,
   roiAlignFallback,
 } from "./fallbacks.js";
-import type { Tensor } from "./tensor.js";
+import type { DType, Tensor } from "./tensor.js";
 
 /** 3x3 convolution, stride 1, padding 1, for narrow layers. x [B, Cin, H, W], weight [Cout, Cin, 3, 3]. */
 export const conv3x3: (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor =
@@ -70,20 +70,41 @@ const quantizePow2Of = operator("qmimic::quantize_pow2");
 export const quantizePow2 = (x: Tensor, minExponent: number, maxExponent: number): Tensor =>
   onCpu(x) ? quantizePow2Of(x, minExponent, maxExponent) : quantizePow2Fallback(x, minExponent, maxExponent);
 
-const placeMapsOf = operator("qmimic::place_maps");
+/** A map of a file: where its bytes begin, and its cells. */
+export interface StoredMap {
+  at: number;
+  height: number;
+  width: number;
+}
+
+const readMapsOf = operator("qmimic::read_maps");
 /**
- * Maps of one dtype and channel count, on the processor, in one batch: each with its corner at a row and a column, which
- * may lie outside; 0 where no map is.
- * @param maps [C, h, w] each
- * @returns [B, C, height, width]
+ * Maps from an open file in one batch: each with its corner at a row and a column, which may lie outside; 0 where no map is.
+ * @param file descriptor, as from node:fs openSync
+ * @param maps [channels, height, width] of `dtype` each
+ * @returns [B, channels, height, width], on the processor
+ * @throws when the file cannot be read, or ends before a map does
  */
-export const placeMaps = (
-  maps: readonly Tensor[],
+export const readMaps = (
+  file: number,
+  maps: readonly StoredMap[],
   rows: readonly number[],
   columns: readonly number[],
-  height: number,
-  width: number,
-): Tensor => placeMapsOf(maps, rows, columns, height, width);
+  [channels, height, width]: readonly [number, number, number],
+  dtype: DType,
+): Tensor =>
+  readMapsOf(
+    file,
+    maps.map((map) => map.at),
+    maps.map((map) => map.height),
+    maps.map((map) => map.width),
+    rows,
+    columns,
+    channels,
+    height,
+    width,
+    dtype,
+  );
 
 const mimicLossOf = operator<[Tensor, Tensor]>("qmimic::mimic_loss");
 /**

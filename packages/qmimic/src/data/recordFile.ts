@@ -27,8 +27,9 @@ export interface RecordFile {
   /** Bytes that are not a whole, intact record and were cut off the end; 0 for a sound file. */
   readonly damaged: number;
   append(id: number, view: number, height: number, width: number, data: Uint8Array): void;
-  /** Reads a record into the first bytes of `target`, or into a new array. */
-  read(record: StoredRecord, target?: Uint8Array): Uint8Array;
+  /** The open file, for who reads records by other ways. */
+  readonly descriptor: number;
+  read(record: StoredRecord): Uint8Array;
   close(): void;
 }
 
@@ -65,8 +66,9 @@ export function openRecordFile(path: string, key: string): RecordFile {
       records.set(recordName(id, view), { at: end + HEADER, height, width, bytes: data.byteLength });
       end += record.length;
     },
-    read({ at, bytes }, target = new Uint8Array(bytes)) {
-      const data = target.subarray(0, bytes);
+    descriptor: file,
+    read({ at, bytes }) {
+      const data = new Uint8Array(bytes);
       readSync(file, data, 0, bytes, at);
       return data;
     },

@@ -3,7 +3,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { noGrad, placeMaps, scope, type Tensor, tensor } from "@qmimic/torch";
+import { noGrad, readMaps, scope, type Tensor } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
 import { drawWhole, type View } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
@@ -80,25 +80,18 @@ export async function openTeacherMaps(
   const { outputStride } = teacher.config;
   const channels = teacher.backbone.outChannels;
   const dtype = storedDtype(options.quantizer);
-  // One array for all reads: a new one each time is what V8 would collect garbage for in every step.
-  const largest = [...file.records.values()].reduce((most, record) => Math.max(most, record.bytes), 0);
-  const bytes = new Uint8Array(largest);
   return {
     channels,
     bytes: [...file.records.values()].reduce((sum, record) => sum + record.bytes, 0),
     batch({ indices, augmentations }, height, width) {
-      return scope(() => {
-        const rows = augmentations.map(({ offsetY }) => offsetY / outputStride);
-        const columns = augmentations.map(({ offsetX }) => offsetX / outputStride);
-        const maps = indices.map((sample, i) => {
-          const { scaleIndex, flip } = augmentations[i];
-          const record = file.records.get(recordName(sample, viewNumber(scaleIndex, flip)))!;
-          const read = file.read(record, bytes);
-          const data = dtype === "uint8" ? read : new Uint16Array(read.buffer, 0, read.length / 2);
-          return tensor(data, [channels, record.height, record.width], dtype);
-        });
-        return placeMaps(maps, rows, columns, height, width).to(options.device);
+      const maps = indices.map((sample, i) => {
+        const { scaleIndex, flip } = augmentations[i];
+        return file.records.get(recordName(sample, viewNumber(scaleIndex, flip)))!;
       });
+      const rows = augmentations.map(({ offsetY }) => offsetY / outputStride);
+      const columns = augmentations.map(({ offsetX }) => offsetX / outputStride);
+      const shape = [channels, height, width] as const;
+      return scope(() => readMaps(file.descriptor, maps, rows, columns, shape, dtype).to(options.device));
     },
     close: () => file.close(),
   };
