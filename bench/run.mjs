@@ -1,7 +1,7 @@
 // npm run bench -- train-scratch --data FOLDER [--rounds 3] [--steps 20] [--only peer,peer-tuned,ours]
 //
-// Runs ours and the peer in turn, round after round, so that whatever else the machine does falls on all of them, and
-// prints ratios of medians. The peer runs twice: as people run it, and with all that ours gets from its environment:
+// Runs ours and the peer round after round, and prints ratios of medians. In a round all sides are started, and then take
+// some steps each in turn (--turns), so that what slows the machine for a while falls on all of them. The peer runs twice: as people run it, and with all that ours gets from its environment:
 // malloc's thresholds raised, and OpenMP's threads that spin for a short time only.
 // Each side writes a file {imagesPerSecond: [one a step], phases: {name: seconds a step}, peakRssBytes}; ours also says
 // the multiply-adds of an image and how many a second a wide convolution reaches on the machine.
@@ -10,7 +10,8 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cli, dataFolder, median, root, run, writeReport } from "./common.mjs";
+import { cli, dataFolder, median, root, writeReport } from "./common.mjs";
+import { startSide } from "./turns.mjs";
 
 /** Settings that both sides take, with their defaults; a bench may add to them. */
 const COMMON = {
@@ -23,6 +24,7 @@ const COMMON = {
   threads: "2",
   warmup: "3",
   steps: "20",
+  turns: "4",
 };
 const BENCHES = {
   "train-scratch": { peer: "train_scratch.py", settings: COMMON },
@@ -33,9 +35,10 @@ const BENCHES = {
     alone: "train-scratch",
   },
   "teacher-forward": { peer: "teacher_forward.py", settings: { ...COMMON, teacher: "resnet18-1-1" } },
-  "evaluate-voc": { peer: "evaluate_voc.py", settings: { ...COMMON, warmup: "1", steps: "3" } },
-  // Loaders work ahead, so that a step's own time says little: all steps of a round together make one rate.
-  "data-loading": { peer: "data_loading.py", settings: { ...COMMON, steps: "72" }, whole: true },
+  "evaluate-voc": { peer: "evaluate_voc.py", settings: { ...COMMON, warmup: "1", steps: "3", turns: "1" } },
+  // Loaders work ahead, also while others have their turn, and a step's own time says little: no turns, and all steps of a
+  // round together make one rate.
+  "data-loading": { peer: "data_loading.py", settings: { ...COMMON, steps: "72", turns: "0" }, whole: true },
 };
 const TUNED = {
   GOMP_SPINCOUNT: "1000",
@@ -84,17 +87,20 @@ const folder = mkdtempSync(join(tmpdir(), "bench-"));
 const results = Object.fromEntries(chosen.map((side) => [side, []]));
 try {
   for (let round = 0; round < rounds; round++) {
-    // Each round starts with another side: none is always the one that runs on a warm machine.
-    for (let i = 0; i < chosen.length; i++) {
-      const side = chosen[(i + round) % chosen.length];
-      const file = join(folder, `${side}.json`);
+    // Each round starts with another side: none is always the first, or the one that runs on a warm machine.
+    const order = chosen.map((_, i) => chosen[(i + round) % chosen.length]);
+    const file = (side) => join(folder, `${side}.json`);
+    const started = [];
+    // The next one starts when the one before has warmed up and waits for its turn, or has ended.
+    for (const side of order) {
       const { command, env } = sides[side];
-      await run(command[0], [...command.slice(1), "--json", file], {
-        cwd: process.cwd(),
-        env: { ...process.env, ...env },
-        maxBuffer: 1 << 26,
-      });
-      const result = JSON.parse(readFileSync(file, "utf8"));
+      const one = startSide([...command, "--json", file(side)], { ...process.env, ...env });
+      started.push(one);
+      await one.waits();
+    }
+    while (started.some((one) => !one.ended())) for (const one of started) await one.turn();
+    for (const side of order) {
+      const result = JSON.parse(readFileSync(file(side), "utf8"));
       if (bench.whole) result.imagesPerSecond = [harmonicMean(result.imagesPerSecond)];
       results[side].push(result);
       const load = loadavg()[0].toFixed(1);

@@ -10,6 +10,7 @@ import json
 import re
 import resource
 import statistics
+import sys
 import time
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
@@ -165,6 +166,7 @@ def options(description=__doc__):
     p.add_argument("--warmup", type=int, default=3, help="steps before the clock starts")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--seed", type=int, default=0)
+    p.add_argument("--turns", type=int, default=0, help="say 'turn' before each so many steps, and wait for a line; 0: never")
     p.add_argument("--json", help="file for the result")
     return p
 
@@ -173,6 +175,9 @@ def timed(o, step):
     """Images a second of each step after the warm-up; step() returns how many images it took."""
     rates = []
     for index in range(o.warmup + o.steps):
+        if o.turns and index >= o.warmup and (index - o.warmup) % o.turns == 0:
+            print("turn", flush=True)
+            sys.stdin.readline()
         start = time.perf_counter()
         images = step()
         if index >= o.warmup:

@@ -44,8 +44,8 @@ export function clipBoxes(
   top = 0,
 ): Float32Array {
   for (let k = 0; k < boxes.length; k += 2) {
-    boxes[k] = boxes[k] < left ? left : Math.min(boxes[k], right);
-    boxes[k + 1] = boxes[k + 1] < top ? top : Math.min(boxes[k + 1], bottom);
+    boxes[k] = Math.max(left, Math.min(boxes[k], right));
+    boxes[k + 1] = Math.max(top, Math.min(boxes[k + 1], bottom));
   }
   return boxes;
 }

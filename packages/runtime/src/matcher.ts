@@ -90,10 +90,10 @@ export function matchAnchors(
     for (let t = 0; t < tied; t++) lowQuality[ties[t]] = 1;
   }
 
-  for (const [number, one] of met.entries()) {
-    if (one === 0) continue;
-    const end = Math.min((number + 1) * BLOCK, n);
-    for (let i = number * BLOCK; i < end; i++) {
+  for (let block = 0; block < n; block += BLOCK) {
+    if (met[block / BLOCK] === 0) continue;
+    const end = Math.min(block + BLOCK, n);
+    for (let i = block; i < end; i++) {
       if (best[i] >= high || lowQuality[i] === 1) continue;
       matches[i] = best[i] < low ? BELOW_LOW : BETWEEN;
     }

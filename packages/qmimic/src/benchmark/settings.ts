@@ -1,4 +1,5 @@
 // What every benchmark is given, and what it measures.
+import { once } from "node:events";
 import { profiled } from "../profile.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
 
@@ -20,12 +21,14 @@ export interface BenchmarkSettings {
   /** Steps before the clock starts, and steps that are measured. */
   warmup: number;
   steps: number;
+  /** Steps between which the benchmark asks for its turn, see takeTurn; 0: never. */
+  turns: number;
 }
 
 export interface Measured {
   /** Images a second, one number a step. */
   imagesPerSecond: number[];
-  /** Seconds a step in each named part. */
+  /** Seconds in each named part, the median of the steps. */
   phases: Record<string, number>;
   /** Of the layers, an image; gradients included. Absent where there are no layers. */
   multiplyAdds?: number;
@@ -78,19 +81,41 @@ export const peerRecipe = (settings: BenchmarkSettings, more: Record<string, unk
 
 /** Runs `step` for warm-up, then on the clock; a step returns how many images it took. */
 export async function measureSteps(
-  { warmup, steps }: BenchmarkSettings,
+  { warmup, steps, turns }: BenchmarkSettings,
   step: (index: number) => Promise<number> | number,
 ): Promise<Measured> {
   for (let i = 0; i < warmup; i++) await step(i);
-  const { result: imagesPerSecond, profile } = await profiled(async () => {
-    const rates: number[] = [];
-    for (let i = warmup; i < warmup + steps; i++) {
-      const started = performance.now();
-      const images = await step(i);
-      rates.push(images / ((performance.now() - started) / 1000));
+  const imagesPerSecond: number[] = [];
+  const times: Record<string, number[]> = {};
+  for (let i = 0; i < steps; i++) {
+    if (turns > 0 && i % turns === 0) await takeTurn();
+    const started = performance.now();
+    const { result: images, profile } = await profiled(async () => step(warmup + i));
+    imagesPerSecond.push(images / ((performance.now() - started) / 1000));
+    for (const [name, { ms }] of profile.parts) {
+      times[name] ??= [];
+      times[name].push(ms / 1000);
     }
-    return rates;
-  });
-  const phases = Object.fromEntries([...profile.parts].map(([name, { ms }]) => [name, ms / 1000 / steps]));
-  return { imagesPerSecond, phases };
+  }
+  return {
+    imagesPerSecond,
+    phases: Object.fromEntries(Object.entries(times).map(([k, v]) => [k, median(v)])),
+  };
 }
+
+/**
+ * Says "turn" and waits for a line: bench/run.mjs lets the sides run some steps each in turn, so that what slows the
+ * machine for a while falls on all of them.
+ */
+async function takeTurn(): Promise<void> {
+  console.log("turn");
+  process.stdin.resume();
+  await once(process.stdin, "data");
+  // Else the open input would keep the process alive after its last step.
+  process.stdin.pause();
+}
+
+const median = (values: readonly number[]): number => {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[sorted.length >> 1];
+};

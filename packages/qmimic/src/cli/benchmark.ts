@@ -44,6 +44,7 @@ export function addBenchmark(program: Command): void {
     .addOption(precisionOption())
     .option("--warmup <steps>", "steps before the clock starts", "3")
     .option("--steps <count>", "steps that are measured", "20")
+    .option("--turns <steps>", 'say "turn" before each so many steps, and wait for a line; 0: never', "0")
     .option("--json <file>", "write the result to this file")
     .action(benchmark);
 }
@@ -70,6 +71,7 @@ async function benchmark(name: string, flags: Record<string, string>): Promise<v
     threads: wholeNumber("--threads", flags.threads, 1),
     warmup: wholeNumber("--warmup", flags.warmup, 0),
     steps: wholeNumber("--steps", flags.steps, 1),
+    turns: wholeNumber("--turns", flags.turns, 0),
   };
   useEngine({ threads: settings.threads, device: "cpu", precision: flags.precision as Precision });
   const measured = await run(settings);

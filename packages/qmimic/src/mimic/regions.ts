@@ -31,16 +31,21 @@ export function chooseRegions(
   });
 }
 
-function cutToImage(boxes: Float32Array, [x1, y1, x2, y2]: Float32Array, count: number): Float32Array {
-  const cut: number[] = [];
-  for (let k = 0; k < boxes.length && cut.length < 4 * count; k += 4) {
+function cutToImage(boxes: Float32Array, placed: Float32Array, count: number): Float32Array {
+  const [x1, y1, x2, y2] = placed;
+  const cut = new Float32Array(4 * Math.min(count, boxes.length / 4));
+  let end = 0;
+  for (let k = 0; k < boxes.length && end < cut.length; k += 4) {
     const x = (boxes[k] + boxes[k + 2]) / 2;
     const y = (boxes[k + 1] + boxes[k + 3]) / 2;
     if (x < x1 || x >= x2 || y < y1 || y >= y2) continue;
-    cut.push(Math.max(x1, boxes[k]), Math.max(y1, boxes[k + 1]));
-    cut.push(Math.min(x2, boxes[k + 2]), Math.min(y2, boxes[k + 3]));
+    cut[end] = Math.max(x1, boxes[k]);
+    cut[end + 1] = Math.max(y1, boxes[k + 1]);
+    cut[end + 2] = Math.min(x2, boxes[k + 2]);
+    cut[end + 3] = Math.min(y2, boxes[k + 3]);
+    end += 4;
   }
-  return Float32Array.from(cut);
+  return cut.subarray(0, end);
 }
 
 function jitter(boxes: Float32Array, copies: number, random: () => number): Float32Array {
@@ -59,17 +64,19 @@ function jitter(boxes: Float32Array, copies: number, random: () => number): Floa
   return moved;
 }
 
-/** First and last cell (exclusive) that a box touches along one axis. */
-const cells = (from: number, to: number, stride: number, limit: number): [number, number] => {
-  const first = Math.min(limit - 1, Math.max(0, Math.floor(from / stride)));
-  return [first, Math.min(limit, Math.max(first + 1, Math.ceil(to / stride)))];
-};
+/** The first cell that a box touches along one axis, of `limit` cells. */
+const firstCell = (from: number, stride: number, limit: number): number =>
+  Math.min(limit - 1, Math.max(0, Math.floor(from / stride)));
+
+/** The first cell after those that it touches: at least one after `first`. */
+const endCell = (first: number, to: number, stride: number, limit: number): number =>
+  Math.min(limit, Math.max(first + 1, Math.ceil(to / stride)));
 
 /** The cells of one region: x from x0 to x1 and y from y0 to y1, ends exclusive; at least one cell. */
 export function regionCells(box: ArrayLike<number>, stride: number, height: number, width: number) {
-  const [x0, x1] = cells(box[0], box[2], stride, width);
-  const [y0, y1] = cells(box[1], box[3], stride, height);
-  return { x0, y0, x1, y1 };
+  const x0 = firstCell(box[0], stride, width);
+  const y0 = firstCell(box[1], stride, height);
+  return { x0, y0, x1: endCell(x0, box[2], stride, width), y1: endCell(y0, box[3], stride, height) };
 }
 
 /**
@@ -96,27 +103,37 @@ export function cellWeights(
     changes.fill(0);
     counts.fill(0);
     for (let k = 0; k < list.length; k += 4) {
-      const { x0, y0, x1, y1 } = regionCells(list.subarray(k, k + 4), stride, height, width);
+      const x0 = firstCell(list[k], stride, width);
+      const y0 = firstCell(list[k + 1], stride, height);
+      const x1 = endCell(x0, list[k + 2], stride, width);
+      const y1 = endCell(y0, list[k + 3], stride, height);
       const weight = 1 / (2 * total * (x1 - x0) * (y1 - y0) * channels);
-      const corners = [y0 * columns + x0, y0 * columns + x1, y1 * columns + x0, y1 * columns + x1];
-      for (const [i, corner] of corners.entries()) {
-        const sign = i === 0 || i === 3 ? 1 : -1;
-        changes[corner] += sign * weight;
-        counts[corner] += sign;
-      }
+      changes[y0 * columns + x0] += weight;
+      changes[y0 * columns + x1] -= weight;
+      changes[y1 * columns + x0] -= weight;
+      changes[y1 * columns + x1] += weight;
+      counts[y0 * columns + x0]++;
+      counts[y0 * columns + x1]--;
+      counts[y1 * columns + x0]--;
+      counts[y1 * columns + x1]++;
     }
-    for (let y = 0; y < height; y++) {
-      let weight = 0;
-      let count = 0;
-      for (let x = 0; x < width; x++) {
-        const at = y * columns + x;
-        weight += changes[at];
-        count += counts[at];
-        changes[at] = weight + (y > 0 ? changes[at - columns] : 0);
-        counts[at] = count + (y > 0 ? counts[at - columns] : 0);
-        if (counts[at] > 0) weights[(image * height + y) * width + x] = changes[at];
-      }
-    }
+    sumUp(changes, counts, weights.subarray(image * height * width, (image + 1) * height * width), width);
   });
   return weights;
+}
+
+/** Running sums of changes along both axes, in place, to the weights of one image where any region is. */
+function sumUp(changes: Float64Array, counts: Int32Array, weights: Float32Array, width: number): void {
+  const columns = width + 1;
+  for (let row = 0, at = 0; at < weights.length; row += columns) {
+    let weight = 0;
+    let count = 0;
+    for (let i = row; i < row + width; i++, at++) {
+      weight += changes[i];
+      count += counts[i];
+      changes[i] = row > 0 ? weight + changes[i - columns] : weight;
+      counts[i] = row > 0 ? count + counts[i - columns] : count;
+      if (counts[i] > 0) weights[at] = changes[i];
+    }
+  }
 }

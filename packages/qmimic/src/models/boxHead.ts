@@ -26,7 +26,7 @@ import {
   tensor,
 } from "@qmimic/torch";
 import type { DetectorConfig } from "./config.js";
-import { concatFloats, ignoreRegions, type Size, type Target, takeBoxes } from "./targets.js";
+import { concatFloats, concatIntegers, ignoreRegions, type Size, type Target, takeBoxes } from "./targets.js";
 
 /** How the head is trained; names and defaults as in torchvision's FasterRCNN. */
 export interface BoxTraining {
@@ -84,14 +84,7 @@ export class BoxHead extends Module {
   /** boxes [N, 4] of each image -> class logits [sum N, labels] and offsets [sum N, 4 * labels] */
   forward(features: Tensor, boxes: readonly Float32Array[]): { logits: Tensor; deltas: Tensor } {
     const { roiSize, roiSamples, outputStride } = this.config;
-    const rois = new Float32Array((5 * boxes.reduce((sum, list) => sum + list.length, 0)) / 4);
-    let at = 0;
-    for (const [image, list] of boxes.entries()) {
-      for (let k = 0; k < list.length; k += 4, at += 5) {
-        rois[at] = image;
-        for (let c = 0; c < 4; c++) rois[at + 1 + c] = list[k + c];
-      }
-    }
+    const rois = numbered(boxes);
     const pooled = roiAlign(features, tensor(rois, [rois.length / 5, 5]).to(features.device), {
       spatialScale: 1 / outputStride,
       pooled: roiSize,
@@ -141,23 +134,12 @@ export class BoxHead extends Module {
   losses(features: Tensor, sampled: SampledProposals): { boxClass: Tensor; boxBox: Tensor } {
     const { logits, deltas } = this.forward(features, sampled.boxes);
     const labelCount = this.config.classes.length + 1;
-    const labels = Int32Array.from(sampled.labels.flatMap((list) => [...list]));
-    const index: number[] = [];
-    const goal: number[] = [];
-    let row = 0;
-    for (const [image, list] of sampled.labels.entries()) {
-      for (let i = 0; i < list.length; i++, row++) {
-        if (list[i] === 0) continue;
-        for (let k = 0; k < 4; k++) {
-          index.push((row * labelCount + list[i]) * 4 + k);
-          goal.push(sampled.offsets[image][4 * i + k]);
-        }
-      }
-    }
+    const labels = concatIntegers(sampled.labels);
+    const { index, goal } = offsetGoals(labels, sampled.offsets, labelCount);
     const { device } = features;
     const target = cast(tensor(labels).to(device), "int64");
-    const picked = indexSelect(reshape(deltas, [-1]), 0, tensor(Int32Array.from(index)).to(device));
-    const distance = smoothL1(picked, tensor(Float32Array.from(goal)).to(device), 1 / 9, "sum");
+    const picked = indexSelect(reshape(deltas, [-1]), 0, tensor(index).to(device));
+    const distance = smoothL1(picked, tensor(goal).to(device), 1 / 9, "sum");
     const share = 1 / Math.max(1, labels.length);
     return { boxClass: mul(crossEntropy(logits, target, "sum"), share), boxBox: mul(distance, share) };
   }
@@ -203,4 +185,46 @@ export class BoxHead extends Module {
       labels: kept.map((i) => found.labels[i]),
     };
   }
+}
+
+/** Boxes of each image -> [N, 5] of the image's number and the box, as RoIAlign takes them. */
+function numbered(boxes: readonly Float32Array[]): Float32Array {
+  const rois = new Float32Array((5 * boxes.reduce((sum, list) => sum + list.length, 0)) / 4);
+  let at = 0;
+  for (let image = 0; image < boxes.length; image++) {
+    const list = boxes[image];
+    for (let k = 0; k < list.length; k += 4, at += 5) {
+      rois[at] = image;
+      rois[at + 1] = list[k];
+      rois[at + 2] = list[k + 1];
+      rois[at + 3] = list[k + 2];
+      rois[at + 4] = list[k + 3];
+    }
+  }
+  return rois;
+}
+
+/**
+ * The offsets that are learned: those of objects, of their own class.
+ * @param labels [N], of all images
+ * @param offsets of each image, [n, 4]
+ * @returns places in the flat [N, labelCount, 4] that the head predicts, and what should be there
+ */
+function offsetGoals(
+  labels: Int32Array,
+  offsets: readonly Float32Array[],
+  labelCount: number,
+): { index: Int32Array; goal: Float32Array } {
+  const all = concatFloats(...offsets);
+  const index = new Int32Array(all.length);
+  const goal = new Float32Array(all.length);
+  let count = 0;
+  for (let row = 0; row < labels.length; row++) {
+    if (labels[row] === 0) continue;
+    for (let k = 0; k < 4; k++, count++) {
+      index[count] = (row * labelCount + labels[row]) * 4 + k;
+      goal[count] = all[4 * row + k];
+    }
+  }
+  return { index: index.subarray(0, count), goal: goal.subarray(0, count) };
 }

@@ -4,12 +4,9 @@ import {
   blockBounds,
   clipBoxes,
   decodeBoxes,
-  encodeBoxes,
   generateAnchors,
-  matchAnchors,
   nms,
   removeSmallBoxes,
-  samplePositivesNegatives,
   topK,
 } from "@qmimic/runtime";
 import {
@@ -26,7 +23,8 @@ import {
   tensor,
 } from "@qmimic/torch";
 import type { DetectorConfig } from "./config.js";
-import { ignoreRegions, type Target, takeBoxes } from "./targets.js";
+import { aboveScore, sampleAnchors, takeAnchors, UNIT } from "./rpnSamples.js";
+import { type Target, takeBoxes } from "./targets.js";
 
 /** How the RPN is trained; names and defaults as in torchvision's FasterRCNN. */
 export interface RpnTraining {
@@ -57,7 +55,6 @@ export interface RpnOutput {
 
 /** Sizes of maps whose anchors are kept; at stride 4 they take about 1 MB each. */
 const MOST_KNOWN = 32;
-const UNIT = [1, 1, 1, 1] as const;
 
 class RpnHead extends Module {
   private readonly conv: Conv2d;
@@ -128,34 +125,16 @@ export class Rpn extends Module {
     const deltas = output.deltas.toFloat32();
     const cells = output.height * output.width;
     const count = cells * this.perCell;
+    const { rpnScore, rpnNms } = this.config;
     return Array.from({ length: placed.length / 4 }, (_, image) => {
       const scores = logits.subarray(image * count, (image + 1) * count);
-      const best = this.aboveScore(topK(scores, preNms), scores);
-      const anchors = new Float32Array(4 * best.length);
-      const offsets = new Float32Array(4 * best.length);
-      for (let i = 0; i < best.length; i++) {
-        // Scores lie anchor-major ([A, H, W]), anchors cell-major ([H, W, A]).
-        const a = Math.floor(best[i] / cells);
-        const cell = best[i] - a * cells;
-        const from = 4 * (cell * this.perCell + a);
-        const delta = image * 4 * count + 4 * a * cells + cell;
-        for (let k = 0; k < 4; k++) {
-          anchors[4 * i + k] = output.anchors[from + k];
-          offsets[4 * i + k] = deltas[delta + k * cells];
-        }
-      }
+      const best = aboveScore(topK(scores, preNms), scores, rpnScore);
+      const own = deltas.subarray(4 * image * count, 4 * (image + 1) * count);
+      const { anchors, offsets } = takeAnchors(best, output.anchors, own, cells);
       const [left, top, right, bottom] = placed.subarray(4 * image, 4 * image + 4);
       const boxes = clipBoxes(decodeBoxes(offsets, anchors, UNIT, offsets), right, bottom, left, top);
-      return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), this.config.rpnNms, postNms));
+      return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), rpnNms, postNms));
     });
-  }
-
-  /** The head of a list, sorted by logit, whose scores are at least `rpnScore`. */
-  private aboveScore(best: Int32Array, logits: Float32Array): Int32Array {
-    const { rpnScore } = this.config;
-    const low = Math.log(rpnScore / (1 - rpnScore));
-    const end = best.findIndex((i) => logits[i] < low);
-    return end < 0 ? best : best.subarray(0, end);
   }
 
   /**
@@ -168,51 +147,17 @@ export class Rpn extends Module {
     settings: RpnTraining,
     random: Random,
   ): { rpnClass: Tensor; rpnBox: Tensor } {
-    const cells = output.height * output.width;
-    const count = cells * this.perCell;
-    const sampled: number[] = [];
-    const objects: number[] = [];
-    const offsetIndex: number[] = [];
-    const offsetTarget: number[] = [];
-    targets.forEach((target, image) => {
-      const thresholds = { high: settings.rpnHigh, low: settings.rpnLow, allowLowQuality: true };
-      const matches = matchAnchors(output.anchors, target.boxes, thresholds, output.bounds);
-      ignoreRegions(output.anchors, matches, target.ignore);
-      const { positive, negative } = samplePositivesNegatives(
-        matches,
-        { count: settings.rpnBatch, positiveFraction: settings.rpnPositives },
-        random,
-      );
-      const at = (anchor: number) => {
-        const cell = Math.floor(anchor / this.perCell);
-        return { a: anchor - cell * this.perCell, cell };
-      };
-      for (const anchor of positive) {
-        const { a, cell } = at(anchor);
-        sampled.push(image * count + a * cells + cell);
-        objects.push(1);
-        for (let k = 0; k < 4; k++) offsetIndex.push(image * 4 * count + (4 * a + k) * cells + cell);
-      }
-      const goals = takeBoxes(
-        target.boxes,
-        positive.map((anchor) => matches[anchor]),
-      );
-      for (const value of encodeBoxes(goals, takeBoxes(output.anchors, positive), UNIT))
-        offsetTarget.push(value);
-      for (const anchor of negative) {
-        const { a, cell } = at(anchor);
-        sampled.push(image * count + a * cells + cell);
-        objects.push(0);
-      }
-    });
+    const { scores, objects, offsets, goals } = sampleAnchors(output, targets, settings, random);
     const { device } = output.logits;
-    const pick = (x: Tensor, index: number[]) =>
-      indexSelect(reshape(x, [-1]), 0, tensor(Int32Array.from(index), [index.length]).to(device));
-    const goal = (values: number[]) => tensor(Float32Array.from(values), [values.length]).to(device);
-    const entropy = binaryCrossEntropyWithLogits(pick(output.logits, sampled), goal(objects), "sum");
-    const distance = smoothL1(pick(output.deltas, offsetIndex), goal(offsetTarget), 1 / 9, "sum");
+    const pick = (x: Tensor, index: Int32Array) => indexSelect(reshape(x, [-1]), 0, tensor(index).to(device));
+    const entropy = binaryCrossEntropyWithLogits(
+      pick(output.logits, scores),
+      tensor(objects).to(device),
+      "sum",
+    );
+    const distance = smoothL1(pick(output.deltas, offsets), tensor(goals).to(device), 1 / 9, "sum");
     // Where everything is ignored nothing is sampled: the loss is 0, not the mean of nothing.
-    const share = 1 / Math.max(1, sampled.length);
+    const share = 1 / Math.max(1, scores.length);
     return { rpnClass: mul(entropy, share), rpnBox: mul(distance, share) };
   }
 }

@@ -47,8 +47,17 @@ export function takeBoxes(boxes: Float32Array, indices: Int32Array): Float32Arra
 }
 
 /** Arrays, for instance of flat boxes, one after another. */
-export function concatFloats(...lists: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(lists.reduce((sum, list) => sum + list.length, 0));
+export const concatFloats = (...lists: readonly Float32Array[]): Float32Array =>
+  fillFrom(lists, new Float32Array(lengthOf(lists)));
+
+/** The same for integers. */
+export const concatIntegers = (lists: readonly Int32Array[]): Int32Array =>
+  fillFrom(lists, new Int32Array(lengthOf(lists)));
+
+const lengthOf = (lists: readonly { length: number }[]): number =>
+  lists.reduce((sum, list) => sum + list.length, 0);
+
+function fillFrom<A extends Float32Array | Int32Array>(lists: readonly A[], all: A): A {
   let at = 0;
   for (const list of lists) {
     all.set(list, at);

@@ -5,6 +5,8 @@
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/library.h>
 
+#include <algorithm>
+#include <atomic>
 #include <tuple>
 #include <vector>
 
@@ -40,12 +42,14 @@ bool recording() { return at::GradMode::is_enabled(); }
 // A gradient as the kernels read it. Autograd may hand over expanded or strided ones.
 Tensor gradient_of(const Tensor& g) { return g.contiguous(); }
 
-// task(index) for every index, one at a time, whichever threads there are. Tasks write to places of their own
-// and sums over tasks are taken afterwards in order, so results do not depend on the number of threads.
+// task(index) for every index. A thread takes the next one when it is done with one: processors of a virtual machine are
+// often not equally fast, and equal shares would wait for the slowest. Tasks write to places of their own and sums over
+// tasks are taken afterwards in order, so results do not depend on who did what, nor on the number of threads.
 template <class Task>
 void for_each_task(int64_t tasks, const Task& task) {
-  at::parallel_for(0, tasks, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; i++) task(i);
+  std::atomic<int64_t> next{0};
+  at::parallel_for(0, std::min<int64_t>(tasks, at::get_num_threads()), 1, [&](int64_t, int64_t) {
+    for (int64_t i = next++; i < tasks; i = next++) task(i);
   });
 }
 

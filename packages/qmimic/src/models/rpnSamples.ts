@@ -1,0 +1,128 @@
+// Which anchors of the RPN's maps enter a loss or become proposals: plain loops over typed arrays, because they run for
+// thousands of anchors in every step. The maps hold anchors outermost ([A, H, W]), generateAnchors innermost ([H, W, A]).
+import { encodeBoxes, matchAnchors, samplePositivesNegatives } from "@qmimic/runtime";
+import type { Random } from "@qmimic/torch";
+import type { RpnOutput, RpnTraining } from "./rpn.js";
+import { ignoreRegions, type Target, takeBoxes } from "./targets.js";
+
+/** Offsets of the RPN are not weighted. */
+export const UNIT = [1, 1, 1, 1] as const;
+
+/** Anchors picked for the losses, objects of an image first; places are into the flat maps of the batch. */
+export interface SampledAnchors {
+  /** [N] places in the logits, and 1 for object, 0 for background */
+  scores: Int32Array;
+  objects: Float32Array;
+  /** [4 * objects] places in the deltas, and the offsets that should be there */
+  offsets: Int32Array;
+  goals: Float32Array;
+}
+
+/** Matches the anchors of each image with its objects, and picks a share of objects and background at random. */
+export function sampleAnchors(
+  output: RpnOutput,
+  targets: readonly Target[],
+  settings: RpnTraining,
+  random: Random,
+): SampledAnchors {
+  const { anchors, bounds, height, width } = output;
+  const cells = height * width;
+  const perCell = anchors.length / (4 * cells);
+  const most = targets.length * settings.rpnBatch;
+  const scores = new Int32Array(most);
+  const objects = new Float32Array(most);
+  const offsets = new Int32Array(4 * most);
+  const goals = new Float32Array(4 * most);
+  let count = 0;
+  let objectCount = 0;
+  targets.forEach((target, image) => {
+    const thresholds = { high: settings.rpnHigh, low: settings.rpnLow, allowLowQuality: true };
+    const matches = matchAnchors(anchors, target.boxes, thresholds, bounds);
+    ignoreRegions(anchors, matches, target.ignore);
+    const { positive, negative } = samplePositivesNegatives(
+      matches,
+      { count: settings.rpnBatch, positiveFraction: settings.rpnPositives },
+      random,
+    );
+    const ownScores = scores.subarray(count);
+    toPlaces(positive, perCell, cells, ownScores);
+    toPlaces(negative, perCell, cells, ownScores.subarray(positive.length));
+    toOffsetPlaces(ownScores.subarray(0, positive.length), cells, offsets.subarray(4 * objectCount));
+    objects.fill(1, count, count + positive.length);
+    const matched = takeBoxes(
+      target.boxes,
+      positive.map((anchor) => matches[anchor]),
+    );
+    goals.set(encodeBoxes(matched, takeBoxes(anchors, positive), UNIT), 4 * objectCount);
+    const sampled = positive.length + negative.length;
+    shift(ownScores.subarray(0, sampled), image * cells * perCell);
+    shift(
+      offsets.subarray(4 * objectCount, 4 * (objectCount + positive.length)),
+      4 * image * cells * perCell,
+    );
+    objectCount += positive.length;
+    count += sampled;
+  });
+  return {
+    scores: scores.subarray(0, count),
+    objects: objects.subarray(0, count),
+    offsets: offsets.subarray(0, 4 * objectCount),
+    goals: goals.subarray(0, 4 * objectCount),
+  };
+}
+
+/** Places of an image's anchors in its logits. */
+function toPlaces(anchors: Int32Array, perCell: number, cells: number, places: Int32Array): void {
+  for (let i = 0; i < anchors.length; i++) {
+    const cell = Math.floor(anchors[i] / perCell);
+    places[i] = (anchors[i] - cell * perCell) * cells + cell;
+  }
+}
+
+/** Places in the logits -> those of the four offsets in the deltas. */
+function toOffsetPlaces(places: Int32Array, cells: number, offsets: Int32Array): void {
+  for (let i = 0; i < places.length; i++) {
+    const a = Math.floor(places[i] / cells);
+    for (let k = 0; k < 4; k++) offsets[4 * i + k] = places[i] + (3 * a + k) * cells;
+  }
+}
+
+/** To where the maps of an image begin in those of the batch. */
+function shift(places: Int32Array, by: number): void {
+  for (let i = 0; i < places.length; i++) places[i] += by;
+}
+
+/**
+ * Anchors and their predicted offsets, [N, 4] each.
+ * @param places in the logits of an image
+ * @param deltas [4A, H, W] of that image
+ */
+export function takeAnchors(
+  places: Int32Array,
+  anchors: Float32Array,
+  deltas: Float32Array,
+  cells: number,
+): { anchors: Float32Array; offsets: Float32Array } {
+  const perCell = anchors.length / (4 * cells);
+  const taken = new Float32Array(4 * places.length);
+  const offsets = new Float32Array(4 * places.length);
+  for (let i = 0; i < places.length; i++) {
+    const a = Math.floor(places[i] / cells);
+    const cell = places[i] - a * cells;
+    const from = 4 * (cell * perCell + a);
+    const delta = 4 * a * cells + cell;
+    for (let k = 0; k < 4; k++) {
+      taken[4 * i + k] = anchors[from + k];
+      offsets[4 * i + k] = deltas[delta + k * cells];
+    }
+  }
+  return { anchors: taken, offsets };
+}
+
+/** The head of a list of places, sorted by logit, whose scores are at least `least`, 0..1. */
+export function aboveScore(sorted: Int32Array, logits: Float32Array, least: number): Int32Array {
+  const low = Math.log(least / (1 - least));
+  let end = 0;
+  while (end < sorted.length && !(logits[sorted[end]] < low)) end++;
+  return sorted.subarray(0, end);
+}
