@@ -15,6 +15,7 @@
 #include <malloc.h>
 #endif
 
+#include "allocator.h"
 #include "ivalue.h"
 #include "tensor_box.h"
 
@@ -266,6 +267,7 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   mallopt(M_TRIM_THRESHOLD, 2000 << 20);
   mallopt(M_TOP_PAD, 64 << 20);
 #endif
+  use_allocator();
   add(exports, "lookup", "lookup", lookup);
   add(exports, "call", "call", call);
   add(exports, "fromData", "tensor", from_data);

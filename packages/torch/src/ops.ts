@@ -130,7 +130,7 @@ const reductions = { none: 0, mean: 1, sum: 2 } as const;
 export type Reduction = keyof typeof reductions;
 
 const crossEntropyOf = operator("aten::cross_entropy_loss");
-/** logits [N, C], target int64 [N] -> loss. */
+/** logits [N, C], target int64 [N] or float32 probabilities [N, C] -> loss. */
 export const crossEntropy = (logits: Tensor, target: Tensor, reduction: Reduction = "mean"): Tensor =>
   crossEntropyOf(logits, target, null, reductions[reduction]);
 

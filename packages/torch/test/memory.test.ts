@@ -15,7 +15,9 @@ import {
   scope,
   setThreads,
   sgd,
+  type Tensor,
   tensor,
+  zeros,
 } from "../src/index.js";
 import { seeded, uniform } from "./helpers.js";
 
@@ -61,4 +63,18 @@ test("1,000 steps of a small convolutional net: tensors and resident memory stay
   expect(liveTensors()).toBe(live);
   // A leak of one map of 8 x 32 x 32 floats a step alone would be 100 MiB.
   expect((process.memoryUsage().rss - resident) / MIB).toBeLessThan(24);
+});
+
+test("a large block that was freed is used again, whatever small ones were made in between", () => {
+  const kept: Tensor[] = [];
+  const large = 2 ** 23;
+  let resident = 0;
+  for (let i = 0; i < 40; i++) {
+    if (i === 10) resident = process.memoryUsage.rss();
+    zeros([large + 16 * (i % 3)]).dispose();
+    for (let length = 4; length <= 20; length += 2) kept.push(tensor(new Float32Array(length)));
+  }
+  // Each of the 30 is 32 MiB: with glibc's aligned blocks every one of them could be new.
+  expect(process.memoryUsage.rss() - resident).toBeLessThan(100 * MIB);
+  for (const one of kept) one.dispose();
 });

@@ -1,0 +1,61 @@
+// libtorch asks glibc for aligned blocks with posix_memalign. Before version 2.38 glibc takes such a block out of a larger
+// one and keeps the few bytes at its ends apart, so that a block that was freed does not fit when the same is asked for
+// again (its bug 14581): now and then a training step took all its memory anew from the system, until none was left.
+// Here a block comes from malloc, is aligned by hand, and fits again.
+#include "allocator.h"
+
+#include <c10/core/CPUAllocator.h>
+#include <c10/util/Exception.h>
+#include <torch/version.h>
+
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+
+namespace qmimic {
+
+namespace {
+
+constexpr uintptr_t ALIGNMENT = 64;  // as libtorch's own: a line of the cache, and the widest vector
+
+// The address that malloc gave stands in front of the block.
+void** origin_of(void* block) { return static_cast<void**>(block) - 1; }
+
+void free_block(void* block) {
+  if (block) std::free(*origin_of(block));
+}
+
+void* allocate_block(size_t bytes) {
+  if (bytes == 0) return nullptr;
+  void* origin = std::malloc(bytes + sizeof(void*) + ALIGNMENT - 1);
+  TORCH_CHECK(origin, "out of memory: ", bytes, " bytes for a tensor could not be had");
+  const uintptr_t first = reinterpret_cast<uintptr_t>(origin) + sizeof(void*) + ALIGNMENT - 1;
+  void* block = reinterpret_cast<void*>(first / ALIGNMENT * ALIGNMENT);
+  *origin_of(block) = origin;
+  return block;
+}
+
+struct MallocAllocator final : c10::Allocator {
+#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 3)
+  c10::DataPtr allocate(size_t bytes) override { return take(bytes); }
+  void copy_data(void* to, const void* from, size_t count) const override { std::memcpy(to, from, count); }
+#else
+  c10::DataPtr allocate(size_t bytes) const override { return take(bytes); }
+#endif
+  c10::DeleterFnPtr raw_deleter() const override { return &free_block; }
+
+ private:
+  static c10::DataPtr take(size_t bytes) {
+    void* block = allocate_block(bytes);
+    return {block, block, &free_block, c10::Device(c10::DeviceType::CPU)};
+  }
+};
+
+}  // namespace
+
+void use_allocator() {
+  static MallocAllocator allocator;
+  c10::SetCPUAllocator(&allocator, /*priority=*/1);
+}
+
+}  // namespace qmimic
