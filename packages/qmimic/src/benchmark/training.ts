@@ -31,7 +31,10 @@ export async function benchmarkTraining(
   try {
     // The teacher has random weights. All of the mimic loss and its gradients are computed, but do not steer the student:
     // it would find other proposals, and more of them to suppress, than the student from scratch that is beside it.
-    return await measureTraining(settings, peerRecipe(settings, { method, cache, lambda: 0 }));
+    return await measureTraining(
+      settings,
+      peerRecipe(settings, { method, cache, lambda: 0, "lambda-head": 0 }),
+    );
   } finally {
     await rm(cache, { recursive: true });
   }

@@ -49,14 +49,23 @@ export function createProgress(epochs: Record<StageName, number>): StageReport {
       seen += images;
       const rate = seen / ((performance.now() - started) / 1000);
       const done = epoch - first + (step + 1) / steps;
-      const parts = [losses.rpnClass, losses.rpnBox, losses.boxClass, losses.boxBox, losses.mimic];
+      const parts = [
+        losses.rpnClass,
+        losses.rpnBox,
+        losses.boxClass,
+        losses.boxBox,
+        losses.mimic,
+        losses.head,
+      ];
       write(
         `epoch ${epoch + 1}/${total}  ${step + 1}/${steps}  losses ${parts.map((one) => number(one)).join(" ")}  ` +
           `${rate.toFixed(0)} img/s  left ${left(done)}`,
       );
     },
     epoch(row: EpochRow) {
-      const mimic = row.mimic === 0 ? "" : `  mimic ${number(row.mimic, 4)}  match ${number(row.match)}`;
+      const head = row.head === 0 ? "" : ` ${number(row.head)}`;
+      const mimic =
+        row.mimic === 0 ? "" : `  mimic ${number(row.mimic, 4)}${head}  match ${number(row.match)}`;
       say(
         `epoch ${row.epoch}/${total}  rpn ${number(row.rpnClass)} ${number(row.rpnBox)}  ` +
           `box ${number(row.boxClass)} ${number(row.boxBox)}${mimic}  ${row.imagesPerSecond.toFixed(0)} img/s` +

@@ -48,6 +48,14 @@ export interface Detections {
   labels: Int32Array;
 }
 
+/** What the head says of N boxes. */
+export interface BoxOutputs {
+  /** [N, labels], label 0 is background */
+  logits: Tensor;
+  /** [N, 4 * labels] */
+  deltas: Tensor;
+}
+
 /** Proposals picked for the loss, with what they should become. */
 export interface SampledProposals {
   boxes: Float32Array[];
@@ -82,7 +90,7 @@ export class BoxHead extends Module {
   }
 
   /** boxes [N, 4] of each image -> class logits [sum N, labels] and offsets [sum N, 4 * labels] */
-  forward(features: Tensor, boxes: readonly Float32Array[]): { logits: Tensor; deltas: Tensor } {
+  forward(features: Tensor, boxes: readonly Float32Array[]): BoxOutputs {
     const { roiSize, roiSamples, outputStride } = this.config;
     const rois = numbered(boxes);
     const pooled = roiAlign(features, tensor(rois, [rois.length / 5, 5]).to(features.device), {
@@ -131,12 +139,11 @@ export class BoxHead extends Module {
   }
 
   /** Cross-entropy (mean), and smooth L1 of the objects' offsets (sum divided by all sampled, beta 1/9). */
-  losses(features: Tensor, sampled: SampledProposals): { boxClass: Tensor; boxBox: Tensor } {
-    const { logits, deltas } = this.forward(features, sampled.boxes);
+  losses({ logits, deltas }: BoxOutputs, sampled: SampledProposals): { boxClass: Tensor; boxBox: Tensor } {
     const labelCount = this.config.classes.length + 1;
     const labels = concatIntegers(sampled.labels);
     const { index, goal } = offsetGoals(labels, sampled.offsets, labelCount);
-    const { device } = features;
+    const { device } = logits;
     const target = cast(tensor(labels).to(device), "int64");
     const picked = indexSelect(reshape(deltas, [-1]), 0, tensor(index).to(device));
     const distance = smoothL1(picked, tensor(goal).to(device), 1 / 9, "sum");

@@ -2,7 +2,7 @@
 import { cast, Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
 import { timed } from "../profile.js";
 import { applyQuantizer, type Backbone, createBackbone } from "./backbone.js";
-import { BoxHead, type BoxTraining, type Detections } from "./boxHead.js";
+import { BoxHead, type BoxOutputs, type BoxTraining, type Detections } from "./boxHead.js";
 import type { DetectorConfig } from "./config.js";
 import { Rpn, type RpnTraining } from "./rpn.js";
 import type { Size, Target } from "./targets.js";
@@ -21,6 +21,9 @@ export interface TrainingPass {
   features: Tensor;
   /** The RPN's boxes of each image, best first, [N, 4] xyxy. */
   proposals: Float32Array[];
+  /** Those of each image that the head was trained on, objects first, and what it said of them. */
+  sampled: Float32Array[];
+  outputs: BoxOutputs;
 }
 
 export class FasterRcnn extends Module {
@@ -67,8 +70,16 @@ export class FasterRcnn extends Module {
     );
     const rpnLosses = timed("rpn loss", () => this.rpn.losses(output, targets, settings, random));
     const sampled = timed("sampling", () => this.head.sample(proposals, targets, settings, random));
-    const boxLosses = timed("head", () => this.head.losses(quantized, sampled));
-    return { losses: { ...rpnLosses, ...boxLosses }, features, proposals };
+    const { outputs, boxLosses } = timed("head", () => {
+      const outputs = this.head.forward(quantized, sampled.boxes);
+      return { outputs, boxLosses: this.head.losses(outputs, sampled) };
+    });
+    return { losses: { ...rpnLosses, ...boxLosses }, features, proposals, sampled: sampled.boxes, outputs };
+  }
+
+  /** What the box head says of boxes of each image, [N, 4] xyxy, given the map that the heads see. */
+  boxOutputs(features: Tensor, boxes: readonly Float32Array[]): BoxOutputs {
+    return this.head.forward(features, boxes);
   }
 
   /** Every layer once, on `regions` regions of each image; for measuring the cost. images [B, 3, H, W] */

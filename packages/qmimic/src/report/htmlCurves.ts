@@ -52,9 +52,12 @@ const PLANS: ChartPlan[] = [
     ...share,
   },
   {
-    title: "Mimic loss",
-    note: "mean of each epoch, before the weight lambda",
-    lines: [{ name: "mimic", column: "mimic", colour: 4 }],
+    title: "Mimic losses",
+    note: "mean of each epoch, before the weights lambda and lambda-head",
+    lines: [
+      { name: "feature map", column: "mimic", colour: 4 },
+      { name: "box head", column: "head", colour: 2 },
+    ],
     shows: "last",
     ...number,
   },
@@ -77,11 +80,14 @@ const PLANS: ChartPlan[] = [
   },
 ];
 
-/** All charts for which the stage has numbers. A column of zeros alone (mimic loss without mimic) is none. */
+/** Losses that are 0 throughout where nothing is mimicked. */
+const MIMIC = ["mimic", "head"];
+
+/** All charts for which the stage has numbers. */
 export function stageCharts({ rows, bestEpoch }: RunStage, draw: DrawChart): Html[] {
   return PLANS.flatMap((plan) => {
     const lines = plan.lines.filter(({ column }) =>
-      rows.some((row) => Number.isFinite(row[column]) && (row[column] !== 0 || column !== "mimic")),
+      rows.some((row) => Number.isFinite(row[column]) && (row[column] !== 0 || !MIMIC.includes(column))),
     );
     return lines.length === 0 ? [] : [chart({ ...plan, lines }, rows, bestEpoch, draw)];
   });

@@ -19,15 +19,18 @@ export interface MimicTask {
   regressor: Conv2d;
   settings: MimicSettings;
   lambda: number;
+  lambdaHead: number;
+  /** Its box head is mimicked; its backbone is gone where the maps are stored. */
+  teacher: FasterRcnn;
   /** The match ratio over the objects of the val split, 0..1. */
   valMatch(): Promise<number>;
-  /** Frees the regression layer, and closes the maps. */
+  /** Frees the regression layer and the teacher, and closes the maps. */
   close(): void;
 }
 
 /**
  * Plain mimic takes the teacher's features as they are; Quantization Mimic takes them through its quantizer.
- * @param teacher belongs to the task from here on, which frees it as soon as its maps are stored
+ * @param teacher belongs to the task from here on, which frees its backbone as soon as its maps are stored
  */
 export async function createMimicTask(
   recipe: Recipe,
@@ -36,8 +39,20 @@ export async function createMimicTask(
   { train, val }: { train: Split; val: Split },
   report: { maps(done: number, total: number): void; say(text: string): void },
 ): Promise<MimicTask> {
-  const { side, scales, flip, cache, device, lambda, regions, regionForm, mimicRegions, roiSize, seed } =
-    recipe;
+  const {
+    side,
+    scales,
+    flip,
+    cache,
+    device,
+    lambda,
+    lambdaHead,
+    regions,
+    regionForm,
+    mimicRegions,
+    roiSize,
+    seed,
+  } = recipe;
   const measured = await matchQuantizer(teacher, recipe, train);
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
   const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
@@ -56,7 +71,7 @@ export async function createMimicTask(
   const maps = live ? liveMaps(teacher, quantizer) : await run(train, quantizer, { scales, flips });
   if (!live) {
     report.say(`teacher's maps: ${(maps.bytes / MIB).toFixed(0)} MiB`);
-    teacher.dispose();
+    teacher.backbone.dispose();
   }
 
   const random = createRandom(`${seed}/weights/regressor`);
@@ -66,9 +81,10 @@ export async function createMimicTask(
   const valMatch = () => matchRatio(student, regressor, valMaps, objects, measured.stride, device);
   const close = () => {
     regressor.dispose();
+    teacher.dispose();
     for (const one of [maps, valMaps]) one.close();
   };
-  return { maps, regressor, settings, lambda, valMatch, close };
+  return { maps, regressor, settings, lambda, lambdaHead, teacher, valMatch, close };
 }
 
 /** The uniform dictionary that matches are counted with: the teacher's, or the one that would be chosen for it. */

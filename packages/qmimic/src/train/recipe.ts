@@ -75,6 +75,11 @@ export const recipeSchema = z.object({
     .default("all")
     .describe("one stage alone, or all that the method needs"),
   lambda: real(atLeast0, 1, "weight of the mimic loss"),
+  lambdaHead: real(
+    atLeast0,
+    1,
+    "weight of the loss between the box heads' outputs, teacher's and student's, on the student's proposals; 0: the feature map alone is mimicked",
+  ),
   quantizer: z
     .enum(["uniform", "power-of-two"])
     .default("uniform")

@@ -22,6 +22,7 @@ const COLUMNS = [
   "boxClass",
   "boxBox",
   "mimic",
+  "head",
   "match",
   "imagesPerSecond",
   "val",

@@ -11,6 +11,7 @@ import {
   type Tensor,
 } from "@qmimic/torch";
 import { TRAINING_AUGMENTATION } from "../data/augment.js";
+import { headLoss } from "../mimic/headLoss.js";
 import { mimicLoss } from "../mimic/mimic.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { timed } from "../profile.js";
@@ -24,6 +25,8 @@ export interface StepLosses {
   boxClass: number;
   boxBox: number;
   mimic: number;
+  /** Of the teacher's box head against the student's; 0 where it is not mimicked. */
+  head: number;
   /** Share of feature entries inside regions that equal the teacher's; NaN without a quantizer. */
   match: number;
 }
@@ -72,17 +75,26 @@ function forwardBackward(
   const { rpnClass, rpnBox, boxClass, boxBox } = pass.losses;
   let total = add(add(rpnClass, rpnBox), add(boxClass, boxBox));
   let mimicValue = 0;
+  let headValue = 0;
   let match = Number.NaN;
   if (mimic) {
     const [, , height, width] = pass.features.shape;
-    const { maps, regressor, settings, lambda } = mimic;
-    const result = timed("mimic", () => {
+    const { maps, regressor, settings, lambda, lambdaHead, teacher } = mimic;
+    const { stored, result } = timed("mimic", () => {
       const stored = maps.batch(batch, height, width);
-      return mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
+      const result = mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
+      return { stored, result };
     });
     total = add(total, mul(result.loss, lambda));
     mimicValue = result.loss.item();
     if (settings.quantizer.kind !== "none") match = result.matched / Math.max(1, result.compared);
+    if (lambdaHead > 0) {
+      const loss = timed("mimic head", () =>
+        headLoss(pass.outputs, pass.sampled, stored, settings.quantizer, teacher),
+      );
+      total = add(total, mul(loss, lambdaHead));
+      headValue = loss.item();
+    }
   }
   timed("backward", () => backward(total));
   return {
@@ -91,6 +103,7 @@ function forwardBackward(
     boxClass: boxClass.item(),
     boxBox: boxBox.item(),
     mimic: mimicValue,
+    head: headValue,
     match,
   };
 }

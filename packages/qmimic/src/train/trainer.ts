@@ -96,7 +96,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   for (let epoch = rows.length; epoch < epochs; epoch++) {
     detector.train();
     const order = epochOrder(samples, settings, epoch);
-    const sums: StepLosses = { rpnClass: 0, rpnBox: 0, boxClass: 0, boxBox: 0, mimic: 0, match: 0 };
+    const sums: StepLosses = { rpnClass: 0, rpnBox: 0, boxClass: 0, boxBox: 0, mimic: 0, head: 0, match: 0 };
     const started = performance.now();
     for (const [i, indices] of order.entries()) {
       const step = epoch * stepsOfEpoch + i;
@@ -110,7 +110,9 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
         return result;
       });
       if (
-        !Number.isFinite(losses.rpnClass + losses.rpnBox + losses.boxClass + losses.boxBox + losses.mimic)
+        !Number.isFinite(
+          losses.rpnClass + losses.rpnBox + losses.boxClass + losses.boxBox + losses.mimic + losses.head,
+        )
       ) {
         throw new InputError(
           `the loss is no longer a number in epoch ${epoch + 1}, step ${i + 1}: lower lr (now ${lr.toPrecision(3)}) or lambda`,

@@ -22,10 +22,13 @@ const EVIL = `<img src=x onerror="alert('1')">&`;
 const none: Quantizer = { kind: "none" };
 const uniform: Quantizer = { kind: "uniform", stride: 0.25 };
 
-const HEADER = "epoch,lr,rpnClass,rpnBox,boxClass,boxBox,mimic,match,imagesPerSecond,val,valMatch";
+const HEADER = "epoch,lr,rpnClass,rpnBox,boxClass,boxBox,mimic,head,match,imagesPerSecond,val,valMatch";
 const plain = (epochs: number) =>
-  Array.from({ length: epochs }, (_, i) => `${i + 1},0.004,0.5,0.1,0.4,0.2,0,,80,0.${i + 1},`);
-const mimicking = ["1,0.004,0.5,0.1,0.4,0.2,2.5,0.25,80,,", "2,0.001,0.3,0.1,0.4,0.2,1.5,0.5,80,0.6,0.45"];
+  Array.from({ length: epochs }, (_, i) => `${i + 1},0.004,0.5,0.1,0.4,0.2,0,0,,80,0.${i + 1},`);
+const mimicking = [
+  "1,0.004,0.5,0.1,0.4,0.2,2.5,0.4,0.25,80,,",
+  "2,0.001,0.3,0.1,0.4,0.2,1.5,0.3,0.5,80,0.6,0.45",
+];
 
 /** The files that `qmimic train` leaves, with weights that learned nothing. */
 async function makeRun(name: string, stages: [string, string, Quantizer, string[]][], classes: string[]) {
@@ -84,7 +87,7 @@ describe("writeRunReport", () => {
     expect(titles(page)).toEqual([
       ...[...detection, "Learning rate"],
       ...[...detection, "Learning rate"],
-      ...[...detection, "Mimic loss", "Match ratio", "Learning rate"],
+      ...[...detection, "Mimic losses", "Match ratio", "Learning rate"],
     ]);
     // One epoch is no curve.
     expect(page.match(/<div role="img"/g)).toHaveLength(3 + 0 + 5);
