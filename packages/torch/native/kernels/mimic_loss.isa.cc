@@ -16,7 +16,6 @@ constexpr long TILE = 4;
 constexpr long BLOCK = 4;                // vectors
 constexpr long CELLS = BLOCK * LANES;    // cells of a block
 constexpr long CHUNK = 8 * TILE;         // of the teacher's channels
-typedef uint8_t bytes __attribute__((vector_size(QMIMIC_LANES)));
 
 QMIMIC_INLINE long padded(long channels) { return (channels + TILE - 1) / TILE * TILE; }
 
@@ -27,13 +26,10 @@ QMIMIC_INLINE vec load_cells(const float* map, long at, long size) {
 QMIMIC_INLINE vec load_target(const float* map, long at, long size) { return load_cells(map, at, size); }
 
 QMIMIC_INLINE vec load_target(const uint8_t* map, long at, long size) {
-  bytes codes = {};
-  const long count = size - at < LANES ? size - at : LANES;
-  if (count == LANES)
-    __builtin_memcpy(&codes, map + at, LANES);
-  else
-    for (long i = 0; i < count; i++) codes[i] = map[at + i];
-  return __builtin_convertvector(codes, vec);
+  if (size - at >= LANES) return load_bytes(map + at);
+  uint8_t codes[LANES] = {};
+  for (long i = 0; i < size - at; i++) codes[i] = map[at + i];
+  return load_bytes(codes);
 }
 
 // The parts of the scratch.

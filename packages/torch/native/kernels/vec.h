@@ -61,6 +61,19 @@ QMIMIC_INLINE void store_first(float* p, vec v, long n) {
 #endif
 }
 
+// LANES bytes as floats. (GCC's __builtin_convertvector takes them one by one.)
+QMIMIC_INLINE vec load_bytes(const unsigned char* p) {
+#if QMIMIC_LANES == 16
+  return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p)));
+#elif QMIMIC_LANES == 8
+  return (vec)_mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)p)));
+#else
+  vec v;
+  for (long i = 0; i < LANES; i++) v[i] = p[i];
+  return v;
+#endif
+}
+
 QMIMIC_INLINE vec larger(vec a, vec b) {
 #if QMIMIC_LANES == 16
   return (vec)_mm512_max_ps((__m512)a, (__m512)b);
