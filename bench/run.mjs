@@ -85,12 +85,13 @@ for (const side of chosen)
 
 const folder = mkdtempSync(join(tmpdir(), "bench-"));
 const results = Object.fromEntries(chosen.map((side) => [side, []]));
+let started = [];
 try {
   for (let round = 0; round < rounds; round++) {
     // Each round starts with another side: none is always the first, or the one that runs on a warm machine.
     const order = chosen.map((_, i) => chosen[(i + round) % chosen.length]);
     const file = (side) => join(folder, `${side}.json`);
-    const started = [];
+    started = [];
     // The next one starts when the one before has warmed up and waits for its turn, or has ended.
     for (const side of order) {
       const { command, env } = sides[side];
@@ -110,6 +111,7 @@ try {
     }
   }
 } finally {
+  for (const one of started) one.stop();
   rmSync(folder, { recursive: true });
 }
 

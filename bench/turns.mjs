@@ -1,7 +1,7 @@
 // A program that says "turn" on its standard output before each few steps, and takes them when it is sent a line.
 import { spawn } from "node:child_process";
 
-/** Starts it. `waits` resolves when it asks for a turn or has ended; `turn` gives one and resolves when it is over. */
+/** Starts it. `waits` resolves when it asks for a turn or has ended, and rejects when it failed; `turn` gives one and waits. */
 export function startSide([program, ...flags], env) {
   const child = spawn(program, flags, { env, stdio: ["pipe", "pipe", "pipe"] });
   let said = "";
@@ -30,6 +30,7 @@ export function startSide([program, ...flags], env) {
   return {
     ended,
     waits,
+    stop: () => child.kill(),
     async turn() {
       if (ended()) return;
       given++;

@@ -6,7 +6,6 @@
 
 #include <c10/core/CPUAllocator.h>
 #include <c10/util/Exception.h>
-#include <torch/version.h>
 
 #include <cstdint>
 #include <cstdlib>
@@ -35,13 +34,12 @@ void* allocate_block(size_t bytes) {
   return block;
 }
 
+// libtorch 1.13's allocators are constant, those of later versions are not, and have to copy too: without `override` each
+// version finds what it asks for.
 struct MallocAllocator final : c10::Allocator {
-#if TORCH_VERSION_MAJOR > 2 || (TORCH_VERSION_MAJOR == 2 && TORCH_VERSION_MINOR >= 3)
-  c10::DataPtr allocate(size_t bytes) override { return take(bytes); }
-  void copy_data(void* to, const void* from, size_t count) const override { std::memcpy(to, from, count); }
-#else
-  c10::DataPtr allocate(size_t bytes) const override { return take(bytes); }
-#endif
+  c10::DataPtr allocate(size_t bytes) { return take(bytes); }
+  c10::DataPtr allocate(size_t bytes) const { return take(bytes); }
+  void copy_data(void* to, const void* from, size_t count) const { std::memcpy(to, from, count); }
   c10::DeleterFnPtr raw_deleter() const override { return &free_block; }
 
  private:
