@@ -1,14 +1,11 @@
-// What the benches share: where things are, how a program is run, medians, and the file that results go to.
-import { execFile } from "node:child_process";
+// What the benches share: where things are, medians, and the file that results go to.
 import { mkdirSync, writeFileSync } from "node:fs";
 import { cpus } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 export const cli = join(root, "packages/qmimic/bin/qmimic.mjs");
-export const run = promisify(execFile);
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);

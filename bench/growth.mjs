@@ -2,11 +2,14 @@
 //
 // How the cost of training with Quantization Mimic grows: one setting at a time is changed from a common base, all in
 // turn, round after round. Prints images a second relative to the base, and what the teacher's maps take an image.
+import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
-import { cli, dataFolder, median, root, run, writeReport } from "./common.mjs";
+import { parseArgs, promisify } from "node:util";
+import { cli, dataFolder, median, root, writeReport } from "./common.mjs";
+
+const run = promisify(execFile);
 
 const BASE = {
   split: "val",

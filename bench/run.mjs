@@ -1,8 +1,9 @@
 // npm run bench -- train-scratch --data FOLDER [--rounds 3] [--steps 20] [--only peer,peer-tuned,ours]
 //
 // Runs ours and the peer round after round, and prints ratios of medians. In a round all sides are started, and then take
-// some steps each in turn (--turns), so that what slows the machine for a while falls on all of them. The peer runs twice: as people run it, and with all that ours gets from its environment:
-// malloc's thresholds raised, and OpenMP's threads that spin for a short time only.
+// some steps each in turn (--turns), so that what slows the machine for a while falls on all of them. The peer runs twice:
+// as people run it, and with all that ours gets from its environment, which is malloc's thresholds raised, and OpenMP's
+// threads that spin for a short time only.
 // Each side writes a file {imagesPerSecond: [one a step], phases: {name: seconds a step}, peakRssBytes}; ours also says
 // the multiply-adds of an image and how many a second a wide convolution reaches on the machine.
 // The peer needs Debian's python3-torch and python3-torchvision; nothing else of the project does.

@@ -1,5 +1,6 @@
 // What every benchmark is given, and what it measures.
 import { once } from "node:events";
+import { quantiles } from "../data/quantiles.js";
 import { profiled } from "../profile.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
 
@@ -99,7 +100,7 @@ export async function measureSteps(
   }
   return {
     imagesPerSecond,
-    phases: Object.fromEntries(Object.entries(times).map(([k, v]) => [k, median(v)])),
+    phases: Object.fromEntries(Object.entries(times).map(([k, v]) => [k, quantiles(v)!.median])),
   };
 }
 
@@ -114,8 +115,3 @@ async function takeTurn(): Promise<void> {
   // Else the open input would keep the process alive after its last step.
   process.stdin.pause();
 }
-
-const median = (values: readonly number[]): number => {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[sorted.length >> 1];
-};

@@ -30,7 +30,8 @@ export async function benchmarkTraining(
   const cache = await mkdtemp(join(tmpdir(), "qmimic-benchmark-"));
   try {
     // The teacher has random weights. All of the mimic loss and its gradients are computed, but do not steer the student:
-    // it would find other proposals, and more of them to suppress, than the student from scratch that is beside it.
+    // it would find other proposals, and more of them to suppress, than the student from scratch that is beside it. The
+    // peer mimics no head.
     return await measureTraining(
       settings,
       peerRecipe(settings, { method, cache, lambda: 0, "lambda-head": 0 }),

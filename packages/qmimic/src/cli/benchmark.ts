@@ -8,6 +8,7 @@ import { convolutionPeak } from "../benchmark/peak.js";
 import type { BenchmarkSettings, Measured } from "../benchmark/settings.js";
 import { benchmarkTeacherForward } from "../benchmark/teacherForward.js";
 import { benchmarkTraining } from "../benchmark/training.js";
+import { quantiles } from "../data/quantiles.js";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
 import { precisionOption, useEngine } from "./engine.js";
@@ -79,8 +80,8 @@ async function benchmark(name: string, flags: Record<string, string>): Promise<v
   const convolution = measured.multiplyAdds === undefined ? {} : { convolutionPeak: convolutionPeak() };
   if (flags.json !== undefined)
     await writeFileAtomic(flags.json, `${JSON.stringify({ ...measured, ...convolution, peakRssBytes })}\n`);
-  const sorted = [...measured.imagesPerSecond].sort((a, b) => a - b);
-  console.log(`${sorted[sorted.length >> 1].toFixed(1)} img/s (median of ${settings.steps} steps)`);
+  const { median } = quantiles(measured.imagesPerSecond)!;
+  console.log(`${median.toFixed(1)} img/s (median of ${settings.steps} steps)`);
   for (const [part, seconds] of Object.entries(measured.phases))
     console.log(`  ${part.padEnd(10)} ${(1000 * seconds).toFixed(1)} ms`);
   console.log(`  peak memory ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB`);

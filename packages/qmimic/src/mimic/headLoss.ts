@@ -1,4 +1,4 @@
-// Mimicking what the teacher's box head says (Li et al., CVPR 2017, section 3.3: the second stage), on the very proposals
+// Mimicking what the teacher's box head says (the second stage of Li et al., CVPR 2017), on the very proposals
 // that the student's head is trained on, and in the same step:
 //   Lh = 1/N sum_n ( CE(p_n, softmax(z_n)) + sum_c p_nc * smoothL1(d_nc - e_nc) )
 // over N proposals: p and e are the teacher's probabilities and offsets, z and d the student's logits and offsets, c runs
@@ -10,11 +10,11 @@ import {
   mul,
   noGrad,
   reshape,
+  slice,
   smoothL1,
   softmax,
   sum,
   type Tensor,
-  tensor,
 } from "@qmimic/torch";
 import type { BoxOutputs } from "../models/boxHead.js";
 import type { Quantizer } from "../models/config.js";
@@ -38,16 +38,17 @@ export function headLoss(
   if (count === 0) return mul(sum(student.logits), 0);
   const { probabilities, offsets, objects } = noGrad(() => {
     const { logits, deltas } = teacher.boxOutputs(decodeFeatures(stored, quantizer), boxes);
-    const soft = softmax(logits, 1);
-    const weights = soft.toFloat32();
-    for (let i = 0; i < weights.length; i += labels) weights[i] = 0;
+    const probabilities = softmax(logits, 1);
     return {
-      probabilities: soft,
+      probabilities,
       offsets: deltas,
-      objects: tensor(weights, [count, labels, 1]).to(logits.device),
+      objects: withoutBackground(reshape(probabilities, [count, labels, 1])),
     };
   });
   const entropy = crossEntropy(student.logits, probabilities);
   const distance = reshape(smoothL1(student.deltas, offsets, 1 / 9, "none"), [count, labels, 4]);
-  return add(entropy, mul(sum(mul(distance, objects)), 1 / count));
+  return add(entropy, mul(sum(mul(withoutBackground(distance), objects)), 1 / count));
 }
+
+/** [N, labels, ...] -> [N, labels - 1, ...] */
+const withoutBackground = (x: Tensor): Tensor => slice(x, 1, 1, x.shape[1]);

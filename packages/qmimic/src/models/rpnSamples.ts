@@ -45,8 +45,9 @@ export function sampleAnchors(
       random,
     );
     const ownScores = scores.subarray(count);
-    toPlaces(positive, perCell, cells, ownScores);
-    toPlaces(negative, perCell, cells, ownScores.subarray(positive.length));
+    const first = image * perCell * cells;
+    toPlaces(positive, perCell, cells, first, ownScores);
+    toPlaces(negative, perCell, cells, first, ownScores.subarray(positive.length));
     toOffsetPlaces(ownScores.subarray(0, positive.length), cells, offsets.subarray(4 * objectCount));
     objects.fill(1, count, count + positive.length);
     const matched = takeBoxes(
@@ -54,14 +55,8 @@ export function sampleAnchors(
       positive.map((anchor) => matches[anchor]),
     );
     goals.set(encodeBoxes(matched, takeBoxes(anchors, positive), UNIT), 4 * objectCount);
-    const sampled = positive.length + negative.length;
-    shift(ownScores.subarray(0, sampled), image * cells * perCell);
-    shift(
-      offsets.subarray(4 * objectCount, 4 * (objectCount + positive.length)),
-      4 * image * cells * perCell,
-    );
     objectCount += positive.length;
-    count += sampled;
+    count += positive.length + negative.length;
   });
   return {
     scores: scores.subarray(0, count),
@@ -71,25 +66,26 @@ export function sampleAnchors(
   };
 }
 
-/** Places of an image's anchors in its logits. */
-function toPlaces(anchors: Int32Array, perCell: number, cells: number, places: Int32Array): void {
+/** Places of an image's anchors in the logits of the batch, where its own begin at `first`. */
+function toPlaces(
+  anchors: Int32Array,
+  perCell: number,
+  cells: number,
+  first: number,
+  places: Int32Array,
+): void {
   for (let i = 0; i < anchors.length; i++) {
     const cell = Math.floor(anchors[i] / perCell);
-    places[i] = (anchors[i] - cell * perCell) * cells + cell;
+    places[i] = first + (anchors[i] - cell * perCell) * cells + cell;
   }
 }
 
-/** Places in the logits -> those of the four offsets in the deltas. */
+/** Places in the logits of the batch -> those of the four offsets in the deltas: each map of the one is four of the other. */
 function toOffsetPlaces(places: Int32Array, cells: number, offsets: Int32Array): void {
   for (let i = 0; i < places.length; i++) {
-    const a = Math.floor(places[i] / cells);
-    for (let k = 0; k < 4; k++) offsets[4 * i + k] = places[i] + (3 * a + k) * cells;
+    const map = Math.floor(places[i] / cells);
+    for (let k = 0; k < 4; k++) offsets[4 * i + k] = places[i] + (3 * map + k) * cells;
   }
-}
-
-/** To where the maps of an image begin in those of the batch. */
-function shift(places: Int32Array, by: number): void {
-  for (let i = 0; i < places.length; i++) places[i] += by;
 }
 
 /**

@@ -18,8 +18,6 @@ export interface MimicTask {
   maps: TeacherMaps;
   regressor: Conv2d;
   settings: MimicSettings;
-  lambda: number;
-  lambdaHead: number;
   /** Its box head is mimicked; its backbone is gone where the maps are stored. */
   teacher: FasterRcnn;
   /** The match ratio over the objects of the val split, 0..1. */
@@ -39,20 +37,7 @@ export async function createMimicTask(
   { train, val }: { train: Split; val: Split },
   report: { maps(done: number, total: number): void; say(text: string): void },
 ): Promise<MimicTask> {
-  const {
-    side,
-    scales,
-    flip,
-    cache,
-    device,
-    lambda,
-    lambdaHead,
-    regions,
-    regionForm,
-    mimicRegions,
-    roiSize,
-    seed,
-  } = recipe;
+  const { side, scales, flip, cache, device, regions, regionForm, mimicRegions, roiSize, seed } = recipe;
   const measured = await matchQuantizer(teacher, recipe, train);
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
   const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
@@ -84,7 +69,7 @@ export async function createMimicTask(
     teacher.dispose();
     for (const one of [maps, valMaps]) one.close();
   };
-  return { maps, regressor, settings, lambda, lambdaHead, teacher, valMatch, close };
+  return { maps, regressor, settings, teacher, valMatch, close };
 }
 
 /** The uniform dictionary that matches are counted with: the teacher's, or the one that would be chosen for it. */

@@ -79,20 +79,20 @@ function forwardBackward(
   let match = Number.NaN;
   if (mimic) {
     const [, , height, width] = pass.features.shape;
-    const { maps, regressor, settings, lambda, lambdaHead, teacher } = mimic;
+    const { maps, regressor, settings, teacher } = mimic;
     const { stored, result } = timed("mimic", () => {
       const stored = maps.batch(batch, height, width);
       const result = mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
       return { stored, result };
     });
-    total = add(total, mul(result.loss, lambda));
+    total = add(total, mul(result.loss, recipe.lambda));
     mimicValue = result.loss.item();
     if (settings.quantizer.kind !== "none") match = result.matched / Math.max(1, result.compared);
-    if (lambdaHead > 0) {
+    if (recipe.lambdaHead > 0) {
       const loss = timed("mimic head", () =>
         headLoss(pass.outputs, pass.sampled, stored, settings.quantizer, teacher),
       );
-      total = add(total, mul(loss, lambdaHead));
+      total = add(total, mul(loss, recipe.lambdaHead));
       headValue = loss.item();
     }
   }
