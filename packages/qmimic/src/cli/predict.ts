@@ -11,12 +11,11 @@ import type { Detections } from "../models/boxHead.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { drawDetections } from "../report/pictures.js";
 import { summarize } from "../report/summary.js";
-import { loadDetector } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
-import { findWeights } from "./weights.js";
+import { findWeights, loadForSide, type SideFlag, sideOption } from "./weights.js";
 
-interface PredictFlags extends EngineFlags {
+interface PredictFlags extends EngineFlags, SideFlag {
   threshold: number;
   out: string;
   recursive?: boolean;
@@ -56,13 +55,13 @@ export function addPredict(program: Command): void {
       "--skip-bad",
       "leave out images that cannot be read, instead of writing nothing; exit code 1 all the same",
     );
-  engineOptions(command).action(predict);
+  engineOptions(sideOption(command)).action(predict);
 }
 
 async function predict(weights: string, images: string[], flags: PredictFlags): Promise<void> {
   useEngine(flags);
   const { path } = findWeights(weights);
-  const detector = loadDetector(path, flags.device);
+  const detector = loadForSide(path, flags.device, flags);
   const files = await listImages(images, flags.recursive === true);
   const { predictions, bad } = await detectFiles(detector, files, flags);
   if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {

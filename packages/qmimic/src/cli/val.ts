@@ -10,11 +10,10 @@ import { writeFileAtomic } from "../files.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost, summarize } from "../report/summary.js";
-import { loadDetector } from "../train/weights.js";
 import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
-import { findWeights } from "./weights.js";
+import { findWeights, loadForSide, type SideFlag, sideOption } from "./weights.js";
 
-interface ValFlags extends EngineFlags {
+interface ValFlags extends EngineFlags, SideFlag {
   data: string;
   split: string;
   classes?: string;
@@ -35,13 +34,13 @@ export function addVal(program: Command): void {
     .option("--iou <number>", "IoU from which a detection finds an object", overlap, 0.5)
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
-  engineOptions(command).action(val);
+  engineOptions(sideOption(command)).action(val);
 }
 
 async function val(weights: string, flags: ValFlags): Promise<void> {
   useEngine(flags);
   const { path, stage } = findWeights(weights, flags);
-  const detector = loadDetector(path, flags.device);
+  const detector = loadForSide(path, flags.device, flags);
   const dataset = await readFor(detector, path, flags);
   const { found, imagesPerSecond } = await detectTimed(detector, dataset, flags.device);
   const evaluation = evaluate(

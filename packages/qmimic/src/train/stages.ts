@@ -140,7 +140,7 @@ async function quantizeTeacher(
     : await chooseQuantizer(plain, recipe, splits.train, (text) => report.say(text));
   const fullPrecision = await meanAp(plain, splits.val, device);
   plain.dispose();
-  const detector = loadDetector(path, device, quantizer);
+  const detector = loadDetector(path, device, { quantizer });
   const before = await meanAp(detector, splits.val, device);
   report.stage("quantized-teacher", detector);
   report.say(
@@ -218,7 +218,7 @@ async function evaluateTeacher(
   if (teacher.config.quantizer.kind !== "none") {
     scores.push(`${percent(await meanAp(teacher, val, device))} quantized`);
   }
-  const plain = loadDetector(path, device, { kind: "none" });
+  const plain = loadDetector(path, device, { quantizer: { kind: "none" } });
   scores.push(`${percent(await meanAp(plain, val, device))} without quantizer`);
   plain.dispose();
   report.say(`teacher on val: ${scores.join(", ")}`);

@@ -14,7 +14,7 @@ import {
 } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
-import { type DetectorConfig, detectorConfigSchema, type Quantizer } from "../models/config.js";
+import { type DetectorConfig, detectorConfigSchema } from "../models/config.js";
 import { FasterRcnn } from "../models/fasterRcnn.js";
 
 const FORMAT = "qmimic-detector";
@@ -67,13 +67,17 @@ export function saveDetector(path: string, detector: FasterRcnn, notes: Record<s
 
 /**
  * Builds the detector that a weights file describes.
- * @param quantizer instead of the one in the file
+ * @param changes to that description that leave its tensors as they are: another quantizer, another longest side
  * @throws InputError when the file is not one of saveDetector's, is cut short, or does not fit its own description
  */
-export function loadDetector(path: string, device = "cpu", quantizer?: Quantizer): FasterRcnn {
+export function loadDetector(
+  path: string,
+  device = "cpu",
+  changes: Partial<Pick<DetectorConfig, "quantizer" | "side">> = {},
+): FasterRcnn {
   const { metadata, tensors } = readWeights(path);
   const config = parseConfig(path, metadata);
-  const detector = new FasterRcnn(quantizer ? { ...config, quantizer } : config, createRandom(0));
+  const detector = new FasterRcnn({ ...config, ...changes }, createRandom(0));
   fillTensors(moduleTensors(detector), tensors, path);
   detector.to(device);
   return detector.eval();

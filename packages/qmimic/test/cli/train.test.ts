@@ -99,6 +99,15 @@ describe("qmimic val and predict", () => {
     expect(numbers.classes).toHaveLength(numbers.detector.classes.length);
     expect((await qmimic([...args, "--teacher"])).stdout).toMatch(/vgg-1-32 faster-rcnn/);
     expect(JSON.parse(await readFile(json, "utf8"))).toMatchObject({ stage: "quantized-teacher" });
+    const perCell = numbers.cost.multiplyAdds / numbers.detector.side ** 2;
+    const larger = 2 * numbers.detector.side;
+    expect((await qmimic([...args, "--side", String(larger)])).code).toBe(0);
+    const atLarger = JSON.parse(await readFile(json, "utf8"));
+    expect(atLarger.detector).toEqual({ ...numbers.detector, side: larger });
+    expect(atLarger.cost.parameters).toBe(numbers.cost.parameters);
+    // Its RoIs stay as many, its map has four times the cells.
+    expect(atLarger.cost.multiplyAdds / larger ** 2).toBeLessThan(perCell);
+    expect(atLarger.cost.multiplyAdds).toBeGreaterThan(numbers.cost.multiplyAdds);
   });
 
   it("predict writes JSON and pictures, in a new folder each time", async () => {
