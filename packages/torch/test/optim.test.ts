@@ -10,7 +10,9 @@ import {
   matmul,
   mean,
   mul,
+  muon,
   type Optimizer,
+  orthogonalized,
   permute,
   relu,
   scope,
@@ -18,8 +20,9 @@ import {
   sub,
   type Tensor,
   tensor,
+  together,
 } from "../src/index.js";
-import { expectClose, type Packed } from "./helpers.js";
+import { expectClose, type Packed, seeded } from "./helpers.js";
 
 interface Trajectory {
   losses: number[];
@@ -72,6 +75,52 @@ describe("optimizers step as PyTorch's", () => {
     follow(optim.adamw, lr, (parameters) =>
       adamW([{ parameters, weightDecay }], { beta1, beta2, eps: optim.adamw.options.eps }),
     );
+  });
+});
+
+test("muon on the matrices, together with sgd on the bias, steps by the papers' formulas", () => {
+  const { lr, momentum, weightDecay } = optim.muon.options;
+  follow(optim.muon, lr, ([w1, b1, w2]) =>
+    together(
+      muon([{ parameters: [w1, w2], weightDecay }], { momentum }),
+      sgd([{ parameters: [b1], weightDecay: 0 }], { momentum: 0 }),
+    ),
+  );
+});
+
+test.each([
+  [3, 20],
+  [20, 3],
+  [1, 5],
+])("orthogonalized [%i, %i]: the rows of the smaller side are nearly orthonormal", (rows, columns) => {
+  scope(() => {
+    const random = seeded(rows);
+    const x = orthogonalized(
+      tensor(
+        Float32Array.from({ length: rows * columns }, () => random() - 0.5),
+        [rows, columns],
+      ),
+    );
+    expect(x.shape).toEqual([rows, columns]);
+    const turned = permute(x, [1, 0]);
+    const gram = rows < columns ? matmul(x, turned) : matmul(turned, x);
+    const side = Math.min(rows, columns);
+    gram.toFloat32().forEach((value, i) => {
+      const expected = i % (side + 1) === 0 ? 1 : 0;
+      expect(Math.abs(value - expected)).toBeLessThan(0.55);
+    });
+  });
+});
+
+test("muon refuses a bias, and leaves a weight without gradient as it is", () => {
+  scope(() => {
+    const bias = tensor([1, 2]);
+    expect(() => muon([{ parameters: [bias], weightDecay: 0 }])).toThrow(/muon: a parameter is \[2\]/);
+    const weight = tensor([1, 2], [1, 2]);
+    const optimizer = muon([{ parameters: [weight], weightDecay: 0.5 }]);
+    optimizer.step(0.1);
+    expect([...weight.toFloat32()]).toEqual([1, 2]);
+    for (const moment of optimizer.state().values()) moment.dispose();
   });
 });
 

@@ -110,9 +110,11 @@ export const recipeSchema = z.object({
   batch: whole(4, "images in a step"),
   groupShapes: flag(true, "landscape and portrait images in different batches, which need less padding"),
   optimizer: z
-    .enum(["sgd", "adamw"])
+    .enum(["sgd", "adamw", "muon"])
     .default("adamw")
-    .describe("optimizer (torchvision: sgd with lr 0.02; very narrow networks learn much faster with adamw)"),
+    .describe(
+      "optimizer (torchvision: sgd with lr 0.02; very narrow networks learn much faster with adamw, and with muon, on their hidden layers, faster still)",
+    ),
   lr: real(positive, 0.003, "learning rate for the student, after the warm-up"),
   teacherLr: real(positive, 0.002, "learning rate for the teacher"),
   fineTuneLr: real(positive, 0.0004, "learning rate for fine-tuning the quantized teacher"),

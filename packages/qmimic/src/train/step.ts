@@ -5,10 +5,13 @@ import {
   backward,
   clipGradNorm,
   mul,
+  muon,
+  type NamedTensor,
   type Optimizer,
   scope,
   sgd,
   type Tensor,
+  together,
 } from "@qmimic/torch";
 import { TRAINING_AUGMENTATION } from "../data/augment.js";
 import { headLoss } from "../mimic/headLoss.js";
@@ -41,8 +44,9 @@ export interface Trainee {
 
 export function createTrainee(detector: FasterRcnn, recipe: Recipe, mimic: MimicTask | undefined): Trainee {
   const all = [...detector.named("detector."), ...(mimic?.regressor.named("regressor.") ?? [])];
-  const parameters = all.filter((one) => one.trained).map((one) => one.tensor);
-  return { detector, mimic, parameters, optimizer: createOptimizer(recipe, parameters) };
+  const trained = all.filter((one) => one.trained);
+  const parameters = trained.map((one) => one.tensor);
+  return { detector, mimic, parameters, optimizer: createOptimizer(recipe, trained) };
 }
 
 /** One step: forward, backward, clipping, update. */
@@ -114,12 +118,30 @@ export function batchSettings(recipe: Recipe, stride: number): BatchSettings {
   return { seed, batch, side, stride, device, groupShapes, augment };
 }
 
-/** Weights of convolutions and linear layers decay; batch norm's and biases do not. */
-function createOptimizer(recipe: Recipe, parameters: readonly Tensor[]): Optimizer {
-  const decays = (one: Tensor) => one.shape.length > 1;
-  const groups = [
-    { parameters: parameters.filter(decays), weightDecay: recipe.weightDecay },
-    { parameters: parameters.filter((one) => !decays(one)), weightDecay: 0 },
-  ];
-  return recipe.optimizer === "sgd" ? sgd(groups, { momentum: recipe.momentum }) : adamW(groups);
+/** Layers whose outputs are predictions, of the detector and of the mimic loss, by their names. */
+const PREDICTS = /\.(cls_logits|bbox_pred|cls_score)\.|^regressor\./;
+
+/**
+ * Weights of convolutions and linear layers decay; batch norm's and biases do not. Muon is for hidden layers: AdamW
+ * takes the rest.
+ */
+function createOptimizer(recipe: Recipe, trained: readonly NamedTensor[]): Optimizer {
+  const { optimizer, momentum, weightDecay } = recipe;
+  const groups = (some: readonly NamedTensor[]) => {
+    const tensors = some.map(({ tensor }) => tensor);
+    return [
+      { parameters: tensors.filter(isWeight), weightDecay },
+      { parameters: tensors.filter((one) => !isWeight(one)), weightDecay: 0 },
+    ];
+  };
+  if (optimizer === "sgd") return sgd(groups(trained), { momentum });
+  if (optimizer === "adamw") return adamW(groups(trained));
+  const hidden = trained.filter(({ name, tensor }) => isWeight(tensor) && !PREDICTS.test(name));
+  const others = trained.filter((one) => !hidden.includes(one));
+  return together(
+    muon([{ parameters: hidden.map(({ tensor }) => tensor), weightDecay }]),
+    adamW(groups(others)),
+  );
 }
+
+const isWeight = ({ shape }: Tensor): boolean => shape.length > 1;

@@ -1,17 +1,8 @@
-// Optimizers on libtorch's _foreach_ operators: one call for all parameters instead of one a parameter.
+// What an optimizer is, several as one, and the limit on the gradients' norm.
 import { operator } from "../dispatcher.js";
-import { copy } from "../ops.js";
-import { keep, noGrad, scope, type Tensor, tensor } from "../tensor.js";
+import { noGrad, scope, type Tensor } from "../tensor.js";
+import { gradients, mulScalarOf } from "./lists.js";
 
-const addLists = operator<undefined>("aten::_foreach_add_.List");
-const mulScalarOf = operator<undefined>("aten::_foreach_mul_.Scalar");
-const addcmul = operator<undefined>("aten::_foreach_addcmul_.Scalar");
-const addcdiv = operator<undefined>("aten::_foreach_addcdiv_.Scalar");
-const sqrtOf = operator<Tensor[]>("aten::_foreach_sqrt");
-const divScalar = operator<undefined>("aten::_foreach_div_.Scalar");
-const addScalar = operator<undefined>("aten::_foreach_add_.Scalar");
-const addListsInto = operator<Tensor[]>("aten::_foreach_add.List");
-const zerosLike = operator("aten::zeros_like");
 const stackOf = operator("aten::stack");
 const normOf = operator("aten::norm.Scalar");
 
@@ -29,85 +20,16 @@ export interface Optimizer {
   state(): Map<string, Tensor>;
 }
 
-function gradients(parameters: readonly Tensor[]): { with: Tensor[]; grads: Tensor[]; at: number[] } {
-  const found = { with: [] as Tensor[], grads: [] as Tensor[], at: [] as number[] };
-  parameters.forEach((parameter, i) => {
-    const grad = parameter.grad;
-    if (!grad) return;
-    found.with.push(parameter);
-    found.grads.push(grad);
-    found.at.push(i);
-  });
-  return found;
-}
-
-const moments = (groups: readonly ParameterGroup[]): Tensor[][] =>
-  noGrad(() => groups.map((group) => group.parameters.map((one) => keep(zerosLike(one)))));
-
-const pick = (tensors: readonly Tensor[], at: readonly number[]): Tensor[] => at.map((i) => tensors[i]);
-
-const named = (name: string, lists: readonly Tensor[][]): [string, Tensor][] =>
-  lists.flatMap((list, g) => list.map((one, i): [string, Tensor] => [`${name}.${g}.${i}`, one]));
-
-function zeroGrad(groups: readonly ParameterGroup[]): void {
-  for (const group of groups) for (const parameter of group.parameters) parameter.clearGrad();
-}
-
-/** Stochastic gradient descent with momentum as in PyTorch: v = m v + (g + wd p); p -= lr v. */
-export function sgd(groups: readonly ParameterGroup[], { momentum = 0.9 } = {}): Optimizer {
-  const velocities = moments(groups);
-  const step = (lr: number) =>
-    groups.forEach((group, g) => {
-      const found = gradients(group.parameters);
-      if (found.with.length === 0) return;
-      const velocity = pick(velocities[g], found.at);
-      const grads =
-        group.weightDecay === 0 ? found.grads : addListsInto(found.grads, found.with, group.weightDecay);
-      mulScalarOf(velocity, momentum);
-      addLists(velocity, grads, 1);
-      addLists(found.with, velocity, -lr);
-    });
-  return {
-    step: (lr) => noGrad(() => scope(() => step(lr))),
-    zeroGrad: () => zeroGrad(groups),
-    state: () => new Map(named("velocity", velocities)),
-  };
-}
-
-/** AdamW (Loshchilov and Hutter, 2019): Adam with weight decay apart from the gradient. */
-export function adamW(
-  groups: readonly ParameterGroup[],
-  { beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = {},
-): Optimizer {
-  const first = moments(groups);
-  const second = moments(groups);
-  // A tensor, so that a checkpoint holds it with the moments.
-  const count = keep(tensor(new Float32Array(1)));
-  const step = (lr: number) => {
-    const t = count.item() + 1;
-    copy(count, tensor([t]));
-    groups.forEach((group, g) => {
-      const found = gradients(group.parameters);
-      if (found.with.length === 0) return;
-      const m = pick(first[g], found.at);
-      const v = pick(second[g], found.at);
-      if (group.weightDecay !== 0) mulScalarOf(found.with, 1 - lr * group.weightDecay);
-      mulScalarOf(m, beta1);
-      addLists(m, found.grads, 1 - beta1);
-      mulScalarOf(v, beta2);
-      addcmul(v, found.grads, found.grads, 1 - beta2);
-      const denominator = sqrtOf(v);
-      divScalar(denominator, Math.sqrt(1 - beta2 ** t));
-      addScalar(denominator, eps);
-      addcdiv(found.with, m, denominator, -lr / (1 - beta1 ** t));
-    });
-  };
-  return {
-    step: (lr) => noGrad(() => scope(() => step(lr))),
-    zeroGrad: () => zeroGrad(groups),
-    state: () => new Map([["count", count], ...named("first", first), ...named("second", second)]),
-  };
-}
+/** Optimizers of different parameters as one; their moments must have different names. */
+export const together = (...optimizers: readonly Optimizer[]): Optimizer => ({
+  step: (lr) => {
+    for (const one of optimizers) one.step(lr);
+  },
+  zeroGrad: () => {
+    for (const one of optimizers) one.zeroGrad();
+  },
+  state: () => new Map(optimizers.flatMap((one) => [...one.state()])),
+});
 
 /**
  * Scales all gradients down so that their joint L2 norm is at most `limit`.
