@@ -2,10 +2,11 @@
 // and with Quantization Mimic, for several seeds, all with the recipe's schedule.
 //
 //   node scripts/experiment.mjs RECIPE --data DIR --runs DIR --out results/NAME.json
-//        [--seeds 0,1,2] [--methods scratch,mimic,quantization-mimic] [--parallel 2] [--split test]
+//        [--seeds 0,1,2] [--methods scratch,mimic,quantization-mimic] [--parallel 2] [--split test] [--side PIXELS]
 //
 // What is finished in --runs is not trained again, and what was cut off goes on where it was. Students run side by
-// side, one thread each. The test split is scored after all training is done, once for each model.
+// side, one thread each. The test split is scored after all training is done, once for each model; with --side at inputs
+// of that longest side (val's figures stay those of the training).
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -24,6 +25,7 @@ const { values: given, positionals } = parseArgs({
     methods: { type: "string", default: "scratch,mimic,quantization-mimic" },
     parallel: { type: "string", default: "2" },
     split: { type: "string", default: "test" },
+    side: { type: "string" },
   },
 });
 const [recipe] = positionals;
@@ -31,7 +33,7 @@ if (!recipe || !given.data || !given.runs || !given.out) {
   console.error("usage: node scripts/experiment.mjs RECIPE --data DIR --runs DIR --out FILE [--seeds 0,1,2]");
   process.exit(1);
 }
-const { data, runs, out, split } = given;
+const { data, runs, out, split, side } = given;
 const seeds = given.seeds.split(",");
 const methods = given.methods.split(",");
 
@@ -72,10 +74,11 @@ async function pool(tasks, count) {
 
 /** Average precision on the test split. */
 async function score(name, weights) {
-  const file = join(runs, "scores", `${name}.json`);
-  const log = join(runs, "logs", `${name}.${split}.log`);
+  const scored = side ? `${name}.${split}.${side}` : `${name}.${split}`;
+  const file = join(runs, "scores", `${scored}.json`);
+  const log = join(runs, "logs", `${scored}.log`);
   const { merge } = parse(readFileSync(join(runs, name, "recipe.yaml"), "utf8"));
-  const target = merge ? ["--merge", merge] : [];
+  const target = [...(merge ? ["--merge", merge] : []), ...(side ? ["--side", side] : [])];
   if (!existsSync(file))
     await qmimic(log, "val", weights, "--data", data, "--split", split, "--json", file, ...target);
   return JSON.parse(readFileSync(file, "utf8"));

@@ -1,0 +1,34 @@
+// Which optimizer trains which layer.
+import { add, backward, scope, sum } from "@qmimic/torch";
+import { expect, test } from "vitest";
+import { createRandom } from "../../src/data/random.js";
+import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { parseRecipe } from "../../src/train/recipe.js";
+import { createTrainee } from "../../src/train/step.js";
+import { config } from "../models/torchvision.js";
+
+test("muon takes the weights of hidden layers; predictions, biases and norms go to adamw", () => {
+  const recipe = parseRecipe({ optimizer: "muon", "weight-decay": 0 }, "test");
+  const detector = new FasterRcnn(
+    { ...config, backbone: "vgg-1-64", outputStride: 4, neck: "top-down" },
+    createRandom(0),
+  );
+  const { optimizer } = createTrainee(detector, recipe, undefined);
+  const trained = detector.named().filter((one) => one.trained);
+  const before = trained.map(({ tensor }) => tensor.toFloat32());
+  scope(() => backward(trained.map(({ tensor }) => sum(tensor)).reduce(add)));
+  const lr = 0.01;
+  optimizer.step(lr);
+
+  trained.forEach(({ name, tensor }, i) => {
+    const after = tensor.toFloat32();
+    const change = Math.sqrt(after.reduce((all, x, k) => all + (x - before[i][k]) ** 2, 0) / after.length);
+    const adam = tensor.shape.length === 1 || /cls_logits|bbox_pred|cls_score/.test(name);
+    // Gradients are all 1: Adam's first step is lr in each number, Muon's 0.2 lr and less.
+    expect({ name, adam: Math.abs(change / lr - 1) < 0.01 }).toEqual({ name, adam });
+    if (!adam) expect(change / lr).toBeLessThan(0.25);
+    expect(change).toBeGreaterThan(0);
+  });
+  expect(trained.filter(({ name }) => /cls_logits|bbox_pred|cls_score/.test(name))).toHaveLength(8);
+  for (const moment of optimizer.state().values()) moment.dispose();
+});
