@@ -5,8 +5,8 @@
 //        [--seeds 0,1,2] [--methods scratch,mimic,quantization-mimic] [--parallel 2] [--split test] [--side PIXELS]
 //
 // What is finished in --runs is not trained again, and what was cut off goes on where it was. Students run side by
-// side, one thread each. The test split is scored after all training is done, once for each model; with --side at inputs
-// of that longest side (val's figures stay those of the training).
+// side, one thread each. The test split is scored after all training is done, once for each model; with --side, at inputs
+// of that longest side (what is said of val stays that of the training).
 import { spawn } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -34,6 +34,10 @@ if (!recipe || !given.data || !given.runs || !given.out) {
   process.exit(1);
 }
 const { data, runs, out, split, side } = given;
+if (side !== undefined && !/^[1-9]\d*$/.test(side)) {
+  console.error(`--side ${side}: expected a whole number of pixels`);
+  process.exit(1);
+}
 const seeds = given.seeds.split(",");
 const methods = given.methods.split(",");
 
@@ -72,7 +76,7 @@ async function pool(tasks, count) {
   await Promise.all(Array.from({ length: count }, worker));
 }
 
-/** Average precision on the test split. */
+/** What `qmimic val` says of weights on the split, at the side asked for. */
 async function score(name, weights) {
   const scored = side ? `${name}.${split}.${side}` : `${name}.${split}`;
   const file = join(runs, "scores", `${scored}.json`);
@@ -116,10 +120,17 @@ const rows = [];
 for (const { name, method, seed, weights, val, bestEpoch, match, quantizer } of models.sort((a, b) =>
   a.name.localeCompare(b.name),
 )) {
-  const { cost, mAP50, mAP50to95, classes } = await score(name, weights);
+  const { cost, detector, mAP50, mAP50to95, classes } = await score(name, weights);
   rows.push({
     ...{ name, method, seed: Number(seed), parameters: cost.parameters, quantizer },
-    ...{ valAp50: val, bestEpoch, match, [`${split}Ap50`]: mAP50, [`${split}Ap50to95`]: mAP50to95 },
+    ...{
+      valAp50: val,
+      bestEpoch,
+      match,
+      side: detector.side,
+      [`${split}Ap50`]: mAP50,
+      [`${split}Ap50to95`]: mAP50to95,
+    },
     classes: classes.map((one) => ({ name: one.name, ap50: one.ap, ap50to95: one.ap50to95 })),
   });
 }

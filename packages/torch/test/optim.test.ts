@@ -5,6 +5,7 @@ import {
   adamW,
   backward,
   clipGradNorm,
+  joinOptimizers,
   learningRate,
   linear,
   matmul,
@@ -12,7 +13,6 @@ import {
   mul,
   muon,
   type Optimizer,
-  orthogonalized,
   permute,
   relu,
   scope,
@@ -20,8 +20,8 @@ import {
   sub,
   type Tensor,
   tensor,
-  together,
 } from "../src/index.js";
+import { orthogonalized } from "../src/optim/muon.js";
 import { expectClose, type Packed, seeded } from "./helpers.js";
 
 interface Trajectory {
@@ -81,7 +81,7 @@ describe("optimizers step as PyTorch's", () => {
 test("muon on the matrices, together with sgd on the bias, steps by the papers' formulas", () => {
   const { lr, momentum, weightDecay } = optim.muon.options;
   follow(optim.muon, lr, ([w1, b1, w2]) =>
-    together(
+    joinOptimizers(
       muon([{ parameters: [w1, w2], weightDecay }], { momentum }),
       sgd([{ parameters: [b1], weightDecay: 0 }], { momentum: 0 }),
     ),
@@ -92,23 +92,36 @@ test.each([
   [3, 20],
   [20, 3],
   [1, 5],
-])("orthogonalized [%i, %i]: the rows of the smaller side are nearly orthonormal", (rows, columns) => {
+])("orthogonalized [%i, %i]: singular vectors stay, singular values are near 1", (rows, columns) => {
   scope(() => {
     const random = seeded(rows);
-    const x = orthogonalized(
-      tensor(
-        Float32Array.from({ length: rows * columns }, () => random() - 0.5),
-        [rows, columns],
-      ),
-    );
+    const numbers = Float32Array.from({ length: rows * columns }, () => random() - 0.5);
+    const from = tensor(numbers, [rows, columns]);
+    const x = orthogonalized(from);
     expect(x.shape).toEqual([rows, columns]);
-    const turned = permute(x, [1, 0]);
-    const gram = rows < columns ? matmul(x, turned) : matmul(turned, x);
+    const gramOf = (a: Tensor, b: Tensor) =>
+      rows < columns ? matmul(a, permute(b, [1, 0])) : matmul(permute(a, [1, 0]), b);
     const side = Math.min(rows, columns);
-    gram.toFloat32().forEach((value, i) => {
-      const expected = i % (side + 1) === 0 ? 1 : 0;
-      expect(Math.abs(value - expected)).toBeLessThan(0.55);
-    });
+    const gram = gramOf(x, x).toFloat32();
+    // U f(S) V^T against U S V^T: symmetric only with the same U and V.
+    const both = gramOf(x, from).toFloat32();
+    for (let i = 0; i < side; i++) {
+      expect(gram[i * side + i]).toBeGreaterThan(0.68 ** 2);
+      expect(gram[i * side + i]).toBeLessThan(1.21 ** 2);
+      for (let j = 0; j < i; j++) {
+        expect(Math.abs(gram[i * side + j])).toBeLessThan(0.5);
+        expect(both[i * side + j]).toBeCloseTo(both[j * side + i], 4);
+      }
+    }
+  });
+});
+
+test("joined optimizers must name their moments differently", () => {
+  scope(() => {
+    const of = () => adamW([{ parameters: [tensor([1])], weightDecay: 0 }]);
+    const [one, other] = [of(), of()];
+    expect(() => joinOptimizers(one, other)).toThrow(/two of them have moments "count"/);
+    for (const moment of [...one.state().values(), ...other.state().values()]) moment.dispose();
   });
 });
 

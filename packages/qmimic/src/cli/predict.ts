@@ -13,7 +13,8 @@ import { drawDetections } from "../report/pictures.js";
 import { summarize } from "../report/summary.js";
 import { createCounter } from "./counter.js";
 import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
-import { findWeights, loadForSide, type SideFlag, sideOption } from "./weights.js";
+import { loadForSide, type SideFlag, sideOption } from "./side.js";
+import { findWeights } from "./weights.js";
 
 interface PredictFlags extends EngineFlags, SideFlag {
   threshold: number;
@@ -61,7 +62,7 @@ export function addPredict(program: Command): void {
 async function predict(weights: string, images: string[], flags: PredictFlags): Promise<void> {
   useEngine(flags);
   const { path } = findWeights(weights);
-  const detector = loadForSide(path, flags.device, flags);
+  const detector = loadForSide(path, flags);
   const files = await listImages(images, flags.recursive === true);
   const { predictions, bad } = await detectFiles(detector, files, flags);
   if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {

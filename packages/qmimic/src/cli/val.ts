@@ -11,7 +11,8 @@ import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost, summarize } from "../report/summary.js";
 import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
-import { findWeights, loadForSide, type SideFlag, sideOption } from "./weights.js";
+import { loadForSide, type SideFlag, sideOption } from "./side.js";
+import { findWeights } from "./weights.js";
 
 interface ValFlags extends EngineFlags, SideFlag {
   data: string;
@@ -40,7 +41,7 @@ export function addVal(program: Command): void {
 async function val(weights: string, flags: ValFlags): Promise<void> {
   useEngine(flags);
   const { path, stage } = findWeights(weights, flags);
-  const detector = loadForSide(path, flags.device, flags);
+  const detector = loadForSide(path, flags);
   const dataset = await readFor(detector, path, flags);
   const { found, imagesPerSecond } = await detectTimed(detector, dataset, flags.device);
   const evaluation = evaluate(

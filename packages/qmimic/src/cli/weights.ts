@@ -1,11 +1,8 @@
 // What a verb is pointed at: a weights file, or a run folder whose best weights are meant.
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
 import { InputError } from "../errors.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
 import type { StageName } from "../train/stages.js";
-import { loadDetector } from "../train/weights.js";
 
 const STAGES: readonly StageName[] = ["student", "quantized-teacher", "teacher"];
 
@@ -39,27 +36,4 @@ export function findWeights(path: string, { teacher = false } = {}): FoundWeight
     );
   }
   return found;
-}
-
-export interface SideFlag {
-  side?: number;
-}
-
-/** Larger inputs find smaller objects, and take longer. */
-export const sideOption = (command: Command): Command =>
-  command.option("--side <pixels>", "longest side of the input, instead of that of its training", pixels);
-
-/** The detector of a weights file, for inputs of the side asked for. @throws InputError as loadDetector does */
-export const loadForSide = (path: string, device: string, { side }: SideFlag): FasterRcnn =>
-  loadDetector(path, device, side === undefined ? {} : { side });
-
-/** What decoders and the feature map's memory can bear. */
-const [LEAST_SIDE, MOST_SIDE] = [32, 4096];
-
-function pixels(text: string): number {
-  const value = Number(text);
-  if (!(Number.isInteger(value) && value >= LEAST_SIDE && value <= MOST_SIDE)) {
-    throw new InvalidArgumentError(`Expected a whole number from ${LEAST_SIDE} to ${MOST_SIDE}.`);
-  }
-  return value;
 }

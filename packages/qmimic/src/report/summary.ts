@@ -81,6 +81,6 @@ export function summarize(detector: FasterRcnn): string {
   return (
     `${config.backbone} ${config.detector}, stride ${config.outputStride}, ${cost.parameters.toLocaleString("en")} parameters, ` +
     `${kilobytes(cost.bytesFp32)} fp32, ${kilobytes(cost.bytesInt8)} int8, ${kilobytes(cost.bytesGzip)} gzipped, ` +
-    `${(cost.multiplyAdds / 1e6).toFixed(0)} million multiply-adds`
+    `${(cost.multiplyAdds / 1e6).toFixed(0)} million multiply-adds at ${config.side} px`
   );
 }

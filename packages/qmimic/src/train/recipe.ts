@@ -113,7 +113,7 @@ export const recipeSchema = z.object({
     .enum(["sgd", "adamw", "muon"])
     .default("muon")
     .describe(
-      "optimizer; muon: hidden layers by Muon, all else by AdamW, which needs the fewest passes (torchvision: sgd with lr 0.02)",
+      "optimizer; muon: Muon for hidden layers and AdamW for all else, which needs fewer passes than AdamW alone (torchvision: sgd with lr 0.02)",
     ),
   lr: real(positive, 0.003, "learning rate for the student, after the warm-up"),
   teacherLr: real(positive, 0.002, "learning rate for the teacher"),

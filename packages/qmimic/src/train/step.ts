@@ -4,6 +4,7 @@ import {
   add,
   backward,
   clipGradNorm,
+  joinOptimizers,
   mul,
   muon,
   type NamedTensor,
@@ -11,7 +12,6 @@ import {
   scope,
   sgd,
   type Tensor,
-  together,
 } from "@qmimic/torch";
 import { TRAINING_AUGMENTATION } from "../data/augment.js";
 import { headLoss } from "../mimic/headLoss.js";
@@ -118,12 +118,9 @@ export function batchSettings(recipe: Recipe, stride: number): BatchSettings {
   return { seed, batch, side, stride, device, groupShapes, augment };
 }
 
-/** Layers whose outputs are predictions, of the detector and of the mimic loss, by their names. */
-const PREDICTS = /\.(cls_logits|bbox_pred|cls_score)\.|^regressor\./;
-
 /**
- * Weights of convolutions and linear layers decay; batch norm's and biases do not. Muon is for hidden layers: AdamW
- * takes the rest.
+ * Weights of convolutions and linear layers decay; batch norm's and biases do not. Muon takes the weights of hidden
+ * layers, the image's first convolution among them, and AdamW the rest.
  */
 function createOptimizer(recipe: Recipe, trained: readonly NamedTensor[]): Optimizer {
   const { optimizer, momentum, weightDecay } = recipe;
@@ -136,12 +133,14 @@ function createOptimizer(recipe: Recipe, trained: readonly NamedTensor[]): Optim
   };
   if (optimizer === "sgd") return sgd(groups(trained), { momentum });
   if (optimizer === "adamw") return adamW(groups(trained));
-  const hidden = trained.filter(({ name, tensor }) => isWeight(tensor) && !PREDICTS.test(name));
-  const others = trained.filter((one) => !hidden.includes(one));
-  return together(
-    muon([{ parameters: hidden.map(({ tensor }) => tensor), weightDecay }]),
-    adamW(groups(others)),
-  );
+  const hidden = trained.filter(isHidden).map(({ tensor }) => tensor);
+  const others = trained.filter((one) => !isHidden(one));
+  return joinOptimizers(muon([{ parameters: hidden, weightDecay }]), adamW(groups(others)));
 }
 
 const isWeight = ({ shape }: Tensor): boolean => shape.length > 1;
+
+/** Layers whose outputs are predictions, of the detector and of the mimic loss, by their names. */
+const PREDICTS = /\.(cls_logits|bbox_pred|cls_score)\.|^regressor\./;
+
+const isHidden = ({ name, tensor }: NamedTensor): boolean => isWeight(tensor) && !PREDICTS.test(name);

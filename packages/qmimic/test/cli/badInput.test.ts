@@ -271,7 +271,7 @@ describe.concurrent("bad commands", () => {
     await refuse(benchmark("train-mimc"), /unknown name "train-mimc".*Did you mean "train-mimic"/);
     await refuse(benchmark("train-scratch", "--steps", "0"), /--steps is "0", expected .* at least 1/);
     await refuse(["val", weights, "--data", good, "--device", "cuda:7"], /device "cuda:7"/);
-    await refuse(["predict", weights, good, "--side", "1e9"], /--side.* whole number from 32 to 4096/);
+    await refuse(["predict", weights, good, "--side", "1e9"], /--side.* whole number from 1 to 8192/);
   });
 
   it("a run that is none", async () => {

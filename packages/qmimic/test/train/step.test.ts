@@ -24,10 +24,11 @@ test("muon takes the weights of hidden layers; predictions, biases and norms go 
     const after = tensor.toFloat32();
     const change = Math.sqrt(after.reduce((all, x, k) => all + (x - before[i][k]) ** 2, 0) / after.length);
     const adam = tensor.shape.length === 1 || /cls_logits|bbox_pred|cls_score/.test(name);
-    // Gradients are all 1: Adam's first step is lr in each number, Muon's 0.2 lr and less.
-    expect({ name, adam: Math.abs(change / lr - 1) < 0.01 }).toEqual({ name, adam });
-    if (!adam) expect(change / lr).toBeLessThan(0.25);
-    expect(change).toBeGreaterThan(0);
+    // Gradients are all 1. Adam's first step is lr in each number; a matrix of equal numbers has one singular value, of
+    // which the iteration makes 0.6964.
+    const [rows] = tensor.shape;
+    const muon = (0.2 * 0.6964) / Math.sqrt(Math.min(rows, after.length / rows));
+    expect(change / lr, name).toBeCloseTo(adam ? 1 : muon, 3);
   });
   expect(trained.filter(({ name }) => /cls_logits|bbox_pred|cls_score/.test(name))).toHaveLength(8);
   for (const moment of optimizer.state().values()) moment.dispose();

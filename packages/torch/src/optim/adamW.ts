@@ -2,7 +2,7 @@
 import { operator } from "../dispatcher.js";
 import { copy } from "../ops.js";
 import { keep, noGrad, scope, type Tensor, tensor } from "../tensor.js";
-import { addLists, clearGradients, gradients, moments, mulScalarOf, named, pick } from "./lists.js";
+import { addToLists, clearGradients, gradients, moments, nameMoments, pick, scaleLists } from "./lists.js";
 import type { Optimizer, ParameterGroup } from "./optimizer.js";
 
 const addcmul = operator<undefined>("aten::_foreach_addcmul_.Scalar");
@@ -28,10 +28,10 @@ export function adamW(
       if (found.with.length === 0) return;
       const m = pick(first[g], found.at);
       const v = pick(second[g], found.at);
-      if (group.weightDecay !== 0) mulScalarOf(found.with, 1 - lr * group.weightDecay);
-      mulScalarOf(m, beta1);
-      addLists(m, found.grads, 1 - beta1);
-      mulScalarOf(v, beta2);
+      if (group.weightDecay !== 0) scaleLists(found.with, 1 - lr * group.weightDecay);
+      scaleLists(m, beta1);
+      addToLists(m, found.grads, 1 - beta1);
+      scaleLists(v, beta2);
       addcmul(v, found.grads, found.grads, 1 - beta2);
       const denominator = sqrtOf(v);
       divScalar(denominator, Math.sqrt(1 - beta2 ** t));
@@ -42,6 +42,7 @@ export function adamW(
   return {
     step: (lr) => noGrad(() => scope(() => step(lr))),
     zeroGrad: () => clearGradients(groups),
-    state: () => new Map([["count", count], ...named("first", first), ...named("second", second)]),
+    state: () =>
+      new Map([["count", count], ...nameMoments("first", first), ...nameMoments("second", second)]),
   };
 }

@@ -4,9 +4,12 @@ import { operator } from "../dispatcher.js";
 import { keep, noGrad, type Tensor } from "../tensor.js";
 import type { ParameterGroup } from "./optimizer.js";
 
-export const addLists = operator<undefined>("aten::_foreach_add_.List");
-export const addListsInto = operator<Tensor[]>("aten::_foreach_add.List");
-export const mulScalarOf = operator<undefined>("aten::_foreach_mul_.Scalar");
+/** In place: a += b * factor, a *= factor. */
+export const addToLists = operator<undefined>("aten::_foreach_add_.List");
+export const scaleLists = operator<undefined>("aten::_foreach_mul_.Scalar");
+/** New: a + b * factor, a * factor. */
+export const sumOfLists = operator<Tensor[]>("aten::_foreach_add.List");
+export const scaledLists = operator<Tensor[]>("aten::_foreach_mul.Scalar");
 
 const zerosLike = operator("aten::zeros_like");
 
@@ -31,7 +34,7 @@ export const pick = (tensors: readonly Tensor[], at: readonly number[]): Tensor[
   at.map((i) => tensors[i]);
 
 /** Names of moments in a checkpoint. */
-export const named = (name: string, lists: readonly Tensor[][]): [string, Tensor][] =>
+export const nameMoments = (name: string, lists: readonly Tensor[][]): [string, Tensor][] =>
   lists.flatMap((list, g) => list.map((one, i): [string, Tensor] => [`${name}.${g}.${i}`, one]));
 
 export function clearGradients(groups: readonly ParameterGroup[]): void {

@@ -3,49 +3,54 @@
 // hidden layers in neural networks", 2024; size of the step as in Liu et al., "Muon is Scalable for LLM Training",
 // arXiv 2502.16982, section 2.2, so that learning rates of AdamW fit.
 import { operator } from "../dispatcher.js";
-import { add, div, matmul, mul, permute, reshape } from "../ops.js";
+import { add, div, flatten, matmul, mul, permute, reshape } from "../ops.js";
 import { noGrad, scope, type Tensor } from "../tensor.js";
 import {
-  addLists,
-  addListsInto,
+  addToLists,
   clearGradients,
   gradients,
   moments,
-  mulScalarOf,
-  named,
+  nameMoments,
   pick,
+  scaledLists,
+  scaleLists,
+  sumOfLists,
 } from "./lists.js";
 import type { Optimizer, ParameterGroup } from "./optimizer.js";
 
-const mulInto = operator<Tensor[]>("aten::_foreach_mul.Scalar");
 const addmm = operator("aten::addmm");
 const normOf = operator("aten::norm.Scalar");
 
-/** Of the quintic iteration: they bring singular values from 0.003 to 1 into about 0.7 to 1.2 in five rounds. */
+/** Of the quintic iteration, and how often it is done: what the authors of Muon chose. */
 const [A, B, C] = [3.4445, -4.775, 2.0315];
 const ROUNDS = 5;
 /** The usual root mean square of AdamW's steps, in learning rates. */
 const RMS = 0.2;
 
 /**
- * x [rows, columns] with its singular vectors, and singular values near 1 (or 0), by Newton-Schulz iteration.
+ * A matrix with the singular vectors of x and singular values near 1, by Newton-Schulz iteration: those between 0.003
+ * and 1 of the Frobenius norm of x become 0.68 to 1.20; smaller ones stay smaller.
+ * @param x [rows, columns]
  */
-export function orthogonalized(x: Tensor): Tensor {
-  const [rows, columns] = x.shape;
-  // The products are of the smaller side.
-  if (rows > columns) return permute(orthogonalized(permute(x, [1, 0])), [1, 0]);
-  let y = div(x, add(normOf(x, 2), 1e-7));
-  for (let round = 0; round < ROUNDS; round++) {
-    const square = matmul(y, permute(y, [1, 0]));
-    const factor = addmm(square, square, square, B, C);
-    y = addmm(y, factor, y, A, 1);
-  }
-  return y;
-}
+export const orthogonalized = (x: Tensor): Tensor =>
+  scope(() => {
+    const [rows, columns] = x.shape;
+    // The products are of the smaller side.
+    if (rows > columns) return permute(orthogonalized(permute(x, [1, 0])), [1, 0]);
+    let y = div(x, add(normOf(x, 2), 1e-7));
+    for (let round = 0; round < ROUNDS; round++) {
+      const square = matmul(y, permute(y, [1, 0]));
+      const factor = addmm(square, square, square, B, C);
+      y = addmm(y, factor, y, A, 1);
+    }
+    return y;
+  });
 
 /**
- * For weights of hidden layers: all dimensions but the first of a convolution's are taken as one. Layers that predict,
- * biases and norms are better left to AdamW (`together`).
+ * Nesterov's momentum, orthogonalized, with weight decay apart from the gradient. For weights of hidden layers: all
+ * dimensions but the first of a convolution's are taken as one. Layers that predict, biases and norms are better left
+ * to AdamW (`joinOptimizers`).
+ * @param options momentum, 0 to 1
  * @throws Error for a parameter of fewer than two dimensions
  */
 export function muon(groups: readonly ParameterGroup[], { momentum = 0.95 } = {}): Optimizer {
@@ -55,28 +60,28 @@ export function muon(groups: readonly ParameterGroup[], { momentum = 0.95 } = {}
         throw new Error(`muon: a parameter is [${shape}], expected two or more dimensions`);
     }
   }
-  const first = moments(groups);
+  const momenta = moments(groups);
   const step = (lr: number) =>
     groups.forEach((group, g) => {
       const found = gradients(group.parameters);
       if (found.with.length === 0) return;
-      const m = pick(first[g], found.at);
-      mulScalarOf(m, momentum);
-      addLists(m, found.grads, 1 - momentum);
+      const m = pick(momenta[g], found.at);
+      scaleLists(m, momentum);
+      addToLists(m, found.grads, 1 - momentum);
       // Nesterov's: where the momentum will be.
-      const ahead = addListsInto(mulInto(m, momentum), found.grads, 1 - momentum);
-      const directions = ahead.map((one) => {
-        const [rows] = one.shape;
-        const columns = one.shape.slice(1).reduce((a, b) => a * b);
-        const direction = orthogonalized(reshape(one, [rows, columns]));
-        return reshape(mul(direction, RMS * Math.sqrt(Math.max(rows, columns))), one.shape);
-      });
-      if (group.weightDecay !== 0) mulScalarOf(found.with, 1 - lr * group.weightDecay);
-      addLists(found.with, directions, -lr);
+      const ahead = sumOfLists(scaledLists(m, momentum), found.grads, 1 - momentum);
+      const directions = ahead.map((one) =>
+        scope(() => {
+          const direction = orthogonalized(flatten(one, 1));
+          return reshape(mul(direction, RMS * Math.sqrt(Math.max(...direction.shape))), one.shape);
+        }),
+      );
+      if (group.weightDecay !== 0) scaleLists(found.with, 1 - lr * group.weightDecay);
+      addToLists(found.with, directions, -lr);
     });
   return {
     step: (lr) => noGrad(() => scope(() => step(lr))),
     zeroGrad: () => clearGradients(groups),
-    state: () => new Map(named("momentum", first)),
+    state: () => new Map(nameMoments("momentum", momenta)),
   };
 }

@@ -1,10 +1,5 @@
-// What an optimizer is, several as one, and the limit on the gradients' norm.
-import { operator } from "../dispatcher.js";
-import { noGrad, scope, type Tensor } from "../tensor.js";
-import { gradients, mulScalarOf } from "./lists.js";
-
-const stackOf = operator("aten::stack");
-const normOf = operator("aten::norm.Scalar");
+// What an optimizer is, and several as one.
+import type { Tensor } from "../tensor.js";
 
 /** A group of parameters that share a weight decay. */
 export interface ParameterGroup {
@@ -20,30 +15,22 @@ export interface Optimizer {
   state(): Map<string, Tensor>;
 }
 
-/** Optimizers of different parameters as one; their moments must have different names. */
-export const together = (...optimizers: readonly Optimizer[]): Optimizer => ({
-  step: (lr) => {
-    for (const one of optimizers) one.step(lr);
-  },
-  zeroGrad: () => {
-    for (const one of optimizers) one.zeroGrad();
-  },
-  state: () => new Map(optimizers.flatMap((one) => [...one.state()])),
-});
-
 /**
- * Scales all gradients down so that their joint L2 norm is at most `limit`.
- * @returns the norm before
+ * Optimizers of different parameters as one.
+ * @throws Error when moments of two of them have the same name
  */
-export function clipGradNorm(parameters: readonly Tensor[], limit: number): number {
-  return noGrad(() =>
-    scope(() => {
-      const { grads } = gradients(parameters);
-      if (grads.length === 0) return 0;
-      const norm = normOf(stackOf(grads.map((grad) => normOf(grad, 2)))).item();
-      const factor = limit / (norm + 1e-6);
-      if (factor < 1) mulScalarOf(grads, factor);
-      return norm;
-    }),
-  );
+export function joinOptimizers(...optimizers: readonly Optimizer[]): Optimizer {
+  const state = optimizers.flatMap((one) => [...one.state()]);
+  const names = state.map(([name]) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw new Error(`joinOptimizers: two of them have moments "${twice}"`);
+  return {
+    step: (lr) => {
+      for (const one of optimizers) one.step(lr);
+    },
+    zeroGrad: () => {
+      for (const one of optimizers) one.zeroGrad();
+    },
+    state: () => new Map(state),
+  };
 }

@@ -1,14 +1,14 @@
 // Stochastic gradient descent with momentum.
 import { noGrad, scope } from "../tensor.js";
 import {
-  addLists,
-  addListsInto,
+  addToLists,
   clearGradients,
   gradients,
   moments,
-  mulScalarOf,
-  named,
+  nameMoments,
   pick,
+  scaleLists,
+  sumOfLists,
 } from "./lists.js";
 import type { Optimizer, ParameterGroup } from "./optimizer.js";
 
@@ -21,14 +21,14 @@ export function sgd(groups: readonly ParameterGroup[], { momentum = 0.9 } = {}):
       if (found.with.length === 0) return;
       const velocity = pick(velocities[g], found.at);
       const grads =
-        group.weightDecay === 0 ? found.grads : addListsInto(found.grads, found.with, group.weightDecay);
-      mulScalarOf(velocity, momentum);
-      addLists(velocity, grads, 1);
-      addLists(found.with, velocity, -lr);
+        group.weightDecay === 0 ? found.grads : sumOfLists(found.grads, found.with, group.weightDecay);
+      scaleLists(velocity, momentum);
+      addToLists(velocity, grads, 1);
+      addToLists(found.with, velocity, -lr);
     });
   return {
     step: (lr) => noGrad(() => scope(() => step(lr))),
     zeroGrad: () => clearGradients(groups),
-    state: () => new Map(named("velocity", velocities)),
+    state: () => new Map(nameMoments("velocity", velocities)),
   };
 }
