@@ -123,14 +123,8 @@ for (const { name, method, seed, weights, val, bestEpoch, match, quantizer } of 
   const { cost, detector, mAP50, mAP50to95, classes } = await score(name, weights);
   rows.push({
     ...{ name, method, seed: Number(seed), parameters: cost.parameters, quantizer },
-    ...{
-      valAp50: val,
-      bestEpoch,
-      match,
-      side: detector.side,
-      [`${split}Ap50`]: mAP50,
-      [`${split}Ap50to95`]: mAP50to95,
-    },
+    ...{ valAp50: val, bestEpoch, match, side: detector.side },
+    ...{ [`${split}Ap50`]: mAP50, [`${split}Ap50to95`]: mAP50to95 },
     classes: classes.map((one) => ({ name: one.name, ap50: one.ap, ap50to95: one.ap50to95 })),
   });
 }

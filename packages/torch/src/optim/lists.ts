@@ -1,8 +1,8 @@
 // What optimizers share: libtorch's _foreach_ operators (one call for all parameters instead of one a parameter), and
-// the moments that go with the parameters.
+// the moments that go with the parameters through steps and checkpoints.
 import { operator } from "../dispatcher.js";
-import { keep, noGrad, type Tensor } from "../tensor.js";
-import type { ParameterGroup } from "./optimizer.js";
+import { keep, noGrad, scope, type Tensor } from "../tensor.js";
+import type { Optimizer, ParameterGroup } from "./optimizer.js";
 
 /** In place: a += b * factor, a *= factor. */
 export const addToLists = operator<undefined>("aten::_foreach_add_.List");
@@ -26,17 +26,48 @@ export function gradients(parameters: readonly Tensor[]): { with: Tensor[]; grad
   return found;
 }
 
-/** Zeros in the shape of each parameter of each group. */
-export const moments = (groups: readonly ParameterGroup[]): Tensor[][] =>
-  noGrad(() => groups.map((group) => group.parameters.map((one) => keep(zerosLike(one)))));
+/** A parameter group in a step: those of its parameters that have a gradient, with their moments by name. */
+export interface GroupStep<Name extends string> {
+  parameters: Tensor[];
+  grads: Tensor[];
+  moments: Record<Name, Tensor[]>;
+  weightDecay: number;
+}
 
-export const pick = (tensors: readonly Tensor[], at: readonly number[]): Tensor[] =>
-  at.map((i) => tensors[i]);
-
-/** Names of moments in a checkpoint. */
-export const nameMoments = (name: string, lists: readonly Tensor[][]): [string, Tensor][] =>
-  lists.flatMap((list, g) => list.map((one, i): [string, Tensor] => [`${name}.${g}.${i}`, one]));
-
-export function clearGradients(groups: readonly ParameterGroup[]): void {
-  for (const group of groups) for (const parameter of group.parameters) parameter.clearGrad();
+/**
+ * An optimizer with moments in the shapes of its parameters, zeros at first.
+ * @param step one update of all groups that have gradients
+ * @param more tensors that belong to the state besides, by name
+ */
+export function createOptimizer<Name extends string>(
+  groups: readonly ParameterGroup[],
+  names: readonly Name[],
+  step: (lr: number, groups: GroupStep<Name>[]) => void,
+  more: readonly [string, Tensor][] = [],
+): Optimizer {
+  const zeros = () =>
+    noGrad(() => groups.map(({ parameters }) => parameters.map((one) => keep(zerosLike(one)))));
+  const moments = names.map((name) => ({ name, lists: zeros() }));
+  const stepsOf = (): GroupStep<Name>[] =>
+    groups.flatMap(({ parameters, weightDecay }, g) => {
+      const found = gradients(parameters);
+      if (found.with.length === 0) return [];
+      const own = moments.map(({ name, lists }) => [name, found.at.map((i) => lists[g][i])]);
+      return {
+        parameters: found.with,
+        grads: found.grads,
+        moments: Object.fromEntries(own) as Record<Name, Tensor[]>,
+        weightDecay,
+      };
+    });
+  const named = moments.flatMap(({ name, lists }) =>
+    lists.flatMap((list, g) => list.map((one, i): [string, Tensor] => [`${name}.${g}.${i}`, one])),
+  );
+  return {
+    step: (lr) => noGrad(() => scope(() => step(lr, stepsOf()))),
+    zeroGrad: () => {
+      for (const { parameters } of groups) for (const one of parameters) one.clearGrad();
+    },
+    state: () => new Map([...more, ...named]),
+  };
 }

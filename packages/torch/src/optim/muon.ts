@@ -4,18 +4,8 @@
 // arXiv 2502.16982, section 2.2, so that learning rates of AdamW fit.
 import { operator } from "../dispatcher.js";
 import { add, div, flatten, matmul, mul, permute, reshape } from "../ops.js";
-import { noGrad, scope, type Tensor } from "../tensor.js";
-import {
-  addToLists,
-  clearGradients,
-  gradients,
-  moments,
-  nameMoments,
-  pick,
-  scaledLists,
-  scaleLists,
-  sumOfLists,
-} from "./lists.js";
+import { scope, type Tensor } from "../tensor.js";
+import { addToLists, createOptimizer, scaledLists, scaleLists, sumOfLists } from "./lists.js";
 import type { Optimizer, ParameterGroup } from "./optimizer.js";
 
 const addmm = operator("aten::addmm");
@@ -60,28 +50,20 @@ export function muon(groups: readonly ParameterGroup[], { momentum = 0.95 } = {}
         throw new Error(`muon: a parameter is [${shape}], expected two or more dimensions`);
     }
   }
-  const momenta = moments(groups);
-  const step = (lr: number) =>
-    groups.forEach((group, g) => {
-      const found = gradients(group.parameters);
-      if (found.with.length === 0) return;
-      const m = pick(momenta[g], found.at);
-      scaleLists(m, momentum);
-      addToLists(m, found.grads, 1 - momentum);
+  return createOptimizer(groups, ["momentum"], (lr, steps) => {
+    for (const { parameters, grads, moments, weightDecay } of steps) {
+      scaleLists(moments.momentum, momentum);
+      addToLists(moments.momentum, grads, 1 - momentum);
       // Nesterov's: where the momentum will be.
-      const ahead = sumOfLists(scaledLists(m, momentum), found.grads, 1 - momentum);
+      const ahead = sumOfLists(scaledLists(moments.momentum, momentum), grads, 1 - momentum);
       const directions = ahead.map((one) =>
         scope(() => {
           const direction = orthogonalized(flatten(one, 1));
           return reshape(mul(direction, RMS * Math.sqrt(Math.max(...direction.shape))), one.shape);
         }),
       );
-      if (group.weightDecay !== 0) scaleLists(found.with, 1 - lr * group.weightDecay);
-      addToLists(found.with, directions, -lr);
-    });
-  return {
-    step: (lr) => noGrad(() => scope(() => step(lr))),
-    zeroGrad: () => clearGradients(groups),
-    state: () => new Map(nameMoments("momentum", momenta)),
-  };
+      if (weightDecay !== 0) scaleLists(parameters, 1 - lr * weightDecay);
+      addToLists(parameters, directions, -lr);
+    }
+  });
 }
