@@ -1,6 +1,7 @@
 // What every benchmark is given, and what it measures.
 import { once } from "node:events";
 import { quantiles } from "../data/quantiles.js";
+import type { Neck } from "../models/config.js";
 import { profiled } from "../profile.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
 
@@ -11,7 +12,7 @@ export interface BenchmarkSettings {
   side: number;
   batch: number;
   outputStride: 4 | 8 | 16;
-  neck: "none" | "top-down";
+  neck: Neck;
   headWidth: number;
   classes: number;
   /** Regions of an image that are mimicked. */

@@ -11,6 +11,7 @@ import { benchmarkTraining } from "../benchmark/training.js";
 import { quantiles } from "../data/quantiles.js";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
+import { NECKS, type Neck } from "../models/config.js";
 import { precisionOption, useEngine } from "./engine.js";
 
 const BENCHMARKS: Record<string, (settings: BenchmarkSettings) => Promise<Measured>> = {
@@ -33,9 +34,7 @@ export function addBenchmark(program: Command): void {
     .addOption(
       new Option("--output-stride <pixels>", "input pixels per cell").choices(["4", "8", "16"]).default("16"),
     )
-    .addOption(
-      new Option("--neck <kind>", "how a finer map is made").choices(["none", "top-down"]).default("none"),
-    )
+    .addOption(new Option("--neck <kind>", "how a finer map is made").choices(NECKS).default("none"))
     .option("--head-width <neurons>", "neurons of the box head", "32")
     .option("--classes <count>", "classes that are trained", "1")
     .option("--mimic-regions <count>", "regions of an image that are mimicked", "128")
@@ -63,7 +62,7 @@ async function benchmark(name: string, flags: Record<string, string>): Promise<v
     side: wholeNumber("--side", flags.side, 1),
     batch: wholeNumber("--batch", flags.batch, 1),
     outputStride: Number(flags.outputStride) as BenchmarkSettings["outputStride"],
-    neck: flags.neck as BenchmarkSettings["neck"],
+    neck: flags.neck as Neck,
     headWidth: wholeNumber("--head-width", flags.headWidth, 1),
     classes: wholeNumber("--classes", flags.classes, 1),
     mimicRegions: wholeNumber("--mimic-regions", flags.mimicRegions, 1),

@@ -16,13 +16,13 @@ export function createBackbone(
   random: Random,
 ): Backbone {
   const { family, divisor } = parseBackbone(backbone);
-  const topDown = neck === "top-down" && outputStride < 16;
+  const topDown = neck !== "none" && outputStride < 16;
   const trunkStride = topDown ? 16 : outputStride;
   const trunk =
     family === "vgg"
       ? new Vgg(divisor, trunkStride, random)
       : new ResNet(family, divisor, trunkStride, random);
-  return topDown ? new TopDown(trunk, outputStride, random) : trunk;
+  return topDown ? new TopDown(trunk, outputStride, neck === "detail", random) : trunk;
 }
 
 /** Rounds features to the quantizer's dictionary; the gradient passes unchanged (straight-through). */

@@ -1,8 +1,10 @@
 // Top-down pathway (Lin et al., Feature Pyramid Networks, CVPR 2017, section 3), down to one map: what the coarse maps
 // understand is added to the fine ones, where small objects still have a place. Unlike a pyramid, only the finest map
-// is kept, so that the detector still has *one* last feature map, which is quantized and mimicked.
+// is kept, so that the detector still has *one* last feature map, which is quantized and mimicked. A detail path may
+// join in (detail.ts).
 import { add, BatchNorm2d, Conv2d, Module, type Random, type Tensor, upsampleNearest } from "@qmimic/torch";
 import type { Backbone } from "./backbone.js";
+import { Detail } from "./detail.js";
 
 /** A network of output stride 16 that gives its maps at strides 4, 8 and 16. */
 export interface LevelledBackbone extends Backbone {
@@ -20,14 +22,17 @@ export class TopDown extends Module implements Backbone {
   private readonly smooth: Conv2d;
   private readonly norm: BatchNorm2d;
   private readonly skipped: number;
+  private readonly detail: Detail | null;
 
   /**
    * @param trunk of output stride 16
    * @param outputStride of the map that is made: 4 or 8
+   * @param withDetail whether the image also reaches the map past the trunk
    */
   constructor(
     private readonly trunk: LevelledBackbone,
     outputStride: number,
+    withDetail: boolean,
     random: Random,
   ) {
     super();
@@ -44,13 +49,17 @@ export class TopDown extends Module implements Backbone {
       new Conv2d(this.outChannels, this.outChannels, 3, random, { padding: 1, init: "kaiming" }),
     );
     this.norm = this.child("smooth.1", new BatchNorm2d(this.outChannels));
+    this.detail = withDetail
+      ? this.child("detail", new Detail(this.outChannels, outputStride, random))
+      : null;
   }
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride], after a ReLU; H and W are multiples of 16 */
   forward(x: Tensor): Tensor {
     const maps = this.trunk.levels(x).slice(this.skipped);
     const sides = maps.map((map, i) => this.lateral[i].forward(map));
-    const merged = sides.reduceRight((coarse, fine) => add(fine, upsampleNearest(coarse, 2)));
+    const understood = sides.reduceRight((coarse, fine) => add(fine, upsampleNearest(coarse, 2)));
+    const merged = this.detail ? add(understood, this.detail.forward(x)) : understood;
     return this.norm.forwardFused(this.smooth.forward(merged), true, false);
   }
 }

@@ -2,6 +2,7 @@
 // kebab-case; each is also a flag of `qmimic train`.
 import { z } from "zod";
 import { didYouMean, InputError } from "../errors.js";
+import { NECKS } from "../models/config.js";
 
 const positive = z.number().positive();
 const atLeast0 = z.number().min(0);
@@ -47,10 +48,10 @@ export const recipeSchema = z.object({
     .default(4)
     .describe("input pixels per cell of the last feature map: 4 for small objects, 8, or 16"),
   neck: z
-    .enum(["none", "top-down"])
-    .default("top-down")
+    .enum(NECKS)
+    .default("detail")
     .describe(
-      "how the map gets finer than stride 16: top-down adds the coarse maps to the finer ones, none leaves out poolings",
+      "how the map gets finer than stride 16: none leaves out poolings, top-down adds the coarse maps to the finer ones, detail adds to that a path of four layers from the image's pixels",
     ),
   headWidth: z.union([count, auto]).default("auto").describe("neurons of the box head; auto: 1024 / N"),
   roiSize: whole(7, "RoIAlign's output cells per side"),

@@ -1,6 +1,6 @@
 // Backbones: torchvision's names and shapes at full width, published sizes, output shapes, quantizers.
 import { readFileSync } from "node:fs";
-import { backward, type Module, noGrad, scope, slice, sum, tensor, zeros } from "@qmimic/torch";
+import { backward, type Module, noGrad, operator, scope, slice, sum, tensor, zeros } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { applyQuantizer, createBackbone } from "../../src/models/backbone.js";
@@ -9,6 +9,8 @@ import { type DetectorConfig, parseBackbone } from "../../src/models/config.js";
 const torchvision: Record<string, Record<string, number[]>> = JSON.parse(
   readFileSync(new URL("../fixtures/parameters.json", import.meta.url), "utf8"),
 );
+
+const zero = operator("aten::zero_");
 
 const size = (shape: number[]) => shape.reduce((product, side) => product * side, 1);
 
@@ -103,6 +105,34 @@ test.each([
     expect(reach(network)).toBeGreaterThan(1.3 * reach(plain));
     expect(new Set(network.named().map((one) => one.name)).size).toBe(network.named().length);
     for (const one of [network, plain]) one.dispose();
+  },
+);
+
+test.each([
+  ["vgg-1-32", 4],
+  ["resnet18-1-16", 8],
+] as const)(
+  "%s with a detail path at stride %i: what the trunk does not pass on still arrives",
+  (backbone, outputStride) => {
+    const withDetail = createBackbone({ backbone, outputStride, neck: "detail" }, createRandom(1));
+    const without = createBackbone({ backbone, outputStride, neck: "top-down" }, createRandom(1));
+    const names = (of: typeof withDetail) => of.named().map((one) => one.name);
+    // The rest of the network has the very weights that it has without.
+    expect(names(withDetail).filter((name) => !name.startsWith("detail."))).toEqual(names(without));
+    const gradientReaches = (of: typeof withDetail) =>
+      scope(() => {
+        // All that comes from the trunk is nothing.
+        for (const { name, tensor: one } of of.named()) if (/^lateral/.test(name)) noGrad(() => zero(one));
+        const x = tensor(Float32Array.from({ length: 3 * 64 * 64 }, createRandom("x")), [1, 3, 64, 64]);
+        x.requiresGrad = true;
+        const map = of.eval().forward(x);
+        expect(map.shape).toEqual([1, of.outChannels, 64 / outputStride, 64 / outputStride]);
+        backward(sum(map));
+        return x.grad!.toFloat32().some((value) => value !== 0);
+      });
+    expect(gradientReaches(withDetail)).toBe(true);
+    expect(gradientReaches(without)).toBe(false);
+    for (const one of [withDetail, without]) one.dispose();
   },
 );
 
