@@ -11,8 +11,9 @@ import { benchmarkTraining } from "../benchmark/training.js";
 import { quantiles } from "../data/quantiles.js";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { NECKS, type Neck } from "../models/config.js";
+import { NECKS } from "../models/config.js";
 import { precisionOption, useEngine } from "./engine.js";
+import { wholeNumber } from "./numbers.js";
 
 const BENCHMARKS: Record<string, (settings: BenchmarkSettings) => Promise<Measured>> = {
   "train-scratch": (settings) => benchmarkTraining(settings, "scratch"),
@@ -29,66 +30,55 @@ export function addBenchmark(program: Command): void {
     .description(`measure speed: ${NAMES.join(", ")}`)
     .requiredOption("--data <folder>", "folder in the Pascal VOC layout")
     .option("--split <name>", "split to use", "train")
-    .option("--side <pixels>", "longest side of the input", "480")
-    .option("--batch <images>", "images in a step", "8")
+    .option("--side <pixels>", "longest side of the input", wholeNumber(1), 480)
+    .option("--batch <images>", "images in a step", wholeNumber(1), 8)
     .addOption(
       new Option("--output-stride <pixels>", "input pixels per cell").choices(["4", "8", "16"]).default("16"),
     )
     .addOption(new Option("--neck <kind>", "how a finer map is made").choices(NECKS).default("none"))
-    .option("--head-width <neurons>", "neurons of the box head", "32")
-    .option("--classes <count>", "classes that are trained", "1")
-    .option("--mimic-regions <count>", "regions of an image that are mimicked", "128")
+    .option("--head-width <neurons>", "neurons of the box head", wholeNumber(1), 32)
+    .option("--classes <count>", "classes that are trained", wholeNumber(1), 1)
+    .option("--mimic-regions <count>", "regions of an image that are mimicked", wholeNumber(1), 128)
     .option("--student <network>", "network that is trained", "vgg-1-32")
     .option("--teacher <network>", "network that is mimicked, or run alone", "resnet18-1-1")
-    .option("--threads <count>", "processor threads", "2")
+    .option("--threads <count>", "processor threads", wholeNumber(1), 2)
     .addOption(precisionOption())
-    .option("--warmup <steps>", "steps before the clock starts", "3")
-    .option("--steps <count>", "steps that are measured", "20")
-    .option("--turns <steps>", 'say "turn" before each so many steps, and wait for a line; 0: never', "0")
+    .option("--warmup <steps>", "steps before the clock starts", wholeNumber(0), 3)
+    .option("--steps <count>", "steps that are measured", wholeNumber(1), 20)
+    .option(
+      "--turns <steps>",
+      'say "turn" before each so many steps, and wait for a line; 0: never',
+      wholeNumber(0),
+      0,
+    )
     .option("--json <file>", "write the result to this file")
     .action(benchmark);
 }
 
-async function benchmark(name: string, flags: Record<string, string>): Promise<void> {
+interface BenchmarkFlags extends Omit<BenchmarkSettings, "outputStride"> {
+  outputStride: string;
+  precision: Precision;
+  json?: string;
+}
+
+async function benchmark(name: string, { json, precision, ...flags }: BenchmarkFlags): Promise<void> {
   const run = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
   if (!run) {
     throw new InputError(
       `benchmark: unknown name "${name}"; expected ${NAMES.join(", ")}.${didYouMean(name, NAMES)}`,
     );
   }
-  const settings: BenchmarkSettings = {
-    data: flags.data,
-    split: flags.split,
-    side: wholeNumber("--side", flags.side, 1),
-    batch: wholeNumber("--batch", flags.batch, 1),
-    outputStride: Number(flags.outputStride) as BenchmarkSettings["outputStride"],
-    neck: flags.neck as Neck,
-    headWidth: wholeNumber("--head-width", flags.headWidth, 1),
-    classes: wholeNumber("--classes", flags.classes, 1),
-    mimicRegions: wholeNumber("--mimic-regions", flags.mimicRegions, 1),
-    student: flags.student,
-    teacher: flags.teacher,
-    threads: wholeNumber("--threads", flags.threads, 1),
-    warmup: wholeNumber("--warmup", flags.warmup, 0),
-    steps: wholeNumber("--steps", flags.steps, 1),
-    turns: wholeNumber("--turns", flags.turns, 0),
-  };
-  useEngine({ threads: settings.threads, device: "cpu", precision: flags.precision as Precision });
+  const outputStride = Number(flags.outputStride) as BenchmarkSettings["outputStride"];
+  const settings: BenchmarkSettings = { ...flags, outputStride };
+  useEngine({ threads: settings.threads, device: "cpu", precision });
   const measured = await run(settings);
   const peakRssBytes = resourceUsage().maxRSS * 1024;
   const convolution = measured.multiplyAdds === undefined ? {} : { convolutionPeak: convolutionPeak() };
-  if (flags.json !== undefined)
-    await writeFileAtomic(flags.json, `${JSON.stringify({ ...measured, ...convolution, peakRssBytes })}\n`);
+  if (json !== undefined)
+    await writeFileAtomic(json, `${JSON.stringify({ ...measured, ...convolution, peakRssBytes })}\n`);
   const { median } = quantiles(measured.imagesPerSecond)!;
   console.log(`${median.toFixed(1)} img/s (median of ${settings.steps} steps)`);
   for (const [part, seconds] of Object.entries(measured.phases))
     console.log(`  ${part.padEnd(10)} ${(1000 * seconds).toFixed(1)} ms`);
   console.log(`  peak memory ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB`);
-}
-
-function wholeNumber(flag: string, text: string, least: number): number {
-  if (!/^\d+$/.test(text) || Number(text) < least) {
-    throw new InputError(`benchmark: ${flag} is "${text}", expected a whole number of at least ${least}`);
-  }
-  return Number(text);
 }

@@ -1,9 +1,10 @@
 // qmimic data: look at a data set before training on it, or generate one.
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { checkDataset } from "../data/check.js";
 import { formatReport } from "../data/checkReport.js";
 import { generateDemo } from "../data/demo.js";
 import { createCounter } from "./counter.js";
+import { wholeNumber } from "./numbers.js";
 
 export function addData(program: Command): void {
   const data = program.command("data").description("check a data set, or generate one to try things on");
@@ -15,10 +16,10 @@ export function addData(program: Command): void {
     .command("demo <folder>")
     .description("generate street scenes with seven kinds of traffic signs, in the Pascal VOC layout")
     .option("--seed <number>", "seed; the same one gives the same pictures", "1")
-    .option("--train <count>", "pictures to train on", whole, 280)
-    .option("--val <count>", "pictures to choose the best weights on", whole, 40)
-    .option("--test <count>", "pictures for the final evaluation", whole, 80)
-    .option("--side <pixels>", "longest side of the pictures", whole, 320)
+    .option("--train <count>", "pictures to train on", wholeNumber(0), 280)
+    .option("--val <count>", "pictures to choose the best weights on", wholeNumber(0), 40)
+    .option("--test <count>", "pictures for the final evaluation", wholeNumber(0), 80)
+    .option("--side <pixels>", "longest side of the pictures", wholeNumber(0), 320)
     .action(demo);
 }
 
@@ -46,10 +47,4 @@ async function demo(folder: string, flags: DemoFlags): Promise<void> {
   console.log(
     `${made.images} pictures with ${made.objects} signs of ${made.classes.length} kinds in ${made.root}`,
   );
-}
-
-/** A flag's text as a whole number; its range is checked where it is used. */
-export function whole(text: string): number {
-  if (!/^\d+$/.test(text)) throw new InvalidArgumentError("Expected a whole number.");
-  return Number(text);
 }

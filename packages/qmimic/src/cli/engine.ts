@@ -1,8 +1,9 @@
 // Which processor or graphics card a verb runs on, and on how many threads.
 import { availableParallelism } from "node:os";
 import { configuration, type Precision, setPrecision, setThreads } from "@qmimic/torch";
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import { InputError } from "../errors.js";
+import { wholeNumber } from "./numbers.js";
 
 export interface EngineFlags {
   threads: number | "auto";
@@ -42,8 +43,8 @@ export function useEngine({ threads, device, precision = "float32" }: EngineFlag
   setThreads(threads === "auto" ? availableParallelism() : threads);
 }
 
-function threadCount(text: string): number | "auto" {
-  if (text === "auto") return text;
-  if (!/^[1-9]\d{0,3}$/.test(text)) throw new InvalidArgumentError("Expected a whole number of at least 1.");
-  return Number(text);
-}
+/** More are a slip of the hand. */
+const MOST_THREADS = 9999;
+
+const threadCount = (text: string): number | "auto" =>
+  text === "auto" ? text : wholeNumber(1, MOST_THREADS)(text);

@@ -1,7 +1,7 @@
 // qmimic predict: detections in images as JSON and as pictures with boxes drawn.
 import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { mapConcurrent } from "../data/concurrent.js";
 import { decodeImage, readImageSize, unusableSize } from "../data/images.js";
 import { InputError } from "../errors.js";
@@ -13,6 +13,7 @@ import { drawDetections } from "../report/pictures.js";
 import { summarize } from "../report/summary.js";
 import { createCounter } from "./counter.js";
 import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
+import { share } from "./numbers.js";
 import { loadForSide, type SideFlag, sideOption } from "./side.js";
 import { findWeights } from "./weights.js";
 
@@ -205,12 +206,4 @@ async function drawAll(
     counter.update(++done, named.length);
   });
   counter.end();
-}
-
-function share(text: string): number {
-  const value = Number(text);
-  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
-    throw new InvalidArgumentError("Expected a number from 0 to 1.");
-  }
-  return value;
 }

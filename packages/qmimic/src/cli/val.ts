@@ -1,5 +1,5 @@
 // qmimic val: how well a trained detector does on a split, by the VOC protocol.
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
 import { createImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
 import { readVoc } from "../data/voc.js";
@@ -11,6 +11,7 @@ import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost, summarize } from "../report/summary.js";
 import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
+import { positiveShare } from "./numbers.js";
 import { loadForSide, type SideFlag, sideOption } from "./side.js";
 import { findWeights } from "./weights.js";
 
@@ -32,7 +33,7 @@ export function addVal(program: Command): void {
     .option("--split <name>", "val to choose among models, test once at the end", "val")
     .option("--classes <names>", "score these of the detector's classes and leave all others out")
     .option("--merge <class>", "count every class of the data as this one")
-    .option("--iou <number>", "IoU from which a detection finds an object", overlap, 0.5)
+    .option("--iou <number>", "IoU from which a detection finds an object", positiveShare, 0.5)
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
   engineOptions(sideOption(command)).action(val);
@@ -134,10 +135,4 @@ async function detectTimed(
   const started = performance.now();
   const found = await detectSamples(detector, samples, store, device);
   return { found, imagesPerSecond: (1000 * samples.length) / (performance.now() - started) };
-}
-
-function overlap(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
-  return value;
 }

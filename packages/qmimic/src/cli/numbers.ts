@@ -1,0 +1,29 @@
+// Texts of flags as numbers; commander names the flag and the text before the message.
+import { InvalidArgumentError } from "commander";
+
+/** A parser of whole numbers from `least` to `most`. */
+export const wholeNumber =
+  (least: number, most?: number) =>
+  (text: string): number => {
+    const value = Number(text);
+    if (!/^\d{1,15}$/.test(text) || value < least || value > (most ?? value)) {
+      const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new InvalidArgumentError(`Expected a whole number ${range}.`);
+    }
+    return value;
+  };
+
+/** From 0 to 1. */
+export function share(text: string): number {
+  const value = Number(text);
+  if (text.trim() === "" || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError("Expected a number from 0 to 1.");
+  }
+  return value;
+}
+
+/** Above 0, at most 1. */
+export function positiveShare(text: string): number {
+  if (share(text) === 0) throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
+  return Number(text);
+}
