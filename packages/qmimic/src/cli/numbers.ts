@@ -6,7 +6,7 @@ export const wholeNumber =
   (least: number, most?: number) =>
   (text: string): number => {
     const value = Number(text);
-    if (!/^\d{1,15}$/.test(text) || value < least || value > (most ?? value)) {
+    if (!/^(0|[1-9]\d{0,14})$/.test(text) || value < least || value > (most ?? value)) {
       const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
       throw new InvalidArgumentError(`Expected a whole number ${range}.`);
     }
@@ -24,6 +24,7 @@ export function share(text: string): number {
 
 /** Above 0, at most 1. */
 export function positiveShare(text: string): number {
-  if (share(text) === 0) throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
-  return Number(text);
+  const value = Number(text);
+  if (!(value > 0 && value <= 1)) throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
+  return value;
 }

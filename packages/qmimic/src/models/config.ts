@@ -2,6 +2,7 @@
 import { z } from "zod";
 import { InputError } from "../errors.js";
 
+/** Whether a finer map than stride 16 comes from leaving out poolings, or from a top-down pathway, alone or with a detail path. */
 export const NECKS = ["none", "top-down", "detail"] as const;
 export type Neck = (typeof NECKS)[number];
 
@@ -25,7 +26,7 @@ export const detectorConfigSchema = z.object({
   backbone: z.string(),
   /** Input pixels per cell of the last feature map. */
   outputStride: z.union([z.literal(4), z.literal(8), z.literal(16)]),
-  /** Whether a finer map than stride 16 comes from leaving out poolings, or from a top-down pathway, alone or with a detail path. */
+  /** @see NECKS */
   neck: z.enum(NECKS).default("none"),
   /** Names; label i is classes[i - 1], label 0 is background. */
   classes: z.array(z.string()).min(1),

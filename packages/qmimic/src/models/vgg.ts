@@ -1,7 +1,6 @@
 // VGG16 with batch norm (Simonyan and Zisserman, ICLR 2015, configuration D) at 1/n of its width.
 // Names are those of torchvision's vgg16_bn, so that its weights load as they are at n = 1.
 import {
-  BatchNorm2d,
   Conv2d,
   cast,
   Identity,
@@ -9,11 +8,11 @@ import {
   MaxPool2d,
   Module,
   type Random,
-  ReLU,
   Sequential,
   type Tensor,
 } from "@qmimic/torch";
 import { narrowed } from "./config.js";
+import { normed } from "./normed.js";
 import type { LevelledBackbone } from "./topDown.js";
 
 /** Channels of the 3x3 layers of each block; a 2x2 pooling stands behind a block while the map may shrink. */
@@ -44,8 +43,7 @@ export class Vgg extends Module implements LevelledBackbone {
     for (const [i, block] of BLOCKS.entries()) {
       for (const width of block) {
         const out = narrowed(width, divisor);
-        layers.push(new Conv2d(channels, out, 3, random, { padding: 1, init: "kaiming" }));
-        layers.push(new BatchNorm2d(out), new ReLU());
+        layers.push(...normed(new Conv2d(channels, out, 3, random, { padding: 1, init: "kaiming" })));
         channels = out;
       }
       this.blockEnds.push(layers.length);

@@ -271,9 +271,10 @@ describe.concurrent("bad commands", () => {
     await refuse(benchmark("train-mimc"), /unknown name "train-mimc".*Did you mean "train-mimic"/);
     await refuse(
       benchmark("train-scratch", "--steps", "0"),
-      /--steps.* .0. is invalid.* whole number of at least 1/,
+      /--steps <count>' argument '0' is invalid\. Expected a whole number of at least 1\./,
     );
     await refuse(["val", weights, "--data", good, "--device", "cuda:7"], /device "cuda:7"/);
+    await refuse(["predict", weights, good, "--side", "0480"], /--side.* whole number from 1 to 8192/);
     await refuse(["predict", weights, good, "--side", "1e9"], /--side.* whole number from 1 to 8192/);
   });
 

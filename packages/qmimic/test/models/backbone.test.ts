@@ -116,9 +116,13 @@ test.each([
   (backbone, outputStride) => {
     const withDetail = createBackbone({ backbone, outputStride, neck: "detail" }, createRandom(1));
     const without = createBackbone({ backbone, outputStride, neck: "top-down" }, createRandom(1));
-    const names = (of: typeof withDetail) => of.named().map((one) => one.name);
+    const weights = (of: typeof withDetail) =>
+      of
+        .named()
+        .filter(({ name }) => !name.startsWith("detail."))
+        .map((one) => [one.name, one.tensor.toFloat32()]);
     // The rest of the network has the very weights that it has without.
-    expect(names(withDetail).filter((name) => !name.startsWith("detail."))).toEqual(names(without));
+    expect(weights(withDetail)).toEqual(weights(without));
     const gradientReaches = (of: typeof withDetail) =>
       scope(() => {
         // All that comes from the trunk is nothing.
