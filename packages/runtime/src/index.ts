@@ -5,3 +5,4 @@ export * from "./matcher.js";
 export * from "./nms.js";
 export * from "./sampler.js";
 export * from "./topK.js";
+export * from "./voting.js";

@@ -7,6 +7,7 @@ import {
   encodeBoxes,
   matchAnchors,
   samplePositivesNegatives,
+  voteBoxes,
 } from "@qmimic/runtime";
 import {
   cast,
@@ -187,7 +188,7 @@ export class BoxHead extends Module {
       this.config.boxDetections,
     );
     return {
-      boxes: takeBoxes(found.boxes, kept),
+      boxes: voteBoxes(found.boxes, found.scores, found.labels, kept, this.config.boxVote),
       scores: Float32Array.from(kept, (i) => found.scores[i]),
       labels: kept.map((i) => found.labels[i]),
     };

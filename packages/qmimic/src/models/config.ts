@@ -47,6 +47,8 @@ export const detectorConfigSchema = z.object({
   boxWeights: z.tuple([positive, positive, positive, positive]).default([10, 10, 5, 5]),
   boxScore: share,
   boxNms: share,
+  /** IoU from which a box that suppression drops helps to place the one kept; 1: none does. */
+  boxVote: share.default(1),
   boxDetections: count,
 });
 

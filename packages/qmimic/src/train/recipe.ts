@@ -178,6 +178,11 @@ export const recipeSchema = z.object({
     .describe("weights of the head's four box offsets x, y, width, height"),
   boxScore: real(share, 0.01, "lowest score of a detection (torchvision: 0.05, which cuts AP)"),
   boxNms: real(share, 0.5, "IoU above which a detection of the same class is suppressed"),
+  boxVote: real(
+    share,
+    0.6,
+    "IoU from which a detection that is suppressed helps to place the one that is kept, by its score; 1: none does, as in torchvision",
+  ),
   boxDetections: whole(100, "most detections of an image"),
 
   // Run folder

@@ -66,6 +66,7 @@ export function detectorConfig(recipe: Recipe, backbone: string, { dataset }: Sp
     boxWeights: recipe.boxWeights as [number, number, number, number],
     boxScore: recipe.boxScore,
     boxNms: recipe.boxNms,
+    boxVote: recipe.boxVote,
     boxDetections: recipe.boxDetections,
   };
 }

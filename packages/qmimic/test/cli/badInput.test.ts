@@ -47,6 +47,7 @@ const config: DetectorConfig = {
   rpnNms: 0.7,
   boxScore: 0.01,
   boxNms: 0.5,
+  boxVote: 1,
   boxDetections: 10,
 };
 

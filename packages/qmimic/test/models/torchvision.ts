@@ -119,6 +119,7 @@ export const config: DetectorConfig = {
   rpnNms: 0.7,
   boxScore: 0.05,
   boxNms: 0.5,
+  boxVote: 1,
   boxDetections: 15,
 };
 

@@ -1,0 +1,42 @@
+import { describe, expect, it } from "vitest";
+import { voteBoxes } from "../src/index.js";
+
+describe("voteBoxes", () => {
+  // Two of label 1 that overlap by 0.6, the same again as label 2, one of label 1 far away.
+  const boxes = Float32Array.of(...[0, 0, 8, 10], ...[2, 0, 10, 10], ...[0, 0, 8, 10], ...[50, 50, 60, 60]);
+  const scores = Float32Array.of(0.75, 0.25, 0.5, 0.125);
+  const labels = Int32Array.of(1, 1, 2, 1);
+
+  it("moves a survivor to the mean of its label's overlapping boxes, weighted by score", () => {
+    const voted = voteBoxes(boxes, scores, labels, Int32Array.of(0, 2, 3), 0.6);
+    expect([...voted]).toEqual([0.5, 0, 8.5, 10, 0, 0, 8, 10, 50, 50, 60, 60]);
+  });
+
+  it("leaves boxes where they are when none overlaps enough", () => {
+    const kept = Int32Array.of(0, 2, 3);
+    expect([...voteBoxes(boxes, scores, labels, kept, 0.61)]).toEqual([
+      0, 0, 8, 10, 0, 0, 8, 10, 50, 50, 60, 60,
+    ]);
+    expect([...voteBoxes(boxes, scores, labels, kept, 1)]).toEqual([
+      0, 0, 8, 10, 0, 0, 8, 10, 50, 50, 60, 60,
+    ]);
+  });
+
+  it("keeps boxes without area or score", () => {
+    const flat = Float32Array.of(5, 5, 5, 9);
+    expect([...voteBoxes(flat, Float32Array.of(0), Int32Array.of(1), Int32Array.of(0), 0)]).toEqual([
+      5, 5, 5, 9,
+    ]);
+    expect(
+      voteBoxes(new Float32Array(0), new Float32Array(0), new Int32Array(0), new Int32Array(0), 0.5),
+    ).toHaveLength(0);
+  });
+
+  it("says which lengths and threshold do not fit", () => {
+    const none = new Int32Array(0);
+    expect(() => voteBoxes(boxes, scores.subarray(1), labels, none, 0.5)).toThrow(
+      "3 scores and 4 labels for 4 boxes",
+    );
+    expect(() => voteBoxes(boxes, scores, labels, none, 1.5)).toThrow("IoU threshold 1.5");
+  });
+});
