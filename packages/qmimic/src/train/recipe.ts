@@ -164,7 +164,10 @@ export const recipeSchema = z.object({
   rpnPreNmsTrain: whole(1000, "proposals before suppression in training (torchvision: 2000)"),
   rpnPostNmsTrain: whole(500, "proposals after suppression in training (torchvision: 2000)"),
   rpnScore: real(share, 0, "lowest score of a proposal"),
-  rpnPreNms: whole(1000, "proposals before suppression in use"),
+  rpnPreNms: whole(
+    2000,
+    "proposals before suppression in use (torchvision: 1000 of each level of its pyramid; 1000 loses small objects in inputs larger than those trained on)",
+  ),
   rpnPostNms: whole(300, "proposals after suppression in use (torchvision: 1000)"),
   rpnNms: real(share, 0.7, "IoU above which a proposal is suppressed"),
   boxHigh: real(share, 0.5, "IoU from which a proposal is an object in the head's loss"),
