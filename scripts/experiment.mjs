@@ -8,7 +8,7 @@
 // side, one thread each. The test split is scored after all training is done, once for each model; with --side, at inputs
 // of that longest side (what is said of val stays that of the training).
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -36,6 +36,10 @@ if (!recipe || !given.data || !given.runs || !given.out) {
 const { data, runs, out, split, side } = given;
 if (side !== undefined && !/^[1-9]\d*$/.test(side)) {
   console.error(`--side ${side}: expected a whole number of pixels`);
+  process.exit(1);
+}
+if (!/^[1-9]\d*$/.test(given.parallel)) {
+  console.error(`--parallel ${given.parallel}: expected how many students are trained side by side`);
   process.exit(1);
 }
 const seeds = given.seeds.split(",");
@@ -128,7 +132,9 @@ for (const { name, method, seed, weights, val, bestEpoch, match, quantizer } of 
     classes: classes.map((one) => ({ name: one.name, ap50: one.ap, ap50to95: one.ap50to95 })),
   });
 }
-writeFileSync(out, `${JSON.stringify(rows, null, 2)}\n`);
+mkdirSync(dirname(out), { recursive: true });
+writeFileSync(`${out}.tmp`, `${JSON.stringify(rows, null, 2)}\n`);
+renameSync(`${out}.tmp`, out);
 
 /** Mean and standard deviation (of a sample), in per cent. */
 function spread(values) {

@@ -11,8 +11,9 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const start = performance.now();
 
 async function main() {
-  if (Number(process.versions.node.split(".")[0]) < 20)
-    throw new Failure(`Node ${process.versions.node} is too old: 20 or newer is needed`);
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major < 20 || (major === 20 && minor < 19))
+    throw new Failure(`Node ${process.versions.node} is too old: 20.19 or newer is needed`);
 
   const cxx = await step("compiler", async (note) => {
     const value = await compiler(note);

@@ -1,6 +1,7 @@
 // Writing files so that a reader never sees half of one.
 import { randomBytes } from "node:crypto";
-import { mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { InputError } from "./errors.js";
 
@@ -20,6 +21,23 @@ export async function makeFolders(path: string): Promise<void> {
     await makeFolders(above);
     await makeFolders(path);
   }
+}
+
+/**
+ * Whether files can be written in the folder, which need not be there yet; nothing is made.
+ * @throws InputError when it, or what is there of its path, is no folder or not writable
+ */
+export async function checkWritable(folder: string): Promise<void> {
+  let found = resolve(folder);
+  let status = await stat(found).catch(() => null);
+  while (status === null && found !== dirname(found)) {
+    found = dirname(found);
+    status = await stat(found).catch(() => null);
+  }
+  if (!status?.isDirectory()) throw new InputError(`${folder}: cannot be written: ${found} is no folder`);
+  await access(found, constants.W_OK).catch(() => {
+    throw new InputError(`${folder}: cannot be written: permission denied in ${found}`);
+  });
 }
 
 /** Removes what writes that were cut off have left in a folder: files with the temporary names given here and by torch. */

@@ -43,11 +43,12 @@ const print = ({ name, value, warning, missing }: Finding): void =>
 
 function node(): Finding {
   const { node: version } = process.versions;
-  const old = Number(version.split(".")[0]) < 20;
+  const [major, minor] = version.split(".").map(Number);
+  const old = major < 20 || (major === 20 && minor < 19);
   return {
     name: "Node",
     value: `${version}, ${process.platform} ${process.arch}`,
-    ...(old ? { missing: "version 20 or newer is needed" } : {}),
+    ...(old ? { missing: "version 20.19 or newer is needed" } : {}),
   };
 }
 

@@ -2,8 +2,11 @@
 import { Command, CommanderError } from "commander";
 import { didYouMean, InputError } from "../errors.js";
 
-/** Codes of the file system that are the user's to mend: full disk, no permission, missing folder. */
-const SYSTEM_CODES = new Set(["ENOSPC", "EACCES", "EPERM", "EROFS", "ENOENT", "ENOTDIR", "EISDIR", "EDQUOT"]);
+/** Codes of the file system that are the user's to mend: full disk, no permission, missing folder, a file in its place. */
+const SYSTEM_CODES = new Set([
+  ...["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS"],
+  ...["ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "ELOOP"],
+]);
 
 /** Only the verb that is asked for is loaded: `data` and `doctor` work where libtorch does not. */
 const VERBS: Record<string, () => Promise<(program: Command) => void>> = {

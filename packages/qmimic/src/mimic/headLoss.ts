@@ -3,7 +3,7 @@
 //   Lh = 1/N sum_n ( CE(p_n, softmax(z_n)) + sum_c p_nc * smoothL1(d_nc - e_nc) )
 // over N proposals: p and e are the teacher's probabilities and offsets, z and d the student's logits and offsets, c runs
 // over the classes without background, beta is 1/9 as in the head's own loss. The teacher's head reads the stored maps:
-// they are what it was trained on, and nothing more needs to be kept.
+// nothing more needs to be kept.
 import {
   add,
   crossEntropy,

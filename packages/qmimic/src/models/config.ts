@@ -47,7 +47,7 @@ export const detectorConfigSchema = z.object({
   boxWeights: z.tuple([positive, positive, positive, positive]).default([10, 10, 5, 5]),
   boxScore: share,
   boxNms: share,
-  /** IoU from which a box that suppression drops helps to place the one kept; 1: none does. */
+  /** IoU from which other boxes of a label help to place one that suppression keeps; 1: none does. */
   boxVote: share.default(1),
   boxDetections: count,
 });

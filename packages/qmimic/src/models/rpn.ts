@@ -12,6 +12,7 @@ import {
 import {
   binaryCrossEntropyWithLogits,
   Conv2d,
+  cast,
   indexSelect,
   Module,
   mul,
@@ -76,7 +77,11 @@ class RpnHead extends Module {
 
   forward(features: Tensor): { logits: Tensor; deltas: Tensor } {
     const hidden = relu(this.conv.forward(features));
-    return { logits: this.logits.forward(hidden), deltas: this.deltas.forward(hidden) };
+    // Wide layers may compute in bfloat16; what is decoded and compared is float32.
+    return {
+      logits: cast(this.logits.forward(hidden), "float32"),
+      deltas: cast(this.deltas.forward(hidden), "float32"),
+    };
   }
 }
 

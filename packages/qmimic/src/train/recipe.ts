@@ -184,7 +184,7 @@ export const recipeSchema = z.object({
   boxVote: real(
     share,
     0.6,
-    "IoU from which a detection that is suppressed helps to place the one that is kept, by its score; 1: none does, as in torchvision",
+    "IoU from which other detections of the same class help to place one that is kept, by their scores; 1: none does, as in torchvision",
   ),
   boxDetections: whole(100, "most detections of an image"),
 

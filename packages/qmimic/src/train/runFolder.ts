@@ -1,11 +1,11 @@
 // The folder of a run: a new name each time, or an existing one to go on with.
 import { constants } from "node:fs";
-import { access, mkdir, readFile } from "node:fs/promises";
+import { access, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { InputError } from "../errors.js";
-import { makeFolders, writeFileAtomic } from "../files.js";
+import { writeFolderAtomic } from "../files.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
 
 const RECIPE = "recipe.yaml";
@@ -33,20 +33,10 @@ export async function createRunFolder(recipe: Recipe): Promise<string> {
   if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
     throw new InputError(`name: "${name}" is no folder name; use letters, digits, "-", "_" and "."`);
   }
-  await makeFolders(recipe.runs).catch((error: Error) => {
-    throw new InputError(`${recipe.runs}: the run folder cannot be written: ${error.message}`);
-  });
-  for (let number = 1; ; number++) {
-    const folder = join(recipe.runs, number === 1 ? name : `${name}-${number}`);
-    try {
-      await mkdir(folder);
-      await writeFileAtomic(join(folder, RECIPE), formatRecipe(resolved(recipe)));
-      return folder;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "EEXIST" && number < 10000) continue;
-      throw new InputError(`${folder}: the run folder cannot be written: ${(error as Error).message}`);
-    }
-  }
+  // With its recipe from the start: a run that is cut off at any moment can be gone on with.
+  return writeFolderAtomic(join(recipe.runs, name), (folder) =>
+    writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe))),
+  );
 }
 
 /** The recipe of an existing run. @throws InputError when the folder is no run, or is not writable */

@@ -6,6 +6,7 @@ import { createPixelFile } from "../data/pixelFile.js";
 import type { Dataset, Problem } from "../data/types.js";
 import { describeProblems, listClasses, readVoc } from "../data/voc.js";
 import { didYouMean, InputError } from "../errors.js";
+import { checkWritable } from "../files.js";
 import { parseBackbone } from "../models/config.js";
 import type { FasterRcnn } from "../models/fasterRcnn.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
@@ -87,6 +88,8 @@ export async function prepareRun(
   }
   const loaded = isWeightsFile(teacher) ? loadDetector(teacher) : null;
   checkStage(recipe, loaded);
+  // Maps of the teacher are kept there, after hours of training perhaps.
+  if (recipe.method !== "scratch" || recipe.diskCache) await checkWritable(recipe.cache);
   const splits = await openSplits(recipe);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
@@ -153,4 +156,9 @@ export function checkTeacher({ config }: FasterRcnn, path: string, recipe: Recip
   if (has !== wants) differ("list of classes", `[${has}]`, `[${wants}]`);
   if (config.side !== recipe.side)
     differ("longest side of the input", `${config.side} px`, `${recipe.side} px`);
+  // The loss between the box heads compares offsets as they come out, weights included.
+  const [hasWeights, wantsWeights] = [config.boxWeights.join(", "), recipe.boxWeights.join(", ")];
+  if (recipe.lambdaHead > 0 && hasWeights !== wantsWeights) {
+    differ("list of box-weights", `[${hasWeights}]`, `[${wantsWeights}], or --lambda-head 0`);
+  }
 }

@@ -35,16 +35,18 @@ export const moduleTensors = (module: Module, prefix = ""): [string, Tensor][] =
 
 /**
  * Overwrites tensors with those of a file.
- * @throws InputError naming the file and the tensor when one is missing, or both shapes when they differ
+ * @throws InputError naming the file and the tensor when one is missing or too many, or both shapes when they differ
  */
 export function fillTensors(
   tensors: Iterable<[string, Tensor]>,
   stored: ReadonlyMap<string, SafetensorsTensor>,
   file: string,
 ): void {
+  const left = new Set(stored.keys());
   noGrad(() =>
     scope(() => {
       for (const [name, one] of tensors) {
+        left.delete(name);
         const found = stored.get(name);
         if (!found) throw new InputError(`${file}: tensor "${name}" is missing: weights of another network?`);
         const [has, wants] = [found.shape.join(" x "), one.shape.join(" x ")];
@@ -57,6 +59,9 @@ export function fillTensors(
       }
     }),
   );
+  const [extra] = left;
+  if (extra !== undefined)
+    throw new InputError(`${file}: the network has no tensor "${extra}": weights of another network?`);
 }
 
 /** Writes the detector's tensors and its configuration. `notes` are further metadata, for instance metrics. */

@@ -246,13 +246,25 @@ describe.concurrent("bad commands", () => {
     const runs = join(root, "file");
     await put(runs, "a file");
     const outcome = await qmimic(["train", "--data", good, "--runs", runs, ...QUICK]);
-    expectRefusal(outcome, /file.*the run folder cannot be written/);
+    expectRefusal(outcome, /file.*the folder cannot be written/);
     expect(await readFile(runs, "utf8")).toBe("a file");
+  });
+
+  it("a folder for the teacher's maps with a file in its place", async () => {
+    const cache = join(root, "maps");
+    await put(cache, "a file");
+    const flags = ["--data", good, "--runs", join(root, "mapless"), ...QUICK, "--method", "mimic"];
+    expectRefusal(
+      await qmimic(["train", ...flags, "--cache", cache]),
+      /maps: cannot be written: .* is no folder/,
+    );
+    const json = join(cache, "scores.json");
+    await refuse(["val", weights, "--data", good, "--json", json], /maps/);
   });
 
   it("a run folder where nothing can be made", async () => {
     const outcome = await qmimic(["train", "--data", good, "--runs", "/proc/qmimic-runs", ...QUICK]);
-    expectRefusal(outcome, /\/proc\/qmimic-runs.*the run folder cannot be written/);
+    expectRefusal(outcome, /\/proc\/qmimic-runs.*the folder cannot be written/);
     const images = join(good, "JPEGImages");
     await refuse(["predict", weights, images, "--out", "/proc/qmimic"], /\/proc\/qmimic.*cannot be written/);
   });

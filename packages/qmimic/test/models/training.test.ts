@@ -5,6 +5,7 @@ import {
   clipGradNorm,
   liveTensors,
   scope,
+  setPrecision,
   setThreads,
   sgd,
   type Tensor,
@@ -56,6 +57,24 @@ function picture(): Tensor {
   return tensor(pixels, [1, 3, 64, 64]);
 }
 const objects = target([6, 8, 26, 28, 36, 34, 60, 58], [1, 2]);
+
+test("wide networks train in bfloat16, with many anchors a cell too", () => {
+  // Eight anchors: 32 offsets a cell, so that even the last layers are wide enough for bfloat16.
+  const wide = { ...config, backbone: "vgg-1-16", anchorSizes: [8, 16, 32, 64], aspectRatios: [1, 2] };
+  const detector = new FasterRcnn(wide, createRandom("bfloat16"));
+  setPrecision("bfloat16");
+  try {
+    scope(() => {
+      const pass = detector.trainingPass(picture(), placed, [objects], training, createRandom("sampling"));
+      backward(total(pass.losses));
+      expect(total(pass.losses).item()).toBeGreaterThan(0);
+      expect(detector.parameters().every((one) => one.grad !== null)).toBe(true);
+    });
+  } finally {
+    setPrecision("float32");
+    detector.dispose();
+  }
+});
 
 describe("a batch", () => {
   const detector = new FasterRcnn({ ...config, backbone: "vgg-1-16" }, createRandom("batch"));
