@@ -1,11 +1,19 @@
 // One process at a time: a lock file that holds the number of the process that made it.
 import { randomBytes } from "node:crypto";
-import { linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeFolders } from "../files.js";
 
 const POLL_MS = 500;
+/** A lock without a number that is older was left by a process that died between making and writing it. */
+const EMPTY_MS = 5000;
+
+interface Holder {
+  pid: string;
+  /** Milliseconds since the lock was made. */
+  age: number;
+}
 
 /** Locks that this process holds: its number in any other is that of a process before it, as in a container. */
 const held = new Set<string>();
@@ -36,27 +44,20 @@ export async function withLock<T>(path: string, waiting: () => void, body: () =>
   }
 }
 
-const besides = (path: string): string => `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
-
-/** Makes the lock with its content at once: one that is seen is never empty. */
 function take(path: string): boolean {
-  const own = besides(path);
-  writeFileSync(own, String(process.pid));
   try {
-    linkSync(own, path);
+    writeFileSync(path, String(process.pid), { flag: "wx" });
     return true;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
     return false;
-  } finally {
-    rmSync(own);
   }
 }
 
-/** What the lock says, or null when it has just been released. */
-function holderOf(path: string): string | null {
+/** What the lock says and how old it is, or null when it has just been released. */
+function holderOf(path: string): Holder | null {
   try {
-    return readFileSync(path, "utf8");
+    return { pid: readFileSync(path, "utf8"), age: Date.now() - statSync(path).mtimeMs };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
     return null;
@@ -64,20 +65,21 @@ function holderOf(path: string): string | null {
 }
 
 /** Removes a dead holder's lock, and only that: another process that waits may have put its own in the place. */
-function removeStale(path: string, dead: string): void {
-  const taken = besides(path);
+function removeStale(path: string, { pid }: Holder): void {
+  const taken = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
   try {
     renameSync(path, taken);
-    if (readFileSync(taken, "utf8") !== dead) linkSync(taken, path);
+    if (readFileSync(taken, "utf8") === pid) rmSync(taken);
+    else renameSync(taken, path);
   } catch (error) {
-    if (!["ENOENT", "EEXIST"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
-  rmSync(taken, { force: true });
 }
 
-function isAlive(holder: string, path: string): boolean {
-  const pid = Number(holder);
-  if (!(pid > 0) || (pid === process.pid && !held.has(path))) return false;
+function isAlive(holder: Holder, path: string): boolean {
+  const pid = Number(holder.pid);
+  if (!(pid > 0)) return holder.age < EMPTY_MS;
+  if (pid === process.pid) return held.has(path);
   try {
     process.kill(pid, 0);
     return true;

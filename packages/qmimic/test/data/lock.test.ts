@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
@@ -32,12 +32,13 @@ describe("withLock", () => {
     expect(await readdir(join(root, "one"))).toEqual([]);
   });
 
-  it("takes over from a process that has died, also from one of its own number, and from an empty file", async () => {
+  it("takes over from a process that has died, also from one of its own number, and from an old file that says nothing", async () => {
     const child = spawn(process.execPath, ["-e", ""]);
     await once(child, "exit");
     for (const content of [String(child.pid), String(process.pid), ""]) {
       const path = join(root, `stale-${content}.lock`);
       await writeFile(path, content);
+      await utimes(path, 0, 0);
       expect(await withLock(path, never, async () => "in")).toBe("in");
     }
     expect(await readdir(root)).toEqual(["one"]);
