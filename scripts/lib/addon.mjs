@@ -75,16 +75,6 @@ export async function buildAddon(root, torch, cxx) {
     await exec(cxx.name, [...link, "-o", `${output}.${process.pid}`]);
     renameSync(`${output}.${process.pid}`, output);
     writeFileSync(stamp, linkHash);
-    const { source, version, lib, cuda } = torch;
-    const info = {
-      libtorch: { source, version, lib, cuda, include: torch.include },
-      compiler: cxx.version,
-      flags,
-    };
-    writeFileSync(
-      join(build, "info.json"),
-      `${JSON.stringify({ ...info, isas: Object.keys(ISAS) }, null, 2)}\n`,
-    );
   }
   return { compiled: stale.length, objects: objects.length, linked };
 }

@@ -171,25 +171,6 @@ export function transformBoxes(
   return { boxes: Float32Array.from(out), kept: Int32Array.from(kept), ignore: Float32Array.from(ignore) };
 }
 
-/** The way back: boxes in canvas pixels -> pixels of the image that was drawn. Not clipped; a copy. */
-export function untransformBoxes(
-  boxes: Float32Array,
-  { scale, flip, offsetX, offsetY }: Pick<Augmentation, "scale" | "flip" | "offsetX" | "offsetY">,
-  imageWidth: number,
-): Float32Array {
-  const scaledWidth = Math.round(imageWidth * scale);
-  const out = new Float32Array(boxes.length);
-  for (let i = 0; i < boxes.length; i += 4) {
-    const left = boxes[i] - offsetX;
-    const right = boxes[i + 2] - offsetX;
-    out[i] = (flip ? scaledWidth - right : left) / scale;
-    out[i + 1] = (boxes[i + 1] - offsetY) / scale;
-    out[i + 2] = (flip ? scaledWidth - left : right) / scale;
-    out[i + 3] = (boxes[i + 3] - offsetY) / scale;
-  }
-  return out;
-}
-
 /**
  * A random multiple of the stride: from 0 to the free room, or, when the image is larger than the canvas (free < 0),
  * down to the multiple that shows its far edge.

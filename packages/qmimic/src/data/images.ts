@@ -19,19 +19,18 @@ export interface RawImage {
 export interface DecodeOptions {
   /** Longest side in pixels of the result; larger images are reduced (Lanczos), keeping the aspect ratio. Default: none. */
   maxSide?: number;
-  /** Images of more pixels are refused before they are decoded. Default 100 million. */
-  maxPixels?: number;
 }
 
-export const DEFAULT_MAX_PIXELS = 100e6;
+/** Images of more pixels are refused before they are decoded. */
+const MAX_PIXELS = 100e6;
 
 /**
  * Decodes a JPEG, PNG, WebP, GIF (first frame), TIFF or AVIF file. EXIF orientation is applied; greyscale, CMYK and
  * 16-bit images become 8-bit sRGB; transparency is laid over black, which is what an untouched canvas gives.
- * Throws InputError, naming the file, when it is missing, not an image, damaged or truncated, or larger than maxPixels.
+ * Throws InputError, naming the file, when it is missing, not an image, damaged or truncated, or has more than 100 million pixels.
  */
 export async function decodeImage(path: string, options: DecodeOptions = {}): Promise<RawImage> {
-  const original = await readImageSize(path, options.maxPixels);
+  const original = await readImageSize(path);
   const { width, height } = reducedSize(original.width, original.height, options.maxSide);
   let image = open(path).autoOrient();
   if (width !== original.width || height !== original.height) {
@@ -56,10 +55,7 @@ export async function decodeImage(path: string, options: DecodeOptions = {}): Pr
 }
 
 /** Size in pixels after EXIF orientation, from the header alone. Throws InputError like decodeImage. */
-export async function readImageSize(
-  path: string,
-  maxPixels = DEFAULT_MAX_PIXELS,
-): Promise<{ width: number; height: number }> {
+export async function readImageSize(path: string): Promise<{ width: number; height: number }> {
   let metadata: Metadata;
   try {
     metadata = await open(path).metadata();
@@ -67,9 +63,9 @@ export async function readImageSize(
     throw unreadable(path, error as Error);
   }
   const { width, height } = metadata;
-  if (width * height > maxPixels) {
+  if (width * height > MAX_PIXELS) {
     throw new InputError(
-      `${path}: the image has ${width} x ${height} = ${width * height} pixels; the limit is ${maxPixels}. Reduce the image.`,
+      `${path}: the image has ${width} x ${height} = ${width * height} pixels; the limit is ${MAX_PIXELS}. Reduce the image.`,
     );
   }
   const turned = (metadata.orientation ?? 1) >= 5;
