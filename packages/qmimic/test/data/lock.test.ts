@@ -16,18 +16,21 @@ describe("withLock", () => {
   it("lets one in at a time, says that it waits, and leaves nothing behind", async () => {
     const path = join(root, "one", "a.lock");
     const order: string[] = [];
-    const enter = (name: string) =>
+    const enter = (name: string, inside: () => void = () => {}) =>
       withLock(
         path,
         () => order.push(`${name} waits`),
         async () => {
           order.push(`${name} in`);
+          inside();
           expect(await readFile(path, "utf8")).toBe(String(process.pid));
           await sleep(50);
           order.push(`${name} out`);
         },
       );
-    await Promise.all([enter("a"), enter("b")]);
+    await new Promise<void>((resolve, reject) => {
+      enter("a", () => enter("b").then(resolve, reject)).catch(reject);
+    });
     expect(order).toEqual(["a in", "b waits", "a out", "b in", "b out"]);
     expect(await readdir(join(root, "one"))).toEqual([]);
   });
