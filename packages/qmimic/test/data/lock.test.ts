@@ -16,21 +16,23 @@ describe("withLock", () => {
   it("lets one in at a time, says that it waits, and leaves nothing behind", async () => {
     const path = join(root, "one", "a.lock");
     const order: string[] = [];
-    const enter = (name: string, inside: () => void = () => {}) =>
+    const enter = (name: string, inside: () => Promise<void>) =>
       withLock(
         path,
         () => order.push(`${name} waits`),
         async () => {
           order.push(`${name} in`);
-          inside();
           expect(await readFile(path, "utf8")).toBe(String(process.pid));
-          await sleep(50);
+          await inside();
           order.push(`${name} out`);
         },
       );
-    await new Promise<void>((resolve, reject) => {
-      enter("a", () => enter("b").then(resolve, reject)).catch(reject);
+    let second = Promise.resolve();
+    await enter("a", async () => {
+      second = enter("b", async () => {});
+      while (!order.includes("b waits")) await sleep(5);
     });
+    await second;
     expect(order).toEqual(["a in", "b waits", "a out", "b in", "b out"]);
     expect(await readdir(join(root, "one"))).toEqual([]);
   });
