@@ -8,11 +8,12 @@
 // side, one thread each. The test split is scored after all training is done, once for each model; with --side, at inputs
 // of that longest side (what is said of val stays that of the training).
 import { spawn } from "node:child_process";
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { parse } from "yaml";
+import { writeFileAtomic } from "../packages/qmimic/dist/files.js";
 
 const cli = join(dirname(dirname(fileURLToPath(import.meta.url))), "packages/qmimic/bin/qmimic.mjs");
 const { values: given, positionals } = parseArgs({
@@ -29,19 +30,17 @@ const { values: given, positionals } = parseArgs({
   },
 });
 const [recipe] = positionals;
-if (!recipe || !given.data || !given.runs || !given.out) {
-  console.error("usage: node scripts/experiment.mjs RECIPE --data DIR --runs DIR --out FILE [--seeds 0,1,2]");
+const refuse = (message) => {
+  console.error(message);
   process.exit(1);
-}
+};
+const isCount = (text) => /^[1-9]\d*$/.test(text);
+if (!recipe || !given.data || !given.runs || !given.out)
+  refuse("usage: node scripts/experiment.mjs RECIPE --data DIR --runs DIR --out FILE [--seeds 0,1,2]");
 const { data, runs, out, split, side } = given;
-if (side !== undefined && !/^[1-9]\d*$/.test(side)) {
-  console.error(`--side ${side}: expected a whole number of pixels`);
-  process.exit(1);
-}
-if (!/^[1-9]\d*$/.test(given.parallel)) {
-  console.error(`--parallel ${given.parallel}: expected how many students are trained side by side`);
-  process.exit(1);
-}
+if (side !== undefined && !isCount(side)) refuse(`--side ${side}: expected a whole number of pixels`);
+if (!isCount(given.parallel))
+  refuse(`--parallel ${given.parallel}: expected how many students are trained side by side`);
 const seeds = given.seeds.split(",");
 const methods = given.methods.split(",");
 
@@ -132,9 +131,7 @@ for (const { name, method, seed, weights, val, bestEpoch, match, quantizer } of 
     classes: classes.map((one) => ({ name: one.name, ap50: one.ap, ap50to95: one.ap50to95 })),
   });
 }
-mkdirSync(dirname(out), { recursive: true });
-writeFileSync(`${out}.tmp`, `${JSON.stringify(rows, null, 2)}\n`);
-renameSync(`${out}.tmp`, out);
+await writeFileAtomic(out, `${JSON.stringify(rows, null, 2)}\n`);
 
 /** Mean and standard deviation (of a sample), in per cent. */
 function spread(values) {

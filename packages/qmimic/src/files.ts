@@ -1,6 +1,6 @@
 // Writing files so that a reader never sees half of one.
 import { randomBytes } from "node:crypto";
-import { constants } from "node:fs";
+import { constants, existsSync } from "node:fs";
 import { access, mkdir, readdir, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { InputError } from "./errors.js";
@@ -29,16 +29,17 @@ export async function makeFolders(path: string): Promise<void> {
  */
 export async function checkWritable(folder: string): Promise<void> {
   let found = resolve(folder);
-  let status = await stat(found).catch(() => null);
-  while (status === null && found !== dirname(found)) {
-    found = dirname(found);
-    status = await stat(found).catch(() => null);
-  }
+  while (!existsSync(found) && found !== dirname(found)) found = dirname(found);
+  const status = await stat(found).catch(() => null);
   if (!status?.isDirectory()) throw new InputError(`${folder}: cannot be written: ${found} is no folder`);
   await access(found, constants.W_OK).catch(() => {
     throw new InputError(`${folder}: cannot be written: permission denied in ${found}`);
   });
 }
+
+/** A name beside `path` that no other process takes, and that removeTemporary knows. */
+export const temporaryName = (path: string): string =>
+  `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
 
 /** Removes what writes that were cut off have left in a folder: files with the temporary names given here and by torch. */
 export async function removeTemporary(folder: string): Promise<void> {
@@ -53,7 +54,7 @@ export async function removeTemporary(folder: string): Promise<void> {
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await makeFolders(dirname(path));
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+  const temporary = temporaryName(path);
   try {
     await writeFile(temporary, data);
     await rename(temporary, path);
@@ -75,7 +76,7 @@ export async function writeFolderAtomic(
 ): Promise<string> {
   // Without a slash at the end, or the next free name would be one in the folder.
   const path = resolve(place);
-  const temporary = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+  const temporary = temporaryName(path);
   await makeFolders(temporary).catch((error: Error) => {
     throw new InputError(`${path}: the folder cannot be written: ${error.message}`);
   });

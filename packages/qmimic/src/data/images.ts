@@ -27,7 +27,8 @@ const MAX_PIXELS = 100e6;
 /**
  * Decodes a JPEG, PNG, WebP, GIF (first frame), TIFF or AVIF file. EXIF orientation is applied; greyscale, CMYK and
  * 16-bit images become 8-bit sRGB; transparency is laid over black, which is what an untouched canvas gives.
- * Throws InputError, naming the file, when it is missing, not an image, damaged or truncated, or has more than 100 million pixels.
+ * Throws InputError, naming the file, when it is missing, not an image, damaged or truncated, or has more than 100
+ * million pixels.
  */
 export async function decodeImage(path: string, options: DecodeOptions = {}): Promise<RawImage> {
   const original = await readImageSize(path);

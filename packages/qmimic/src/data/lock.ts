@@ -1,9 +1,8 @@
 // One process at a time: a lock file that holds the number of the process that made it.
-import { randomBytes } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeFolders } from "../files.js";
+import { makeFolders, temporaryName } from "../files.js";
 
 const POLL_MS = 500;
 /** A lock without a number that is older was left by a process that died between making and writing it. */
@@ -66,7 +65,7 @@ function holderOf(path: string): Holder | null {
 
 /** Removes a dead holder's lock, and only that: another process that waits may have put its own in the place. */
 function removeStale(path: string, { pid }: Holder): void {
-  const taken = `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
+  const taken = temporaryName(path);
   try {
     renameSync(path, taken);
     if (readFileSync(taken, "utf8") === pid) rmSync(taken);
