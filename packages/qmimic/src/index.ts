@@ -38,17 +38,22 @@ export { chooseQuantizer } from "./mimic/calibrate.js";
 export { type MimicResult, type MimicSettings, mimicLoss } from "./mimic/mimic.js";
 export { cellWeights, type RegionSource } from "./mimic/regions.js";
 export { openTeacherMaps, type TeacherMaps } from "./mimic/teacherMaps.js";
-
 // Models
-export { applyQuantizer } from "./models/backbone.js";
-export type { Detections } from "./models/boxHead.js";
 export {
+  applyQuantizer,
+  createDetector,
+  DETECTORS,
+  type Detections,
+  type Detector,
   type DetectorConfig,
-  detectorConfigSchema,
+  type DetectorKind,
+  type HeadOutputs,
+  parseConfig,
   type Quantizer,
   quantizerSchema,
-} from "./models/config.js";
-export { FasterRcnn } from "./models/fasterRcnn.js";
+  type TrainingBatch,
+  type TrainingPass,
+} from "./models/index.js";
 
 // Reports
 export { contactSheet, type DrawOptions, drawDetections } from "./report/pictures.js";
@@ -56,7 +61,7 @@ export { type RunPictures, type RunPicturesOptions, writeRunPictures } from "./r
 export { type DetectorCost, detectorCost, summarize } from "./report/summary.js";
 
 // Training
-export { formatRecipe, parseRecipe, type Recipe, recipeSchema } from "./train/recipe.js";
+export { formatRecipe, parseRecipe, type Recipe, SETTINGS } from "./train/recipe.js";
 export { createRunFolder, openRunFolder } from "./train/runFolder.js";
 export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.js";
 export {

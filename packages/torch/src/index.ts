@@ -5,7 +5,7 @@ export { configuration, type EngineConfiguration, setThreads, type TypedArray } 
 export { BatchNorm2d } from "./nn/batchNorm2d.js";
 export { Conv2d, type Conv2dOptions, type Precision, setPrecision } from "./nn/conv2d.js";
 export { countMultiplyAdds } from "./nn/cost.js";
-export { Identity, Linear, MaxPool2d, ReLU, Sequential } from "./nn/layers.js";
+export { Identity, Linear, type LinearOptions, MaxPool2d, ReLU, Sequential } from "./nn/layers.js";
 export { Layer, Module, type NamedTensor } from "./nn/module.js";
 export * from "./ops.js";
 export { adamW } from "./optim/adamW.js";

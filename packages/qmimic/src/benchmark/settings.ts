@@ -1,7 +1,7 @@
 // What every benchmark is given, and what it measures.
 import { once } from "node:events";
 import { quantiles } from "../data/quantiles.js";
-import type { Neck } from "../models/config.js";
+import type { Neck } from "../models/index.js";
 import { profiled } from "../profile.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
 

@@ -2,7 +2,7 @@
 import { countMultiplyAdds, noGrad, scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
 import { createRandom } from "../data/random.js";
-import { FasterRcnn } from "../models/fasterRcnn.js";
+import { createDetector } from "../models/index.js";
 import { openSplits } from "../train/splits.js";
 import { detectorConfig } from "../train/stages.js";
 import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from "./settings.js";
@@ -10,7 +10,7 @@ import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from 
 export async function benchmarkTeacherForward(settings: BenchmarkSettings): Promise<Measured> {
   const recipe = peerRecipe(settings);
   const { train } = await openSplits(recipe);
-  const teacher = new FasterRcnn(
+  const teacher = createDetector(
     detectorConfig(recipe, recipe.teacher, train),
     createRandom("teacher"),
   ).eval();

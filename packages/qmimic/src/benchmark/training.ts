@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { countMultiplyAdds } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
-import { FasterRcnn } from "../models/fasterRcnn.js";
+import { createDetector, type Detector } from "../models/index.js";
 import { epochOrder, makeBatch } from "../train/batches.js";
 import { createMimicTask, type MimicTask } from "../train/mimicTask.js";
 import type { Recipe } from "../train/recipe.js";
@@ -46,7 +46,7 @@ async function measureTraining(settings: BenchmarkSettings, recipe: Recipe): Pro
   const { samples } = train.dataset;
   const classes = Array.from({ length: settings.classes }, (_, i) => `class ${i}`);
   const config = { ...detectorConfig(recipe, recipe.student, train), classes };
-  const detector = new FasterRcnn(config, createRandom("student"));
+  const detector = createDetector(config, createRandom("student"));
   const batches = batchSettings(recipe, recipe.outputStride);
   const order = epochOrder(samples, batches, 0);
   // Images are decoded before the clock starts: later epochs find them in memory.
@@ -73,9 +73,9 @@ async function measureTraining(settings: BenchmarkSettings, recipe: Recipe): Pro
 }
 
 /** A teacher with random weights: speed does not depend on them. */
-function mimicTask(recipe: Recipe, student: FasterRcnn, train: Split): Promise<MimicTask> {
+function mimicTask(recipe: Recipe, student: Detector, train: Split): Promise<MimicTask> {
   const config = detectorConfig(recipe, recipe.teacher, train);
-  const teacher = new FasterRcnn(
+  const teacher = createDetector(
     { ...config, quantizer: { kind: "uniform", stride: 1 } },
     createRandom("teacher"),
   );

@@ -11,7 +11,7 @@ import { benchmarkTraining } from "../benchmark/training.js";
 import { quantiles } from "../data/quantiles.js";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { NECKS } from "../models/config.js";
+import { NECKS } from "../models/index.js";
 import { precisionOption, useEngine } from "./engine.js";
 import { wholeNumber } from "./numbers.js";
 

@@ -7,8 +7,7 @@ import { decodeImage, readImageSize, unusableSize } from "../data/images.js";
 import { InputError } from "../errors.js";
 import { detectImages } from "../eval/detect.js";
 import { writeFileAtomic, writeFolderAtomic } from "../files.js";
-import type { Detections } from "../models/boxHead.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detections, Detector } from "../models/index.js";
 import { drawDetections } from "../report/pictures.js";
 import { summarize } from "../report/summary.js";
 import { createCounter } from "./counter.js";
@@ -122,7 +121,7 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
 }
 
 async function detectFiles(
-  detector: FasterRcnn,
+  detector: Detector,
   files: readonly string[],
   { threshold, device }: PredictFlags,
 ): Promise<{ predictions: Prediction[]; bad: string[] }> {

@@ -1,5 +1,5 @@
 // Progress of a run: one line that is rewritten on a terminal, one line an epoch elsewhere.
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { type Detector, kebab } from "../models/index.js";
 import { summarize } from "../report/summary.js";
 import type { EpochRow } from "../train/results.js";
 import type { StageName, StageReport } from "../train/stages.js";
@@ -33,7 +33,7 @@ export function createProgress(epochs: Record<StageName, number>): StageReport {
 
   return {
     say,
-    stage(name: StageName, detector: FasterRcnn) {
+    stage(name: StageName, detector: Detector) {
       total = epochs[name];
       started = performance.now();
       first = -1;
@@ -49,26 +49,21 @@ export function createProgress(epochs: Record<StageName, number>): StageReport {
       seen += images;
       const rate = seen / ((performance.now() - started) / 1000);
       const done = epoch - first + (step + 1) / steps;
-      const parts = [
-        losses.rpnClass,
-        losses.rpnBox,
-        losses.boxClass,
-        losses.boxBox,
-        losses.mimic,
-        losses.head,
-      ];
+      const parts = [...Object.values(losses.detection), losses.mimic, losses.head];
       write(
         `epoch ${epoch + 1}/${total}  ${step + 1}/${steps}  losses ${parts.map((one) => number(one)).join(" ")}  ` +
           `${rate.toFixed(0)} img/s  left ${left(done)}`,
       );
     },
     epoch(row: EpochRow) {
+      const detection = Object.entries(row.detection)
+        .map(([name, loss]) => `${kebab(name)} ${number(loss)}`)
+        .join("  ");
       const head = row.head === 0 ? "" : ` ${number(row.head)}`;
       const mimic =
         row.mimic === 0 ? "" : `  mimic ${number(row.mimic, 4)}${head}  match ${number(row.match)}`;
       say(
-        `epoch ${row.epoch}/${total}  rpn ${number(row.rpnClass)} ${number(row.rpnBox)}  ` +
-          `box ${number(row.boxClass)} ${number(row.boxBox)}${mimic}  ${row.imagesPerSecond.toFixed(0)} img/s` +
+        `epoch ${row.epoch}/${total}  ${detection}${mimic}  ${row.imagesPerSecond.toFixed(0)} img/s` +
           `${Number.isNaN(row.val) ? "" : `  val AP50 ${(100 * row.val).toFixed(1)}`}  ` +
           `left ${left(Math.max(1, row.epoch - Math.max(0, first)))}`,
       );

@@ -2,33 +2,29 @@
 import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { InputError } from "../errors.js";
-import {
-  kebab,
-  parseRecipe,
-  type Recipe,
-  type RecipeKey,
-  recipeKeys,
-  recipeSchema,
-} from "../train/recipe.js";
+import { DETECTORS, kebab } from "../models/index.js";
+import { parseRecipe, type Recipe, SETTINGS, type Setting } from "../train/recipe.js";
 import { readSettings } from "../train/runFolder.js";
 
-const defaults = parseRecipe({}, "defaults");
+const defaultOf = ({ schema }: Setting): unknown => schema.parse(undefined);
 
 /** Adds --name VALUE for every setting to a command. */
 export function addRecipeFlags(command: Command): void {
-  for (const key of recipeKeys) {
-    const option = new Option(`--${kebab(key)} <value>`, recipeSchema.shape[key].description);
-    command.addOption(option.default(undefined, JSON.stringify(defaults[key])));
+  for (const [key, setting] of SETTINGS) {
+    const { schema, detectors } = setting;
+    const only = detectors.length < DETECTORS.length ? ` (${detectors.join(", ")})` : "";
+    const option = new Option(`--${kebab(key)} <value>`, `${schema.description}${only}`);
+    command.addOption(option.default(undefined, JSON.stringify(defaultOf(setting))));
   }
 }
 
 /** Text of a flag to the type that the setting has: lists are comma-separated. */
-function parseFlag(key: RecipeKey, text: string): unknown {
-  const like = defaults[key];
+function parseFlag(key: string, setting: Setting, text: string): unknown {
+  const like = defaultOf(setting);
   const asNumber = (part: string): unknown =>
     part.trim() !== "" && !Number.isNaN(Number(part)) ? Number(part) : part;
   if (key === "classes") return text === "all" ? [] : text.split(",").map((part) => part.trim());
-  const list = Array.isArray(like) || key === "anchorSizes" || key === "aspectRatios";
+  const list = Array.isArray(like) || (like === "auto" && setting.schema.safeParse([1]).success);
   if (list) return text === "auto" ? text : text.split(",").map(asNumber);
   if (typeof like === "boolean") return text === "true" ? true : text === "false" ? false : text;
   return typeof like === "number" || like === "auto" ? asNumber(text) : text;
@@ -44,8 +40,8 @@ export async function recipeFrom(file: string | undefined, flags: Record<string,
     settings = readSettings(text, file);
     parseRecipe(settings, file);
   }
-  for (const key of recipeKeys) {
-    if (flags[key] !== undefined) settings[kebab(key)] = parseFlag(key, String(flags[key]));
+  for (const [key, setting] of SETTINGS) {
+    if (flags[key] !== undefined) settings[kebab(key)] = parseFlag(key, setting, String(flags[key]));
   }
   return parseRecipe(settings, "settings");
 }

@@ -1,6 +1,6 @@
 // A detector at another size of the input than it was trained with.
 import type { Command } from "commander";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detector } from "../models/index.js";
 import { loadDetector } from "../train/weights.js";
 import { wholeNumber } from "./numbers.js";
 
@@ -19,5 +19,5 @@ export const sideOption = (command: Command): Command =>
   );
 
 /** The detector of a weights file, for inputs of the side asked for. @throws InputError as loadDetector does */
-export const loadForSide = (path: string, { device, side }: SideFlag & { device: string }): FasterRcnn =>
+export const loadForSide = (path: string, { device, side }: SideFlag & { device: string }): Detector =>
   loadDetector(path, device, side === undefined ? {} : { side });

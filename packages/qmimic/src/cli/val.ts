@@ -7,7 +7,7 @@ import { InputError } from "../errors.js";
 import { detectSamples, type SampleDetections } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
 import { writeFileAtomic } from "../files.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detector } from "../models/index.js";
 import { formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost, summarize } from "../report/summary.js";
 import { type EngineFlags, engineOptions, useEngine } from "./engine.js";
@@ -72,7 +72,7 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
 }
 
 /** The split with the detector's labels. @throws InputError when the data's classes are not the detector's */
-async function readFor(detector: FasterRcnn, path: string, flags: ValFlags): Promise<Dataset> {
+async function readFor(detector: Detector, path: string, flags: ValFlags): Promise<Dataset> {
   const { data, split, merge } = flags;
   const known = detector.config.classes;
   const has = `${path} detects ${known.join(", ")}`;
@@ -123,7 +123,7 @@ const MEMORY = 2 ** 31;
 
 /** Decodes first, so that the clock sees the detector alone (as long as the images fit into 2 GiB). */
 async function detectTimed(
-  detector: FasterRcnn,
+  detector: Detector,
   { samples }: Dataset,
   device: string,
 ): Promise<{ found: SampleDetections[]; imagesPerSecond: number }> {

@@ -4,8 +4,7 @@ import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import type { Dataset, Sample } from "../data/types.js";
-import type { Detections } from "../models/boxHead.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detections, Detector } from "../models/index.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
 
@@ -17,11 +16,7 @@ export interface SampleDetections extends Detections {
 }
 
 /** Finds objects in images of any size; boxes are in pixels of the files (before any reduction at decoding). */
-export function detectImages(
-  detector: FasterRcnn,
-  images: readonly RawImage[],
-  device = "cpu",
-): Detections[] {
+export function detectImages(detector: Detector, images: readonly RawImage[], device = "cpu"): Detections[] {
   const { found, augmentations } = scope(() => {
     const { batch, sizes, augmentations } = drawWhole(images, detector.config.side, device);
     return { found: detector.detect(batch, sizes), augmentations };
@@ -41,7 +36,7 @@ export function detectImages(
 
 /** Detections in every image of `samples`, in their order. Images of one size share a batch. */
 export async function detectSamples(
-  detector: FasterRcnn,
+  detector: Detector,
   samples: readonly Sample[],
   store: ImageStore,
   device = "cpu",

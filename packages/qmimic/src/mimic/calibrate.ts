@@ -5,9 +5,8 @@ import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
-import type { Quantizer } from "../models/config.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
-import { concatFloats } from "../models/targets.js";
+import type { Detector, Quantizer } from "../models/index.js";
+import { concatFloats } from "../models/index.js";
 
 export interface CalibrationSettings {
   quantizer: "uniform" | "power-of-two";
@@ -28,7 +27,7 @@ type Images = { dataset: Dataset; store: ImageStore };
 
 /** A uniform dictionary of the stride given, or of half the root mean square of the teacher's positive activations. */
 export async function chooseUniform(
-  teacher: FasterRcnn,
+  teacher: Detector,
   settings: CalibrationSettings,
   train: Images,
   say: (text: string) => void,
@@ -46,7 +45,7 @@ export async function chooseUniform(
 
 /** A uniform dictionary, or powers of two whose largest is at the activations' 99.9 % quantile. */
 export async function chooseQuantizer(
-  teacher: FasterRcnn,
+  teacher: Detector,
   settings: CalibrationSettings,
   train: Images,
   say: (text: string) => void,
@@ -60,7 +59,7 @@ export async function chooseQuantizer(
 }
 
 async function positiveActivations(
-  teacher: FasterRcnn,
+  teacher: Detector,
   { side, device }: CalibrationSettings,
   { dataset, store }: Images,
 ): Promise<Float32Array> {

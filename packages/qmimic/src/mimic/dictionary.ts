@@ -10,8 +10,8 @@ import {
   type Tensor,
   tensor,
 } from "@qmimic/torch";
-import { applyQuantizer } from "../models/backbone.js";
-import type { Quantizer } from "../models/config.js";
+import type { Quantizer } from "../models/index.js";
+import { applyQuantizer } from "../models/index.js";
 
 const log2Of = operator("aten::log2");
 const roundOf = operator("aten::round");

@@ -1,13 +1,12 @@
 // The teacher run in every step, on the very images that the student sees, photometric noise and crops included. Slower
 // than stored maps; there to measure what storing them does to AP.
 import { noGrad, scope, type Tensor } from "@qmimic/torch";
-import type { Quantizer } from "../models/config.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detector, Quantizer } from "../models/index.js";
 import { encodeFeatures } from "./dictionary.js";
 import type { TeacherMaps } from "./teacherMaps.js";
 
 /** @param teacher is run in every batch() */
-export function liveMaps(teacher: FasterRcnn, quantizer: Quantizer): TeacherMaps {
+export function liveMaps(teacher: Detector, quantizer: Quantizer): TeacherMaps {
   teacher.eval();
   return {
     channels: teacher.backbone.outChannels,

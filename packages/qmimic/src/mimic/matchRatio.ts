@@ -6,7 +6,7 @@ import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import { type RawImage, scaleBoxes } from "../data/images.js";
 import type { Sample } from "../data/types.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detector } from "../models/index.js";
 import { cellLoss } from "./mimic.js";
 import { cellWeights } from "./regions.js";
 import type { TeacherMaps } from "./teacherMaps.js";
@@ -17,7 +17,7 @@ import type { TeacherMaps } from "./teacherMaps.js";
  * @returns 0..1; NaN when there is no object
  */
 export async function matchRatio(
-  student: FasterRcnn,
+  student: Detector,
   regressor: Conv2d,
   maps: TeacherMaps,
   { samples, store }: { samples: readonly Sample[]; store: ImageStore },
@@ -41,7 +41,7 @@ export async function matchRatio(
 
 /** Entries of one image that match, and entries compared. */
 function matchImage(
-  { config, backbone }: FasterRcnn,
+  { config, backbone }: Detector,
   regressor: Conv2d,
   maps: TeacherMaps,
   index: number,

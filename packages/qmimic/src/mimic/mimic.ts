@@ -17,10 +17,8 @@ import {
   type Tensor,
   tensor,
 } from "@qmimic/torch";
-import { applyQuantizer } from "../models/backbone.js";
-import type { Quantizer } from "../models/config.js";
-import type { TrainingPass } from "../models/fasterRcnn.js";
-import type { Target } from "../models/targets.js";
+import type { Quantizer, Target, TrainingPass } from "../models/index.js";
+import { applyQuantizer } from "../models/index.js";
 import { decodeFeatures } from "./dictionary.js";
 import { cellWeights, chooseRegions, type RegionSource, regionCells } from "./regions.js";
 
@@ -35,6 +33,8 @@ export interface MimicSettings {
   stride: number;
   /** Cells per side of a pooled region. */
   roiSize: number;
+  /** Whether what the heads say is mimicked too, see headLoss. */
+  heads: boolean;
 }
 
 export interface MimicResult {
@@ -44,9 +44,9 @@ export interface MimicResult {
   compared: number;
 }
 
-/** r: from the student's channels to the teacher's. Dropped after training. */
+/** r: from the student's channels to the teacher's. It predicts the teacher's features, and is dropped after training. */
 export const createRegressor = (studentChannels: number, teacherChannels: number, random: Random): Conv2d =>
-  new Conv2d(studentChannels, teacherChannels, 1, random, { init: "kaiming" });
+  new Conv2d(studentChannels, teacherChannels, 1, random, { init: "kaiming", predicts: true });
 
 /** r of the student's map, float32 whatever the precision of wide layers is: it is rounded next. */
 const predict = (regressor: Conv2d, features: Tensor): Tensor => cast(regressor.forward(features), "float32");
@@ -71,7 +71,7 @@ export function mimicLoss(
   random: Random,
 ): MimicResult {
   const { regions: source, mimicRegions, stride, quantizer } = settings;
-  const regions = chooseRegions(source, pass.proposals, targets, placed, mimicRegions, random);
+  const regions = chooseRegions(source, pass.regions, targets, placed, mimicRegions, random);
   if (settings.regionForm === "rois")
     return pooledLoss(predict(regressor, pass.features), stored, regions, settings);
   const [batch, , height, width] = pass.features.shape;

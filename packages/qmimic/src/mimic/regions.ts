@@ -1,5 +1,5 @@
 // Where the student mimics: regions of the image, and what each cell of the map weighs in the loss.
-import type { Target } from "../models/targets.js";
+import type { Target } from "../models/index.js";
 
 export type RegionSource = "proposals" | "ground-truth" | "jittered";
 
@@ -11,24 +11,27 @@ const JITTER = 0.2;
  * The regions of each image: the student's own best proposals (Li et al., CVPR 2017, section 3.2), the objects, or
  * the objects moved and stretched at random. What lies on padding is left out: a region's centre is on the image, and
  * the region is cut at the image's edges. An image without any has none.
+ * @param proposals asked only where they are wanted
  * @param placed where each image lies on the canvas, [B, 4] xyxy
  * @returns [N, 4] xyxy of each image, N at most `count`
  */
 export function chooseRegions(
   source: RegionSource,
-  proposals: readonly Float32Array[],
+  proposals: () => readonly Float32Array[],
   targets: readonly Target[],
   placed: Float32Array,
   count: number,
   random: () => number,
 ): Float32Array[] {
-  return proposals.map((list, image) => {
-    const { boxes } = targets[image];
-    const copies = Math.min(COPIES, Math.max(1, Math.floor((4 * count) / Math.max(4, boxes.length))));
-    const candidates =
-      source === "proposals" ? list : source === "ground-truth" ? boxes : jitter(boxes, copies, random);
-    return cutToImage(candidates, placed.subarray(4 * image, 4 * image + 4), count);
-  });
+  const candidates =
+    source === "proposals"
+      ? proposals()
+      : targets.map(({ boxes }) => {
+          if (source === "ground-truth") return boxes;
+          const copies = Math.min(COPIES, Math.max(1, Math.floor((4 * count) / Math.max(4, boxes.length))));
+          return jitter(boxes, copies, random);
+        });
+  return candidates.map((list, image) => cutToImage(list, placed.subarray(4 * image, 4 * image + 4), count));
 }
 
 function cutToImage(boxes: Float32Array, placed: Float32Array, count: number): Float32Array {

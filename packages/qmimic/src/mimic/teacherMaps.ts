@@ -11,8 +11,7 @@ import type { RawImage } from "../data/images.js";
 import { withLock } from "../data/lock.js";
 import { openRecordFile, type RecordFile, recordName } from "../data/recordFile.js";
 import type { Sample } from "../data/types.js";
-import type { Quantizer } from "../models/config.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detector, Quantizer } from "../models/index.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
 
 /** Which samples a batch is of, how they were drawn, and the drawn images, [B, 3, H, W]. */
@@ -58,7 +57,7 @@ const PREPROCESSING = 1;
 
 /** The maps of every image, mirrored and not, at every scale: read from the file where it has them, else computed. */
 export async function openTeacherMaps(
-  teacher: FasterRcnn,
+  teacher: Detector,
   samples: readonly Sample[],
   store: ImageStore,
   options: MapOptions,
@@ -101,7 +100,7 @@ const viewNumber = (scaleIndex: number, flip: boolean): number => 2 * scaleIndex
 
 /** What the maps depend on: the teacher's weights and dictionary, the files of the images, the views. */
 function checksum(
-  teacher: FasterRcnn,
+  teacher: Detector,
   samples: readonly Sample[],
   { quantizer, side, scales, flips }: MapOptions,
 ): string {
@@ -118,7 +117,7 @@ function checksum(
 /** Runs the teacher over what the file does not hold yet. */
 async function complete(
   file: RecordFile,
-  teacher: FasterRcnn,
+  teacher: Detector,
   samples: readonly Sample[],
   store: ImageStore,
   options: MapOptions,
@@ -172,7 +171,7 @@ function equalSizeBatches(samples: readonly Sample[]): number[][] {
 
 /** The maps of images of one size in one view, as bytes of [channels, height, width] each. */
 function runTeacher(
-  teacher: FasterRcnn,
+  teacher: Detector,
   images: readonly RawImage[],
   view: View,
   { quantizer, side, device }: MapOptions,

@@ -1,14 +1,12 @@
-// What a detector is, as plain data: enough to build it again. It travels in the metadata of a weights file.
+// What every detector's configuration holds, as plain data. It travels in the metadata of a weights file; each kind
+// adds what it alone needs to be built again (see DetectorKind.config).
 import { z } from "zod";
 import { InputError } from "../errors.js";
+import { count, positive } from "./settings.js";
 
 /** Whether a finer map than stride 16 comes from leaving out poolings, or from a top-down pathway, alone or with a detail path. */
 export const NECKS = ["none", "top-down", "detail"] as const;
 export type Neck = (typeof NECKS)[number];
-
-const positive = z.number().positive();
-const share = z.number().min(0).max(1);
-const count = z.number().int().positive();
 
 /** The dictionary that a feature map is rounded to (Quantization Mimic, section 3.1). */
 export const quantizerSchema = z.discriminatedUnion("kind", [
@@ -20,8 +18,8 @@ export const quantizerSchema = z.discriminatedUnion("kind", [
 ]);
 export type Quantizer = z.infer<typeof quantizerSchema>;
 
-export const detectorConfigSchema = z.object({
-  detector: z.literal("faster-rcnn"),
+/** What the configurations of all kinds share. */
+export const sharedConfig = {
   /** For instance "vgg-1-32": family and width divisor. */
   backbone: z.string(),
   /** Input pixels per cell of the last feature map. */
@@ -33,27 +31,12 @@ export const detectorConfigSchema = z.object({
   /** Longest side of the input in pixels. */
   side: count,
   quantizer: quantizerSchema,
-  anchorSizes: z.array(positive).min(1),
-  aspectRatios: z.array(positive).min(1),
-  /** Neurons of the box head's two hidden layers. */
-  headWidth: count,
-  /** RoIAlign's output cells per side, and samples per cell and axis. */
-  roiSize: count,
-  roiSamples: count,
-  rpnScore: share.default(0),
-  rpnPreNms: count,
-  rpnPostNms: count,
-  rpnNms: share,
-  boxWeights: z.tuple([positive, positive, positive, positive]).default([10, 10, 5, 5]),
-  boxScore: share,
-  boxNms: share,
-  /** IoU from which other boxes of a label help to place one that suppression keeps; 1: none does. */
-  boxVote: share.default(1),
-  boxDetections: count,
-});
+};
 
-/** @see detectorConfigSchema for the meaning of each field */
-export type DetectorConfig = z.infer<typeof detectorConfigSchema>;
+const sharedSchema = z.object(sharedConfig);
+
+/** A detector's configuration, as far as every kind has it. @see sharedConfig for the meaning of each field */
+export type DetectorConfig = z.infer<typeof sharedSchema> & { detector: string };
 
 export interface BackboneName {
   family: "vgg" | "resnet18" | "resnet34";

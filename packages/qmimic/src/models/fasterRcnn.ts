@@ -1,107 +1,86 @@
-// Faster R-CNN (Ren et al., NeurIPS 2015) on one feature map: backbone, quantizer, RPN, box head.
-import { cast, Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
-import { timed } from "../profile.js";
-import { applyQuantizer, type Backbone, createBackbone } from "./backbone.js";
-import { BoxHead, type BoxOutputs, type BoxTraining, type Detections } from "./boxHead.js";
-import type { DetectorConfig } from "./config.js";
-import { Rpn, type RpnTraining } from "./rpn.js";
-import type { Size, Target } from "./targets.js";
+// Faster R-CNN (Ren et al., NeurIPS 2015) with the head of Fast R-CNN (Girshick, ICCV 2015): RoIAlign, two hidden layers,
+// class scores and per-class offsets. Structure and parameter names are torchvision's, the hidden layers 1/n as wide.
+import { flatten, Linear, type Random, relu, roiAlign, type Tensor, tensor } from "@qmimic/torch";
+import { z } from "zod";
+import type { Backbone } from "./backbones/types.js";
+import { parseBackbone } from "./config.js";
+import { defineKind } from "./defineKind.js";
+import { auto, count } from "./settings.js";
+import { autoAnchors } from "./twoStage/chooseAnchors.js";
+import { numbered, RegionHead, type RegionOutputs } from "./twoStage/regionHead.js";
+import { conflictIn, twoStageConfig, twoStageSettings } from "./twoStage/settings.js";
+import { TwoStage } from "./twoStage/twoStage.js";
 
-/** Losses of one step; their sum is the detection loss. */
-export interface DetectionLosses {
-  rpnClass: Tensor;
-  rpnBox: Tensor;
-  boxClass: Tensor;
-  boxBox: Tensor;
-}
+const settings = z.object({
+  ...twoStageSettings,
+  headWidth: z.union([count, auto]).default("auto").describe("neurons of the box head; auto: 1024 / N"),
+});
 
-export interface TrainingPass {
-  losses: DetectionLosses;
-  /** The backbone's map before the quantizer, [B, C, H, W]. */
-  features: Tensor;
-  /** The RPN's boxes of each image, best first, [N, 4] xyxy. */
-  proposals: Float32Array[];
-  /** Those of each image that the head was trained on, objects first, and what it said of them. */
-  sampled: Float32Array[];
-  outputs: BoxOutputs;
-}
+const config = z.object({
+  detector: z.literal("faster-rcnn"),
+  ...twoStageConfig,
+  /** Neurons of the head's two hidden layers. */
+  headWidth: count,
+});
+export type FasterRcnnConfig = z.infer<typeof config>;
 
-export class FasterRcnn extends Module {
-  readonly backbone: Backbone;
-  private readonly rpn: Rpn;
-  private readonly head: BoxHead;
+class BoxHead extends RegionHead {
+  private readonly fc6: Linear;
+  private readonly fc7: Linear;
+  private readonly score: Linear;
+  private readonly offset: Linear;
 
-  /** @param backbone a network other than the one that the configuration names */
   constructor(
-    readonly config: DetectorConfig,
+    private readonly config: FasterRcnnConfig,
+    channels: number,
     random: Random,
-    backbone: Backbone = createBackbone(config, random),
   ) {
     super();
-    this.backbone = this.child("backbone", backbone);
-    this.rpn = this.child("rpn", new Rpn(config, this.backbone.outChannels, random));
-    this.head = this.child("roi_heads", new BoxHead(config, this.backbone.outChannels, random));
+    const { headWidth, roiSize, classes } = config;
+    const labels = classes.length + 1;
+    // Kaiming's standard deviation for layers before a ReLU; PyTorch's default, which torchvision takes, is smaller.
+    const hidden = (inputs: number) => new Linear(inputs, headWidth, random, { std: Math.sqrt(2 / inputs) });
+    const prediction = (outputs: number) =>
+      new Linear(headWidth, outputs, random, { std: 0.16 / Math.sqrt(headWidth), predicts: true });
+    this.fc6 = this.child("box_head.fc6", hidden(channels * roiSize ** 2));
+    this.fc7 = this.child("box_head.fc7", hidden(headWidth));
+    this.score = this.child("box_predictor.cls_score", prediction(labels));
+    this.offset = this.child("box_predictor.bbox_pred", prediction(4 * labels));
   }
 
-  /** images [B, 3, H, W] -> the map that the heads see (quantized where the configuration says so) */
-  features(images: Tensor): Tensor {
-    return applyQuantizer(this.backbone.forward(images), this.config.quantizer);
-  }
-
-  /**
-   * Losses of one batch.
-   * @param placed where each image lies on the canvas, [B, 4] xyxy: proposals are clipped to it
-   * @param random picks the anchors and proposals that enter the losses
-   */
-  trainingPass(
-    images: Tensor,
-    placed: Float32Array,
-    targets: readonly Target[],
-    settings: RpnTraining & BoxTraining,
-    random: Random,
-  ): TrainingPass {
-    // Wide layers may have computed in bfloat16; what is rounded, mimicked and pooled is float32.
-    const features = timed("backbone", () => cast(this.backbone.forward(images), "float32"));
-    const quantized = timed("quantize", () => applyQuantizer(features, this.config.quantizer));
-    const output = timed("rpn", () => this.rpn.forward(quantized));
-    const { rpnPreNmsTrain, rpnPostNmsTrain } = settings;
-    const proposals = timed("proposals", () =>
-      this.rpn.proposals(output, placed, rpnPreNmsTrain, rpnPostNmsTrain),
-    );
-    const rpnLosses = timed("rpn loss", () => this.rpn.losses(output, targets, settings, random));
-    const sampled = timed("sampling", () => this.head.sample(proposals, targets, settings, random));
-    const { outputs, boxLosses } = timed("head", () => {
-      const outputs = this.head.forward(quantized, sampled.boxes);
-      return { outputs, boxLosses: this.head.losses(outputs, sampled) };
+  forward(features: Tensor, boxes: readonly Float32Array[]): RegionOutputs {
+    const { roiSize, roiSamples, outputStride } = this.config;
+    const rois = numbered(boxes);
+    const pooled = roiAlign(features, tensor(rois, [rois.length / 5, 5]).to(features.device), {
+      spatialScale: 1 / outputStride,
+      pooled: roiSize,
+      samplingRatio: roiSamples,
+      aligned: false,
     });
-    return { losses: { ...rpnLosses, ...boxLosses }, features, proposals, sampled: sampled.boxes, outputs };
-  }
-
-  /** What the box head says of boxes of each image, [N, 4] xyxy, given the map that the heads see. */
-  boxOutputs(features: Tensor, boxes: readonly Float32Array[]): BoxOutputs {
-    return this.head.forward(features, boxes);
-  }
-
-  /** Every layer once, on `regions` regions of each image; for measuring the cost. images [B, 3, H, W] */
-  forwardAll(images: Tensor, regions: number): void {
-    const features = this.features(images);
-    this.rpn.forward(features);
-    this.head.forward(
-      features,
-      Array.from({ length: images.shape[0] }, () => new Float32Array(4 * regions)),
-    );
-  }
-
-  /** Finds objects; boxes in pixels of the batch. Call eval() first. */
-  detect(images: Tensor, sizes: readonly Size[]): Detections[] {
-    const { rpnPreNms, rpnPostNms } = this.config;
-    return noGrad(() =>
-      scope(() => {
-        const features = this.features(images);
-        const placed = Float32Array.from(sizes.flatMap(({ width, height }) => [0, 0, width, height]));
-        const proposals = this.rpn.proposals(this.rpn.forward(features), placed, rpnPreNms, rpnPostNms);
-        return this.head.detect(features, proposals, sizes);
-      }),
-    );
+    const hidden = relu(this.fc7.forward(relu(this.fc6.forward(flatten(pooled, 1)))));
+    return { logits: this.score.forward(hidden), deltas: this.offset.forward(hidden) };
   }
 }
+
+/** @param backbone a network other than the one that the configuration names */
+export const createFasterRcnn = (
+  configuration: FasterRcnnConfig,
+  random: Random,
+  backbone?: Backbone,
+): TwoStage<FasterRcnnConfig> =>
+  new TwoStage(configuration, random, (...head) => new BoxHead(...head), backbone);
+
+export const fasterRcnn = defineKind({
+  name: "faster-rcnn",
+  settings,
+  config,
+  headCoding: ["boxWeights"],
+  conflict: conflictIn,
+  choose: ({ headWidth, ...own }, network) => ({
+    ...autoAnchors(own, network),
+    ...(headWidth === "auto"
+      ? { headWidth: Math.max(32, Math.round(1024 / parseBackbone(network.backbone).divisor)) }
+      : {}),
+  }),
+  create: createFasterRcnn,
+});

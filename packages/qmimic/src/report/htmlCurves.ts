@@ -1,4 +1,6 @@
 // The charts of a stage: which curves there are, and their legends with the numbers reached.
+import { kebab } from "../models/index.js";
+import { COMMON_COLUMNS } from "../train/results.js";
 import type { ChartOptions, Curve } from "./htmlChart.js";
 import { formatNumber, formatPercent } from "./htmlFormat.js";
 import type { ResultRow, RunStage } from "./htmlRun.js";
@@ -30,20 +32,15 @@ interface ChartPlan {
 const number = { format: formatNumber, axis: formatNumber };
 const share = { format: formatPercent, axis: (value: number) => `${formatNumber(100 * value)} %`, limit: 1 };
 
+/** Two losses of a colour: the first a line, the second dashed. */
+const detectionLine = (column: string, i: number): Line => ({
+  name: kebab(column).replaceAll("-", " "),
+  column,
+  colour: 1 + Math.floor(i / 2),
+  dashed: i % 2 === 1,
+});
+
 const PLANS: ChartPlan[] = [
-  {
-    title: "Detection losses",
-    note: "mean of each epoch",
-    // The colour says which part of the detector, the line which kind of loss.
-    lines: [
-      { name: "RPN class", column: "rpnClass", colour: 1 },
-      { name: "RPN box", column: "rpnBox", colour: 1, dashed: true },
-      { name: "box head class", column: "boxClass", colour: 2 },
-      { name: "box head box", column: "boxBox", colour: 2, dashed: true },
-    ],
-    shows: "last",
-    ...number,
-  },
   {
     title: "Accuracy",
     note: "mAP at IoU 0.5 on the val split",
@@ -56,7 +53,7 @@ const PLANS: ChartPlan[] = [
     note: "mean of each epoch, before the weights lambda and lambda-head",
     lines: [
       { name: "feature map", column: "mimic", colour: 4 },
-      { name: "box head", column: "head", colour: 2 },
+      { name: "heads", column: "head", colour: 2 },
     ],
     shows: "last",
     ...number,
@@ -85,7 +82,15 @@ const MIMIC = ["mimic", "head"];
 
 /** All charts for which the stage has numbers. */
 export function stageCharts({ rows, bestEpoch }: RunStage, draw: DrawChart): Html[] {
-  return PLANS.flatMap((plan) => {
+  const losses = Object.keys(rows[0] ?? {}).filter((column) => !COMMON_COLUMNS.includes(column));
+  const detection: ChartPlan = {
+    title: "Detection losses",
+    note: "mean of each epoch",
+    lines: losses.map(detectionLine),
+    shows: "last",
+    ...number,
+  };
+  return [detection, ...PLANS].flatMap((plan) => {
     const lines = plan.lines.filter(({ column }) =>
       rows.some((row) => Number.isFinite(row[column]) && (row[column] !== 0 || !MIMIC.includes(column))),
     );

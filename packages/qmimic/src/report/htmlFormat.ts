@@ -1,5 +1,5 @@
 // Numbers as people read them.
-import type { Quantizer } from "../models/config.js";
+import type { Quantizer } from "../models/index.js";
 
 /** What stands where there is no number. */
 export const NOTHING = "–";

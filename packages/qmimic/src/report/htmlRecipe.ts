@@ -1,13 +1,7 @@
 // The recipe in a report: the settings that differ from their defaults first, and the command that repeats the run.
 import { join } from "node:path";
-import {
-  kebab,
-  parseRecipe,
-  type Recipe,
-  type RecipeKey,
-  recipeKeys,
-  recipeSchema,
-} from "../train/recipe.js";
+import { DETECTORS, kebab } from "../models/index.js";
+import { keysOf, parseRecipe, type Recipe, SETTINGS, settingOf } from "../train/recipe.js";
 import { type Html, html } from "./htmlTemplate.js";
 
 /** A word of a POSIX shell's command line. */
@@ -27,16 +21,19 @@ const shown = (value: unknown): string => {
 
 /** A collapsed table of all settings. */
 export function recipeDetails(recipe: Recipe): Html {
-  const defaults = parseRecipe({}, "defaults");
-  const isChanged = (key: RecipeKey) => JSON.stringify(recipe[key]) !== JSON.stringify(defaults[key]);
-  const changed = recipeKeys.filter(isChanged);
-  const others = recipeKeys.filter((key) => !isChanged(key));
-  const row = (key: RecipeKey) => html`<tr${isChanged(key) && html` class="changed"`}>
-<th scope="row"><code>${kebab(key)}</code></th><td><code>${shown(recipe[key])}</code></td>
-<td>${isChanged(key) && html`<code>${shown(defaults[key])}</code>`}</td><td class="note">${recipeSchema.shape[key].description}</td></tr>
+  const keys = keysOf(recipe);
+  const defaults = parseRecipe({ detector: recipe.detector }, "defaults");
+  const text = (of: Recipe, key: string) => JSON.stringify(settingOf(of, key));
+  const isChanged = (key: string) =>
+    key === "detector" ? recipe.detector !== DETECTORS[0] : text(recipe, key) !== text(defaults, key);
+  const changed = keys.filter(isChanged);
+  const others = keys.filter((key) => !isChanged(key));
+  const row = (key: string) => html`<tr${isChanged(key) && html` class="changed"`}>
+<th scope="row"><code>${kebab(key)}</code></th><td><code>${shown(settingOf(recipe, key))}</code></td>
+<td>${isChanged(key) && html`<code>${shown(key === "detector" ? DETECTORS[0] : settingOf(defaults, key))}</code>`}</td><td class="note">${SETTINGS.get(key)?.schema.description}</td></tr>
 `;
   return html`<details>
-<summary>${changed.length} of ${recipeKeys.length} settings differ from their defaults</summary>
+<summary>${changed.length} of ${keys.length} settings differ from their defaults</summary>
 <div class="scroll"><table class="settings">
 <thead><tr><th scope="col">setting</th><th scope="col">value</th><th scope="col">default</th><th scope="col">meaning</th></tr></thead>
 <tbody>

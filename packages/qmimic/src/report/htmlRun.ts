@@ -4,7 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InputError, reasonOf } from "../errors.js";
-import { type DetectorConfig, quantizerSchema } from "../models/config.js";
+import { type DetectorConfig, quantizerSchema } from "../models/index.js";
 import type { Recipe } from "../train/recipe.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector } from "../train/weights.js";

@@ -2,7 +2,7 @@
 import { gzipSync } from "node:zlib";
 import { countMultiplyAdds, noGrad, scope, tensor } from "@qmimic/torch";
 import { toGrid } from "../data/drawing.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detector } from "../models/index.js";
 
 export interface DetectorCost {
   parameters: number;
@@ -12,7 +12,7 @@ export interface DetectorCost {
   bytesInt8: number;
   /** Those 8-bit weights after gzip. */
   bytesGzip: number;
-  /** Multiply-adds of one image of side x side * 3/4 pixels, proposals of the head included. */
+  /** Multiply-adds of one image of side x side * 3/4 pixels, all regions of the head included. */
   multiplyAdds: number;
 }
 
@@ -30,7 +30,7 @@ function toInt8(weights: Float32Array, channels: number): Int8Array {
 }
 
 /** Measures a detector. Its weights are not changed. */
-export function detectorCost(detector: FasterRcnn): DetectorCost {
+export function detectorCost(detector: Detector): DetectorCost {
   let parameters = 0;
   let values = 0;
   let bytesInt8 = 0;
@@ -49,7 +49,7 @@ export function detectorCost(detector: FasterRcnn): DetectorCost {
       packed.push(Buffer.from(data.buffer));
     }
   }
-  const { side, rpnPostNms } = detector.config;
+  const { side } = detector.config;
   const { device } = detector.named()[0].tensor;
   const [height, width] = [toGrid(0.75 * side), toGrid(side)];
   const multiplyAdds = noGrad(() =>
@@ -58,7 +58,7 @@ export function detectorCost(detector: FasterRcnn): DetectorCost {
         const wasTraining = detector.training;
         detector.eval();
         const images = tensor(new Float32Array(3 * height * width), [1, 3, height, width]).to(device);
-        detector.forwardAll(images, rpnPostNms);
+        detector.everyLayer(images);
         detector.train(wasTraining);
       }),
     ),
@@ -75,7 +75,7 @@ export function detectorCost(detector: FasterRcnn): DetectorCost {
 const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
 /** One line: network, parameters, sizes, cost. */
-export function summarize(detector: FasterRcnn): string {
+export function summarize(detector: Detector): string {
   const { config } = detector;
   const cost = detectorCost(detector);
   return (

@@ -12,7 +12,7 @@ import type { ImageStore } from "../data/imageStore.js";
 import { type RawImage, scaleBoxes } from "../data/images.js";
 import { createRandom, shuffled } from "../data/random.js";
 import type { Sample } from "../data/types.js";
-import type { Size, Target } from "../models/targets.js";
+import type { Size, Target } from "../models/index.js";
 import { timed, timedAsync } from "../profile.js";
 
 export interface BatchSettings {

@@ -6,8 +6,7 @@ import { liveMaps } from "../mimic/liveMaps.js";
 import { matchRatio } from "../mimic/matchRatio.js";
 import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
 import { openTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
-import type { Quantizer } from "../models/config.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { type Detector, headMismatch, type Quantizer } from "../models/index.js";
 import type { Recipe } from "./recipe.js";
 import type { Split } from "./splits.js";
 
@@ -18,8 +17,8 @@ export interface MimicTask {
   maps: TeacherMaps;
   regressor: Conv2d;
   settings: MimicSettings;
-  /** Its box head is mimicked; its backbone is gone where the maps are stored. */
-  teacher: FasterRcnn;
+  /** Its heads are mimicked; its backbone is gone where the maps are stored. */
+  teacher: Detector;
   /** The match ratio over the objects of the val split, 0..1. */
   valMatch(): Promise<number>;
   /** Frees the regression layer and the teacher, and closes the maps. */
@@ -32,12 +31,12 @@ export interface MimicTask {
  */
 export async function createMimicTask(
   recipe: Recipe,
-  student: FasterRcnn,
-  teacher: FasterRcnn,
+  student: Detector,
+  teacher: Detector,
   { train, val }: { train: Split; val: Split },
   report: { maps(done: number, total: number): void; say(text: string): void },
 ): Promise<MimicTask> {
-  const { side, scales, flip, cache, device, regions, regionForm, mimicRegions, roiSize, seed } = recipe;
+  const { side, scales, flip, cache, device, regions, regionForm, mimicRegions, mimicRoiSize, seed } = recipe;
   const measured = await matchQuantizer(teacher, recipe, train);
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
   const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
@@ -61,7 +60,12 @@ export async function createMimicTask(
 
   const random = createRandom(`${seed}/weights/regressor`);
   const regressor = createRegressor(student.backbone.outChannels, maps.channels, random).to(device);
-  const settings: MimicSettings = { regions, regionForm, mimicRegions, roiSize, quantizer, stride };
+  const mismatch = headMismatch(teacher.config, student.config);
+  const heads = recipe.lambdaHead > 0 && mismatch === undefined;
+  if (recipe.lambdaHead > 0 && !heads)
+    report.say(`only the feature map is mimicked, not the heads: ${mismatch}`);
+  const roiSize = mimicRoiSize;
+  const settings: MimicSettings = { regions, regionForm, mimicRegions, roiSize, quantizer, stride, heads };
   const objects = { samples: val.dataset.samples, store: val.store };
   const valMatch = () => matchRatio(student, regressor, valMaps, objects, measured.stride, device);
   const close = () => {
@@ -73,7 +77,7 @@ export async function createMimicTask(
 }
 
 /** The uniform dictionary that matches are counted with: the teacher's, or the one that would be chosen for it. */
-async function matchQuantizer(teacher: FasterRcnn, recipe: Recipe, train: Split): Promise<UniformQuantizer> {
+async function matchQuantizer(teacher: Detector, recipe: Recipe, train: Split): Promise<UniformQuantizer> {
   const { quantizer } = teacher.config;
   return quantizer.kind === "uniform" ? quantizer : chooseUniform(teacher, recipe, train, () => {});
 }

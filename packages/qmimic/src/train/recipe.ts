@@ -1,22 +1,27 @@
 // Every setting of a training run: name, default, meaning. A recipe file is flat YAML with these names in
-// kebab-case; each is also a flag of `qmimic train`.
+// kebab-case; each is also a flag of `qmimic train`. Those that only some kinds of detectors have are declared by the
+// kinds themselves (models/kinds.ts).
 import { z } from "zod";
 import { didYouMean, InputError } from "../errors.js";
-import { NECKS } from "../models/config.js";
+import {
+  atLeast0,
+  auto,
+  count,
+  DETECTORS,
+  flag,
+  fraction,
+  KINDS,
+  kebab,
+  kindOf,
+  NECKS,
+  positive,
+  real,
+  whole,
+} from "../models/index.js";
 
-const positive = z.number().positive();
-const atLeast0 = z.number().min(0);
-const share = z.number().min(0).max(1);
-const count = z.number().int().positive();
 const count0 = z.number().int().min(0);
-const auto = z.literal("auto");
 
-const flag = (value: boolean, text: string) => z.boolean().default(value).describe(text);
-const real = (schema: z.ZodNumber, value: number, text: string) => schema.default(value).describe(text);
-const whole = (value: number, text: string) => count.default(value).describe(text);
-
-export const recipeSchema = z.object({
-  // Data
+const data = {
   data: z.string().default("").describe("folder in the Pascal VOC layout"),
   trainSplit: z.string().default("train").describe("split to train on"),
   valSplit: z.string().default("val").describe("split to choose the best weights on"),
@@ -35,9 +40,10 @@ export const recipeSchema = z.object({
     .string()
     .default("runs/.cache")
     .describe("folder for the teacher's maps and decoded images, which runs share"),
+};
 
-  // Networks
-  detector: z.literal("faster-rcnn").default("faster-rcnn").describe("kind of detector"),
+const networks = {
+  detector: z.enum(DETECTORS).default(DETECTORS[0]).describe("kind of detector"),
   student: z.string().default("vgg-1-32").describe("student's network: vgg-1-N, resnet18-1-N, resnet34-1-N"),
   teacher: z
     .string()
@@ -53,20 +59,9 @@ export const recipeSchema = z.object({
     .describe(
       "how the map gets finer than stride 16: none leaves out poolings, top-down adds the coarse maps to the finer ones, detail adds to that a path of four layers from the image's pixels",
     ),
-  headWidth: z.union([count, auto]).default("auto").describe("neurons of the box head; auto: 1024 / N"),
-  roiSize: whole(7, "RoIAlign's output cells per side"),
-  roiSamples: whole(2, "RoIAlign's samples per cell and axis"),
-  anchorSizes: z
-    .union([z.array(positive).min(1), auto])
-    .default("auto")
-    .describe("sides of the square anchors in input pixels; auto: from the boxes of the training data"),
-  anchorCount: whole(5, "how many anchor sizes auto picks (torchvision: 5)"),
-  aspectRatios: z
-    .union([z.array(positive).min(1), auto])
-    .default("auto")
-    .describe("height / width of the anchors; auto: from the boxes of the training data"),
+};
 
-  // Method
+const method = {
   method: z
     .enum(["scratch", "mimic", "quantization-mimic"])
     .default("quantization-mimic")
@@ -79,7 +74,7 @@ export const recipeSchema = z.object({
   lambdaHead: real(
     atLeast0,
     1,
-    "weight of the loss between the box heads' outputs, teacher's and student's, on the student's proposals; 0: the feature map alone is mimicked",
+    "weight of the loss between the heads' outputs, teacher's and student's, where both are of one kind; 0: only the feature map is mimicked",
   ),
   quantizer: z
     .enum(["uniform", "power-of-two"])
@@ -99,12 +94,14 @@ export const recipeSchema = z.object({
     .default("cells")
     .describe("compare the map's cells (each region divided by its size), or RoI-max-pooled regions"),
   mimicRegions: whole(128, "regions of an image that are mimicked"),
+  mimicRoiSize: whole(7, "cells per side that a region is pooled to with region-form rois"),
   liveTeacher: flag(
     false,
     "run the teacher in every step on the student's own view, slower, instead of keeping its maps",
   ),
+};
 
-  // Training
+const training = {
   epochs: whole(60, "passes over the training data for the student"),
   teacherEpochs: whole(40, "passes for the teacher"),
   quantizedEpochs: whole(4, "passes to fine-tune the quantized teacher"),
@@ -119,12 +116,12 @@ export const recipeSchema = z.object({
   lr: real(positive, 0.003, "learning rate for the student, after the warm-up"),
   teacherLr: real(positive, 0.002, "learning rate for the teacher"),
   fineTuneLr: real(positive, 0.0004, "learning rate for fine-tuning the quantized teacher"),
-  momentum: real(share, 0.9, "momentum of sgd"),
+  momentum: real(fraction, 0.9, "momentum of sgd"),
   weightDecay: real(atLeast0, 0.01, "weight decay of all weights but batch norm and biases"),
   warmup: real(atLeast0, 1, "passes of linear warm-up"),
   schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("how the learning rate falls"),
   milestones: z
-    .array(share)
+    .array(fraction)
     .default([0.7, 0.9])
     .describe("for schedule step: parts of the run after which the rate is divided by 10"),
   clip: real(atLeast0, 10, "largest joint norm of the gradients; 0: no limit"),
@@ -138,9 +135,10 @@ export const recipeSchema = z.object({
     .describe(
       "numbers that convolutions of 32 and more channels multiply in training: bfloat16 trains wide teachers faster, where the processor has it",
     ),
+};
 
-  // Augmentation
-  flip: real(share, 0.5, "share of images mirrored left to right"),
+const augmentation = {
+  flip: real(fraction, 0.5, "share of images mirrored left to right"),
   scales: z
     .array(positive)
     .min(1)
@@ -148,69 +146,97 @@ export const recipeSchema = z.object({
     .describe(
       "sizes relative to side, one picked for each batch (a list, so that teacher maps can be cached)",
     ),
-  brightness: real(share, 0.25, "largest relative change of brightness"),
-  contrast: real(share, 0.25, "largest relative change of contrast"),
-  saturation: real(share, 0.3, "largest relative change of saturation"),
+  brightness: real(fraction, 0.25, "largest relative change of brightness"),
+  contrast: real(fraction, 0.25, "largest relative change of contrast"),
+  saturation: real(fraction, 0.3, "largest relative change of saturation"),
+};
 
-  // RPN and box head: torchvision's names and defaults unless said
-  rpnHigh: real(
-    share,
-    0.5,
-    "IoU from which an anchor is an object (torchvision: 0.7, too rare for small objects)",
-  ),
-  rpnLow: real(share, 0.3, "IoU below which an anchor is background"),
-  rpnBatch: whole(256, "anchors of an image in the RPN loss"),
-  rpnPositives: real(share, 0.5, "largest share of objects among them"),
-  rpnPreNmsTrain: whole(1000, "proposals before suppression in training (torchvision: 2000)"),
-  rpnPostNmsTrain: whole(500, "proposals after suppression in training (torchvision: 2000)"),
-  rpnScore: real(share, 0, "lowest score of a proposal"),
-  rpnPreNms: whole(
-    2000,
-    "proposals before suppression in use (torchvision: 1000 of each level of its pyramid; 1000 loses small objects in inputs larger than those trained on)",
-  ),
-  rpnPostNms: whole(300, "proposals after suppression in use (torchvision: 1000)"),
-  rpnNms: real(share, 0.7, "IoU above which a proposal is suppressed"),
-  boxHigh: real(share, 0.5, "IoU from which a proposal is an object in the head's loss"),
-  boxLow: real(share, 0.5, "IoU below which a proposal is background"),
-  boxBatch: whole(128, "proposals of an image in the head's loss (torchvision: 512)"),
-  boxPositives: real(share, 0.25, "largest share of objects among them"),
-  boxWeights: z
-    .array(positive)
-    .length(4)
-    .default([10, 10, 5, 5])
-    .describe("weights of the head's four box offsets x, y, width, height"),
-  boxScore: real(share, 0.01, "lowest score of a detection (torchvision: 0.05, which cuts AP)"),
-  boxNms: real(share, 0.5, "IoU above which a detection of the same class is suppressed"),
-  boxVote: real(
-    share,
-    0.6,
-    "IoU from which other detections of the same class help to place one that is kept, by their scores; 1: none does, as in torchvision",
-  ),
-  boxDetections: whole(100, "most detections of an image"),
-
-  // Run folder
+const runFolder = {
   name: z.string().default("").describe("folder name of the run; empty: from method and student"),
   runs: z.string().default("runs").describe("folder that holds the runs"),
+};
+
+/** Settings that every recipe has, by topic. */
+const SHARED = [
+  ["Data", data],
+  ["Networks", networks],
+  ["Method", method],
+  ["Training", training],
+  ["Augmentation", augmentation],
+  ["Run folder", runFolder],
+] as const;
+
+const sharedSchema = z.object({
+  ...data,
+  ...networks,
+  ...method,
+  ...training,
+  ...augmentation,
+  ...runFolder,
 });
 
-/** A complete recipe; recipeSchema gives each key's meaning and default. */
-export type Recipe = z.infer<typeof recipeSchema>;
-export type RecipeKey = keyof Recipe;
+/** A complete recipe: the settings that all have, and those of the kind that `detector` names. */
+export type Recipe = z.infer<typeof sharedSchema>;
 
-export const recipeKeys = Object.keys(recipeSchema.shape) as RecipeKey[];
+/** The schema of a recipe with this kind of detector. */
+const schemaOf = (detector: string) => sharedSchema.extend(kindOf(detector).settings.shape);
+
+/** One setting: what it may be, and which kinds of detectors have it. */
+export interface Setting {
+  schema: z.ZodType;
+  /** All kinds, or some of them. */
+  detectors: readonly string[];
+}
+
+/** Every setting that a recipe can have, by its name in the code, in the order of docs/recipe.md. */
+export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
+  ...Object.entries(sharedSchema.shape).map(([key, schema]): [string, Setting] => [
+    key,
+    { schema, detectors: DETECTORS },
+  ]),
+  ...KINDS.flatMap(({ settings }) => Object.entries(settings.shape)).map(
+    ([key, schema]): [string, Setting] => [
+      key,
+      {
+        schema: schema as z.ZodType,
+        detectors: KINDS.filter(({ settings }) => key in settings.shape).map(({ name }) => name),
+      },
+    ],
+  ),
+]);
+
+/** The settings by topic, for docs/recipe.md: the shared ones, then those of some kinds. */
+export const SECTIONS: readonly { title: string; keys: string[] }[] = [
+  ...SHARED.map(([title, shape]) => ({ title, keys: Object.keys(shape) })),
+  ...ofSomeKinds(),
+];
+
+function ofSomeKinds(): { title: string; keys: string[] }[] {
+  const groups = new Map<string, string[]>();
+  for (const [key, { detectors }] of SETTINGS) {
+    if (key in sharedSchema.shape) continue;
+    const title = `Detector ${detectors.join(", ")}`;
+    groups.set(title, [...(groups.get(title) ?? []), key]);
+  }
+  return [...groups].map(([title, keys]) => ({ title, keys }));
+}
+
+/** The settings that a recipe with this kind of detector has. */
+export const keysOf = ({ detector }: Recipe): string[] => Object.keys(schemaOf(detector).shape);
+
+/** The value of a setting by its name. */
+export const settingOf = (recipe: Recipe, key: string): unknown => (recipe as Record<string, unknown>)[key];
 
 /** Whether the setting `teacher` is a file rather than the name of a network. */
 export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
 
-/** "rpnPreNms" -> "rpn-pre-nms" */
-export const kebab = (key: string): string => key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
-
-const byKebab = new Map(recipeKeys.map((key) => [kebab(key), key]));
+const byKebab = new Map([...SETTINGS.keys()].map((key) => [kebab(key), key]));
 
 /**
  * A recipe from kebab-case settings (of a file, overridden by flags).
  * @param source names where they come from, for messages
- * @throws InputError for an unknown name (the nearest known one is said) or a value out of range
+ * @throws InputError for an unknown name (the nearest known one is said), a setting of another kind of detector, or a
+ *   value out of range
  */
 export function parseRecipe(settings: Record<string, unknown>, source: string): Recipe {
   const known: Record<string, unknown> = {};
@@ -220,33 +246,31 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
       throw new InputError(`${source}: unknown setting "${name}".${didYouMean(name, byKebab.keys())}`);
     known[key] = value;
   }
-  const parsed = recipeSchema.safeParse(known);
+  const detector = sharedSchema.shape.detector.safeParse(known.detector);
+  const schema = schemaOf(detector.success ? detector.data : DETECTORS[0]);
+  for (const key of detector.success ? Object.keys(known) : []) {
+    if (key in schema.shape) continue;
+    const { detectors } = SETTINGS.get(key)!;
+    throw new InputError(
+      `${source}: ${kebab(key)} is a setting of detector ${detectors.join(", ")}; this one is ${detector.data}. Leave it out, or say --detector ${detectors[0]}`,
+    );
+  }
+  const parsed = schema.safeParse(known);
   if (parsed.success) {
-    const conflict = conflictIn(parsed.data);
+    const recipe = parsed.data as Recipe;
+    const conflict = conflictIn(recipe) ?? kindOf(recipe.detector).conflict(recipe);
     if (conflict !== undefined) throw new InputError(`${source}: ${conflict}`);
-    return parsed.data;
+    return recipe;
   }
   const issues = parsed.error.issues.map((issue) => {
     const key = String(issue.path[0]);
-    const shape = recipeSchema.shape[key as RecipeKey];
-    return `${kebab(key)}: ${JSON.stringify(known[key])} does not fit: ${issue.message} (${shape?.description})`;
+    return `${kebab(key)}: ${JSON.stringify(known[key])} does not fit: ${issue.message} (${SETTINGS.get(key)?.schema.description})`;
   });
   throw new InputError(`${source}: ${issues.join("; ")}`);
 }
 
 /** What is wrong with settings that are each in range, together. */
-function conflictIn({
-  rpnLow,
-  rpnHigh,
-  boxLow,
-  boxHigh,
-  merge,
-  classes,
-  quantizer,
-  quantizerStride,
-}: Recipe): string | undefined {
-  if (rpnLow > rpnHigh) return `rpn-low is ${rpnLow}, above rpn-high, ${rpnHigh}`;
-  if (boxLow > boxHigh) return `box-low is ${boxLow}, above box-high, ${boxHigh}`;
+function conflictIn({ merge, classes, quantizer, quantizerStride }: Recipe): string | undefined {
   if (merge !== "" && classes.length > 0) {
     return `merge: every class becomes "${merge}"; classes: ${classes.join(", ")} alone are wanted. Say one of them`;
   }
@@ -258,9 +282,9 @@ function conflictIn({
 
 /** The recipe as commented YAML, complete enough to repeat the run. */
 export function formatRecipe(recipe: Recipe): string {
-  const lines = recipeKeys.map((key) => {
-    const value = JSON.stringify(recipe[key]);
-    return `# ${recipeSchema.shape[key].description}\n${kebab(key)}: ${value}`;
+  const lines = keysOf(recipe).map((key) => {
+    const value = JSON.stringify(settingOf(recipe, key));
+    return `# ${SETTINGS.get(key)?.schema.description}\n${kebab(key)}: ${value}`;
   });
   return `${lines.join("\n")}\n`;
 }

@@ -1,5 +1,6 @@
 // What a training run reports of each epoch: the table results.csv, and the rows that its state keeps for resuming.
 import type { Tensor } from "@qmimic/torch";
+import { InputError } from "../errors.js";
 import type { StepLosses } from "./step.js";
 import { fillTensors, readWeights } from "./weights.js";
 
@@ -14,20 +15,12 @@ export interface EpochRow extends StepLosses {
   valMatch: number;
 }
 
-const COLUMNS = [
-  "epoch",
-  "lr",
-  "rpnClass",
-  "rpnBox",
-  "boxClass",
-  "boxBox",
-  "mimic",
-  "head",
-  "match",
-  "imagesPerSecond",
-  "val",
-  "valMatch",
-] as const;
+/** The columns of results.csv around the detector's own losses, whose names are their columns. */
+const BEFORE = ["epoch", "lr"] as const;
+const AFTER = ["mimic", "head", "match", "imagesPerSecond", "val", "valMatch"] as const;
+
+/** Which columns of results.csv are not losses of the detector. */
+export const COMMON_COLUMNS: readonly string[] = [...BEFORE, ...AFTER];
 
 /** The row of the weights that are kept: the first with the highest val. */
 export const bestOf = (rows: readonly EpochRow[]): EpochRow =>
@@ -37,14 +30,19 @@ export const bestOf = (rows: readonly EpochRow[]): EpochRow =>
 export function restore(path: string, tensors: [string, Tensor][]): EpochRow[] {
   const { metadata, tensors: stored } = readWeights(path);
   fillTensors(tensors, stored, path);
-  return parseRows(metadata);
+  return parseRows(path, metadata);
 }
 
 /** The rows of a run's state. */
-export const storedRows = (path: string): EpochRow[] => parseRows(readWeights(path).metadata);
+export const storedRows = (path: string): EpochRow[] => parseRows(path, readWeights(path).metadata);
 
-function parseRows(metadata: Record<string, string>): EpochRow[] {
+function parseRows(path: string, metadata: Record<string, string>): EpochRow[] {
   const rows = JSON.parse(metadata.rows ?? "[]") as EpochRow[];
+  if (rows.some(({ detection }) => detection === undefined)) {
+    throw new InputError(
+      `${path}: the run was begun by an older version and cannot be resumed; start it anew`,
+    );
+  }
   // JSON has no NaN: it was written as null.
   const number = (value: number | null) => value ?? Number.NaN;
   return rows.map((row) => ({
@@ -56,6 +54,13 @@ function parseRows(metadata: Record<string, string>): EpochRow[] {
 }
 
 export function toCsv(rows: readonly EpochRow[]): string {
+  const losses = Object.keys(rows[0]?.detection ?? {});
   const cell = (value: number) => (Number.isNaN(value) ? "" : String(Number(value.toPrecision(6))));
-  return `${[COLUMNS.join(","), ...rows.map((row) => COLUMNS.map((column) => cell(row[column])).join(","))].join("\n")}\n`;
+  const line = (row: EpochRow) => [
+    ...BEFORE.map((column) => row[column]),
+    ...losses.map((name) => row.detection[name]),
+    ...AFTER.map((column) => row[column]),
+  ];
+  const lines = rows.map((row) => line(row).map(cell).join(","));
+  return `${[[...BEFORE, ...losses, ...AFTER].join(","), ...lines].join("\n")}\n`;
 }

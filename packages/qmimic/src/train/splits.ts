@@ -7,8 +7,7 @@ import type { Dataset, Problem } from "../data/types.js";
 import { describeProblems, listClasses, readVoc } from "../data/voc.js";
 import { didYouMean, InputError } from "../errors.js";
 import { checkWritable } from "../files.js";
-import { parseBackbone } from "../models/config.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import { type Detector, parseBackbone } from "../models/index.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import { loadDetector } from "./weights.js";
 
@@ -101,7 +100,7 @@ export async function prepareRun(
 }
 
 /** @throws InputError when the stage asked for has nothing to do, or not the teacher it needs */
-function checkStage({ method, stage, teacher }: Recipe, loaded: FasterRcnn | null): void {
+function checkStage({ method, stage, teacher }: Recipe, loaded: Detector | null): void {
   if (stage === "all" || stage === "teacher") return;
   const quantized = loaded !== null && loaded.config.quantizer.kind !== "none";
   if (stage === "quantized-teacher") {
@@ -145,7 +144,7 @@ export async function decodeAll(
 }
 
 /** @throws InputError with both shapes when a teacher cannot teach this student */
-export function checkTeacher({ config }: FasterRcnn, path: string, recipe: Recipe, train: Split): void {
+export function checkTeacher({ config }: Detector, path: string, recipe: Recipe, train: Split): void {
   const differ = (what: string, has: string, wants: string) => {
     throw new InputError(`${path}: the teacher's ${what} is ${has}, the student needs ${wants}`);
   };
@@ -156,9 +155,4 @@ export function checkTeacher({ config }: FasterRcnn, path: string, recipe: Recip
   if (has !== wants) differ("list of classes", `[${has}]`, `[${wants}]`);
   if (config.side !== recipe.side)
     differ("longest side of the input", `${config.side} px`, `${recipe.side} px`);
-  // The loss between the box heads compares offsets as they come out, weights included.
-  const [hasWeights, wantsWeights] = [config.boxWeights.join(", "), recipe.boxWeights.join(", ")];
-  if (recipe.lambdaHead > 0 && hasWeights !== wantsWeights) {
-    differ("list of box-weights", `[${hasWeights}]`, `[${wantsWeights}], or --lambda-head 0`);
-  }
 }

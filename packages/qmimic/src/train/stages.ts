@@ -3,9 +3,13 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createRandom } from "../data/random.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
-import { type DetectorConfig, parseBackbone, type Quantizer } from "../models/config.js";
-import { FasterRcnn } from "../models/fasterRcnn.js";
-import { chooseAnchors } from "./anchors.js";
+import {
+  configureDetector,
+  createDetector,
+  type Detector,
+  type DetectorConfig,
+  type Quantizer,
+} from "../models/index.js";
 import { createMimicTask } from "./mimicTask.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import type { Split, Splits } from "./splits.js";
@@ -35,41 +39,15 @@ export interface StageResult {
 }
 
 export interface StageReport extends TrainingReport {
-  stage(name: StageName, detector: FasterRcnn): void;
+  stage(name: StageName, detector: Detector): void;
   say(text: string): void;
   /** Teacher's maps being computed. */
   maps(done: number, total: number): void;
 }
 
 /** The configuration of a detector with the network `backbone`. */
-export function detectorConfig(recipe: Recipe, backbone: string, { dataset }: Split): DetectorConfig {
-  const { anchorSizes, aspectRatios, headWidth } = recipe;
-  const chosen = chooseAnchors(dataset.samples, recipe.side, recipe.anchorCount);
-  return {
-    detector: recipe.detector,
-    backbone,
-    outputStride: recipe.outputStride,
-    neck: recipe.neck,
-    classes: dataset.classes,
-    side: recipe.side,
-    quantizer: { kind: "none" },
-    anchorSizes: anchorSizes === "auto" ? chosen.sizes : anchorSizes,
-    aspectRatios: aspectRatios === "auto" ? chosen.aspectRatios : aspectRatios,
-    headWidth:
-      headWidth === "auto" ? Math.max(32, Math.round(1024 / parseBackbone(backbone).divisor)) : headWidth,
-    roiSize: recipe.roiSize,
-    roiSamples: recipe.roiSamples,
-    rpnScore: recipe.rpnScore,
-    rpnPreNms: recipe.rpnPreNms,
-    rpnPostNms: recipe.rpnPostNms,
-    rpnNms: recipe.rpnNms,
-    boxWeights: recipe.boxWeights as [number, number, number, number],
-    boxScore: recipe.boxScore,
-    boxNms: recipe.boxNms,
-    boxVote: recipe.boxVote,
-    boxDetections: recipe.boxDetections,
-  };
-}
+export const detectorConfig = (recipe: Recipe, backbone: string, { dataset }: Split): DetectorConfig =>
+  configureDetector(recipe, { ...dataset, backbone, side: recipe.side });
 
 /**
  * Runs the stages that the recipe asks for, in `folder`. Stages that are complete there are not run again.
@@ -109,7 +87,7 @@ async function trainTeacher(
   report: StageReport,
 ): Promise<StageResult> {
   const config = detectorConfig(recipe, recipe.teacher, splits.train);
-  const detector = new FasterRcnn(config, createRandom(`${recipe.seed}/weights/teacher`)).to(recipe.device);
+  const detector = createDetector(config, createRandom(`${recipe.seed}/weights/teacher`)).to(recipe.device);
   report.stage("teacher", detector);
   const result = await trainDetector({
     detector,
@@ -188,7 +166,7 @@ async function trainStudent(
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
   }
-  const detector = new FasterRcnn(config, createRandom(`${seed}/weights/student`)).to(device);
+  const detector = createDetector(config, createRandom(`${seed}/weights/student`)).to(device);
   report.stage("student", detector);
   if (teacher) await evaluateTeacher(teacher, teacherPath, splits.val, report, device);
   const mimic = teacher ? await createMimicTask(recipe, detector, teacher, splits, report) : undefined;
@@ -209,7 +187,7 @@ async function trainStudent(
 
 /** Says what the teacher is worth before the student starts: in full precision, and behind its quantizer. */
 async function evaluateTeacher(
-  teacher: FasterRcnn,
+  teacher: Detector,
   path: string,
   val: Split,
   report: StageReport,

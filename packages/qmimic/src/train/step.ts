@@ -16,49 +16,64 @@ import {
 import { TRAINING_AUGMENTATION } from "../data/augment.js";
 import { headLoss } from "../mimic/headLoss.js";
 import { mimicLoss } from "../mimic/mimic.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detector } from "../models/index.js";
 import { timed } from "../profile.js";
 import type { Batch, BatchSettings } from "./batches.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
 
 export interface StepLosses {
-  rpnClass: number;
-  rpnBox: number;
-  boxClass: number;
-  boxBox: number;
+  /** The detector's own, by name. */
+  detection: Record<string, number>;
   mimic: number;
-  /** Of the teacher's box head against the student's; 0 where it is not mimicked. */
+  /** Between the teacher's heads and the student's; 0 where they are not mimicked. */
   head: number;
   /** Share of feature entries inside regions that equal the teacher's; NaN without a quantizer. */
   match: number;
 }
 
+export const zeroLosses = (): StepLosses => ({ detection: {}, mimic: 0, head: 0, match: 0 });
+
+/** Adds a part of a step's losses to `sums`, in place. */
+export function addLosses(sums: StepLosses, losses: StepLosses, part: number): void {
+  for (const [name, value] of Object.entries(losses.detection)) {
+    sums.detection[name] = (sums.detection[name] ?? 0) + part * value;
+  }
+  for (const key of ["mimic", "head", "match"] as const) sums[key] += part * losses[key];
+}
+
+/** Detection and mimic losses, before their weights. */
+export const totalOf = ({ detection, mimic, head }: StepLosses): number =>
+  Object.values(detection).reduce((sum, one) => sum + one, mimic + head);
+
 /** A detector under training, with what a step needs. */
 export interface Trainee {
-  detector: FasterRcnn;
+  detector: Detector;
   mimic: MimicTask | undefined;
+  pass: ReturnType<Detector["trainingPass"]>;
   parameters: Tensor[];
   optimizer: Optimizer;
 }
 
-export function createTrainee(detector: FasterRcnn, recipe: Recipe, mimic: MimicTask | undefined): Trainee {
-  const all = [...detector.named("detector."), ...(mimic?.regressor.named("regressor.") ?? [])];
+export function createTrainee(detector: Detector, recipe: Recipe, mimic: MimicTask | undefined): Trainee {
+  const all = [...detector.named(), ...(mimic?.regressor.named() ?? [])];
   const trained = all.filter((one) => one.trained);
   const parameters = trained.map((one) => one.tensor);
-  return { detector, mimic, parameters, optimizer: createOptimizer(recipe, trained) };
+  const pass = detector.trainingPass(recipe);
+  return { detector, mimic, pass, parameters, optimizer: createOptimizer(recipe, trained) };
 }
 
 /** One step: forward, backward, clipping, update. */
 export function trainingStep(
-  { detector, mimic, parameters, optimizer }: Trainee,
+  trainee: Trainee,
   batch: Batch,
   recipe: Recipe,
   lr: number,
   random: () => number,
 ): StepLosses {
+  const { parameters, optimizer } = trainee;
   return scope(() => {
-    const losses = forwardBackward(detector, batch, recipe, mimic, random);
+    const losses = forwardBackward(trainee, batch, recipe, random);
     timed("optimizer", () => {
       if (recipe.clip > 0) clipGradNorm(parameters, recipe.clip);
       optimizer.step(lr);
@@ -69,15 +84,13 @@ export function trainingStep(
 }
 
 function forwardBackward(
-  detector: FasterRcnn,
+  { pass: runPass, mimic }: Trainee,
   batch: Batch,
   recipe: Recipe,
-  mimic: MimicTask | undefined,
   random: () => number,
 ): StepLosses {
-  const pass = detector.trainingPass(batch.images, batch.placed, batch.targets, recipe, random);
-  const { rpnClass, rpnBox, boxClass, boxBox } = pass.losses;
-  let total = add(add(rpnClass, rpnBox), add(boxClass, boxBox));
+  const pass = runPass(batch, random);
+  let total = Object.values(pass.losses).reduce(add);
   let mimicValue = 0;
   let headValue = 0;
   let match = Number.NaN;
@@ -92,20 +105,15 @@ function forwardBackward(
     total = add(total, mul(result.loss, recipe.lambda));
     mimicValue = result.loss.item();
     if (settings.quantizer.kind !== "none") match = result.matched / Math.max(1, result.compared);
-    if (recipe.lambdaHead > 0) {
-      const loss = timed("mimic head", () =>
-        headLoss(pass.outputs, pass.sampled, stored, settings.quantizer, teacher),
-      );
+    if (settings.heads) {
+      const loss = timed("mimic head", () => headLoss(pass.heads, stored, settings.quantizer, teacher));
       total = add(total, mul(loss, recipe.lambdaHead));
       headValue = loss.item();
     }
   }
   timed("backward", () => backward(total));
   return {
-    rpnClass: rpnClass.item(),
-    rpnBox: rpnBox.item(),
-    boxClass: boxClass.item(),
-    boxBox: boxBox.item(),
+    detection: Object.fromEntries(Object.entries(pass.losses).map(([name, loss]) => [name, loss.item()])),
     mimic: mimicValue,
     head: headValue,
     match,
@@ -140,7 +148,4 @@ function createOptimizer(recipe: Recipe, trained: readonly NamedTensor[]): Optim
 
 const isWeight = ({ shape }: Tensor): boolean => shape.length > 1;
 
-/** Layers whose outputs are predictions, of the detector and of the mimic loss, by their names. */
-const PREDICTS = /\.(cls_logits|bbox_pred|cls_score)\.|^regressor\./;
-
-const isHidden = ({ name, tensor }: NamedTensor): boolean => isWeight(tensor) && !PREDICTS.test(name);
+const isHidden = ({ tensor, predicts }: NamedTensor): boolean => isWeight(tensor) && !predicts;

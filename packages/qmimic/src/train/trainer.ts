@@ -10,18 +10,26 @@ import { createRandom } from "../data/random.js";
 import { InputError } from "../errors.js";
 import { detectSamples, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
-import type { FasterRcnn } from "../models/fasterRcnn.js";
+import type { Detector } from "../models/index.js";
 import { STEP, timedAsync } from "../profile.js";
 import { epochOrder, makeBatch } from "./batches.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
 import { bestOf, type EpochRow, restore, storedRows, toCsv } from "./results.js";
 import type { Split } from "./splits.js";
-import { batchSettings, createTrainee, type StepLosses, trainingStep } from "./step.js";
+import {
+  addLosses,
+  batchSettings,
+  createTrainee,
+  type StepLosses,
+  totalOf,
+  trainingStep,
+  zeroLosses,
+} from "./step.js";
 import { moduleTensors, saveDetector, saveState } from "./weights.js";
 
 export interface TrainingTask {
-  detector: FasterRcnn;
+  detector: Detector;
   recipe: Recipe;
   epochs: number;
   lr: number;
@@ -96,7 +104,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   for (let epoch = rows.length; epoch < epochs; epoch++) {
     detector.train();
     const order = epochOrder(samples, settings, epoch);
-    const sums: StepLosses = { rpnClass: 0, rpnBox: 0, boxClass: 0, boxBox: 0, mimic: 0, head: 0, match: 0 };
+    const sums = zeroLosses();
     const started = performance.now();
     for (const [i, indices] of order.entries()) {
       const step = epoch * stepsOfEpoch + i;
@@ -109,16 +117,12 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
         batch.images.dispose();
         return result;
       });
-      if (
-        !Number.isFinite(
-          losses.rpnClass + losses.rpnBox + losses.boxClass + losses.boxBox + losses.mimic + losses.head,
-        )
-      ) {
+      if (!Number.isFinite(totalOf(losses))) {
         throw new InputError(
           `the loss is no longer a number in epoch ${epoch + 1}, step ${i + 1}: lower lr (now ${lr.toPrecision(3)}) or lambda`,
         );
       }
-      for (const key of Object.keys(sums) as (keyof StepLosses)[]) sums[key] += losses[key] / order.length;
+      addLosses(sums, losses, 1 / order.length);
       report.step({ epoch, step: i, steps: order.length, losses, images: indices.length });
       // With all images in memory nothing above waits: without this neither finalizers nor decoders have their turn.
       await turn();
@@ -151,10 +155,6 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
 }
 
 /** mAP at IoU 0.5 over a split. */
-export async function meanAp(
-  detector: FasterRcnn,
-  { dataset, store }: Split,
-  device: string,
-): Promise<number> {
+export async function meanAp(detector: Detector, { dataset, store }: Split, device: string): Promise<number> {
   return scoreDetections(dataset, await detectSamples(detector, dataset.samples, store, device)).mAP;
 }

@@ -14,8 +14,7 @@ import {
 } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
-import { type DetectorConfig, detectorConfigSchema } from "../models/config.js";
-import { FasterRcnn } from "../models/fasterRcnn.js";
+import { createDetector, type Detector, type DetectorConfig, parseConfig } from "../models/index.js";
 
 const FORMAT = "qmimic-detector";
 const VERSION = "1";
@@ -65,7 +64,7 @@ export function fillTensors(
 }
 
 /** Writes the detector's tensors and its configuration. `notes` are further metadata, for instance metrics. */
-export function saveDetector(path: string, detector: FasterRcnn, notes: Record<string, string> = {}): void {
+export function saveDetector(path: string, detector: Detector, notes: Record<string, string> = {}): void {
   const metadata = { format: FORMAT, version: VERSION, config: JSON.stringify(detector.config), ...notes };
   writeSafetensors(path, toArrays(moduleTensors(detector)), metadata);
 }
@@ -79,26 +78,26 @@ export function loadDetector(
   path: string,
   device = "cpu",
   changes: Partial<Pick<DetectorConfig, "quantizer" | "side">> = {},
-): FasterRcnn {
+): Detector {
   const { metadata, tensors } = readWeights(path);
-  const config = parseConfig(path, metadata);
-  const detector = new FasterRcnn({ ...config, ...changes }, createRandom(0));
+  const config = configOf(path, metadata);
+  const detector = createDetector({ ...config, ...changes }, createRandom(0));
   fillTensors(moduleTensors(detector), tensors, path);
   detector.to(device);
   return detector.eval();
 }
 
 /** What the detector of a weights file is, without building it. @throws InputError as loadDetector does */
-export const readConfig = (path: string): DetectorConfig => parseConfig(path, readWeights(path).metadata);
+export const readConfig = (path: string): DetectorConfig => configOf(path, readWeights(path).metadata);
 
-function parseConfig(path: string, { format, config }: Record<string, string>): DetectorConfig {
+function configOf(path: string, { format, config }: Record<string, string>): DetectorConfig {
   if (format !== FORMAT) {
     throw new InputError(
       `${path}: not a detector of qmimic (format "${format ?? ""}", expected "${FORMAT}")`,
     );
   }
   try {
-    return detectorConfigSchema.parse(JSON.parse(config ?? ""));
+    return parseConfig(JSON.parse(config ?? ""));
   } catch (error) {
     throw new InputError(`${path}: the description of the detector does not fit: ${reasonOf(error)}`);
   }

@@ -7,8 +7,7 @@ import { deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import type { DetectorConfig } from "../../src/models/config.js";
-import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { createFasterRcnn, type FasterRcnnConfig } from "../../src/models/fasterRcnn.js";
 import { saveDetector } from "../../src/train/weights.js";
 import { makeVoc, plainImage, put, temporaryFolder, xmlOf } from "../data/temporary.js";
 import { filesBelow, type Outcome, qmimic } from "./qmimic.js";
@@ -27,7 +26,7 @@ async function broken(name: string, damage: (folder: string) => Promise<unknown>
   return folder;
 }
 
-const config: DetectorConfig = {
+const config: FasterRcnnConfig = {
   detector: "faster-rcnn",
   backbone: "vgg-1-64",
   outputStride: 16,
@@ -54,7 +53,7 @@ const config: DetectorConfig = {
 beforeAll(async () => {
   const objects = { a: [object], b: [object], c: [object] };
   await makeVoc(good, objects, { train: "a\nb\n", val: "c\n" });
-  saveDetector(weights, new FasterRcnn(config, createRandom(0)));
+  saveDetector(weights, createFasterRcnn(config, createRandom(0)));
 });
 
 /** Exit code 1 and one clean message with each of `parts`. */

@@ -1,11 +1,10 @@
 // docs/recipe.md is made from the recipe's schema. After a change there: npx vitest run packages/qmimic/test/docs -u
-import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { z } from "zod";
-import { kebab, parseRecipe, type RecipeKey, recipeKeys, recipeSchema } from "../../src/train/recipe.js";
+import { kebab } from "../../src/models/index.js";
+import { SECTIONS, SETTINGS } from "../../src/train/recipe.js";
 
-const source = readFileSync(new URL("../../src/train/recipe.ts", import.meta.url), "utf8");
 const document = fileURLToPath(new URL("../../../../docs/recipe.md", import.meta.url));
 
 const INTRODUCTION = `# Recipe
@@ -22,24 +21,12 @@ anchor-sizes: [16, 32, 64, 128]
 \`\`\`
 qmimic train faces.yaml --epochs 60 --anchor-sizes 16,32,64
 \`\`\`
-Lists are comma-separated on the command line. A name that is not below is an error. The run folder holds the complete
+Lists are comma-separated on the command line. A name that is not below is an error, and so is a setting of another kind
+of detector than the recipe's (the last tables). The run folder holds the complete
 recipe as \`recipe.yaml\`; \`qmimic train runs/NAME/recipe.yaml\` repeats the run.
 
-This page is made from the code (packages/qmimic/src/train/recipe.ts).
+This page is made from the code (packages/qmimic/src/train/recipe.ts and the kinds in models/).
 `;
-
-/** The section comments of the schema, with the keys below each. */
-function sections(): [string, RecipeKey[]][] {
-  const body = source.slice(source.indexOf("recipeSchema = z.object({"));
-  const found: [string, RecipeKey[]][] = [];
-  for (const line of body.slice(0, body.indexOf("\n});")).split("\n")) {
-    const title = /^ {2}\/\/ (.+)$/.exec(line)?.[1];
-    const key = /^ {2}(\w+):/.exec(line)?.[1];
-    if (title) found.push([title, []]);
-    else if (key) found.at(-1)?.[1].push(key as RecipeKey);
-  }
-  return found;
-}
 
 type JsonSchema = {
   type?: string;
@@ -67,22 +54,20 @@ function values(schema: JsonSchema): string {
   return minimum === undefined ? kind : `${kind} >= ${minimum}`;
 }
 
-const defaults = parseRecipe({}, "defaults");
-
-function row(key: RecipeKey): string {
-  const schema = recipeSchema.shape[key];
+function row(key: string): string {
+  const { schema } = SETTINGS.get(key)!;
   const allowed = values(z.toJSONSchema(schema, { io: "input" }) as JsonSchema);
-  const value = defaults[key];
+  const value = schema.parse(undefined);
   const empty = value === "" || (Array.isArray(value) && value.length === 0);
   const shown = empty ? "" : `\`${Array.isArray(value) ? JSON.stringify(value) : value}\``;
   return `| \`${kebab(key)}\` | ${shown} | ${allowed} | ${schema.description} |`;
 }
 
 it("docs/recipe.md lists every setting as the code has it", async () => {
-  const tables = sections().map(
-    ([title, keys]) =>
+  const tables = SECTIONS.map(
+    ({ title, keys }) =>
       `## ${title}\n| setting | default | values | meaning |\n|---|---|---|---|\n${keys.map(row).join("\n")}\n`,
   );
-  expect(sections().flatMap(([, keys]) => keys)).toEqual(recipeKeys);
+  expect(new Set(SECTIONS.flatMap(({ keys }) => keys))).toEqual(new Set(SETTINGS.keys()));
   await expect(`${INTRODUCTION}\n${tables.join("\n")}`).toMatchFileSnapshot(document);
 });

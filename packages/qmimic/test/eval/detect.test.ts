@@ -2,7 +2,7 @@
 import { expect, test } from "vitest";
 import type { RawImage } from "../../src/data/images.js";
 import { detectImages } from "../../src/eval/detect.js";
-import type { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import type { Detector } from "../../src/models/index.js";
 
 test("each axis has a factor of its own", () => {
   // 1000 x 15 px at a tenth: 100 x 2, not 100 x 1.5.
@@ -18,7 +18,7 @@ test("each axis has a factor of its own", () => {
     scores: Float32Array.of(1),
     labels: Int32Array.of(1),
   };
-  const detector = { config: { side: 100 }, detect: () => [whole] } as unknown as FasterRcnn;
+  const detector = { config: { side: 100 }, detect: () => [whole] } as unknown as Detector;
   const [{ boxes }] = detectImages(detector, [image]);
   expect([...boxes]).toEqual([0, 0, 1000, 15]);
 });

@@ -4,7 +4,7 @@ import { beforeAll, expect, it } from "vitest";
 import { createImageStore } from "../../src/data/imageStore.js";
 import { readVoc } from "../../src/data/voc.js";
 import { chooseQuantizer } from "../../src/mimic/calibrate.js";
-import type { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import type { Detector } from "../../src/models/index.js";
 import { makeVoc, temporaryFolder } from "../data/temporary.js";
 
 const root = await temporaryFolder();
@@ -21,7 +21,7 @@ const teacher = (value: number) =>
   ({
     eval() {},
     backbone: { forward: (x: Tensor) => add(mul(x, 0), value) },
-  }) as unknown as FasterRcnn;
+  }) as unknown as Detector;
 
 const choose = (value: number, settings: Partial<Parameters<typeof chooseQuantizer>[1]> = {}) =>
   chooseQuantizer(

@@ -3,7 +3,7 @@ import { backward, scope, type Tensor, tensor } from "@qmimic/torch";
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { headLoss } from "../../src/mimic/headLoss.js";
-import type { Quantizer } from "../../src/models/config.js";
+import type { HeadOutputs, Quantizer } from "../../src/models/index.js";
 import { expectClose } from "../models/torchvision.js";
 
 const [count, labels] = [5, 3];
@@ -47,18 +47,21 @@ test("cross-entropy with the teacher's probabilities, and its offsets where it s
     const deltas = tensor(own.deltas, [count, 4 * labels]);
     logits.requiresGrad = true;
     deltas.requiresGrad = true;
+    const student: HeadOutputs = { of: "regions", boxes, logits, deltas };
     const seen: Tensor[] = [];
     const teacher = {
-      boxOutputs(features: Tensor, asked: readonly Float32Array[]) {
-        expect(asked).toBe(boxes);
+      headOutputs(features: Tensor, like: HeadOutputs): HeadOutputs {
+        expect(like).toBe(student);
         seen.push(features);
         return {
+          of: "regions",
+          boxes,
           logits: tensor(goal.logits, [count, labels]),
           deltas: tensor(goal.deltas, [count, 4 * labels]),
         };
       },
     };
-    const loss = headLoss({ logits, deltas }, boxes, tensor(codes, [1, 1, 2, 2]), quantizer, teacher);
+    const loss = headLoss(student, tensor(codes, [1, 1, 2, 2]), quantizer, teacher);
     // The teacher's head reads the dictionary's entries, not the codes.
     expect([...seen[0].toFloat32()]).toEqual([0, 0.5, 1, 1.5]);
     expect(loss.item()).toBeCloseTo(formula(), 5);
@@ -76,17 +79,47 @@ test("cross-entropy with the teacher's probabilities, and its offsets where it s
   });
 });
 
+test("offsets that all classes share weigh as much as the teacher sees any object", () => {
+  scope(() => {
+    const shared = { student: fill(4 * count), teacher: fill(4 * count) };
+    const outputs = (logits: Float32Array, deltas: Float32Array): HeadOutputs => ({
+      of: "regions",
+      boxes,
+      logits: tensor(logits, [count, labels]),
+      deltas: tensor(deltas, [count, 4]),
+    });
+    const teacher = { headOutputs: () => outputs(goal.logits, shared.teacher) };
+    const student = outputs(own.logits, shared.student);
+    const loss = headLoss(student, tensor(codes, [1, 1, 2, 2]), quantizer, teacher);
+    const [p, q] = [softmax(goal.logits), softmax(own.logits)];
+    let expected = 0;
+    for (let row = 0; row < count; row++) {
+      for (let c = 0; c < labels; c++) expected -= p[row * labels + c] * Math.log(q[row * labels + c]);
+      for (let k = 4 * row; k < 4 * row + 4; k++) {
+        const gap = Math.abs(shared.student[k] - shared.teacher[k]);
+        expected += (1 - p[row * labels]) * (gap < 1 / 9 ? (gap * gap * 9) / 2 : gap - 1 / 18);
+      }
+    }
+    expect(loss.item()).toBeCloseTo(expected / count, 5);
+  });
+});
+
 test("no proposals: no loss, and still a gradient", () => {
   scope(() => {
     const logits = tensor(new Float32Array(0), [0, labels]);
     const deltas = tensor(new Float32Array(0), [0, 4 * labels]);
     logits.requiresGrad = true;
     const teacher = {
-      boxOutputs: () => {
+      headOutputs: () => {
         throw new Error("asked for nothing");
       },
     };
-    const loss = headLoss({ logits, deltas }, [], tensor(codes, [1, 1, 2, 2]), quantizer, teacher);
+    const loss = headLoss(
+      { of: "regions", boxes: [], logits, deltas },
+      tensor(codes, [1, 1, 2, 2]),
+      quantizer,
+      teacher,
+    );
     expect(loss.item()).toBe(0);
     backward(loss);
   });

@@ -15,8 +15,7 @@ import { createRandom } from "../../src/data/random.js";
 import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
 import { createRegressor, type MimicSettings, mimicLoss } from "../../src/mimic/mimic.js";
 import { regionCells } from "../../src/mimic/regions.js";
-import type { Quantizer } from "../../src/models/config.js";
-import type { TrainingPass } from "../../src/models/fasterRcnn.js";
+import type { Quantizer, TrainingPass } from "../../src/models/index.js";
 import { expectClose } from "../models/torchvision.js";
 
 const [batch, own, channels, height, width, stride] = [2, 3, 5, 6, 8, 16];
@@ -67,12 +66,13 @@ function run(quantizer: Quantizer, regionForm: MimicSettings["regionForm"], boxe
     quantizer,
     stride,
     roiSize: 3,
+    heads: false,
   };
   return scope(() => {
     const features = tensor(studentMap, [batch, own, height, width]);
     features.requiresGrad = true;
     const stored = encodeFeatures(tensor(teacherMap, [batch, channels, height, width]), quantizer);
-    const pass = { features, proposals: boxes } as unknown as TrainingPass;
+    const pass = { features, regions: () => boxes } as unknown as TrainingPass;
     const { loss, matched, compared } = mimicLoss(pass, stored, targets, placed, regressor, settings, random);
     for (const one of regressor.parameters()) one.clearGrad();
     backward(loss);
@@ -210,8 +210,9 @@ test.each(["cells", "rois"] as const)(
         quantizer: uniform,
         stride,
         roiSize: 3,
+        heads: false,
       } as const;
-      const pass = { features, proposals } as unknown as TrainingPass;
+      const pass = { features, regions: () => proposals } as unknown as TrainingPass;
       const result = mimicLoss(
         pass,
         encodeFeatures(features, uniform),

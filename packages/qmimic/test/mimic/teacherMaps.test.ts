@@ -13,8 +13,8 @@ import type { Sample } from "../../src/data/types.js";
 import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
 import { liveMaps } from "../../src/mimic/liveMaps.js";
 import { openTeacherMaps } from "../../src/mimic/teacherMaps.js";
-import type { Quantizer } from "../../src/models/config.js";
-import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { createFasterRcnn } from "../../src/models/fasterRcnn.js";
+import type { Detector, Quantizer } from "../../src/models/index.js";
 import { config, expectClose } from "../models/torchvision.js";
 
 const SIDE = 96;
@@ -49,7 +49,7 @@ const silent = { maps: () => {}, say: () => {} };
 const store: ImageStore = { get: async (i) => images[i], prefetch: () => {}, bytes: 0 };
 
 async function mapsOf(quantizer: Quantizer) {
-  const teacher = new FasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
+  const teacher = createFasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
   let told = 0;
   const said: string[] = [];
   const settings = { ...place, quantizer, side: SIDE, scales: SCALES, flips: [false, true] };
@@ -72,7 +72,7 @@ const placed = (image: number, changes: Partial<Augmentation>): Augmentation => 
 };
 
 /** The teacher's rounded map of one image as it is drawn without being moved, [C, height, width]. */
-function seen(teacher: FasterRcnn, image: number, augmentation: Augmentation, quantizer: Quantizer) {
+function seen(teacher: Detector, image: number, augmentation: Augmentation, quantizer: Quantizer) {
   const { scale } = augmentation;
   const padded = (length: number) => Math.ceil((length * scale) / 32) * 32;
   const canvas = { width: padded(images[image].width), height: padded(images[image].height) };
@@ -131,7 +131,7 @@ test.each<[string, Quantizer, string]>([
 test("inside a crop the map is the teacher's of the crop itself, beyond reach of the border that was cut", async () => {
   const quantizer: Quantizer = { kind: "uniform", stride: 0.25 };
   const [whole, side, cut] = [picture(320, 320), 320, 10];
-  const teacher = new FasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
+  const teacher = createFasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
   const only = [sampleOf("whole", whole)];
   const wholeStore: ImageStore = { get: async () => whole, prefetch: () => {}, bytes: 0 };
   const settings = { ...place, quantizer, side, scales: [1], flips: [true] };

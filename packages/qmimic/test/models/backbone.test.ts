@@ -3,8 +3,9 @@ import { readFileSync } from "node:fs";
 import { backward, type Module, noGrad, operator, scope, slice, sum, tensor, zeros } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import { applyQuantizer, createBackbone } from "../../src/models/backbone.js";
+import { createBackbone } from "../../src/models/backbones/backbone.js";
 import { type DetectorConfig, parseBackbone } from "../../src/models/config.js";
+import { applyQuantizer } from "../../src/models/quantizer.js";
 
 const torchvision: Record<string, Record<string, number[]>> = JSON.parse(
   readFileSync(new URL("../fixtures/parameters.json", import.meta.url), "utf8"),

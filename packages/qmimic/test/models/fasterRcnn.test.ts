@@ -2,9 +2,10 @@
 import { add, backward, scope } from "@qmimic/torch";
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import type { BoxHead } from "../../src/models/boxHead.js";
-import type { FasterRcnn } from "../../src/models/fasterRcnn.js";
-import type { Rpn } from "../../src/models/rpn.js";
+import type { Detector } from "../../src/models/index.js";
+import type { RegionHead } from "../../src/models/twoStage/regionHead.js";
+import { sampleRegions } from "../../src/models/twoStage/regionSamples.js";
+import type { Rpn } from "../../src/models/twoStage/rpn.js";
 import {
   config,
   createDetector,
@@ -19,10 +20,10 @@ import {
 } from "./torchvision.js";
 
 const detector = createDetector();
-const { rpn, head } = detector as unknown as Record<"rpn", Rpn> & Record<"head", BoxHead>;
+const { rpn, head } = detector as unknown as { rpn: Rpn; head: RegionHead };
 const { evaluation, training } = fixture;
 
-const proposalsOf = (model: FasterRcnn) =>
+const proposalsOf = (model: Detector) =>
   scope(() => {
     const output = rpn.forward(model.features(inputImages()));
     return rpn.proposals(output, placed, config.rpnPreNms, config.rpnPostNms);
@@ -116,7 +117,7 @@ const rows = (boxes: Float32Array, labels: ArrayLike<number>): string[] =>
 
 test("sampled proposals, their labels and regression targets", () => {
   const random = createRandom("sampling");
-  const sampled = head.sample(proposalsOf(detector), targets, everything, random);
+  const sampled = sampleRegions(proposalsOf(detector), targets, everything, config.boxWeights, random);
   for (const [image, boxes] of sampled.boxes.entries()) {
     expect(rows(boxes, sampled.labels[image])).toEqual(
       rows(numbers(training.rois[image]), training.roiLabels[image]),
@@ -131,11 +132,8 @@ test("sampled proposals, their labels and regression targets", () => {
 
 test("losses, and the gradient of every parameter", () => {
   scope(() => {
-    const { losses } = detector.trainingPass(
-      inputImages(),
-      placed,
-      targets,
-      everything,
+    const { losses } = detector.trainingPass(everything)(
+      { images: inputImages(), placed, targets },
       createRandom("losses"),
     );
     const expected = training.losses;

@@ -16,9 +16,9 @@ import {
 } from "@qmimic/torch";
 import { expect } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import type { Backbone } from "../../src/models/backbone.js";
-import type { DetectorConfig } from "../../src/models/config.js";
-import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import type { Backbone } from "../../src/models/backbones/types.js";
+import { createFasterRcnn, type FasterRcnnConfig } from "../../src/models/fasterRcnn.js";
+import type { Detector } from "../../src/models/index.js";
 import type { Size, Target } from "../../src/models/targets.js";
 
 export interface Packed {
@@ -99,7 +99,7 @@ class TinyBackbone extends Layer implements Backbone {
   }
 }
 
-export const config: DetectorConfig = {
+export const config: FasterRcnnConfig = {
   detector: "faster-rcnn",
   backbone: "vgg-1-64",
   outputStride: 8,
@@ -138,9 +138,9 @@ export const everything = {
 };
 
 /** The detector with the fixture's weights, batch norm in evaluation mode. */
-export function createDetector(): FasterRcnn {
+export function createDetector(): Detector {
   const random = createRandom("torchvision");
-  const detector = new FasterRcnn(config, random, new TinyBackbone(random));
+  const detector = createFasterRcnn(config, random, new TinyBackbone(random));
   noGrad(() =>
     scope(() => {
       for (const one of detector.named()) {

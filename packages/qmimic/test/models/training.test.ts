@@ -13,8 +13,8 @@ import {
 } from "@qmimic/torch";
 import { afterAll, describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import type { DetectionLosses } from "../../src/models/fasterRcnn.js";
-import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { createFasterRcnn } from "../../src/models/fasterRcnn.js";
+import type { Detector } from "../../src/models/index.js";
 import { ignoreRegions, type Target } from "../../src/models/targets.js";
 import { config } from "./torchvision.js";
 
@@ -35,8 +35,9 @@ const training = {
 };
 
 const placed = Float32Array.of(0, 0, 64, 64);
-const total = ({ rpnClass, rpnBox, boxClass, boxBox }: DetectionLosses): Tensor =>
-  add(add(rpnClass, rpnBox), add(boxClass, boxBox));
+const total = (losses: Record<string, Tensor>): Tensor => Object.values(losses).reduce(add);
+const runPass = (detector: Detector, targets: readonly Target[], seed: string) =>
+  detector.trainingPass(training)({ images: picture(), placed, targets }, createRandom(seed));
 
 const target = (boxes: number[], labels: number[], ignore: number[] = []): Target => ({
   boxes: Float32Array.from(boxes),
@@ -61,11 +62,11 @@ const objects = target([6, 8, 26, 28, 36, 34, 60, 58], [1, 2]);
 test("wide networks train in bfloat16, with many anchors a cell too", () => {
   // Eight anchors: 32 offsets a cell, so that even the last layers are wide enough for bfloat16.
   const wide = { ...config, backbone: "vgg-1-16", anchorSizes: [8, 16, 32, 64], aspectRatios: [1, 2] };
-  const detector = new FasterRcnn(wide, createRandom("bfloat16"));
+  const detector = createFasterRcnn(wide, createRandom("bfloat16"));
   setPrecision("bfloat16");
   try {
     scope(() => {
-      const pass = detector.trainingPass(picture(), placed, [objects], training, createRandom("sampling"));
+      const pass = runPass(detector, [objects], "sampling");
       backward(total(pass.losses));
       expect(total(pass.losses).item()).toBeGreaterThan(0);
       expect(detector.parameters().every((one) => one.grad !== null)).toBe(true);
@@ -77,18 +78,12 @@ test("wide networks train in bfloat16, with many anchors a cell too", () => {
 });
 
 describe("a batch", () => {
-  const detector = new FasterRcnn({ ...config, backbone: "vgg-1-16" }, createRandom("batch"));
+  const detector = createFasterRcnn({ ...config, backbone: "vgg-1-16" }, createRandom("batch"));
   afterAll(() => detector.dispose());
 
   const run = (targets: Target[]) =>
     scope(() => {
-      const { losses } = detector.trainingPass(
-        picture(),
-        placed,
-        targets,
-        training,
-        createRandom("sampling"),
-      );
+      const { losses } = runPass(detector, targets, "sampling");
       backward(total(losses));
       const gradients = detector.parameters().map((one) => one.grad?.toFloat32() ?? null);
       for (const one of detector.parameters()) one.clearGrad();
@@ -122,14 +117,13 @@ test("boxes mostly inside an ignored region are no background, others and object
 });
 
 test("a detector learns one image by heart, and leaves no tensor behind", () => {
-  const detector = new FasterRcnn({ ...config, backbone: "vgg-1-16" }, createRandom("heart3"));
+  const detector = createFasterRcnn({ ...config, backbone: "vgg-1-16" }, createRandom("heart3"));
   const optimizer = sgd([{ parameters: detector.parameters(), weightDecay: 0 }]);
   const live = liveTensors();
   detector.train();
   for (let step = 0; step < 200; step++) {
     scope(() => {
-      const random = createRandom(`step ${step}`);
-      const { losses } = detector.trainingPass(picture(), placed, [objects], training, random);
+      const { losses } = runPass(detector, [objects], `step ${step}`);
       backward(total(losses));
       clipGradNorm(detector.parameters(), 10);
       optimizer.step(0.02);

@@ -4,8 +4,7 @@ import { basename, join } from "node:path";
 import { describe, expect, it, vi } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { InputError } from "../../src/errors.js";
-import type { Quantizer } from "../../src/models/config.js";
-import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { createDetector, type Quantizer } from "../../src/models/index.js";
 import { renderReport, writeRunReport } from "../../src/report/html.js";
 import { drawChart } from "../../src/report/htmlChart.js";
 import { readRun } from "../../src/report/htmlRun.js";
@@ -33,19 +32,27 @@ const mimicking = [
 /** The files that `qmimic train` leaves, with weights that learned nothing. */
 async function makeRun(name: string, stages: [string, string, Quantizer, string[]][], classes: string[]) {
   const recipe = parseRecipe(
-    { data: `photos/${EVIL}`, runs: root, name, side: 96, epochs: 2, "anchor-sizes": [16, 32] },
+    {
+      data: `photos/${EVIL}`,
+      runs: root,
+      name,
+      side: 96,
+      epochs: 2,
+      "anchor-sizes": [16, 32],
+      "aspect-ratios": [1],
+    },
     "test",
   );
   const folder = await createRunFolder(recipe);
   const split = { dataset: { samples: [], classes } } as unknown as Split;
   for (const [stage, network, quantizer, lines] of stages) {
     const config = {
-      ...detectorConfig({ ...recipe, aspectRatios: [1] }, network, split),
+      ...detectorConfig(recipe, network, split),
       quantizer,
     };
     await put(join(folder, stage, "results.csv"), `${[HEADER, ...lines].join("\n")}\n`);
     await put(join(folder, stage, "weights", "best.safetensors"), "");
-    saveDetector(join(folder, stage, "weights", "best.safetensors"), new FasterRcnn(config, createRandom(0)));
+    saveDetector(join(folder, stage, "weights", "best.safetensors"), createDetector(config, createRandom(0)));
   }
   const metrics = stages.map(([stage, , quantizer, lines]) => ({
     stage,
@@ -135,13 +142,23 @@ describe("writeRunReport", () => {
     const marks = rows.map(([, mark]) => mark !== undefined);
     expect(
       rows
-        .slice(0, 8)
+        .slice(0, 9)
         .map(([, , name]) => name)
         .sort(),
-    ).toEqual(["anchor-sizes", "cache", "data", "epochs", "name", "runs", "side", "threads"]);
+    ).toEqual([
+      "anchor-sizes",
+      "aspect-ratios",
+      "cache",
+      "data",
+      "epochs",
+      "name",
+      "runs",
+      "side",
+      "threads",
+    ]);
     expect(marks).toEqual([...marks].sort((a, b) => Number(b) - Number(a)));
-    expect(marks.filter(Boolean)).toHaveLength(8);
-    expect(page).toContain(`8 of ${rows.length} settings differ`);
+    expect(marks.filter(Boolean)).toHaveLength(9);
+    expect(page).toContain(`9 of ${rows.length} settings differ`);
   });
 
   it("says what is missing where a run is not complete", async () => {

@@ -8,7 +8,7 @@ import { createImageStore } from "../../src/data/imageStore.js";
 import { createRandom } from "../../src/data/random.js";
 import { readVoc } from "../../src/data/voc.js";
 import { detectSamples } from "../../src/eval/detect.js";
-import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { createFasterRcnn } from "../../src/models/fasterRcnn.js";
 import { epochOrder, makeBatch } from "../../src/train/batches.js";
 import { createMimicTask } from "../../src/train/mimicTask.js";
 import { parseRecipe } from "../../src/train/recipe.js";
@@ -31,7 +31,7 @@ test.each(["quantization-mimic", "mimic", "scratch"])("a step of method %s leaks
   const dataset = await readVoc(data, "train");
   const split = { dataset, store: createImageStore(dataset.samples, { maxSide: 96 }) };
   const of = (backbone: string, quantizer: typeof config.quantizer) =>
-    new FasterRcnn(
+    createFasterRcnn(
       { ...config, backbone, side: 96, classes: dataset.classes, outputStride: 8, quantizer },
       createRandom(backbone),
     );

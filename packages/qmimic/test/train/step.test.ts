@@ -2,14 +2,14 @@
 import { add, backward, scope, sum } from "@qmimic/torch";
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import { FasterRcnn } from "../../src/models/fasterRcnn.js";
+import { createFasterRcnn } from "../../src/models/fasterRcnn.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { createTrainee } from "../../src/train/step.js";
 import { config } from "../models/torchvision.js";
 
 test("muon takes the weights of hidden layers; predictions, biases and norms go to adamw", () => {
   const recipe = parseRecipe({ optimizer: "muon", "weight-decay": 0 }, "test");
-  const detector = new FasterRcnn(
+  const detector = createFasterRcnn(
     { ...config, backbone: "vgg-1-64", outputStride: 4, neck: "top-down" },
     createRandom(0),
   );

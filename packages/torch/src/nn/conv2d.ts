@@ -31,11 +31,14 @@ export interface Conv2dOptions {
   bias?: boolean;
   /** "kaiming": normal, fan-out, for ReLU (He et al., 2015); "torch": PyTorch's default; a number: that std. */
   init?: "kaiming" | "torch" | number;
+  /** @see NamedTensor.predicts */
+  predicts?: boolean;
 }
 
 export class Conv2d extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
+  override readonly predicts: boolean;
   private readonly stride: number;
   private readonly padding: number;
   private readonly groups: number;
@@ -46,7 +49,14 @@ export class Conv2d extends Layer {
     readonly outChannels: number,
     readonly kernel: number,
     random: Random,
-    { stride = 1, padding = 0, groups = 1, bias = true, init = "torch" }: Conv2dOptions = {},
+    {
+      stride = 1,
+      padding = 0,
+      groups = 1,
+      bias = true,
+      init = "torch",
+      predicts = false,
+    }: Conv2dOptions = {},
   ) {
     super();
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
@@ -54,6 +64,7 @@ export class Conv2d extends Layer {
         `Conv2d: ${inChannels} -> ${outChannels} channels are no multiple of ${groups} groups`,
       );
     }
+    this.predicts = predicts;
     this.stride = stride;
     this.padding = padding;
     this.groups = groups;

@@ -6,13 +6,26 @@ import { BatchNorm2d } from "./batchNorm2d.js";
 import { count } from "./cost.js";
 import { Layer } from "./module.js";
 
+export interface LinearOptions {
+  /** Normal initial weights and zero bias; without it PyTorch's default (uniform, 1 / sqrt(in)). */
+  std?: number;
+  /** @see NamedTensor.predicts */
+  predicts?: boolean;
+}
+
 export class Linear extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor;
+  override readonly predicts: boolean;
 
-  /** @param std normal initial weights and zero bias; without it PyTorch's default (uniform, 1 / sqrt(in)) */
-  constructor(inFeatures: number, outFeatures: number, random: Random, std?: number) {
+  constructor(
+    inFeatures: number,
+    outFeatures: number,
+    random: Random,
+    { std, predicts = false }: LinearOptions = {},
+  ) {
     super();
+    this.predicts = predicts;
     const bound = 1 / Math.sqrt(inFeatures);
     const shape = [outFeatures, inFeatures];
     this.weight = this.parameter(

@@ -4,18 +4,22 @@ import { keep, noGrad, scope, type Tensor } from "../tensor.js";
 
 const setData = operator<undefined>("aten::set_data");
 
-/** A named tensor of a module; `trained` is false for buffers such as running statistics. */
 export interface NamedTensor {
   name: string;
   tensor: Tensor;
+  /** False for buffers such as running statistics. */
   trained: boolean;
+  /** Whether it belongs to a layer whose outputs are predictions: optimizers for hidden layers leave it to others. */
+  predicts: boolean;
 }
 
 export abstract class Module {
   /** Whether batch norm uses the batch's statistics (and updates the running ones). */
   training = true;
+  /** Whether its outputs are predictions rather than hidden features. Said by the layer itself. */
+  readonly predicts: boolean = false;
 
-  private readonly own: NamedTensor[] = [];
+  private readonly own: Omit<NamedTensor, "predicts">[] = [];
   private readonly children = new Map<string, Module>();
 
   protected parameter(name: string, value: Tensor): Tensor {
@@ -36,7 +40,7 @@ export abstract class Module {
 
   /** All tensors, this module's first, then each child's as "child.name". */
   named(prefix = ""): NamedTensor[] {
-    const all = this.own.map((one) => ({ ...one, name: prefix + one.name }));
+    const all = this.own.map((one) => ({ ...one, name: prefix + one.name, predicts: this.predicts }));
     for (const [name, module] of this.children) all.push(...module.named(`${prefix}${name}.`));
     return all;
   }

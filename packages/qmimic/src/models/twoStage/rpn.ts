@@ -23,36 +23,16 @@ import {
   type Tensor,
   tensor,
 } from "@qmimic/torch";
-import type { DetectorConfig } from "./config.js";
-import { aboveScore, sampleAnchors, takeAnchors, UNIT } from "./rpnSamples.js";
-import { type Target, takeBoxes } from "./targets.js";
-
-/** How the RPN is trained; names and defaults as in torchvision's FasterRCNN. */
-export interface RpnTraining {
-  /** IoU from which an anchor is an object, and below which it is background. */
-  rpnHigh: number;
-  rpnLow: number;
-  /** Anchors of an image in the loss, and at most this share of them objects. */
-  rpnBatch: number;
-  rpnPositives: number;
-  /** Proposals before and after suppression in training. */
-  rpnPreNmsTrain: number;
-  rpnPostNmsTrain: number;
-}
-
-/** Scores and offsets of one batch, on the device and as arrays. */
-export interface RpnOutput {
-  /** [B, A, H, W] */
-  logits: Tensor;
-  /** [B, 4A, H, W]; channel 4a + k is offset k of anchor a */
-  deltas: Tensor;
-  /** [H * W * A, 4] xyxy, as generateAnchors lays them out */
-  anchors: Float32Array;
-  /** Of the anchors, for matchAnchors. */
-  bounds: Float32Array;
-  height: number;
-  width: number;
-}
+import { type Target, takeBoxes } from "../targets.js";
+import {
+  aboveScore,
+  type RpnOutput,
+  type RpnTraining,
+  sampleAnchors,
+  takeAnchors,
+  UNIT,
+} from "./anchorSamples.js";
+import type { TwoStageConfig } from "./settings.js";
 
 /** Sizes of maps whose anchors are kept; at stride 4 they take about 1 MB each. */
 const MOST_KNOWN = 32;
@@ -66,13 +46,13 @@ class RpnHead extends Module {
     super();
     // torchvision draws all three with standard deviation 0.01, which suits 256 and more channels: with 16, signal and
     // gradient all but vanish. These have the same effect at 256 channels whatever the width is.
-    const init = 0.16 / Math.sqrt(channels);
+    const prediction = { init: 0.16 / Math.sqrt(channels), predicts: true };
     this.conv = this.child(
       "conv.0.0",
       new Conv2d(channels, channels, 3, random, { padding: 1, init: "kaiming" }),
     );
-    this.logits = this.child("cls_logits", new Conv2d(channels, anchors, 1, random, { init }));
-    this.deltas = this.child("bbox_pred", new Conv2d(channels, 4 * anchors, 1, random, { init }));
+    this.logits = this.child("cls_logits", new Conv2d(channels, anchors, 1, random, prediction));
+    this.deltas = this.child("bbox_pred", new Conv2d(channels, 4 * anchors, 1, random, prediction));
   }
 
   forward(features: Tensor): { logits: Tensor; deltas: Tensor } {
@@ -91,7 +71,7 @@ export class Rpn extends Module {
   private readonly known = new Map<string, { anchors: Float32Array; bounds: Float32Array }>();
 
   constructor(
-    private readonly config: DetectorConfig,
+    private readonly config: TwoStageConfig,
     channels: number,
     random: Random,
   ) {

@@ -11,9 +11,9 @@ import {
   Sequential,
   type Tensor,
 } from "@qmimic/torch";
-import { narrowed } from "./config.js";
+import { narrowed } from "../config.js";
 import { normed } from "./normed.js";
-import type { LevelledBackbone } from "./topDown.js";
+import type { LevelledBackbone } from "./types.js";
 
 /** Channels of the 3x3 layers of each block; a 2x2 pooling stands behind a block while the map may shrink. */
 const BLOCKS = [

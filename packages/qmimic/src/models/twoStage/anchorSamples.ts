@@ -1,9 +1,35 @@
 // Which anchors of the RPN's maps enter a loss or become proposals: plain loops over typed arrays, because they run for
 // thousands of anchors in every step. The maps hold anchors outermost ([A, H, W]), generateAnchors innermost ([H, W, A]).
 import { encodeBoxes, matchAnchors, samplePositivesNegatives } from "@qmimic/runtime";
-import type { Random } from "@qmimic/torch";
-import type { RpnOutput, RpnTraining } from "./rpn.js";
-import { ignoreRegions, type Target, takeBoxes } from "./targets.js";
+import type { Random, Tensor } from "@qmimic/torch";
+import { ignoreRegions, type Target, takeBoxes } from "../targets.js";
+
+/** How the RPN is trained; names and defaults as in torchvision's FasterRCNN. */
+export interface RpnTraining {
+  /** IoU from which an anchor is an object, and below which it is background. */
+  rpnHigh: number;
+  rpnLow: number;
+  /** Anchors of an image in the loss, and at most this share of them objects. */
+  rpnBatch: number;
+  rpnPositives: number;
+  /** Proposals before and after suppression in training. */
+  rpnPreNmsTrain: number;
+  rpnPostNmsTrain: number;
+}
+
+/** Scores and offsets of one batch, on the device and as arrays. */
+export interface RpnOutput {
+  /** [B, A, H, W] */
+  logits: Tensor;
+  /** [B, 4A, H, W]; channel 4a + k is offset k of anchor a */
+  deltas: Tensor;
+  /** [H * W * A, 4] xyxy, as generateAnchors lays them out */
+  anchors: Float32Array;
+  /** Of the anchors, for matchAnchors. */
+  bounds: Float32Array;
+  height: number;
+  width: number;
+}
 
 /** Offsets of the RPN are not weighted. */
 export const UNIT = [1, 1, 1, 1] as const;

@@ -14,8 +14,8 @@ import {
   scope,
   type Tensor,
 } from "@qmimic/torch";
-import { narrowed } from "./config.js";
-import type { LevelledBackbone } from "./topDown.js";
+import { narrowed } from "../config.js";
+import type { LevelledBackbone } from "./types.js";
 
 const WIDTHS = [64, 128, 256, 512];
 const DEPTHS = { resnet18: [2, 2, 2, 2], resnet34: [3, 4, 6, 3] };

@@ -3,16 +3,8 @@
 // is kept, so that the detector still has *one* last feature map, which is quantized and mimicked. A detail path may
 // join in (detail.ts).
 import { add, BatchNorm2d, Conv2d, Module, type Random, type Tensor, upsampleNearest } from "@qmimic/torch";
-import type { Backbone } from "./backbone.js";
 import { Detail } from "./detail.js";
-
-/** A network of output stride 16 that gives its maps at strides 4, 8 and 16. */
-export interface LevelledBackbone extends Backbone {
-  /** Channels of the maps at strides 4, 8 and 16. */
-  readonly levelChannels: readonly number[];
-  /** [B, 3, H, W] -> the maps at strides 4, 8 and 16, [B, channels, H / stride, W / stride] */
-  levels(x: Tensor): Tensor[];
-}
+import type { Backbone, LevelledBackbone } from "./types.js";
 
 const FINEST_STRIDE = 4;
 

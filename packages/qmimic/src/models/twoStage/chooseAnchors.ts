@@ -1,5 +1,7 @@
 // Anchor sizes and shapes that fit the objects of a data set.
-import type { Sample } from "../data/types.js";
+import type { Sample } from "../../data/types.js";
+import type { NetworkFacts } from "../detector.js";
+import type { TwoStageSettings } from "./settings.js";
 
 export interface AnchorChoice {
   sizes: number[];
@@ -45,4 +47,17 @@ export function chooseAnchors(samples: readonly Sample[], side: number, count: n
         ? [round(middle / 1.4), round(middle * 1.4)]
         : [round(middle / 2), round(middle), round(middle * 2)];
   return { sizes: [...new Set(chosen)], aspectRatios };
+}
+
+/** The anchors that a recipe leaves to the data. */
+export function autoAnchors(
+  { anchorSizes, aspectRatios, anchorCount }: TwoStageSettings,
+  { samples, side }: NetworkFacts,
+): { anchorSizes?: number[]; aspectRatios?: number[] } {
+  if (anchorSizes !== "auto" && aspectRatios !== "auto") return {};
+  const chosen = chooseAnchors(samples, side, anchorCount);
+  return {
+    ...(anchorSizes === "auto" ? { anchorSizes: chosen.sizes } : {}),
+    ...(aspectRatios === "auto" ? { aspectRatios: chosen.aspectRatios } : {}),
+  };
 }

@@ -1,0 +1,30 @@
+// A kind with its own types inside, and the plain contract outside: what comes in is parsed by the kind's schemas.
+import type { Random } from "@qmimic/torch";
+import type { z } from "zod";
+import type { Detector, DetectorKind, NetworkFacts } from "./detector.js";
+
+/** A DetectorKind whose functions take parsed settings and configurations. */
+interface TypedKind<S extends z.ZodObject, C extends z.ZodObject> {
+  name: string;
+  settings: S;
+  config: C;
+  headCoding: readonly (keyof z.output<C> & string)[];
+  conflict?(settings: z.output<S>): string | undefined;
+  choose?(settings: z.output<S>, network: NetworkFacts): Partial<z.output<C>>;
+  create(config: z.output<C>, random: Random): Detector;
+}
+
+export function defineKind<S extends z.ZodObject, C extends z.ZodObject>(
+  kind: TypedKind<S, C>,
+): DetectorKind {
+  const { name, settings, config, headCoding } = kind;
+  return {
+    name,
+    settings,
+    config,
+    headCoding,
+    conflict: (some) => kind.conflict?.(settings.parse(some)),
+    choose: (some, network) => kind.choose?.(settings.parse(some), network) ?? {},
+    create: (some, random) => kind.create(config.parse(some), random),
+  };
+}

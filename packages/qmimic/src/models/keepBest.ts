@@ -1,0 +1,47 @@
+// From scored boxes to detections: one class at a time, suppressed, placed by votes, the best of each image kept.
+import { batchedNms, clipBoxes, voteBoxes } from "@qmimic/runtime";
+import type { Detections } from "./detector.js";
+import { type Size, takeBoxes } from "./targets.js";
+
+/** Boxes with a thinner side, in pixels, are none. */
+const MIN_SIDE = 0.01;
+
+export interface KeepSettings {
+  /** IoU above which a detection of the same class is suppressed. */
+  nms: number;
+  /** IoU from which others of the class help to place one that is kept; 1: none does. */
+  vote: number;
+  /** Most detections of an image. */
+  detections: number;
+}
+
+/** Boxes of one image whose scores are high enough, of any number of classes. */
+export interface ScoredBoxes {
+  /** [N, 4] xyxy */
+  boxes: Float32Array;
+  /** [N] */
+  scores: Float32Array;
+  /** [N], 1..classes */
+  labels: Int32Array;
+}
+
+/** Clips to the image (in place), suppresses within each class, and keeps the best, in descending score. */
+export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings): Detections {
+  const { nms, vote, detections } = settings;
+  const clipped = clipBoxes(found.boxes, size.width, size.height);
+  const rows: number[] = [];
+  for (let i = 0; i < found.scores.length; i++) {
+    const wide = clipped[4 * i + 2] - clipped[4 * i] >= MIN_SIDE;
+    if (wide && clipped[4 * i + 3] - clipped[4 * i + 1] >= MIN_SIDE) rows.push(i);
+  }
+  const index = Int32Array.from(rows);
+  const boxes = takeBoxes(clipped, index);
+  const scores = Float32Array.from(index, (i) => found.scores[i]);
+  const labels = index.map((i) => found.labels[i]);
+  const kept = batchedNms(boxes, scores, labels, nms).subarray(0, detections);
+  return {
+    boxes: voteBoxes(boxes, scores, labels, kept, vote),
+    scores: Float32Array.from(kept, (i) => scores[i]),
+    labels: kept.map((i) => labels[i]),
+  };
+}

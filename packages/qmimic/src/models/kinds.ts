@@ -1,0 +1,63 @@
+// The kinds of detectors. A further one needs its own files and a line in this list.
+import type { Random } from "@qmimic/torch";
+import { z } from "zod";
+import { didYouMean, InputError } from "../errors.js";
+import type { DetectorConfig } from "./config.js";
+import type { Detector, DetectorKind, NetworkFacts } from "./detector.js";
+import { fasterRcnn } from "./fasterRcnn.js";
+import { kebab } from "./settings.js";
+
+/** The first is the default. */
+export const KINDS: readonly DetectorKind[] = [fasterRcnn];
+
+export const DETECTORS: readonly string[] = KINDS.map(({ name }) => name);
+
+/** @throws InputError for a name that is not in the list */
+export function kindOf(name: string): DetectorKind {
+  const found = KINDS.find((kind) => kind.name === name);
+  if (found) return found;
+  throw new InputError(
+    `detector: unknown kind "${name}"; expected ${DETECTORS.join(", ")}.${didYouMean(name, DETECTORS)}`,
+  );
+}
+
+/** A detector with fresh weights. @throws InputError for an unknown kind or backbone */
+export const createDetector = (config: DetectorConfig, random: Random): Detector =>
+  kindOf(config.detector).create(config, random);
+
+const named = z.looseObject({ detector: z.string() });
+
+/** A configuration as it stands in a file. @throws InputError for an unknown kind, ZodError for what does not fit it */
+export function parseConfig(json: unknown): DetectorConfig {
+  const { config } = kindOf(named.parse(json).detector);
+  return config.parse(json) as DetectorConfig;
+}
+
+/**
+ * The configuration that a recipe describes: what the kind's schema names is picked from the settings, "auto" is chosen.
+ * @param settings of a recipe, with `detector`
+ */
+export function configureDetector(
+  settings: { detector: string },
+  network: NetworkFacts & { classes: readonly string[] },
+): DetectorConfig {
+  const { backbone, classes } = network;
+  const kind = kindOf(settings.detector);
+  const chosen = kind.choose(settings, network);
+  return parseConfig({ ...settings, backbone, classes, quantizer: { kind: "none" }, ...chosen });
+}
+
+/** Why the heads of two detectors cannot be compared; undefined where they can. */
+export function headMismatch(teacher: DetectorConfig, student: DetectorConfig): string | undefined {
+  if (teacher.detector !== student.detector) {
+    return `the teacher is a ${teacher.detector}, the student a ${student.detector}`;
+  }
+  const read = (config: DetectorConfig, key: string) =>
+    JSON.stringify((config as Record<string, unknown>)[key]);
+  const differs = kindOf(student.detector).headCoding.find(
+    (key) => read(teacher, key) !== read(student, key),
+  );
+  return differs === undefined
+    ? undefined
+    : `the teacher's ${kebab(differs)} is ${read(teacher, differs)}, the student's ${read(student, differs)}`;
+}

@@ -1,0 +1,15 @@
+// The quantizer behind the last feature map (Quantization Mimic, section 3.1).
+import { quantize, quantizePow2, type Tensor } from "@qmimic/torch";
+import type { Quantizer } from "./config.js";
+
+/** Rounds features to the quantizer's dictionary; the gradient passes unchanged (straight-through). */
+export function applyQuantizer(features: Tensor, quantizer: Quantizer): Tensor {
+  switch (quantizer.kind) {
+    case "none":
+      return features;
+    case "uniform":
+      return quantize(features, quantizer.stride);
+    case "power-of-two":
+      return quantizePow2(features, quantizer.minExponent, quantizer.maxExponent);
+  }
+}

@@ -1,0 +1,75 @@
+// The loss of a head over regions (Girshick, Fast R-CNN, ICCV 2015, section 2.3): cross-entropy of the labels, and smooth
+// L1 of the offsets of objects.
+import { cast, crossEntropy, indexSelect, mul, reshape, smoothL1, type Tensor, tensor } from "@qmimic/torch";
+import { concatFloats, concatIntegers } from "../targets.js";
+import type { RegionOutputs } from "./regionHead.js";
+import type { SampledRegions } from "./regionSamples.js";
+
+/** Where smooth L1 turns from a square to a line, as in torchvision. */
+const BETA = 1 / 9;
+
+/** Cross-entropy (mean), and smooth L1 of the objects' offsets (sum divided by all regions, beta 1/9). */
+export function regionLosses(
+  { logits, deltas }: RegionOutputs,
+  sampled: SampledRegions,
+): { boxClass: Tensor; boxBox: Tensor } {
+  const labels = concatIntegers(sampled.labels);
+  const { index, goal } = offsetGoals(labels, sampled.offsets, (deltas.shape[1] as number) / 4);
+  const { device } = logits;
+  const target = cast(tensor(labels).to(device), "int64");
+  const picked = indexSelect(reshape(deltas, [-1]), 0, tensor(index).to(device));
+  const distance = smoothL1(picked, tensor(goal).to(device), BETA, "sum");
+  const weight = 1 / Math.max(1, labels.length);
+  return { boxClass: mul(crossEntropy(logits, target, "sum"), weight), boxBox: mul(distance, weight) };
+}
+
+/** The loss of each region alone, [M]: what online hard example mining ranks by. */
+export function lossOfEach({ logits, deltas }: RegionOutputs, sampled: SampledRegions): Float32Array {
+  const labels = concatIntegers(sampled.labels);
+  const goals = concatFloats(...sampled.offsets);
+  const labelCount = logits.shape[1] as number;
+  const sets = (deltas.shape[1] as number) / 4;
+  const [scores, offsets] = [logits.toFloat32(), deltas.toFloat32()];
+  return Float32Array.from(labels, (label, row) => {
+    const own = scores.subarray(labelCount * row, labelCount * (row + 1));
+    let largest = Number.NEGATIVE_INFINITY;
+    for (const score of own) largest = Math.max(largest, score);
+    let sum = 0;
+    for (const score of own) sum += Math.exp(score - largest);
+    let loss = Math.log(sum) + largest - own[label];
+    if (label === 0) return loss;
+    const at = 4 * (row * sets + (sets === 1 ? 0 : label));
+    for (let k = 0; k < 4; k++) {
+      const gap = Math.abs(offsets[at + k] - goals[4 * row + k]);
+      loss += gap < BETA ? (0.5 * gap * gap) / BETA : gap - 0.5 * BETA;
+    }
+    return loss;
+  });
+}
+
+/**
+ * The offsets that are learned: those of objects, of their own class.
+ * @param labels [M], of all images
+ * @param offsets of each image, [n, 4]
+ * @param sets of offsets that the head predicts for a region: one for each label, or 1 for all
+ * @returns places in the flat [M, sets, 4] that the head predicts, and what should be there
+ */
+function offsetGoals(
+  labels: Int32Array,
+  offsets: readonly Float32Array[],
+  sets: number,
+): { index: Int32Array; goal: Float32Array } {
+  const all = concatFloats(...offsets);
+  const index = new Int32Array(all.length);
+  const goal = new Float32Array(all.length);
+  let count = 0;
+  for (let row = 0; row < labels.length; row++) {
+    if (labels[row] === 0) continue;
+    const set = sets === 1 ? 0 : labels[row];
+    for (let k = 0; k < 4; k++, count++) {
+      index[count] = (row * sets + set) * 4 + k;
+      goal[count] = all[4 * row + k];
+    }
+  }
+  return { index: index.subarray(0, count), goal: goal.subarray(0, count) };
+}

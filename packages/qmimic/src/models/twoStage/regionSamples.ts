@@ -1,0 +1,130 @@
+// Which proposals the head is trained on, and what they should become: a random fraction of objects and background
+// (Girshick, Fast R-CNN, ICCV 2015, section 2.3), or those with the largest losses (Shrivastava, Gupta, Girshick, "Training
+// Region-based Object Detectors with Online Hard Example Mining", CVPR 2016, section 4).
+import { type BoxWeights, encodeBoxes, matchAnchors, samplePositivesNegatives, topK } from "@qmimic/runtime";
+import type { Random } from "@qmimic/torch";
+import { concatFloats, ignoreRegions, type Target, takeBoxes } from "../targets.js";
+
+/** How regions are labelled and picked; names and defaults as in torchvision's FasterRCNN. */
+export interface RegionTraining {
+  /** IoU from which a proposal is an object, and below which it is background. */
+  boxHigh: number;
+  boxLow: number;
+  /** Proposals of an image in the loss, and at most this fraction of them objects. */
+  boxBatch: number;
+  boxPositives: number;
+}
+
+/** Regions of each image that enter the loss, with what they should become. */
+export interface SampledRegions {
+  /** [N, 4] xyxy, objects first. */
+  boxes: Float32Array[];
+  /** [N], 0 is background. */
+  labels: Int32Array[];
+  /** Offsets to the matched object, [N, 4]; zeros for background. */
+  offsets: Float32Array[];
+}
+
+/** Proposals of one image with the objects added to them, and the object that each belongs to. */
+interface Candidates {
+  boxes: Float32Array;
+  /** From matchAnchors: index of the object, or negative. */
+  matches: Int32Array;
+  target: Target;
+}
+
+/** Picks at random, at most `boxPositives` of them objects. */
+export function sampleRegions(
+  proposals: readonly Float32Array[],
+  targets: readonly Target[],
+  settings: RegionTraining,
+  weights: BoxWeights,
+  random: Random,
+): SampledRegions {
+  const options = { count: settings.boxBatch, positiveFraction: settings.boxPositives };
+  return labelled(
+    matchProposals(proposals, targets, settings).map((candidates) => ({
+      ...candidates,
+      ...samplePositivesNegatives(candidates.matches, options, random),
+    })),
+    weights,
+  );
+}
+
+/**
+ * Picks those with the largest losses. The paper first suppresses regions that overlap more than 0.7 with one of larger
+ * loss; proposals have been suppressed like that by their scores already.
+ * @param lossesOf the head's loss of each region of all images, [M]
+ */
+export function hardestRegions(
+  proposals: readonly Float32Array[],
+  targets: readonly Target[],
+  settings: RegionTraining,
+  weights: BoxWeights,
+  lossesOf: (all: SampledRegions) => Float32Array,
+): SampledRegions {
+  const picks = matchProposals(proposals, targets, settings).map((candidates) => ({
+    ...candidates,
+    ...samplePositivesNegatives(
+      candidates.matches,
+      { count: candidates.matches.length, positiveFraction: 1 },
+      never,
+    ),
+  }));
+  const losses = lossesOf(labelled(picks, weights));
+  let first = 0;
+  return labelled(
+    picks.map(({ positive, negative, ...candidates }) => {
+      const own = losses.subarray(first, first + positive.length + negative.length);
+      first += own.length;
+      const hard = topK(own, settings.boxBatch).sort();
+      const objects = hard.filter((i) => i < positive.length);
+      return {
+        ...candidates,
+        positive: objects.map((i) => positive[i]),
+        negative: hard.subarray(objects.length).map((i) => negative[i - positive.length]),
+      };
+    }),
+    weights,
+  );
+}
+
+/** All are taken: nothing is drawn. */
+const never = (): number => 0;
+
+function matchProposals(
+  proposals: readonly Float32Array[],
+  targets: readonly Target[],
+  { boxHigh, boxLow }: RegionTraining,
+): Candidates[] {
+  return proposals.map((list, image) => {
+    const target = targets[image];
+    const boxes = concatFloats(list, target.boxes);
+    const threshold = { high: boxHigh, low: boxLow, allowLowQuality: false };
+    const matches = matchAnchors(boxes, target.boxes, threshold);
+    ignoreRegions(boxes, matches, target.ignore);
+    return { boxes, matches, target };
+  });
+}
+
+function labelled(
+  picks: readonly (Candidates & { positive: Int32Array; negative: Int32Array })[],
+  weights: BoxWeights,
+): SampledRegions {
+  const sampled: SampledRegions = { boxes: [], labels: [], offsets: [] };
+  for (const { boxes, matches, target, positive, negative } of picks) {
+    const labels = new Int32Array(positive.length + negative.length);
+    const offsets = new Float32Array(4 * labels.length);
+    const objects = takeBoxes(boxes, positive);
+    const goals = takeBoxes(
+      target.boxes,
+      positive.map((i) => matches[i]),
+    );
+    encodeBoxes(goals, objects, weights, offsets.subarray(0, objects.length));
+    for (let i = 0; i < positive.length; i++) labels[i] = target.labels[matches[positive[i]]];
+    sampled.boxes.push(concatFloats(objects, takeBoxes(boxes, negative)));
+    sampled.labels.push(labels);
+    sampled.offsets.push(offsets);
+  }
+  return sampled;
+}
