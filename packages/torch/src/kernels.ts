@@ -114,7 +114,7 @@ const mimicLossOf = operator<[Tensor, Tensor]>("qmimic::mimic_loss");
  * @param r weight [C, own, 1, 1] and bias [C]
  * @param target uint8 codes [B, C, H, W] with stride > 0, or float features with stride 0 (then there is no Q)
  * @param cells [B, H, W], weight of a cell, 0 or more
- * @returns the loss, and int64 [2]: entries of weighted cells that match, and entries of weighted cells
+ * @returns the loss, and int64 [3]: entries of weighted cells that match, those of them that are 0, and all entries there
  */
 export const mimicLoss = (
   features: Tensor,

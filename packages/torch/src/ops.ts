@@ -168,3 +168,12 @@ const backwardOf = operator<undefined>("aten::_backward");
 export const backward = (loss: Tensor): void => {
   backwardOf(loss, [], null, null, false);
 };
+
+/** d(loss)/d(x) for a tensor inside the graph, [shape of x]; no leaf's gradient changes, and backward() can follow. */
+export function gradientAt(loss: Tensor, x: Tensor): Tensor {
+  backwardOf(loss, [x], null, true, false);
+  const gradient = x.grad;
+  if (gradient === null) throw new Error("gradientAt: the loss does not depend on the tensor");
+  x.clearGrad();
+  return gradient;
+}

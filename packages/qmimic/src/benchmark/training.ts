@@ -61,7 +61,8 @@ async function measureTraining(settings: BenchmarkSettings, recipe: Recipe): Pro
   const measured = await measureSteps(settings, async (i) => {
     const indices = order[i % order.length];
     const batch = await makeBatch(samples, train.store, indices, batches, i);
-    const step = () => trainingStep(trainee, batch, recipe, recipe.lr, createRandom(i));
+    const step = () =>
+      trainingStep(trainee, batch, recipe, { lr: recipe.lr, random: createRandom(i), index: i });
     forward = countMultiplyAdds(step) / indices.length;
     batch.images.dispose();
     return indices.length;

@@ -61,7 +61,9 @@ export function createProgress(epochs: Record<StageName, number>): StageReport {
         .join("  ");
       const head = row.head === 0 ? "" : ` ${number(row.head)}`;
       const mimic =
-        row.mimic === 0 ? "" : `  mimic ${number(row.mimic, 4)}${head}  match ${number(row.match)}`;
+        row.mimic === 0
+          ? ""
+          : `  mimic ${number(row.mimic, 4)}${head}  match ${number(row.match)} (not 0: ${number(row.matchActive)})`;
       say(
         `epoch ${row.epoch}/${total}  ${detection}${mimic}  ${row.imagesPerSecond.toFixed(0)} img/s` +
           `${Number.isNaN(row.val) ? "" : `  val AP50 ${(100 * row.val).toFixed(1)}`}  ` +

@@ -12,7 +12,7 @@ import { detectorCost } from "../report/summary.js";
 import type { Recipe } from "../train/recipe.js";
 import { createRunFolder, openRunFolder } from "../train/runFolder.js";
 import { prepareRun } from "../train/splits.js";
-import { runStages } from "../train/stages.js";
+import { runStages, type StageResult } from "../train/stages.js";
 import { loadDetector } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import { useEngine } from "./engine.js";
@@ -56,6 +56,7 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   });
   const run = () => runStages(recipe, folder, progress, splits);
   const stages = profile ? await withProfile(run, folder) : await run();
+  if (profile) for (const stage of stages) printBalance(stage);
   // prepareRun has refused recipes that leave nothing to do.
   const last = stages[stages.length - 1];
   const detector = loadDetector(last.weights, recipe.device);
@@ -77,6 +78,15 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   }
   console.log(
     `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}\nreport    ${report}`,
+  );
+}
+
+/** What lambda does, for choosing it. */
+function printBalance({ gradientRatio, gradientCosine }: StageResult): void {
+  if (gradientRatio === null || gradientCosine === null) return;
+  const [ratio, cosine] = [gradientRatio, gradientCosine].map((value) => value.toFixed(2));
+  console.log(
+    `gradients at the feature map: mimicry's ${ratio} times the detection losses', cosine of the angle ${cosine}`,
   );
 }
 

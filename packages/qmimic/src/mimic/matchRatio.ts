@@ -1,5 +1,4 @@
-// Match ratio (Quantization Mimic, figure 5): the share of feature entries inside the objects whose dictionary entry
-// is the teacher's. It says how far the student has come in reproducing the quantized map.
+// Match ratio over a split: how far a student has come in reproducing the quantized map inside the objects.
 import { type Conv2d, noGrad, scope, tensor } from "@qmimic/torch";
 import { transformBoxes } from "../data/augment.js";
 import { drawWhole } from "../data/drawing.js";
@@ -7,6 +6,7 @@ import type { ImageStore } from "../data/imageStore.js";
 import { type RawImage, scaleBoxes } from "../data/images.js";
 import type { Sample } from "../data/types.js";
 import type { Detector } from "../models/index.js";
+import { addCounts, type MatchCounts, type MatchRatio, matchRatioOf, NO_COUNTS, toCounts } from "./match.js";
 import { cellLoss } from "./mimic.js";
 import { cellWeights } from "./regions.js";
 import type { TeacherMaps } from "./teacherMaps.js";
@@ -14,7 +14,6 @@ import type { TeacherMaps } from "./teacherMaps.js";
 /**
  * Match ratio over a split, images as they are, regions are the objects.
  * @param maps of the same samples, at scale 1, not mirrored, as codes of a uniform dictionary with this stride
- * @returns 0..1; NaN when there is no object
  */
 export async function matchRatio(
   student: Detector,
@@ -23,23 +22,20 @@ export async function matchRatio(
   { samples, store }: { samples: readonly Sample[]; store: ImageStore },
   quantizerStride: number,
   device: string,
-): Promise<number> {
+): Promise<MatchRatio> {
   student.eval();
-  let matched = 0;
-  let compared = 0;
+  const total: MatchCounts = { ...NO_COUNTS };
   for (const [index, sample] of samples.entries()) {
     if (sample.labels.length === 0) continue;
     const image = await store.get(index);
     const counts = noGrad(() =>
       scope(() => matchImage(student, regressor, maps, index, sample, image, quantizerStride, device)),
     );
-    matched += counts[0];
-    compared += counts[1];
+    addCounts(total, counts);
   }
-  return matched / compared;
+  return matchRatioOf(total);
 }
 
-/** Entries of one image that match, and entries compared. */
 function matchImage(
   { config, backbone }: Detector,
   regressor: Conv2d,
@@ -49,7 +45,7 @@ function matchImage(
   image: RawImage,
   quantizerStride: number,
   device: string,
-): [number, number] {
+): MatchCounts {
   const { side, outputStride } = config;
   const { batch, augmentations, canvas } = drawWhole([image], side, device);
   const [plain] = augmentations;
@@ -63,6 +59,5 @@ function matchImage(
     kind: "uniform",
     stride: quantizerStride,
   });
-  const [same, all] = matches.toArray();
-  return [Number(same), Number(all)];
+  return toCounts(matches);
 }

@@ -20,6 +20,7 @@ import {
 import type { Quantizer, Target, TrainingPass } from "../models/index.js";
 import { applyQuantizer } from "../models/index.js";
 import { decodeFeatures } from "./dictionary.js";
+import { type MatchCounts, NO_COUNTS, toCounts } from "./match.js";
 import { cellWeights, chooseRegions, type RegionSource, regionCells } from "./regions.js";
 
 export interface MimicSettings {
@@ -39,9 +40,8 @@ export interface MimicSettings {
 
 export interface MimicResult {
   loss: Tensor;
-  /** Entries inside regions whose dictionary entry equals the teacher's, and all entries there (0 without quantizer). */
-  matched: number;
-  compared: number;
+  /** Inside regions; zeros without quantizer. */
+  counts: MatchCounts;
 }
 
 /** r: from the student's channels to the teacher's. It predicts the teacher's features, and is dropped after training. */
@@ -81,15 +81,14 @@ export function mimicLoss(
     width,
   ]).to(pass.features.device);
   const { loss, matches } = cellLoss(pass.features, regressor, stored, cells, quantizer);
-  const [matched, compared] = matches.toArray();
-  return { loss, matched: Number(matched), compared: Number(compared) };
+  return { loss, counts: toCounts(matches) };
 }
 
 /** The most weights of r that the one pass is used for: it is made for narrow students, whose weights stay in the cache. */
 const MOST_FUSED = 2 ** 16;
 
 /**
- * Form "cells": sum of cells * (Q(r(features)) - target)^2, and int64 [2], entries that match and entries compared.
+ * Form "cells": sum of cells * (Q(r(features)) - target)^2, and int64 [3], see MatchCounts.
  * @param features [B, own, H, W]
  * @param stored [B, C, H, W] as kept, see encodeFeatures
  * @param cells [B, H, W]
@@ -125,10 +124,14 @@ function difference(
   const gap = sub(rounded, target);
   const perCell = unsqueezeOf(weight, 1);
   const loss = sum(mul(mul(gap, gap), perCell));
-  if (quantizer.kind === "none") return { loss, matches: tensor(new Int32Array(2)) };
+  if (quantizer.kind === "none") return { loss, matches: tensor(new Int32Array(3)) };
   const inside = greaterThan(perCell, 0);
-  const matched = nonZeroCount(logicalAnd(equalTo(rounded, target), inside)).item();
-  return { loss, matches: tensor(Int32Array.of(matched, nonZeroCount(inside).item() * rounded.shape[1])) };
+  const equal = logicalAnd(equalTo(rounded, target), inside);
+  const matched = nonZeroCount(equal).item();
+  // Nothing is below 0.
+  const active = nonZeroCount(logicalAnd(equal, greaterThan(target, 0))).item();
+  const compared = nonZeroCount(inside).item() * rounded.shape[1];
+  return { loss, matches: tensor(Int32Array.of(matched, matched - active, compared)) };
 }
 
 /** Both maps max-pooled to a fixed grid in each region: pooling commutes with Q, so all values stay in D. */
@@ -153,11 +156,14 @@ function pooledLoss(
     return stackOf(pooled);
   };
   const count = regions.reduce((all, list) => all + list.length / 4, 0);
-  if (count === 0) return { loss: mul(sum(prediction), 0), matched: 0, compared: 0 };
+  if (count === 0) return { loss: mul(sum(prediction), 0), counts: NO_COUNTS };
   const own = pool(rounded);
   const goal = pool(target);
   const gap = sub(own, goal);
   const loss = mul(sum(mul(gap, gap)), 1 / (2 * own.size));
-  if (quantizer.kind === "none") return { loss, matched: 0, compared: 0 };
-  return { loss, matched: nonZeroCount(equalTo(own, goal)).item(), compared: own.size };
+  if (quantizer.kind === "none") return { loss, counts: NO_COUNTS };
+  const equal = equalTo(own, goal);
+  const matched = nonZeroCount(equal).item();
+  const zero = matched - nonZeroCount(logicalAnd(equal, greaterThan(goal, 0))).item();
+  return { loss, counts: { matched, zero, compared: own.size } };
 }

@@ -82,7 +82,7 @@ ${last && tiles(last)}
 }
 
 function tiles(stage: RunStage): Html {
-  const { val, match, cost, config } = stage;
+  const { val, match, matchActive, cost, config } = stage;
   const facts: [string, string][] = [
     [formatPercent(val), "AP50 on val"],
     [formatBytes(cost.bytesInt8), "as 8-bit integers"],
@@ -91,6 +91,7 @@ function tiles(stage: RunStage): Html {
     [formatOperations(cost.multiplyAdds), "multiply-adds"],
   ];
   if (match !== null) facts.push([formatPercent(match), "match ratio on val"]);
+  if (matchActive !== null) facts.push([formatPercent(matchActive), "match ratio, entries not 0"]);
   return html`<ul class="tiles" aria-label="${stageTitle(stage)}, ${config.backbone}">${facts.map(
     ([value, label]) => html`<li><b>${value}</b><span>${label}</span></li>`,
   )}</ul>`;

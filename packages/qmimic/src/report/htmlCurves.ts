@@ -60,13 +60,25 @@ const PLANS: ChartPlan[] = [
   },
   {
     title: "Match ratio",
-    note: "entries of the feature map equal to the teacher's, inside regions",
+    note: "entries of the feature map equal to the teacher's, inside regions: of all, and of those where either is not 0",
     lines: [
-      { name: "training", column: "match", colour: 4 },
-      { name: "val", column: "valMatch", colour: 3, dashed: true },
+      { name: "training, all", column: "match", colour: 4 },
+      { name: "val, all", column: "valMatch", colour: 3 },
+      { name: "training, not 0", column: "matchActive", colour: 4, dashed: true },
+      { name: "val, not 0", column: "valMatchActive", colour: 3, dashed: true },
     ],
     shows: "last",
     ...share,
+  },
+  {
+    title: "Gradients at the feature map",
+    note: "of mimicry and detection: the first's norm over the second's, and the cosine of the angle between them",
+    lines: [
+      { name: "ratio", column: "gradientRatio", colour: 4 },
+      { name: "cosine", column: "gradientCosine", colour: 3, dashed: true },
+    ],
+    shows: "last",
+    ...number,
   },
   {
     title: "Learning rate",

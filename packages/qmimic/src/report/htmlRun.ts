@@ -28,6 +28,7 @@ const metricsSchema = z.object({
       bestEpoch: z.number(),
       quantizer: quantizerSchema,
       match: share,
+      matchActive: share.default(null),
     }),
   ),
   /** Of the last stage on the val split, as `evaluate` returns it. */

@@ -3,6 +3,7 @@ import type { Conv2d } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { chooseUniform, type UniformQuantizer } from "../mimic/calibrate.js";
 import { liveMaps } from "../mimic/liveMaps.js";
+import type { MatchRatio } from "../mimic/match.js";
 import { matchRatio } from "../mimic/matchRatio.js";
 import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
 import { openTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
@@ -19,8 +20,8 @@ export interface MimicTask {
   settings: MimicSettings;
   /** Its heads are mimicked; its backbone is gone where the maps are stored. */
   teacher: Detector;
-  /** The match ratio over the objects of the val split, 0..1. */
-  valMatch(): Promise<number>;
+  /** The match ratio over the objects of the val split. */
+  valMatch(): Promise<MatchRatio>;
   /** Frees the regression layer and the teacher, and closes the maps. */
   close(): void;
 }

@@ -1,23 +1,52 @@
 // What a training run reports of each epoch: the table results.csv, and the rows that its state keeps for resuming.
 import type { Tensor } from "@qmimic/torch";
 import { InputError } from "../errors.js";
-import type { StepLosses } from "./step.js";
+import type { LossSums } from "./step.js";
 import { fillTensors, readWeights } from "./weights.js";
 
 /** Means over the epoch; NaN where not evaluated. */
-export interface EpochRow extends StepLosses {
+export interface EpochRow extends Omit<LossSums, "counts"> {
   epoch: number;
   lr: number;
   imagesPerSecond: number;
+  /** Match ratio over the regions of the epoch, @see MatchRatio */
+  match: number;
+  matchActive: number;
+  /** Of mimicry and task at the last feature map, @see GradientBalance */
+  gradientRatio: number;
+  gradientCosine: number;
   /** mAP at IoU 0.5 on the val split. */
   val: number;
   /** Match ratio over the objects of the val split. */
   valMatch: number;
+  valMatchActive: number;
 }
 
 /** The columns of results.csv around the detector's own losses, whose names are their columns. */
 const BEFORE = ["epoch", "lr"] as const;
-const AFTER = ["mimic", "head", "match", "imagesPerSecond", "val", "valMatch"] as const;
+const AFTER = [
+  "mimic",
+  "head",
+  "match",
+  "matchActive",
+  "gradientRatio",
+  "gradientCosine",
+  "imagesPerSecond",
+  "val",
+  "valMatch",
+  "valMatchActive",
+] as const;
+
+/** Those that may be NaN, for which JSON has null. */
+const PERHAPS = [
+  "match",
+  "matchActive",
+  "gradientRatio",
+  "gradientCosine",
+  "val",
+  "valMatch",
+  "valMatchActive",
+] as const;
 
 /** Which columns of results.csv are not losses of the detector. */
 export const COMMON_COLUMNS: readonly string[] = [...BEFORE, ...AFTER];
@@ -43,14 +72,8 @@ function parseRows(path: string, metadata: Record<string, string>): EpochRow[] {
       `${path}: the run was begun by an older version and cannot be resumed; start it anew`,
     );
   }
-  // JSON has no NaN: it was written as null.
-  const number = (value: number | null) => value ?? Number.NaN;
-  return rows.map((row) => ({
-    ...row,
-    val: number(row.val),
-    valMatch: number(row.valMatch),
-    match: number(row.match),
-  }));
+  for (const row of rows) for (const key of PERHAPS) row[key] ??= Number.NaN;
+  return rows;
 }
 
 export function toCsv(rows: readonly EpochRow[]): string {

@@ -34,6 +34,11 @@ export interface StageResult {
   quantizer: Quantizer;
   /** Match ratio of these weights over the objects of the val split; null where nothing is mimicked. */
   match: number | null;
+  /** The same over entries where either map is not 0. */
+  matchActive: number | null;
+  /** Mimicry against detection at the feature map, in the epoch of these weights; nulls where nothing is mimicked. */
+  gradientRatio: number | null;
+  gradientCosine: number | null;
   /** Of stage quantized-teacher: the teacher in full precision, and behind its quantizer before and after fine-tuning. */
   quantization?: { fullPrecision: number; before: number; after: number };
 }
@@ -208,9 +213,19 @@ function stageResult(
   { best, bestPath }: TrainingResult,
   quantizer: Quantizer,
 ): StageResult {
-  const { val, epoch, valMatch } = best;
-  const match = Number.isNaN(valMatch) ? null : valMatch;
-  return { stage, weights: bestPath, val, bestEpoch: epoch, quantizer, match };
+  const { val, epoch } = best;
+  const orNull = (value: number) => (Number.isNaN(value) ? null : value);
+  return {
+    stage,
+    weights: bestPath,
+    val,
+    bestEpoch: epoch,
+    quantizer,
+    match: orNull(best.valMatch),
+    matchActive: orNull(best.valMatchActive),
+    gradientRatio: orNull(best.gradientRatio),
+    gradientCosine: orNull(best.gradientCosine),
+  };
 }
 
 const percent = (ap: number): string => `AP ${(100 * ap).toFixed(1)}`;

@@ -14,7 +14,9 @@ import {
   type Tensor,
 } from "@qmimic/torch";
 import { TRAINING_AUGMENTATION } from "../data/augment.js";
+import { type GradientBalance, gradientBalance } from "../mimic/gradients.js";
 import { headLoss } from "../mimic/headLoss.js";
+import { addCounts, type MatchCounts, NO_COUNTS } from "../mimic/match.js";
 import { mimicLoss } from "../mimic/mimic.js";
 import type { Detector } from "../models/index.js";
 import { timed } from "../profile.js";
@@ -28,18 +30,35 @@ export interface StepLosses {
   mimic: number;
   /** Between the teacher's heads and the student's; 0 where they are not mimicked. */
   head: number;
-  /** Share of feature entries inside regions that equal the teacher's; NaN without a quantizer. */
-  match: number;
+  /** How many entries of the map match the teacher's, inside regions; zeros without a quantizer. */
+  counts: MatchCounts;
+  /** Of mimicry and task at the map; null in steps that do not measure it, and where nothing is mimicked. */
+  balance: GradientBalance | null;
 }
 
-export const zeroLosses = (): StepLosses => ({ detection: {}, mimic: 0, head: 0, match: 0 });
+/** What differs from step to step. */
+export interface StepSettings {
+  lr: number;
+  /** For what is sampled in the step. */
+  random: () => number;
+  /** Of the step in its epoch. */
+  index: number;
+}
 
-/** Adds a part of a step's losses to `sums`, in place. */
-export function addLosses(sums: StepLosses, losses: StepLosses, part: number): void {
+/** Steps between measurements of the gradients' balance: one costs about a quarter of a step. */
+const BALANCE_EVERY = 50;
+
+export type LossSums = Omit<StepLosses, "balance">;
+
+export const zeroLosses = (): LossSums => ({ detection: {}, mimic: 0, head: 0, counts: { ...NO_COUNTS } });
+
+/** Adds a part of a step's losses, and all its counts, to `sums`, in place. */
+export function addLosses(sums: LossSums, losses: StepLosses, part: number): void {
   for (const [name, value] of Object.entries(losses.detection)) {
     sums.detection[name] = (sums.detection[name] ?? 0) + part * value;
   }
-  for (const key of ["mimic", "head", "match"] as const) sums[key] += part * losses[key];
+  for (const key of ["mimic", "head"] as const) sums[key] += part * losses[key];
+  addCounts(sums.counts, losses.counts);
 }
 
 /** Detection and mimic losses, before their weights. */
@@ -68,15 +87,14 @@ export function trainingStep(
   trainee: Trainee,
   batch: Batch,
   recipe: Recipe,
-  lr: number,
-  random: () => number,
+  settings: StepSettings,
 ): StepLosses {
   const { parameters, optimizer } = trainee;
   return scope(() => {
-    const losses = forwardBackward(trainee, batch, recipe, random);
+    const losses = forwardBackward(trainee, batch, recipe, settings);
     timed("optimizer", () => {
       if (recipe.clip > 0) clipGradNorm(parameters, recipe.clip);
-      optimizer.step(lr);
+      optimizer.step(settings.lr);
       optimizer.zeroGrad();
     });
     return losses;
@@ -87,13 +105,15 @@ function forwardBackward(
   { pass: runPass, mimic }: Trainee,
   batch: Batch,
   recipe: Recipe,
-  random: () => number,
+  { random, index }: StepSettings,
 ): StepLosses {
   const pass = runPass(batch, random);
-  let total = Object.values(pass.losses).reduce(add);
+  const detection = Object.values(pass.losses).reduce(add);
+  let total = detection;
   let mimicValue = 0;
   let headValue = 0;
-  let match = Number.NaN;
+  let counts = NO_COUNTS;
+  let balance: GradientBalance | null = null;
   if (mimic) {
     const [, , height, width] = pass.features.shape;
     const { maps, regressor, settings, teacher } = mimic;
@@ -102,13 +122,17 @@ function forwardBackward(
       const result = mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
       return { stored, result };
     });
-    total = add(total, mul(result.loss, recipe.lambda));
+    let mimicry = mul(result.loss, recipe.lambda);
     mimicValue = result.loss.item();
-    if (settings.quantizer.kind !== "none") match = result.matched / Math.max(1, result.compared);
+    counts = result.counts;
     if (settings.heads) {
       const loss = timed("mimic head", () => headLoss(pass.heads, stored, settings.quantizer, teacher));
-      total = add(total, mul(loss, recipe.lambdaHead));
+      mimicry = add(mimicry, mul(loss, recipe.lambdaHead));
       headValue = loss.item();
+    }
+    total = add(detection, mimicry);
+    if (index % BALANCE_EVERY === 0) {
+      balance = timed("gradients", () => gradientBalance(detection, mimicry, pass.features));
     }
   }
   timed("backward", () => backward(total));
@@ -116,7 +140,8 @@ function forwardBackward(
     detection: Object.fromEntries(Object.entries(pass.losses).map(([name, loss]) => [name, loss.item()])),
     mimic: mimicValue,
     head: headValue,
-    match,
+    counts,
+    balance,
   };
 }
 

@@ -10,6 +10,8 @@ import { createRandom } from "../data/random.js";
 import { InputError } from "../errors.js";
 import { detectSamples, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
+import { type GradientBalance, meanBalance } from "../mimic/gradients.js";
+import { matchRatioOf, NO_MATCH } from "../mimic/match.js";
 import type { Detector } from "../models/index.js";
 import { STEP, timedAsync } from "../profile.js";
 import { epochOrder, makeBatch } from "./batches.js";
@@ -105,6 +107,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     detector.train();
     const order = epochOrder(samples, settings, epoch);
     const sums = zeroLosses();
+    const balances: GradientBalance[] = [];
     const started = performance.now();
     for (const [i, indices] of order.entries()) {
       const step = epoch * stepsOfEpoch + i;
@@ -113,7 +116,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       const losses = await timedAsync(STEP, "main", async () => {
         const batch = await makeBatch(samples, train.store, indices, settings, step);
         const random = createRandom(`${recipe.seed}/sampling/${step}`);
-        const result = trainingStep(trainee, batch, recipe, lr, random);
+        const result = trainingStep(trainee, batch, recipe, { lr, random, index: i });
         batch.images.dispose();
         return result;
       });
@@ -123,6 +126,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
         );
       }
       addLosses(sums, losses, 1 / order.length);
+      if (losses.balance !== null) balances.push(losses.balance);
       report.step({ epoch, step: i, steps: order.length, losses, images: indices.length });
       // With all images in memory nothing above waits: without this neither finalizers nor decoders have their turn.
       await turn();
@@ -130,15 +134,24 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     const seconds = (performance.now() - started) / 1000;
 
     const evaluated = (epoch + 1) % recipe.evalEvery === 0 || epoch + 1 === epochs;
+    const { counts, ...losses } = sums;
+    const match = matchRatioOf(counts);
+    const balance = meanBalance(balances);
+    const valMatch = evaluated && mimic ? await mimic.valMatch() : NO_MATCH;
     const row: EpochRow = {
       epoch: epoch + 1,
       lr: learningRate(epoch * stepsOfEpoch, schedule),
-      ...sums,
+      ...losses,
+      match: match.all,
+      matchActive: match.active,
+      gradientRatio: balance.ratio,
+      gradientCosine: balance.cosine,
       imagesPerSecond: samples.length / seconds,
       val: evaluated
         ? await timedAsync("evaluation", "main", () => meanAp(detector, val, recipe.device))
         : Number.NaN,
-      valMatch: evaluated && mimic ? await mimic.valMatch() : Number.NaN,
+      valMatch: valMatch.all,
+      valMatchActive: valMatch.active,
     };
     if (evaluated && !rows.some((earlier) => earlier.val >= row.val)) {
       saveDetector(paths.best, detector, { epoch: String(row.epoch), val: String(row.val) });

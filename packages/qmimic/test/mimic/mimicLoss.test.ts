@@ -50,6 +50,7 @@ const round = (values: Float32Array, quantizer: Quantizer): Float32Array => {
 interface Run {
   loss: number;
   matched: number;
+  zero: number;
   compared: number;
   /** Of the loss in the regressor's bias, [channels]. */
   biasGradient: Float32Array;
@@ -73,13 +74,12 @@ function run(quantizer: Quantizer, regionForm: MimicSettings["regionForm"], boxe
     features.requiresGrad = true;
     const stored = encodeFeatures(tensor(teacherMap, [batch, channels, height, width]), quantizer);
     const pass = { features, regions: () => boxes } as unknown as TrainingPass;
-    const { loss, matched, compared } = mimicLoss(pass, stored, targets, placed, regressor, settings, random);
+    const { loss, counts } = mimicLoss(pass, stored, targets, placed, regressor, settings, random);
     for (const one of regressor.parameters()) one.clearGrad();
     backward(loss);
     return {
       loss: loss.item(),
-      matched,
-      compared,
+      ...counts,
       biasGradient: regressor.bias!.grad!.toFloat32(),
       mapGradient: features.grad!.toFloat32(),
       prediction: regressor.forward(features).toFloat32(),
@@ -115,8 +115,9 @@ function formula(quantizer: Quantizer, prediction: Float32Array) {
       }
     }
   });
-  const matched = [...seen].filter((at) => student[at] === teacher[at]).length;
-  return { loss, biasGradient, matched, compared: seen.size };
+  const equal = [...seen].filter((at) => student[at] === teacher[at]);
+  const zero = equal.filter((at) => teacher[at] === 0).length;
+  return { loss, biasGradient, matched: equal.length, zero, compared: seen.size };
 }
 
 describe.each([
@@ -130,7 +131,8 @@ describe.each([
     expect(actual.loss).toBeCloseTo(expected.loss, 5);
     expectClose(actual.biasGradient, expected.biasGradient, 1e-4);
     if (quantizer.kind === "none") return;
-    expect([actual.matched, actual.compared]).toEqual([expected.matched, expected.compared]);
+    const { matched, zero, compared } = expected;
+    expect([actual.matched, actual.zero, actual.compared]).toEqual([matched, zero, compared]);
   });
 });
 
@@ -165,7 +167,7 @@ describe.each([
   test("is the squared difference of max-pooled regions", () => {
     const actual = run(quantizer, "rois");
     const [student, teacher] = [scope(() => round(actual.prediction, quantizer)), goal(quantizer)];
-    let [loss, matched, compared] = [0, 0, 0];
+    let [loss, matched, zero, compared] = [0, 0, 0, 0];
     proposals.forEach((list, image) => {
       for (let k = 0; k < list.length; k += 4) {
         const box = regionCells(list.subarray(k, k + 4), stride, height, width);
@@ -174,6 +176,7 @@ describe.each([
           pooled(student, image, c, box, 3).forEach((value, i) => {
             loss += (value - goals[i]) ** 2;
             matched += Number(value === goals[i]);
+            zero += Number(value === goals[i] && value === 0);
             compared++;
           });
         }
@@ -181,7 +184,8 @@ describe.each([
     });
     expect(actual.loss).toBeCloseTo(loss / (2 * compared), 4);
     expect(actual.mapGradient.some((value) => value !== 0)).toBe(true);
-    if (quantizer.kind !== "none") expect([actual.matched, actual.compared]).toEqual([matched, compared]);
+    if (quantizer.kind === "none") return;
+    expect([actual.matched, actual.zero, actual.compared]).toEqual([matched, zero, compared]);
   });
 });
 
@@ -223,8 +227,8 @@ test.each(["cells", "rois"] as const)(
         random,
       );
       expect(result.loss.item()).toBe(0);
-      expect(result.matched).toBe(result.compared);
-      expect(result.compared).toBeGreaterThan(0);
+      expect(result.counts.matched).toBe(result.counts.compared);
+      expect(result.counts.compared).toBeGreaterThan(0);
     });
   },
 );

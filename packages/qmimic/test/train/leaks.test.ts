@@ -49,7 +49,7 @@ test.each(["quantization-mimic", "mimic", "scratch"])("a step of method %s leaks
   for (let step = 0; step < 4; step++) {
     const batch = await makeBatch(dataset.samples, split.store, indices, settings, step);
     student.train();
-    trainingStep(trainee, batch, recipe, 1e-3, createRandom(step));
+    trainingStep(trainee, batch, recipe, { lr: 1e-3, random: createRandom(step), index: 50 * step });
     batch.images.dispose();
     await mimic?.valMatch();
     await detectSamples(student, dataset.samples, split.store);

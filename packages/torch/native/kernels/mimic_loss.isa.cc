@@ -77,19 +77,23 @@ QMIMIC_INLINE void predict(const float* weight, const float* bias, const float* 
     for (long v = 0; v < BLOCK; v++) store(prediction + i * CELLS + v * LANES, sum[i][v]);
 }
 
-// One channel of a block. In place: prediction -> its gradient 2 * weight * (Q(prediction) - target).
+// One channel of a block. In place: prediction -> its gradient 2 * weight * (Q(prediction) - target). Adds to matches[0] the
+// entries that equal the target, and to matches[1] those of them that are 0.
 double compare(float* prediction, const float* target, const float* twice, float stride, long* matches) {
   float error[CELLS];
   if (stride > 0) {
     const float per_stride = 1 / stride;
-    int same = 0;
+    int same = 0, zero = 0;
     for (long j = 0; j < CELLS; j++) {
       const float p = prediction[j];
       const float code = code_by_border(p, stride, per_stride);
       error[j] = p == p ? code * stride - target[j] * stride : p;
-      same += (code == target[j]) & (p == p) & (twice[j] > 0);
+      const int equal = (code == target[j]) & (p == p) & (twice[j] > 0);
+      same += equal;
+      zero += equal & (code == 0);
     }
-    *matches += same;
+    matches[0] += same;
+    matches[1] += zero;
   } else {
     for (long j = 0; j < CELLS; j++) error[j] = prediction[j] - target[j];
   }

@@ -45,7 +45,7 @@ MimicResult mimic_loss_forward(const Tensor& features, const Tensor& weight, con
   }
   const Scratch scratch(k.mimic_scratch(own));
   std::vector<double> losses(images);
-  std::vector<long> equal(images, 0);
+  std::vector<long> equal(2 * images, 0);
   for_each_task(images, [&](int64_t b) {
     const MimicImage image{features.data_ptr<float>() + b * own * map,
                            wide.data_ptr<float>(),
@@ -59,21 +59,23 @@ MimicResult mimic_loss_forward(const Tensor& features, const Tensor& weight, con
     float* dw = need_gradient ? dweight.data_ptr<float>() + b * teacher * own : nullptr;
     float* db = need_gradient ? dbias.data_ptr<float>() + b * teacher : nullptr;
     const int64_t at = b * teacher * map;
-    losses[b] = stride > 0 ? k.mimic_codes(image, target.data_ptr<uint8_t>() + at, df, dw, db, scratch.mine(), &equal[b])
-                           : k.mimic_features(image, target.data_ptr<float>() + at, df, dw, db, scratch.mine(), &equal[b]);
+    losses[b] = stride > 0 ? k.mimic_codes(image, target.data_ptr<uint8_t>() + at, df, dw, db, scratch.mine(), &equal[2 * b])
+                           : k.mimic_features(image, target.data_ptr<float>() + at, df, dw, db, scratch.mine(), &equal[2 * b]);
   });
   double total = 0;
-  int64_t matched = 0, counted = 0;
+  int64_t matched = 0, zero = 0, counted = 0;
   for (int64_t b = 0; b < images; b++) {
     total += losses[b];
-    matched += equal[b];
+    matched += equal[2 * b];
+    zero += equal[2 * b + 1];
   }
   const float* w = cells.data_ptr<float>();
   for (int64_t i = 0; i < images * map; i++) counted += w[i] > 0;
-  Tensor loss = at::empty({}, features.options()), matches = at::empty({2}, features.options().dtype(at::kLong));
+  Tensor loss = at::empty({}, features.options()), matches = at::empty({3}, features.options().dtype(at::kLong));
   loss.data_ptr<float>()[0] = (float)total;
   matches.data_ptr<int64_t>()[0] = matched;
-  matches.data_ptr<int64_t>()[1] = counted * teacher;
+  matches.data_ptr<int64_t>()[1] = zero;
+  matches.data_ptr<int64_t>()[2] = counted * teacher;
   if (need_gradient) {
     dweight = dweight.sum(0).reshape(weight.sizes());
     dbias = dbias.sum(0);

@@ -84,14 +84,19 @@ export function mimicCases(): void {
       const { matches } = mimicLoss(x, { weight, bias }, target, tensor(cells, cellShape), stride);
       const rounded = quantize(predict(x, weight, bias), stride).toFloat32();
       const map = shape.height * shape.width;
-      let [matched, compared] = [0, 0];
+      let [matched, zero, compared] = [0, 0, 0];
       for (const [i, value] of rounded.entries()) {
         if (cells[Math.floor(i / (shape.channels * map)) * map + (i % map)] === 0) continue;
         compared++;
-        if (Math.round(value / stride) === codes[i]) matched++;
+        if (Math.round(value / stride) !== codes[i]) continue;
+        matched++;
+        if (value === 0) zero++;
       }
-      if (map > 1) expect(matched).toBeGreaterThan(5);
-      expect([...matches.toArray()]).toEqual([BigInt(matched), BigInt(compared)]);
+      if (map > 1) {
+        expect(zero).toBeGreaterThan(2);
+        expect(matched).toBeGreaterThan(zero + 2);
+      }
+      expect([...matches.toArray()].map(Number)).toEqual([matched, zero, compared]);
     });
   });
 

@@ -9,8 +9,7 @@ export const twoStageConfig = {
   ...sharedConfig,
   anchorSizes: z.array(positive).min(1),
   aspectRatios: z.array(positive).min(1),
-  /** RoIAlign's output cells per side, and samples per cell and axis. */
-  roiSize: count,
+  /** Samples of a region's cell along each axis. */
   roiSamples: count,
   rpnScore: fraction.default(0),
   rpnPreNms: count,
@@ -38,8 +37,7 @@ export const twoStageSettings = {
     .union([z.array(positive).min(1), auto])
     .default("auto")
     .describe("height / width of the anchors; auto: from the boxes of the training data"),
-  roiSize: whole(7, "RoIAlign's output cells per side"),
-  roiSamples: whole(2, "RoIAlign's samples per cell and axis"),
+  roiSamples: whole(2, "samples of each cell of a region, along each axis"),
   rpnHigh: real(
     fraction,
     0.5,
