@@ -102,30 +102,30 @@ const method = {
 };
 
 const training = {
-  epochs: whole(60, "passes over the training data for the student"),
-  teacherEpochs: whole(40, "passes for the teacher"),
-  quantizedEpochs: whole(4, "passes to fine-tune the quantized teacher"),
+  epochs: whole(60, "epochs for the student"),
+  teacherEpochs: whole(60, "epochs for the teacher: at least as many as for its student, or it is soon no better"),
+  quantizedEpochs: whole(4, "epochs to fine-tune the quantized teacher"),
   batch: whole(4, "images in a step"),
   groupShapes: flag(true, "landscape and portrait images in different batches, which need less padding"),
   optimizer: z
     .enum(["sgd", "adamw", "muon"])
     .default("muon")
     .describe(
-      "optimizer; muon: Muon for hidden layers and AdamW for all else, which needs fewer passes than AdamW alone (torchvision: sgd with lr 0.02)",
+      "optimizer; muon: Muon for hidden layers and AdamW for all else, which needs fewer epochs than AdamW alone (torchvision: sgd with lr 0.02)",
     ),
   lr: real(positive, 0.003, "learning rate for the student, after the warm-up"),
   teacherLr: real(positive, 0.002, "learning rate for the teacher"),
   fineTuneLr: real(positive, 0.0004, "learning rate for fine-tuning the quantized teacher"),
   momentum: real(fraction, 0.9, "momentum of sgd"),
   weightDecay: real(atLeast0, 0.01, "weight decay of all weights but batch norm and biases"),
-  warmup: real(atLeast0, 1, "passes of linear warm-up"),
+  warmup: real(atLeast0, 1, "epochs of linear warm-up"),
   schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("how the learning rate falls"),
   milestones: z
     .array(fraction)
     .default([0.7, 0.9])
     .describe("for schedule step: parts of the run after which the rate is divided by 10"),
   clip: real(atLeast0, 10, "largest joint norm of the gradients; 0: no limit"),
-  evalEvery: whole(5, "passes between evaluations on the val split"),
+  evalEvery: whole(5, "epochs between evaluations on the val split"),
   seed: count0.default(0).describe("seed of weights, order, augmentation and sampling"),
   threads: z.union([count, auto]).default("auto").describe("processor threads; auto: all cores"),
   device: z.string().default("cpu").describe("cpu, cuda or cuda:N"),
