@@ -103,7 +103,10 @@ const method = {
 
 const training = {
   epochs: whole(60, "epochs for the student"),
-  teacherEpochs: whole(60, "epochs for the teacher: at least as many as for its student, or it is soon no better"),
+  teacherEpochs: whole(
+    60,
+    "epochs for the teacher: at least as many as for its student, or it is soon no better",
+  ),
   quantizedEpochs: whole(4, "epochs to fine-tune the quantized teacher"),
   batch: whole(4, "images in a step"),
   groupShapes: flag(true, "landscape and portrait images in different batches, which need less padding"),

@@ -25,41 +25,42 @@ const window = (shift: number) => {
 };
 
 describe.each(["vgg-1-32", "resnet18-1-16"])("%s", (backbone) => {
-  test.each(
-    NECKS.flatMap((neck) => ([4, 8, 16] as const).map((outputStride) => ({ neck, outputStride }))),
-  )("neck $neck, stride $outputStride", ({ neck, outputStride }) => {
-    const network = createBackbone({ backbone, neck, outputStride }, createRandom("shift")).eval();
-    const cells = SIDE / outputStride;
-    const mapOf = (shift: number) => noGrad(() => scope(() => network.forward(window(shift)).toFloat32()));
-    const plain = mapOf(0);
-    const rms = Math.sqrt(plain.reduce((sum, x) => sum + x * x, 0) / plain.filter((x) => x > 0).length);
-    const codes = (shift: number) =>
-      scope(() => quantizeCodes(tensor(mapOf(shift)), rms / 2).toArray() as Uint8Array);
-    const still = codes(0);
-    /** Fraction of the codes that are not 0 in either and differ, when the picture is moved by `shift` px. */
-    const changed = (shift: number): number => {
-      const moved = codes(shift);
-      const by = shift / outputStride;
-      const margin = MARGIN / outputStride;
-      let [differ, active] = [0, 0];
-      for (let c = 0; c < network.outChannels; c++) {
-        for (let y = margin; y < cells - margin; y++) {
-          for (let x = margin; x < cells - margin; x++) {
-            const a = still[(c * cells + y) * cells + x];
-            const b = moved[(c * cells + y - by) * cells + x - by];
-            active += Number(a !== 0 || b !== 0);
-            differ += Number(a !== b);
+  test.each(NECKS.flatMap((neck) => ([4, 8, 16] as const).map((outputStride) => ({ neck, outputStride }))))(
+    "neck $neck, stride $outputStride",
+    ({ neck, outputStride }) => {
+      const network = createBackbone({ backbone, neck, outputStride }, createRandom("shift")).eval();
+      const cells = SIDE / outputStride;
+      const mapOf = (shift: number) => noGrad(() => scope(() => network.forward(window(shift)).toFloat32()));
+      const plain = mapOf(0);
+      const rms = Math.sqrt(plain.reduce((sum, x) => sum + x * x, 0) / plain.filter((x) => x > 0).length);
+      const codes = (shift: number) =>
+        scope(() => quantizeCodes(tensor(mapOf(shift)), rms / 2).toArray() as Uint8Array);
+      const still = codes(0);
+      /** Fraction of the codes that are not 0 in either and differ, when the picture is moved by `shift` px. */
+      const changed = (shift: number): number => {
+        const moved = codes(shift);
+        const by = shift / outputStride;
+        const margin = MARGIN / outputStride;
+        let [differ, active] = [0, 0];
+        for (let c = 0; c < network.outChannels; c++) {
+          for (let y = margin; y < cells - margin; y++) {
+            for (let x = margin; x < cells - margin; x++) {
+              const a = still[(c * cells + y) * cells + x];
+              const b = moved[(c * cells + y - by) * cells + x - by];
+              active += Number(a !== 0 || b !== 0);
+              differ += Number(a !== b);
+            }
           }
         }
+        expect(active).toBeGreaterThan(0);
+        return differ / active;
+      };
+      const exact = neck === "none" ? outputStride : 16;
+      for (let shift = outputStride; shift <= 16; shift += outputStride) {
+        if (shift % exact === 0) expect(changed(shift), `${shift} px`).toBe(0);
+        else expect(changed(shift), `${shift} px`).toBeGreaterThan(0.05);
       }
-      expect(active).toBeGreaterThan(0);
-      return differ / active;
-    };
-    const exact = neck === "none" ? outputStride : 16;
-    for (let shift = outputStride; shift <= 16; shift += outputStride) {
-      if (shift % exact === 0) expect(changed(shift), `${shift} px`).toBe(0);
-      else expect(changed(shift), `${shift} px`).toBeGreaterThan(0.05);
-    }
-    network.dispose();
-  });
+      network.dispose();
+    },
+  );
 });
