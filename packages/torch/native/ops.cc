@@ -4,6 +4,7 @@
 #include "kernels/conv3x3.op.h"
 #include "kernels/images.op.h"
 #include "kernels/mimic_loss.op.h"
+#include "kernels/ps_roi_align.op.h"
 #include "kernels/quantize.op.h"
 #include "kernels/read_maps.op.h"
 #include "kernels/roi_align.op.h"
@@ -22,10 +23,14 @@ TORCH_LIBRARY(qmimic, m) {
   m.def(
       "batch_norm_relu(Tensor x, Tensor weight, Tensor bias, Tensor(a!) running_mean, Tensor(b!) running_var, "
       "bool training, float momentum, float eps, bool relu, bool pool) -> Tensor");
-  // As torchvision.ops.roi_align. features [B, C, H, W], rois [K, 5] of (image, x1, y1, x2, y2).
+  // As torchvision.ops.roi_align with sampling_ratio above 0. features [B, C, H, W], rois [K, 5] of (image, x1, y1, x2, y2).
   m.def(
       "roi_align(Tensor features, Tensor rois, float spatial_scale, int pooled_height, int pooled_width, "
       "int sampling_ratio, bool aligned) -> Tensor");
+  // As torchvision.ops.ps_roi_align with sampling_ratio above 0. features [B, C * pooled * pooled, H, W], rois as above ->
+  // [K, C, pooled, pooled].
+  m.def(
+      "ps_roi_align(Tensor features, Tensor rois, float spatial_scale, int pooled, int sampling_ratio) -> Tensor");
   // The nearest of {0, s, 2s, ...}, ties down; the gradient passes unchanged.
   m.def("quantize(Tensor x, float stride) -> Tensor");
   // Its index, at most 255, as uint8.
@@ -53,6 +58,7 @@ TORCH_LIBRARY_IMPL(qmimic, CPU, m) {
   m.impl("conv3x3", conv3x3_forward);
   m.impl("batch_norm_relu", batch_norm_relu_cpu);
   m.impl("roi_align", roi_align_cpu);
+  m.impl("ps_roi_align", ps_roi_align_cpu);
   m.impl("quantize", quantize_cpu);
   m.impl("quantize_codes", quantize_codes_cpu);
   m.impl("quantize_pow2", quantize_pow2_cpu);
@@ -64,6 +70,7 @@ TORCH_LIBRARY_IMPL(qmimic, AutogradCPU, m) {
   m.impl("conv3x3", conv3x3_autograd);
   m.impl("batch_norm_relu", batch_norm_relu_autograd);
   m.impl("roi_align", roi_align_autograd);
+  m.impl("ps_roi_align", ps_roi_align_autograd);
   m.impl("quantize", quantize_autograd);
   m.impl("quantize_codes", torch::CppFunction::makeFallthrough());
   m.impl("quantize_pow2", quantize_pow2_autograd);

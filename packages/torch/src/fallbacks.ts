@@ -1,6 +1,6 @@
 // What the addon's kernels compute, from libtorch's operators: for devices that the kernels do not run on.
 import { operator } from "./dispatcher.js";
-import type { RoiAlignOptions } from "./kernels.js";
+import type { PsRoiAlignOptions, RoiAlignOptions } from "./kernels.js";
 import { add, cast, cat, detach, gridSample, indexSelect, mul, permute, reshape, slice, sub } from "./ops.js";
 import { scope, type Tensor, tensor } from "./tensor.js";
 
@@ -50,40 +50,56 @@ export const quantizePow2Fallback = (x: Tensor, minExponent: number, maxExponent
     return straightThrough(entry, x);
   });
 
+/** @see roiAlign */
+export const roiAlignFallback = (features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor =>
+  alignedBins(features, rois, { ...options, groups: 1 });
+
+/** @see psRoiAlign */
+export function psRoiAlignFallback(features: Tensor, rois: Tensor, options: PsRoiAlignOptions): Tensor {
+  const groups = options.pooled ** 2;
+  if (features.shape[1] % groups !== 0) {
+    throw new RangeError(
+      `psRoiAlign: features have shape ${features.shape}, expected a multiple of ${groups} channels`,
+    );
+  }
+  return alignedBins(features, rois, { ...options, aligned: true, groups });
+}
+
 /**
- * @see roiAlign. The samples of all regions of an image are one grid_sample with the border repeated; those more than
- * a cell outside are then set to 0, and an average pooling makes the cells.
+ * The samples of all regions of an image are one grid_sample with the border repeated; those more than a cell outside
+ * are then set to 0, and an average pooling makes the bins. Channels are in `groups`: with 1 every bin reads all of
+ * them, with pooled * pooled each reads its own.
  */
-export function roiAlignFallback(features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor {
+function alignedBins(features: Tensor, rois: Tensor, options: RoiAlignOptions & { groups: number }): Tensor {
   return scope(() => {
     const [batch, channels, height, width] = features.shape;
-    const { pooled, samplingRatio } = options;
-    if (!(samplingRatio > 0))
-      throw new RangeError(`roiAlign: samplingRatio is ${samplingRatio}, expected above 0`);
+    const { pooled, samplingRatio, groups } = options;
     const boxes = rois.toFloat32();
+    checkRois(features.shape, boxes, options);
     const count = boxes.length / 5;
     const ofImage: number[][] = Array.from({ length: batch }, () => []);
-    for (let k = 0; k < count; k++) {
-      const own = ofImage[boxes[5 * k]];
-      if (!own) throw new RangeError(`roiAlign: rois[${k}] names image ${boxes[5 * k]} of ${batch}`);
-      own.push(k);
-    }
+    for (let k = 0; k < count; k++) ofImage[boxes[5 * k]].push(k);
+    const outputs = channels / groups;
     if (count === 0) {
-      return reshape(slice(reshape(features, [-1]), 0, 0, 0), [0, channels, pooled, pooled]);
+      return reshape(slice(reshape(features, [-1]), 0, 0, 0), [0, outputs, pooled, pooled]);
     }
+    // A group has its own bins of each region: all of them, or one.
+    const perSide = groups === 1 ? pooled : 1;
     const parts = ofImage.flatMap((own, image) => {
       if (own.length === 0) return [];
       const { grid, inside } = samplesOf(own, boxes, height, width, options);
-      const side = pooled * samplingRatio;
-      const shape = [1, own.length * side, side];
-      const at = tensor(grid, [...shape, 2]).to(features.device);
-      const map = slice(features, 0, image, image + 1);
-      const samples = mul(
-        gridSample(map, at, "bilinear", "border"),
-        tensor(inside, shape).to(features.device),
-      );
-      const cells = avgPool2d(samples, [samplingRatio, samplingRatio]);
-      return [permute(reshape(cells, [channels, own.length, pooled, pooled]), [1, 0, 2, 3])];
+      const byGroup = (values: Float32Array, size: number) => {
+        const [n, s] = [own.length, samplingRatio];
+        const samples = tensor(values, [n, pooled, s, pooled, s, size]).to(features.device);
+        const ordered = groups === 1 ? samples : permute(samples, [1, 3, 0, 2, 4, 5]);
+        return reshape(ordered, [groups, n * perSide * s, perSide * s, size]);
+      };
+      const map = reshape(slice(features, 0, image, image + 1), [outputs, groups, height, width]);
+      const sampled = gridSample(permute(map, [1, 0, 2, 3]), byGroup(grid, 2), "bilinear", "border");
+      const counted = mul(sampled, permute(byGroup(inside, 1), [0, 3, 1, 2]));
+      const bins = avgPool2d(counted, [samplingRatio, samplingRatio]);
+      const byRegion = permute(reshape(bins, [groups, outputs, own.length, perSide ** 2]), [2, 1, 0, 3]);
+      return [reshape(byRegion, [own.length, outputs, pooled, pooled])];
     });
     const order = new BigInt64Array(count);
     ofImage.flat().forEach((k, row) => {
@@ -91,6 +107,42 @@ export function roiAlignFallback(features: Tensor, rois: Tensor, options: RoiAli
     });
     return indexSelect(cat(parts), 0, tensor(order).to(features.device));
   });
+}
+
+/** The kernels' bounds, see native/kernels/rois.h. */
+const MAX_POOLED = 1024;
+const MAX_SAMPLES = 64;
+const MAX_CELLS = 2 ** 20;
+
+function checkRois(shape: readonly number[], boxes: Float32Array, options: RoiAlignOptions): void {
+  const [batch, , height, width] = shape;
+  const { pooled, samplingRatio, spatialScale } = options;
+  const check = (fits: boolean, what: () => string) => {
+    if (!fits) throw new RangeError(`roiAlign: ${what()}`);
+  };
+  const whole = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max;
+  check(height > 0 && width > 0, () => `features have shape ${shape}, expected at least 1 row and 1 column`);
+  check(whole(pooled, MAX_POOLED), () => `pooled is ${pooled}, expected 1 to ${MAX_POOLED}`);
+  check(
+    whole(samplingRatio, MAX_SAMPLES),
+    () => `samplingRatio is ${samplingRatio}, expected 1 to ${MAX_SAMPLES}`,
+  );
+  check(
+    spatialScale > 0 && Number.isFinite(Math.fround(spatialScale)),
+    () => `spatialScale is ${spatialScale}, expected a finite number above 0`,
+  );
+  for (let i = 0; i < boxes.length; i++) {
+    const region = Math.floor(i / 5);
+    const value = boxes[i];
+    if (i % 5 === 0) {
+      const known = Number.isInteger(value) && value >= 0 && value < batch;
+      check(known, () => `rois[${region}] names image ${value} of ${batch}`);
+    } else {
+      const near = Math.abs(value * spatialScale) <= MAX_CELLS; // NaN is not
+      const limit = MAX_CELLS / spatialScale;
+      check(near, () => `rois[${region}] has coordinate ${value}, expected at most ${limit} either way`);
+    }
+  }
 }
 
 /** Sample points of some regions in -1..1, [regions * side, side, 2], and 1 for each that counts, else 0. */
@@ -105,7 +157,7 @@ function samplesOf(
   const grid = new Float32Array(2 * regions.length * side * side);
   const inside = new Float32Array(regions.length * side * side);
   const shift = aligned ? 0.5 : 0;
-  const least = aligned ? 0 : 1;
+  const least = aligned ? Number.NEGATIVE_INFINITY : 1;
   let at = 0;
   for (const k of regions) {
     const [x0, y0, x1, y1] = boxes.subarray(5 * k + 1, 5 * k + 5).map((edge) => edge * spatialScale - shift);

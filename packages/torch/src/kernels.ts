@@ -1,8 +1,9 @@
 // The addon's own operators for very narrow networks (native/kernels), in the engine's dispatcher like any other.
-// They run on the CPU in float32. On other devices quantizers and RoIAlign are made of libtorch's operators
+// They run on the CPU in float32. On other devices quantizers and both RoIAligns are made of libtorch's operators
 // (fallbacks.ts), and so are nn's layers; the rest takes tensors of the CPU alone.
 import { operator } from "./dispatcher.js";
 import {
+  psRoiAlignFallback,
   quantizeCodesFallback,
   quantizeFallback,
   quantizePow2Fallback,
@@ -41,18 +42,41 @@ const roiAlignOf = operator("qmimic::roi_align");
 export interface RoiAlignOptions {
   /** Feature cells per pixel of the boxes' coordinates: 1 / stride. */
   spatialScale: number;
-  /** Output cells per side. */
+  /** Output cells per side, 1 to 1024. */
   pooled: number;
-  /** Samples per output cell and axis. */
+  /** Samples per output cell and axis, 1 to 64. */
   samplingRatio: number;
   /** Shift by half a pixel, so that cell centres line up (detectron2's "aligned"). */
   aligned: boolean;
 }
-/** features [B, C, H, W], rois [K, 5] (image, x1, y1, x2, y2) -> [K, C, pooled, pooled]. He et al., Mask R-CNN, 3. */
+/**
+ * RoIAlign, as torchvision's roi_align. He et al., Mask R-CNN, ICCV 2017, section 3.
+ * @param features [B, C, H, W], H and W at least 1
+ * @param rois [K, 5] of (image, x1, y1, x2, y2)
+ * @returns [K, C, pooled, pooled]
+ * @throws when an option is out of its range, or a box names no image or lies (NaN does) beyond 2^20 cells of the map
+ */
 export function roiAlign(features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor {
   if (!onCpu(features)) return roiAlignFallback(features, rois, options);
   const { spatialScale, pooled, samplingRatio, aligned } = options;
   return roiAlignOf(features, rois, spatialScale, pooled, pooled, samplingRatio, aligned);
+}
+
+const psRoiAlignOf = operator("qmimic::ps_roi_align");
+/** Boxes are always shifted by half a pixel. */
+export type PsRoiAlignOptions = Omit<RoiAlignOptions, "aligned">;
+/**
+ * Position-sensitive RoIAlign, as torchvision's ps_roi_align: output channel c at bin (i, j) reads input channel
+ * (c * pooled + i) * pooled + j alone. Dai et al., R-FCN, NeurIPS 2016, section 2.2, with RoIAlign's samples.
+ * @param features [B, C * pooled * pooled, H, W], H and W at least 1
+ * @param rois [K, 5] of (image, x1, y1, x2, y2)
+ * @returns [K, C, pooled, pooled]
+ * @throws as roiAlign, and when the channels are no multiple of pooled * pooled
+ */
+export function psRoiAlign(features: Tensor, rois: Tensor, options: PsRoiAlignOptions): Tensor {
+  if (!onCpu(features)) return psRoiAlignFallback(features, rois, options);
+  const { spatialScale, pooled, samplingRatio } = options;
+  return psRoiAlignOf(features, rois, spatialScale, pooled, samplingRatio);
 }
 
 const quantizeOf = operator("qmimic::quantize");

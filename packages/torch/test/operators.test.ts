@@ -1,4 +1,4 @@
-// Operators and their gradients against values computed by PyTorch (fixtures/make_fixtures.py).
+// Operators and their gradients against values computed by PyTorch and torchvision (fixtures/make_fixtures.py).
 import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,9 +14,11 @@ import {
   maxPool2d,
   mul,
   operator,
+  psRoiAlign,
   type Reduction,
   readMaps,
   relu,
+  roiAlign,
   scope,
   smoothL1,
   softmax,
@@ -66,6 +68,8 @@ const calls: Record<string, (inputs: Inputs, options: any) => Tensor> = {
   smooth_l1_loss: ({ x, target }, { beta, reduction }) => smoothL1(x, target, beta, reduction),
   grid_sample: ({ x, grid }, { mode, padding, alignCorners }) =>
     gridSample(x, grid, mode, padding, alignCorners),
+  roi_align: ({ x, rois }, options) => roiAlign(x, rois, options),
+  ps_roi_align: ({ x, rois }, options) => psRoiAlign(x, rois, options),
 };
 
 test.each(cases)(

@@ -16,11 +16,22 @@ struct NormPlane {
   bool relu, pool;
 };
 
+// One row or column that a bin of a region reads, and its share in the bin.
+struct Tap {
+  int index;
+  float weight;
+};
+
+// The taps of a region, see rois.h: bin (i, j) reads rows taps[y[i]] up to taps[y[i + 1]] and columns taps[x[j]] up to
+// taps[x[j + 1]].
+struct Axes {
+  const int *y, *x;
+  const Tap* taps;
+};
+
 // One RoIAlign problem: maps are [height, width, channels], channels a multiple of Kernels::lanes.
 struct RoiShape {
-  long channels, height, width, pooled_height, pooled_width, sampling_ratio;
-  float spatial_scale;
-  bool aligned;
+  long channels, width, pooled_height, pooled_width;
 };
 
 // One image of a training batch, see images.isa.cc.
@@ -60,9 +71,8 @@ struct Kernels {
 
   // roi_align.isa.cc
   void (*transpose)(const float* from, long rows, long columns, long from_stride, float* to, long to_stride);
-  long (*roi_scratch)(const RoiShape& shape);
-  void (*roi_forward)(const float* map, const float* roi, float* bins, const RoiShape& shape);
-  void (*roi_backward)(float* map, const float* roi, const float* bins, const RoiShape& shape);
+  void (*roi_forward)(const float* map, Axes axes, float* bins, const RoiShape& shape);
+  void (*roi_backward)(float* map, Axes axes, const float* bins, const RoiShape& shape);
 
   // quantize.isa.cc
   void (*quantize)(const float* x, float* y, long count, float stride);

@@ -1,56 +1,25 @@
 // qmimic::roi_align: torchvision.ops.roi_align with channels as the vector lane, and a backward without atomics.
 #pragma once
-#include <algorithm>
-
-#include "op.h"
+#include "rois.h"
 
 namespace qmimic {
 namespace {
 
-struct RoiArguments {
-  double spatial_scale;
-  int64_t pooled_height, pooled_width, sampling_ratio;
-  bool aligned;
-};
-
-void check_roi_align(at::IntArrayRef features, const Tensor& rois, const RoiArguments& a) {
-  check_tensor("roi_align", "rois", rois, 2, at::kFloat);
-  check_shape("roi_align", "rois", rois, {rois.size(0), 5});
-  TORCH_CHECK(a.pooled_height > 0 && a.pooled_width > 0, "qmimic::roi_align: pooled size ", a.pooled_height, "x",
-              a.pooled_width, " is not positive");
-  for (int64_t i = 0; i < rois.size(0); i++) {
-    const float image = rois.data_ptr<float>()[i * 5];
-    TORCH_CHECK(image >= 0 && image < features[0], "qmimic::roi_align: rois[", i, "] names image ", image,
-                ", features have shape ", features);
-  }
-}
-
 // The maps' channels are padded with zeros to whole vectors.
 RoiShape roi_shape(at::IntArrayRef features, const RoiArguments& a, int64_t channels) {
   const int64_t lanes = kernels().lanes;
-  return {(long)(at::divup(channels, lanes) * lanes), (long)features[2],       (long)features[3], (long)a.pooled_height,
-          (long)a.pooled_width,                       (long)a.sampling_ratio, (float)a.spatial_scale, a.aligned};
-}
-
-// Rois in the order of their images.
-std::vector<int64_t> by_image(const float* boxes, int64_t count, int64_t images) {
-  std::vector<int64_t> next(images + 1, 0), order(count);
-  for (int64_t i = 0; i < count; i++) next[(int64_t)boxes[i * 5] + 1]++;
-  for (int64_t image = 0; image < images; image++) next[image + 1] += next[image];
-  for (int64_t i = 0; i < count; i++) order[next[(int64_t)boxes[i * 5]]++] = i;
-  return order;
+  return {(long)(at::divup(channels, lanes) * lanes), (long)features[3], (long)a.pooled_height, (long)a.pooled_width};
 }
 
 // Channels are worked on in groups, so that one image's map of one group stays in L2 for all its rois.
 constexpr int64_t GROUP = 64;
 
 Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiArguments& a) {
-  check_tensor("roi_align", "features", features, 4, at::kFloat);
-  check_roi_align(features.sizes(), rois, a);
-  const int64_t images = features.size(0), channels = features.size(1), map = features.size(2) * features.size(3);
-  const int64_t count = rois.size(0), bins = a.pooled_height * a.pooled_width;
+  check_rois("roi_align", features, rois, a);
+  const int64_t count = rois.size(0), channels = features.size(1), bins = a.pooled_height * a.pooled_width;
   Tensor y = at::empty({count, channels, a.pooled_height, a.pooled_width}, features.options());
   if (y.numel() == 0) return y;
+  const int64_t images = features.size(0), map = features.size(2) * features.size(3);
   const Kernels& k = kernels();
   const RoiShape widest = roi_shape(features.sizes(), a, std::min(channels, GROUP));
   const int64_t groups = at::divup(channels, GROUP), slot = map * widest.channels;
@@ -68,16 +37,17 @@ Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiAr
     k.transpose(from + (image * channels + first) * map + at, width, length, map, maps + index * slot + at * padded,
                 padded);
   });
-  const std::vector<int64_t> order = by_image(boxes, count, images);
-  const Scratch scratch(k.roi_scratch(widest));
+  const ByImage by_image(rois, images);
+  const RoiAxes axes(features.sizes(), rois, a);
+  const Scratch scratch(bins * widest.channels);
   at::parallel_for(0, groups * count, 8, [&](int64_t begin, int64_t end) {
     float* room = scratch.mine();
     for (int64_t item = begin; item < end; item++) {
-      const int64_t i = order[item % count], group = item / count;
+      const int64_t i = by_image.order[item % count], group = item / count;
       const int64_t first = group * GROUP, width = std::min(GROUP, channels - first);
       const RoiShape shape = roi_shape(features.sizes(), a, width);
-      const float* roi = boxes + i * 5;
-      k.roi_forward(maps + ((int64_t)roi[0] * groups + group) * slot, roi, room, shape);
+      const int64_t image = (int64_t)boxes[i * 5];
+      k.roi_forward(maps + (image * groups + group) * slot, axes.of(i), room, shape);
       k.transpose(room, bins, width, shape.channels, to + (i * channels + first) * bins, bins);
     }
   });
@@ -88,32 +58,32 @@ Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiAr
 Tensor roi_align_backward(at::IntArrayRef features, const Tensor& rois, const Tensor& gradient,
                           const RoiArguments& a) {
   const Tensor g = gradient_of(gradient);
-  const int64_t images = features[0], channels = features[1], map = features[2] * features[3];
-  const int64_t count = rois.size(0), bins = a.pooled_height * a.pooled_width;
   Tensor dx = at::zeros(features, g.options());
-  if (dx.numel() == 0 || count == 0) return dx;
+  if (dx.numel() == 0 || rois.size(0) == 0) return dx;
+  const int64_t images = features[0], channels = features[1], map = features[2] * features[3];
+  const int64_t bins = a.pooled_height * a.pooled_width;
   const Kernels& k = kernels();
   const int64_t groups = at::divup(channels, GROUP);
   const RoiShape widest = roi_shape(features, a, std::min(channels, GROUP));
-  const Scratch scratch(k.roi_scratch(widest) + map * widest.channels);
-  const float *boxes = rois.data_ptr<float>(), *from = g.data_ptr<float>();
+  const Scratch scratch((bins + map) * widest.channels);
+  const float* from = g.data_ptr<float>();
   float* to = dx.data_ptr<float>();
-  const std::vector<int64_t> order = by_image(boxes, count, images);
-  const auto image_of = [&](int64_t i) { return (int64_t)boxes[i * 5]; };
+  const ByImage by_image(rois, images);
+  const RoiAxes axes(features, rois, a);
   for_each_task(images * groups, [&](int64_t task) {
     const int64_t image = task / groups, first = task % groups * GROUP, width = std::min(GROUP, channels - first);
-    auto i = std::lower_bound(order.begin(), order.end(), image,
-                              [&](int64_t roi, int64_t wanted) { return image_of(roi) < wanted; });
-    if (i == order.end() || image_of(*i) != image) return;
+    const int64_t begin = by_image.first[image], end = by_image.first[image + 1];
+    if (begin == end) return;
     const RoiShape shape = roi_shape(features, a, width);
     const int64_t padded = shape.channels;
     float* sums = scratch.mine();
     float* room = sums + map * padded;
     std::fill(sums, room, 0.0f);
     std::fill(room, room + bins * padded, 0.0f);  // the padding stays zero
-    for (; i != order.end() && image_of(*i) == image; ++i) {
-      k.transpose(from + (*i * channels + first) * bins, width, bins, bins, room, padded);
-      k.roi_backward(sums, boxes + *i * 5, room, shape);
+    for (int64_t at = begin; at < end; at++) {
+      const int64_t i = by_image.order[at];
+      k.transpose(from + (i * channels + first) * bins, width, bins, bins, room, padded);
+      k.roi_backward(sums, axes.of(i), room, shape);
     }
     k.transpose(sums, map, width, padded, to + (image * channels + first) * map, map);
   });
