@@ -5,10 +5,11 @@ import { didYouMean, InputError } from "../errors.js";
 import type { DetectorConfig } from "./config.js";
 import type { Detector, DetectorKind, NetworkFacts } from "./detector.js";
 import { fasterRcnn } from "./fasterRcnn.js";
+import { rfcn } from "./rfcn.js";
 import { kebab } from "./settings.js";
 
 /** The first is the default. */
-export const KINDS: readonly DetectorKind[] = [fasterRcnn];
+export const KINDS: readonly DetectorKind[] = [fasterRcnn, rfcn];
 
 export const DETECTORS: readonly string[] = KINDS.map(({ name }) => name);
 
