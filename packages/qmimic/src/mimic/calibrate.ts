@@ -5,6 +5,7 @@ import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
+import { requireFinite } from "../finite.js";
 import type { Detector, Quantizer } from "../models/index.js";
 import { concatFloats } from "../models/index.js";
 
@@ -71,6 +72,7 @@ async function positiveActivations(
     const features = noGrad(() =>
       scope(() => teacher.backbone.forward(drawWhole([image], side, device).batch).toFloat32()),
     );
+    requireFinite(features, "the teacher's last feature map");
     found.push(features.filter((value) => value > 0));
   }
   const positives = concatFloats(...found);

@@ -7,9 +7,11 @@ import {
   operator,
   quantizeCodes,
   reshape,
+  sum,
   type Tensor,
   tensor,
 } from "@qmimic/torch";
+import { InputError } from "../errors.js";
 import type { Quantizer } from "../models/index.js";
 import { applyQuantizer } from "../models/index.js";
 
@@ -21,11 +23,16 @@ const whereScalar = operator("aten::where.ScalarOther");
 /** How a teacher's maps are kept: dictionary indices in bytes, or half-precision numbers without a quantizer. */
 export const storedDtype = (quantizer: Quantizer) => (quantizer.kind === "none" ? "float16" : "uint8");
 
-/** Features -> what is kept of them. */
+/** Features -> what is kept of them. @throws InputError when a feature is NaN or infinite, or too large to be kept */
 export function encodeFeatures(features: Tensor, quantizer: Quantizer): Tensor {
+  if (quantizer.kind === "none") {
+    const half = cast(features, "float16");
+    checkFinite(cast(half, "float32"));
+    return half;
+  }
+  // The code of NaN would be 0, as if nothing were there.
+  checkFinite(features);
   switch (quantizer.kind) {
-    case "none":
-      return cast(features, "float16");
     case "uniform":
       return quantizeCodes(features, quantizer.stride);
     case "power-of-two": {
@@ -35,6 +42,15 @@ export function encodeFeatures(features: Tensor, quantizer: Quantizer): Tensor {
       const nonZero = greaterThan(entries, 0);
       return cast(whereScalar(nonZero, index, 0), "uint8");
     }
+  }
+}
+
+/** Times 0, what is finite is 0, and all else NaN. */
+function checkFinite(features: Tensor): void {
+  if (Number.isNaN(sum(mul(features, 0)).item())) {
+    throw new InputError(
+      "the teacher's last feature map holds NaN, infinity, or numbers beyond those that are kept of it: its training diverged. Train it again with a lower teacher-lr.",
+    );
   }
 }
 

@@ -7,7 +7,6 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { learningRate, type Tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
-import { InputError } from "../errors.js";
 import { detectSamples, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
 import { type GradientBalance, meanBalance } from "../mimic/gradients.js";
@@ -15,6 +14,7 @@ import { matchRatioOf, NO_MATCH } from "../mimic/match.js";
 import type { Detector } from "../models/index.js";
 import { STEP, timedAsync } from "../profile.js";
 import { epochOrder, makeBatch } from "./batches.js";
+import { divergenceError, hasDiverged, nonFiniteTensor } from "./divergence.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
 import { bestOf, type EpochRow, restore, storedRows, toCsv } from "./results.js";
@@ -35,6 +35,8 @@ export interface TrainingTask {
   recipe: Recipe;
   epochs: number;
   lr: number;
+  /** The setting that `lr` comes from, for messages. */
+  lrSetting: string;
   train: Split;
   val: Split;
   /** Absent: detection losses alone. */
@@ -100,6 +102,17 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     milestones: recipe.milestones,
   };
 
+  const diverged = (what: string, epoch: number, step: number) =>
+    divergenceError({
+      what,
+      epoch: epoch + 1,
+      step: step + 1,
+      done: rows.length,
+      lr: learningRate(epoch * stepsOfEpoch + step, schedule),
+      lrSetting: task.lrSetting,
+      folder,
+    });
+
   let rows: EpochRow[] = [];
   if (existsSync(paths.state)) rows = restore(paths.state, stateTensors());
 
@@ -120,11 +133,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
         batch.images.dispose();
         return result;
       });
-      if (!Number.isFinite(totalOf(losses))) {
-        throw new InputError(
-          `the loss is no longer a number in epoch ${epoch + 1}, step ${i + 1}: lower lr (now ${lr.toPrecision(3)}) or lambda`,
-        );
-      }
+      const total = totalOf(losses);
+      if (hasDiverged(total)) throw diverged(`the loss became ${total}`, epoch, i);
       addLosses(sums, losses, 1 / order.length);
       if (losses.balance !== null) balances.push(losses.balance);
       report.step({ epoch, step: i, steps: order.length, losses, images: indices.length });
@@ -132,6 +142,9 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       await turn();
     }
     const seconds = (performance.now() - started) / 1000;
+    // The last update may have gone wrong: what is written below replaces good files.
+    const bad = nonFiniteTensor(stateTensors());
+    if (bad !== undefined) throw diverged(`tensor ${bad}`, epoch, order.length - 1);
 
     const evaluated = (epoch + 1) % recipe.evalEvery === 0 || epoch + 1 === epochs;
     const { counts, ...losses } = sums;

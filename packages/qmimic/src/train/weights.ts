@@ -14,6 +14,7 @@ import {
 } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
+import { firstNonFinite } from "../finite.js";
 import { createDetector, type Detector, type DetectorConfig, parseConfig } from "../models/index.js";
 
 const FORMAT = "qmimic-detector";
@@ -34,7 +35,7 @@ export const moduleTensors = (module: Module, prefix = ""): [string, Tensor][] =
 
 /**
  * Overwrites tensors with those of a file.
- * @throws InputError naming the file and the tensor when one is missing or too many, or both shapes when they differ
+ * @throws InputError naming the file and the tensor when one is missing, too many, of another shape, or not finite
  */
 export function fillTensors(
   tensors: Iterable<[string, Tensor]>,
@@ -53,6 +54,12 @@ export function fillTensors(
           throw new InputError(`${file}: tensor "${name}" is ${has}, the network needs ${wants}`);
         if (!(found.data instanceof Float32Array)) {
           throw new InputError(`${file}: tensor "${name}" is ${found.dtype}, expected F32`);
+        }
+        const at = firstNonFinite(found.data);
+        if (at >= 0) {
+          throw new InputError(
+            `${file}: tensor "${name}" holds ${found.data[at]} at ${at}: the training that wrote it diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
+          );
         }
         copy(one, tensor(found.data, found.shape).to(one.device));
       }

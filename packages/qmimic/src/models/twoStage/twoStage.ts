@@ -2,6 +2,7 @@
 // and a head that says of each proposed region what it is. The kinds differ in their head.
 import { type BoxWeights, decodeBoxes } from "@qmimic/runtime";
 import { cast, Module, noGrad, type Random, scope, softmax, type Tensor } from "@qmimic/torch";
+import { requireFinite } from "../../finite.js";
 import { timed } from "../../profile.js";
 import { createBackbone } from "../backbones/backbone.js";
 import type { Backbone } from "../backbones/types.js";
@@ -105,7 +106,9 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
       scope(() => {
         const features = this.features(images);
         const placed = Float32Array.from(sizes.flatMap(({ width, height }) => [0, 0, width, height]));
-        const proposals = this.rpn.proposals(this.rpn.forward(features), placed, rpnPreNms, rpnPostNms);
+        const output = this.rpn.forward(features);
+        for (const one of [output.logits, output.deltas]) requireFinite(one.toFloat32(), "region proposals");
+        const proposals = this.rpn.proposals(output, placed, rpnPreNms, rpnPostNms);
         return this.scored(features, proposals).map((found, image) => {
           const { boxNms: nms, boxVote: vote, boxDetections: detections } = this.config;
           return keepBest(found, sizes[image], { nms, vote, detections });
@@ -121,6 +124,7 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     const shared = width === 4;
     const probabilities = softmax(logits, 1).toFloat32();
     const offsets = deltas.toFloat32();
+    for (const one of [probabilities, offsets]) requireFinite(one, "detections");
     let row = 0;
     return proposals.map((list) => {
       const count = list.length / 4;

@@ -1,0 +1,50 @@
+// A training that has left the numbers: found before good files are replaced, and said with what to do.
+import { existsSync } from "node:fs";
+import { basename, dirname, join } from "node:path";
+import type { Tensor } from "@qmimic/torch";
+import { InputError } from "../errors.js";
+import { firstNonFinite } from "../finite.js";
+
+/**
+ * Losses beyond this count as diverged: they are means over samples, of a few units in a detector that knows nothing, and
+ * none that came so far has come back.
+ */
+const EXPLODED = 1e6;
+
+export const hasDiverged = (loss: number): boolean => !(Math.abs(loss) < EXPLODED);
+
+/** The first tensor with a number that is not finite, as text; undefined when there is none. */
+export function nonFiniteTensor(tensors: Iterable<[string, Tensor]>): string | undefined {
+  for (const [name, tensor] of tensors) {
+    const values = tensor.toFloat32();
+    const at = firstNonFinite(values);
+    if (at >= 0) return `"${name}" holds ${values[at]} at ${at}`;
+  }
+  return undefined;
+}
+
+export interface Divergence {
+  /** What was seen, for instance "the loss became NaN". */
+  what: string;
+  epoch: number;
+  step: number;
+  /** Epochs whose files are complete. */
+  done: number;
+  /** The learning rate of the step, and the setting that it comes from. */
+  lr: number;
+  lrSetting: string;
+  /** Of the stage. */
+  folder: string;
+}
+
+export function divergenceError(divergence: Divergence): InputError {
+  const { what, epoch, step, done, lr, lrSetting, folder } = divergence;
+  const run = dirname(folder);
+  const recipe = join(run, "recipe.yaml");
+  const where = `${basename(folder)}: training diverged in epoch ${epoch}, step ${step}: ${what}`;
+  const lower = `${lrSetting} (it was ${lr.toPrecision(3)} in this step)`;
+  if (done === 0 || !existsSync(recipe)) return new InputError(`${where}. Start anew with a lower ${lower}.`);
+  return new InputError(
+    `${where}. The files of epoch ${done} are as they were: lower ${lower} in ${recipe}, then: qmimic train --resume ${run}`,
+  );
+}
