@@ -37,7 +37,7 @@ void check_rois(const char* op, const Tensor& features, const Tensor& rois, cons
   const float* roi = rois.data_ptr<float>();
   for (int64_t i = 0; i < rois.size(0); i++, roi += 5) {
     TORCH_CHECK(roi[0] >= 0 && roi[0] < features.size(0) && roi[0] == std::floor(roi[0]), "qmimic::", op, ": rois[", i,
-                "] names image ", roi[0], ", features have shape ", features.sizes());
+                "] names image ", roi[0], ", expected a whole number below ", features.size(0));
     for (int c = 1; c < 5; c++)  // NaN is not below the limit either
       TORCH_CHECK(std::abs(roi[c] * a.spatial_scale) <= MAX_CELLS, "qmimic::", op, ": rois[", i, "] has coordinate ",
                   roi[c], ", expected at most ", MAX_CELLS / a.spatial_scale, " either way (", MAX_CELLS,
