@@ -74,13 +74,13 @@ function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tenso
     const boxes = rois.toFloat32();
     checkRois(features.shape, boxes, options);
     const count = boxes.length / 5;
-    const ofImage: number[][] = Array.from({ length: batch }, () => []);
-    for (let k = 0; k < count; k++) ofImage[boxes[5 * k]].push(k);
     const groups = op === "roiAlign" ? 1 : pooled ** 2;
     const outputs = channels / groups;
     if (count === 0 || channels === 0) {
       return reshape(slice(reshape(features, [-1]), 0, 0, 0), [count, outputs, pooled, pooled]);
     }
+    const ofImage: number[][] = Array.from({ length: batch }, () => []);
+    for (let k = 0; k < count; k++) ofImage[boxes[5 * k]].push(k);
     // A group has its own bins of each region: all of them, or one.
     const perSide = groups === 1 ? pooled : 1;
     const parts = ofImage.flatMap((own, image) => {
@@ -111,7 +111,7 @@ function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tenso
 const MAX_POOLED = 1024;
 const MAX_SAMPLES = 64;
 const MAX_CELLS = 2 ** 20;
-/** Samples of a call, here each with its place and its value in memory. */
+/** Samples of one call: here the places of all are in memory, 12 bytes each. */
 const MAX_TOTAL = 2 ** 27;
 
 function checkRois(shape: readonly number[], boxes: Float32Array, options: BinOptions): void {

@@ -1,8 +1,9 @@
-// qmimic::ps_roi_align: torchvision.ops.ps_roi_align, position-sensitive RoIAlign (R-FCN, Dai et al., NeurIPS 2016, 2.2).
+// qmimic::ps_roi_align: torchvision.ops.ps_roi_align, position-sensitive pooling of R-FCN (Dai et al., NeurIPS 2016,
+// section 2.2) with RoIAlign's samples.
 //
 // Output channel c at bin (i, j) of k x k reads input channel (c k + i) k + j alone. One task takes one bin through all
-// regions of an image: its planes, one an output channel, stay in the cache, a region's taps serve all of them, and in the
-// backward pass nobody else adds to them. Sums follow the regions' order, whatever the number of threads.
+// regions of an image: its planes, one per output channel, stay in the cache, a region's taps serve all of them, and in
+// the backward pass no other task adds to them. Sums follow the regions' order, whatever the number of threads.
 #pragma once
 #include <type_traits>
 
@@ -11,7 +12,7 @@
 namespace qmimic {
 namespace {
 
-// The maps of one bin (i, j) in one image: one for each output channel, `step` apart.
+// The planes of one bin (i, j) in one image: one per output channel, `step` floats apart.
 struct BinMaps {
   int64_t channels, width, step;
 };
@@ -51,8 +52,8 @@ struct Spread {
 template <int C>
 using Size = std::integral_constant<int, C>;
 
-// Gather or Spread, for every bin of every region. `values` are [k * k, regions, channels], so that no
-// two threads write to one cache line.
+// Work (Gather or Spread) for every bin of every region. `values` are [k * k, regions, channels], in the order in which
+// a task goes through them.
 template <class Work, class Maps, class Values>
 void ps_for_each_bin(Maps* maps, at::IntArrayRef features, const Tensor& rois, Values* values, const RoiArguments& a) {
   const int64_t k = a.pooled_height, bins = k * k, channels = features[1] / bins, plane = features[2] * features[3];
