@@ -37,9 +37,9 @@ export const detectorConfigSchema = z.object({
   aspectRatios: z.array(positive).min(1),
   /** Neurons of the box head's two hidden layers. */
   headWidth: count,
-  /** RoIAlign's output cells per side, and samples per cell and axis. */
-  roiSize: count,
-  roiSamples: count,
+  /** RoIAlign's output cells per side, and samples per cell and axis; the operator takes no more. */
+  roiSize: count.max(1024),
+  roiSamples: count.max(64),
   rpnScore: share.default(0),
   rpnPreNms: count,
   rpnPostNms: count,

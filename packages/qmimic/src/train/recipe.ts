@@ -14,6 +14,8 @@ const auto = z.literal("auto");
 const flag = (value: boolean, text: string) => z.boolean().default(value).describe(text);
 const real = (schema: z.ZodNumber, value: number, text: string) => schema.default(value).describe(text);
 const whole = (value: number, text: string) => count.default(value).describe(text);
+const upTo = (max: number, value: number, text: string) =>
+  z.number().int().min(1).max(max).default(value).describe(text);
 
 export const recipeSchema = z.object({
   // Data
@@ -54,8 +56,8 @@ export const recipeSchema = z.object({
       "how the map gets finer than stride 16: none leaves out poolings, top-down adds the coarse maps to the finer ones, detail adds to that a path of four layers from the image's pixels",
     ),
   headWidth: z.union([count, auto]).default("auto").describe("neurons of the box head; auto: 1024 / N"),
-  roiSize: whole(7, "RoIAlign's output cells per side"),
-  roiSamples: whole(2, "RoIAlign's samples per cell and axis"),
+  roiSize: upTo(1024, 7, "RoIAlign's output cells per side"),
+  roiSamples: upTo(64, 2, "RoIAlign's samples per cell and axis"),
   anchorSizes: z
     .union([z.array(positive).min(1), auto])
     .default("auto")
