@@ -23,12 +23,13 @@ TORCH_LIBRARY(qmimic, m) {
   m.def(
       "batch_norm_relu(Tensor x, Tensor weight, Tensor bias, Tensor(a!) running_mean, Tensor(b!) running_var, "
       "bool training, float momentum, float eps, bool relu, bool pool) -> Tensor");
-  // As torchvision.ops.roi_align with sampling_ratio above 0. features [B, C, H, W], rois [K, 5] of (image, x1, y1, x2, y2).
+  // As torchvision.ops.roi_align with sampling_ratio above 0. features [B, C, H, W], rois [K, 5] of
+  // (image, x1, y1, x2, y2).
   m.def(
       "roi_align(Tensor features, Tensor rois, float spatial_scale, int pooled_height, int pooled_width, "
       "int sampling_ratio, bool aligned) -> Tensor");
-  // As torchvision.ops.ps_roi_align with sampling_ratio above 0. features [B, C * pooled * pooled, H, W], rois as above ->
-  // [K, C, pooled, pooled].
+  // As torchvision.ops.ps_roi_align with sampling_ratio above 0. features [B, C * pooled * pooled, H, W], rois as above
+  // -> [K, C, pooled, pooled].
   m.def(
       "ps_roi_align(Tensor features, Tensor rois, float spatial_scale, int pooled, int sampling_ratio) -> Tensor");
   // The nearest of {0, s, 2s, ...}, ties down; the gradient passes unchanged.

@@ -52,37 +52,35 @@ export const quantizePow2Fallback = (x: Tensor, minExponent: number, maxExponent
 
 /** @see roiAlign */
 export const roiAlignFallback = (features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor =>
-  alignedBins(features, rois, { ...options, groups: 1 });
+  alignedBins(features, rois, { ...options, op: "roiAlign" });
 
 /** @see psRoiAlign */
-export function psRoiAlignFallback(features: Tensor, rois: Tensor, options: PsRoiAlignOptions): Tensor {
-  const groups = options.pooled ** 2;
-  if (features.shape[1] % groups !== 0) {
-    throw new RangeError(
-      `psRoiAlign: features have shape ${features.shape}, expected a multiple of ${groups} channels`,
-    );
-  }
-  return alignedBins(features, rois, { ...options, aligned: true, groups });
+export const psRoiAlignFallback = (features: Tensor, rois: Tensor, options: PsRoiAlignOptions): Tensor =>
+  alignedBins(features, rois, { ...options, aligned: true, op: "psRoiAlign" });
+
+interface BinOptions extends RoiAlignOptions {
+  op: "roiAlign" | "psRoiAlign";
 }
 
 /**
  * The samples of all regions of an image are one grid_sample with the border repeated; those more than a cell outside
- * are then set to 0, and an average pooling makes the bins. Channels are in `groups`: with 1 every bin reads all of
- * them, with pooled * pooled each reads its own.
+ * are then set to 0, and an average pooling makes the bins. Channels are in groups: roiAlign has one, which all bins
+ * read, and psRoiAlign one for each bin.
  */
-function alignedBins(features: Tensor, rois: Tensor, options: RoiAlignOptions & { groups: number }): Tensor {
+function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tensor {
   return scope(() => {
     const [batch, channels, height, width] = features.shape;
-    const { pooled, samplingRatio, groups } = options;
+    const { op, pooled, samplingRatio } = options;
     const boxes = rois.toFloat32();
     checkRois(features.shape, boxes, options);
     const count = boxes.length / 5;
+    const groups = op === "roiAlign" ? 1 : pooled ** 2;
+    const outputs = channels / groups;
+    if (count === 0 || channels === 0) {
+      return reshape(slice(reshape(features, [-1]), 0, 0, 0), [count, outputs, pooled, pooled]);
+    }
     const ofImage: number[][] = Array.from({ length: batch }, () => []);
     for (let k = 0; k < count; k++) ofImage[boxes[5 * k]].push(k);
-    const outputs = channels / groups;
-    if (count === 0) {
-      return reshape(slice(reshape(features, [-1]), 0, 0, 0), [0, outputs, pooled, pooled]);
-    }
     // A group has its own bins of each region: all of them, or one.
     const perSide = groups === 1 ? pooled : 1;
     const parts = ofImage.flatMap((own, image) => {
@@ -113,34 +111,36 @@ function alignedBins(features: Tensor, rois: Tensor, options: RoiAlignOptions & 
 const MAX_POOLED = 1024;
 const MAX_SAMPLES = 64;
 const MAX_CELLS = 2 ** 20;
+/** Samples of one call: here the places of all are in memory, 12 bytes each. */
+const MAX_TOTAL = 2 ** 27;
 
-function checkRois(shape: readonly number[], boxes: Float32Array, options: RoiAlignOptions): void {
-  const [batch, , height, width] = shape;
-  const { pooled, samplingRatio, spatialScale } = options;
-  const check = (fits: boolean, what: () => string) => {
-    if (!fits) throw new RangeError(`roiAlign: ${what()}`);
+function checkRois(shape: readonly number[], boxes: Float32Array, options: BinOptions): void {
+  const [batch, channels, height, width] = shape;
+  const { op, pooled, samplingRatio, spatialScale } = options;
+  const refuse = (what: string, expected: string): never => {
+    throw new RangeError(`${op}: ${what}, expected ${expected}`);
   };
-  const whole = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max;
-  check(height > 0 && width > 0, () => `features have shape ${shape}, expected at least 1 row and 1 column`);
-  check(whole(pooled, MAX_POOLED), () => `pooled is ${pooled}, expected 1 to ${MAX_POOLED}`);
-  check(
-    whole(samplingRatio, MAX_SAMPLES),
-    () => `samplingRatio is ${samplingRatio}, expected 1 to ${MAX_SAMPLES}`,
-  );
-  check(
-    spatialScale > 0 && Number.isFinite(Math.fround(spatialScale)),
-    () => `spatialScale is ${spatialScale}, expected a finite number above 0`,
-  );
+  const outside = (value: number, max: number) => !(Number.isInteger(value) && value >= 1 && value <= max);
+  if (height === 0 || width === 0) refuse(`features have shape ${shape}`, "at least 1 row and 1 column");
+  if (outside(pooled, MAX_POOLED)) refuse(`pooled is ${pooled}`, `1 to ${MAX_POOLED}`);
+  if (outside(samplingRatio, MAX_SAMPLES)) refuse(`samplingRatio is ${samplingRatio}`, `1 to ${MAX_SAMPLES}`);
+  if (!(spatialScale > 0 && Number.isFinite(Math.fround(spatialScale))))
+    refuse(`spatialScale is ${spatialScale}`, "a finite number above 0");
+  if (op === "psRoiAlign" && channels % pooled ** 2 !== 0)
+    refuse(`features have shape ${shape}`, `a multiple of ${pooled ** 2} channels`);
+  const total = (boxes.length / 5) * (pooled * samplingRatio) ** 2;
+  if (total > MAX_TOTAL)
+    refuse(`boxes, pooled and samplingRatio make ${total} samples`, `at most ${MAX_TOTAL}`);
   for (let i = 0; i < boxes.length; i++) {
-    const region = Math.floor(i / 5);
     const value = boxes[i];
-    if (i % 5 === 0) {
-      const known = Number.isInteger(value) && value >= 0 && value < batch;
-      check(known, () => `rois[${region}] names image ${value} of ${batch}`);
-    } else {
-      const near = Math.abs(value * spatialScale) <= MAX_CELLS; // NaN is not
-      const limit = MAX_CELLS / spatialScale;
-      check(near, () => `rois[${region}] has coordinate ${value}, expected at most ${limit} either way`);
+    if (i % 5 > 0) {
+      if (!(Math.abs(value * spatialScale) <= MAX_CELLS))
+        refuse(
+          `rois[${Math.floor(i / 5)}] has coordinate ${value}`,
+          `at most ${MAX_CELLS / spatialScale} either way`,
+        );
+    } else if (!(Number.isInteger(value) && value >= 0 && value < batch)) {
+      refuse(`rois[${Math.floor(i / 5)}] names image ${value}`, `a whole number below ${batch}`);
     }
   }
 }

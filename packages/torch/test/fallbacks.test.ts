@@ -7,7 +7,7 @@ import {
   roiAlignFallback,
 } from "../src/fallbacks.js";
 import { quantize, quantizeCodes, quantizePow2, roiAlign, tensor } from "../src/index.js";
-import { evaluate, expectClose, seeded, uniform } from "./helpers.js";
+import { evaluate, expectClose, regions, seeded, uniform } from "./helpers.js";
 
 /** Random numbers, ties, negative ones, ends. */
 const values = Float32Array.from([
@@ -51,15 +51,8 @@ describe("fallbacks", () => {
     const random = seeded(3);
     const [height, width] = [9, 13];
     const features = { shape: [3, 5, height, width], data: uniform(3 * 5 * height * width, random) };
-    // Inside, across the border, far outside, without area; images in no order, and one without a region.
-    const rows = Array.from({ length: 20 }, (_, i) => {
-      const [x, y] = [(random() * 1.6 - 0.3) * 8 * width, (random() * 1.6 - 0.3) * 8 * height];
-      const [w, h] = i === 0 ? [0, 0] : [random() * 4 * width, random() * 4 * height];
-      return [(i % 2) * 2, x, y, x + w, y + h];
-    });
-    rows.push([0, 3000, 3000, 4000, 4000]);
-    const rois = tensor(Float32Array.from(rows.flat()), [rows.length, 5]);
-    const outputs = uniform(rows.length * 5 * options.pooled ** 2, random);
+    const rois = regions([2, 0], 8 * height, 8 * width, random);
+    const outputs = uniform(rois.shape[0] * 5 * options.pooled ** 2, random);
     const expected = evaluate((x) => roiAlign(x, rois, options), [features], outputs);
     const ours = evaluate((x) => roiAlignFallback(x, rois, options), [features], outputs);
     expect(ours.shape).toEqual(expected.shape);

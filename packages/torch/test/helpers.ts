@@ -27,6 +27,28 @@ export function uniform(length: number, random: Random, low = -1, high = 1): Flo
   return Float32Array.from({ length }, () => low + (high - low) * random());
 }
 
+/**
+ * Boxes of a map of `height` x `width` pixels as RoIAlign takes them, [K, 5], images in turn: inside, across the border,
+ * around, thin, without area, with corners swapped, outside.
+ */
+export function regions(images: readonly number[], height: number, width: number, random: Random): Tensor {
+  const rows = Array.from({ length: 20 }, (_, i) => {
+    const [x, y] = [(random() * 1.6 - 0.3) * width, (random() * 1.6 - 0.3) * height];
+    const [w, h] = [
+      [random() * 0.6 * width, random() * 0.6 * height],
+      [0.3, height],
+      [0, 0],
+      [-0.4 * width, -0.3 * height],
+    ][Math.max(0, i - 16)];
+    return [images[i % images.length], x, y, x + w, y + h];
+  });
+  rows.push(
+    [images[0], -width, -height, 2 * width, 2 * height],
+    [images[0], 300 * width, 0, 400 * width, height],
+  );
+  return tensor(rows.flat(), [rows.length, 5]);
+}
+
 /** Every number within `tolerance` of what is expected, relative to the largest number expected (at least 0.01). */
 export function expectClose(
   actual: ArrayLike<number>,

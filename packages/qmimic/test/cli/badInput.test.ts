@@ -277,6 +277,8 @@ describe.concurrent("bad commands", () => {
       /recipe\.yaml: unknown setting "lamda"\. Did you mean "lambda"/,
     );
     await refuse(["train", "--data", good, "--method", "magic"], /method: "magic" does not fit/);
+    await refuse(["train", "--data", good, "--roi-samples", "65"], /roi-samples: 65 does not fit.*64/);
+    await refuse(["train", "--data", good, "--roi-size", "1025"], /roi-size: 1025 does not fit.*1024/);
     await refuse(["train", "--data", good, "--student", "vgg-1-99"], /unknown network "vgg-1-99"/);
     await refuse(["vla", weights], /unknown command "vla".*Did you mean "val"/);
     const benchmark = (name: string, ...more: string[]) => ["benchmark", name, "--data", good, ...more];

@@ -1,81 +1,102 @@
-// qmimic::ps_roi_align: torchvision.ops.ps_roi_align, position-sensitive RoIAlign (R-FCN, Dai et al., NeurIPS 2016, 2.2).
+// qmimic::ps_roi_align: torchvision.ops.ps_roi_align, position-sensitive pooling of R-FCN (Dai et al., NeurIPS 2016,
+// section 2.2) with RoIAlign's samples.
 //
-// Output channel c at bin (i, j) of k x k reads input channel (c k + i) k + j alone. A plane of the input is a few KB,
-// so one task takes the k planes of one row of bins through all regions of their image: it reads from L1, and in the
-// backward pass nobody else adds to its planes. Sums follow the regions' order, whatever the number of threads.
+// Output channel c at bin (i, j) of k x k reads input channel (c k + i) k + j alone. One task takes one bin through all
+// regions of an image: its planes, one per output channel, stay in the cache, a region's taps serve all of them, and in
+// the backward pass no other task adds to them. Sums follow the regions' order, whatever the number of threads.
 #pragma once
+#include <type_traits>
+
 #include "rois.h"
 
 namespace qmimic {
 namespace {
 
-// row(image, channel of the output, i) for each row of bins.
-template <class Row>
-void for_each_row_of_bins(at::IntArrayRef features, int64_t pooled, const Row& row) {
-  const int64_t rows = features[1] / pooled;
-  for_each_task(features[0] * rows, [&](int64_t task) { row(task / rows, task % rows / pooled, task % pooled); });
+// The planes of one bin (i, j) in one image: one per output channel, `step` floats apart.
+struct BinMaps {
+  int64_t channels, width, step;
+};
+
+// C channels at a time share each tap, and their sums do not wait for each other.
+struct Gather {
+  template <int C>
+  static void block(const float* map, Axes axes, int64_t i, int64_t j, float* out, const BinMaps& maps) {
+    float sums[C] = {};
+    for (int y = axes.y[i]; y < axes.y[i + 1]; y++) {
+      const float* row = map + axes.taps[y].index * maps.width;
+      for (int x = axes.x[j]; x < axes.x[j + 1]; x++) {
+        const float weight = axes.taps[y].weight * axes.taps[x].weight;
+        for (int c = 0; c < C; c++) sums[c] += weight * row[c * maps.step + axes.taps[x].index];
+      }
+    }
+    for (int c = 0; c < C; c++) out[c] = sums[c];
+  }
+};
+
+struct Spread {
+  template <int C>
+  static void block(float* map, Axes axes, int64_t i, int64_t j, const float* gradient, const BinMaps& maps) {
+    float shares[C];
+    for (int c = 0; c < C; c++) shares[c] = gradient[c];
+    for (int y = axes.y[i]; y < axes.y[i + 1]; y++) {
+      float* row = map + axes.taps[y].index * maps.width;
+      for (int x = axes.x[j]; x < axes.x[j + 1]; x++) {
+        const float weight = axes.taps[y].weight * axes.taps[x].weight;
+        float* at = row + axes.taps[x].index;
+        for (int c = 0; c < C; c++) at[c * maps.step] += weight * shares[c];
+      }
+    }
+  }
+};
+
+template <int C>
+using Size = std::integral_constant<int, C>;
+
+// Work (Gather or Spread) for every bin of every region. `values` are [k * k, regions, channels], in the order in which
+// a task goes through them.
+template <class Work, class Maps, class Values>
+void ps_for_each_bin(Maps* maps, at::IntArrayRef features, const Tensor& rois, Values* values, const RoiArguments& a) {
+  const int64_t k = a.pooled_height, bins = k * k, channels = features[1] / bins, plane = features[2] * features[3];
+  const ByImage by_image(rois, features[0]);
+  const RoiAxes axes(features, rois, a);
+  const BinMaps shape = {channels, features[3], bins * plane};
+  for_each_task(features[0] * bins, [&](int64_t task) {
+    const int64_t image = task / bins, bin = task % bins, i = bin / k, j = bin % k;
+    for (int64_t at = by_image.first[image]; at < by_image.first[image + 1]; at++) {
+      const int64_t roi = by_image.order[at];
+      const Axes of_roi = axes.of(roi);
+      Maps* map = maps + (image * features[1] + bin) * plane;
+      Values* value = values + (bin * rois.size(0) + roi) * channels;
+      const auto block = [&](auto size) {
+        Work::template block<size>(map, of_roi, i, j, value, shape);
+        map += size * shape.step;
+        value += size;
+      };
+      for (int64_t c = 0; c + 4 <= channels; c += 4) block(Size<4>{});
+      if (channels % 4 == 3) block(Size<3>{});
+      if (channels % 4 == 2) block(Size<2>{});
+      if (channels % 4 == 1) block(Size<1>{});
+    }
+  });
 }
 
 Tensor ps_roi_align_forward(const Tensor& features, const Tensor& rois, const RoiArguments& a) {
   check_rois("ps_roi_align", features, rois, a);
-  const int64_t channels = features.size(1), k = a.pooled_height, bins = k * k, count = rois.size(0);
-  TORCH_CHECK(channels % bins == 0, "qmimic::ps_roi_align: features have shape ", features.sizes(), ", expected ",
-              bins, " channels or a multiple, for a pooled size of ", k);
-  Tensor y = at::empty({count, channels / bins, k, k}, features.options());
-  if (y.numel() == 0) return y;
-  const int64_t width = features.size(3), plane = features.size(2) * width;
-  const ByImage by_image(rois, features.size(0));
-  const RoiAxes axes(features.sizes(), rois, a);
-  const float* from = features.data_ptr<float>();
-  float* to = y.data_ptr<float>();
-  for_each_row_of_bins(features.sizes(), k, [&](int64_t image, int64_t c, int64_t i) {
-    const int64_t first = c * bins + i * k;  // channel of the row's first bin, and its place in a region's output
-    for (int64_t at = by_image.first[image]; at < by_image.first[image + 1]; at++) {
-      const int64_t roi = by_image.order[at];
-      const Axes axis = axes.of(roi);
-      const float* map = from + (image * channels + first) * plane;
-      float* out = to + roi * channels + first;
-      for (int64_t j = 0; j < k; j++, map += plane) {
-        float sum = 0;
-        for (int ty = axis.y[i]; ty < axis.y[i + 1]; ty++) {
-          const float* row = map + axis.taps[ty].index * width;
-          float across = 0;
-          for (int tx = axis.x[j]; tx < axis.x[j + 1]; tx++) across += axis.taps[tx].weight * row[axis.taps[tx].index];
-          sum += axis.taps[ty].weight * across;
-        }
-        out[j] = sum;
-      }
-    }
-  });
-  return y;
+  const int64_t k = a.pooled_height, bins = k * k, count = rois.size(0), channels = features.size(1) / bins;
+  TORCH_CHECK(channels * bins == features.size(1), "qmimic::ps_roi_align: features have shape ", features.sizes(),
+              ", expected ", bins, " channels or a multiple, for a pooled size of ", k);
+  const Tensor values = at::empty({bins, count, channels}, features.options());
+  if (values.numel() > 0)
+    ps_for_each_bin<Gather>(features.data_ptr<float>(), features.sizes(), rois, values.data_ptr<float>(), a);
+  return values.permute({1, 2, 0}).contiguous().view({count, channels, k, k});
 }
 
 Tensor ps_roi_align_backward(at::IntArrayRef features, const Tensor& rois, const Tensor& gradient,
                              const RoiArguments& a) {
-  const Tensor g = gradient_of(gradient);
-  Tensor dx = at::zeros(features, g.options());
-  if (dx.numel() == 0 || rois.size(0) == 0) return dx;
-  const int64_t channels = features[1], k = a.pooled_height, width = features[3], plane = features[2] * width;
-  const ByImage by_image(rois, features[0]);
-  const RoiAxes axes(features, rois, a);
-  const float* from = g.data_ptr<float>();
-  float* to = dx.data_ptr<float>();
-  for_each_row_of_bins(features, k, [&](int64_t image, int64_t c, int64_t i) {
-    const int64_t first = (c * k + i) * k;
-    for (int64_t at = by_image.first[image]; at < by_image.first[image + 1]; at++) {
-      const int64_t roi = by_image.order[at];
-      const Axes axis = axes.of(roi);
-      float* map = to + (image * channels + first) * plane;
-      const float* in = from + roi * channels + first;
-      for (int64_t j = 0; j < k; j++, map += plane) {
-        for (int ty = axis.y[i]; ty < axis.y[i + 1]; ty++) {
-          float* row = map + axis.taps[ty].index * width;
-          const float share = in[j] * axis.taps[ty].weight;
-          for (int tx = axis.x[j]; tx < axis.x[j + 1]; tx++) row[axis.taps[tx].index] += share * axis.taps[tx].weight;
-        }
-      }
-    }
-  });
+  Tensor dx = at::zeros(features, gradient.options());
+  if (gradient.numel() == 0) return dx;
+  const Tensor values = gradient.flatten(2).permute({2, 0, 1}).contiguous();
+  ps_for_each_bin<Spread>(dx.data_ptr<float>(), features, rois, values.data_ptr<float>(), a);
   return dx;
 }
 

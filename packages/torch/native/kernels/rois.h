@@ -6,6 +6,7 @@
 #pragma once
 #include <algorithm>
 #include <cmath>
+#include <memory>
 
 #include "op.h"
 
@@ -37,7 +38,7 @@ void check_rois(const char* op, const Tensor& features, const Tensor& rois, cons
   const float* roi = rois.data_ptr<float>();
   for (int64_t i = 0; i < rois.size(0); i++, roi += 5) {
     TORCH_CHECK(roi[0] >= 0 && roi[0] < features.size(0) && roi[0] == std::floor(roi[0]), "qmimic::", op, ": rois[", i,
-                "] names image ", roi[0], ", features have shape ", features.sizes());
+                "] names image ", roi[0], ", expected a whole number below ", features.size(0));
     for (int c = 1; c < 5; c++)  // NaN is not below the limit either
       TORCH_CHECK(std::abs(roi[c] * a.spatial_scale) <= MAX_CELLS, "qmimic::", op, ": rois[", i, "] has coordinate ",
                   roi[c], ", expected at most ", MAX_CELLS / a.spatial_scale, " either way (", MAX_CELLS,
@@ -88,16 +89,16 @@ int taps_of(float start, float extent, int64_t bins, int64_t size, int64_t sampl
 // The taps of every region, checked before by check_rois.
 class RoiAxes {
   const int64_t bins_y, firsts, room;
-  std::vector<int> first;
-  std::vector<Tap> taps;
+  std::unique_ptr<int[]> first;  // not vectors, which would first fill them with zeros
+  std::unique_ptr<Tap[]> taps;
 
  public:
   RoiAxes(at::IntArrayRef features, const Tensor& rois, const RoiArguments& a)
       : bins_y(a.pooled_height),
         firsts(a.pooled_height + a.pooled_width + 2),
         room(2 * a.sampling_ratio * (a.pooled_height + a.pooled_width)),  // a sample touches two rows and two columns
-        first(rois.size(0) * firsts),
-        taps(rois.size(0) * room) {
+        first(new int[rois.size(0) * firsts]),
+        taps(new Tap[rois.size(0) * room]) {
     const float* boxes = rois.data_ptr<float>();
     const float scale = a.spatial_scale, shift = a.aligned ? 0.5f : 0.0f;
     at::parallel_for(0, rois.size(0), 16, [&](int64_t begin, int64_t end) {

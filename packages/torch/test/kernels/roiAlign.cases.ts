@@ -1,7 +1,7 @@
 // qmimic::roi_align against a slow reference: the weight of each feature cell in each output cell.
 import { expect, test } from "vitest";
-import { type RoiAlignOptions, roiAlign, tensor } from "../../src/index.js";
-import { evaluate, expectClose, seeded, sizeOf, uniform } from "../helpers.js";
+import { type RoiAlignOptions, roiAlign, type Tensor, tensor } from "../../src/index.js";
+import { evaluate, expectClose, regions, seeded, sizeOf, uniform } from "../helpers.js";
 
 /** One axis of a bilinear sample (He et al., Mask R-CNN): cells and their weights; none outside by more than one. */
 function axis(at: number, size: number): [cell: number, weight: number][] {
@@ -29,7 +29,7 @@ function weights(shape: number[], rois: Float32Array, options: RoiAlignOptions):
     const image = rois[5 * k];
     const shift = aligned ? 0.5 : 0;
     const [x0, y0, x1, y1] = [1, 2, 3, 4].map((c) => rois[5 * k + c] * spatialScale - shift);
-    const least = aligned ? 0 : 1;
+    const least = aligned ? Number.NEGATIVE_INFINITY : 1;
     const [cellWidth, cellHeight] = [Math.max(x1 - x0, least) / pooled, Math.max(y1 - y0, least) / pooled];
     for (let bin = 0; bin < pooled * pooled; bin++) {
       for (let sample = 0; sample < samplingRatio ** 2; sample++) {
@@ -55,43 +55,29 @@ function weights(shape: number[], rois: Float32Array, options: RoiAlignOptions):
   return found;
 }
 
-function compare(shape: number[], rois: Float32Array, options: RoiAlignOptions): void {
+function compare(shape: number[], rois: Tensor, options: RoiAlignOptions): void {
   const random = seeded(shape[1]);
   const features = { shape, data: uniform(sizeOf(shape), random) };
-  const count = rois.length / 5;
+  const [count] = rois.shape;
   const gradient = uniform(count * shape[1] * options.pooled ** 2, random);
   const output = new Float64Array(gradient.length);
   const inputGradient = new Float64Array(features.data.length);
-  for (const { output: to, input, weight } of weights(shape, rois, options)) {
+  for (const { output: to, input, weight } of weights(shape, rois.toFloat32(), options)) {
     output[to] += weight * features.data[input];
     inputGradient[input] += weight * gradient[to];
   }
-  const boxes = tensor(rois, [count, 5]);
-  const actual = evaluate((x) => roiAlign(x, boxes, options), [features], gradient);
+  const actual = evaluate((x) => roiAlign(x, rois, options), [features], gradient);
   const what = `${shape} ${JSON.stringify(options)}`;
   expect(actual.shape).toEqual([count, shape[1], options.pooled, options.pooled]);
   expectClose(actual.output, output, 1e-5, `${what}: output`);
   expectClose(actual.gradients[0], inputGradient, 2e-5, `${what}: gradient`);
 }
 
-/** Boxes inside, across the border, outside, thin, and without area. */
-function boxes(images: number, height: number, width: number, seed: number): Float32Array {
-  const random = seeded(seed);
-  const rows = Array.from({ length: 12 }, (_, i) => {
-    const [x, y] = [(random() * 1.4 - 0.2) * width, (random() * 1.4 - 0.2) * height];
-    const [w, h] =
-      i === 0 ? [0, 0] : i === 1 ? [0.3, height] : [(random() * width) / 2, (random() * height) / 2];
-    return [i % images, x, y, x + w, y + h];
-  });
-  rows.push([0, 3 * width, 3 * height, 4 * width, 4 * height], [images - 1, 0, 0, width, height]);
-  return Float32Array.from(rows.flat());
-}
-
 export function roiAlignCases(): void {
   test("roiAlign is the bilinear average, channels 1 to 33, with its gradient", () => {
     for (let channels = 1; channels <= 33; channels += 4) {
       const [height, width] = [3 + (channels % 7), 2 + (channels % 9)];
-      const rois = boxes(2, 8 * height, 8 * width, channels);
+      const rois = regions([0, 1], 8 * height, 8 * width, seeded(channels));
       const aligned = channels % 8 === 1;
       compare([2, channels, height, width], rois, {
         spatialScale: 1 / 8,
@@ -109,7 +95,7 @@ export function roiAlignCases(): void {
       [2, 3, 1],
     ]) {
       for (const aligned of [false, true]) {
-        const rois = boxes(3, 9 * stride, 11 * stride, pooled);
+        const rois = regions([0, 1, 2], 9 * stride, 11 * stride, seeded(pooled));
         compare([3, 5, 9, 11], rois, { spatialScale: 1 / stride, pooled, samplingRatio, aligned });
       }
     }
@@ -134,8 +120,8 @@ export function roiAlignCases(): void {
 
   test("roiAlign twice gives the same bits", () => {
     const features = { shape: [2, 19, 12, 15], data: uniform(2 * 19 * 12 * 15, seeded(1)) };
-    const rois = tensor(boxes(2, 96, 120, 2), [14, 5]);
-    const gradient = uniform(14 * 19 * 49, seeded(3));
+    const rois = regions([0, 1], 96, 120, seeded(2));
+    const gradient = uniform(rois.shape[0] * 19 * 49, seeded(3));
     const run = () => evaluate((x) => roiAlign(x, rois, options), [features], gradient);
     expect(run()).toEqual(run());
   });
