@@ -1,41 +1,64 @@
 // Mimicking what the teacher's heads say (the second stage of Li et al., CVPR 2017), in the same step and of the very
-// places that the student's heads are trained on:
+// places that the student's heads are trained on. The teacher's heads read the stored maps: nothing more needs to be kept.
+//
+// Heads of regions, over N regions:
 //   Lh = 1/N sum_n ( CE(p_n, softmax(z_n)) + sum_c p_nc * smoothL1(d_nc - e_nc) )
-// over N regions: p and e are the teacher's probabilities and offsets, z and d the student's logits and offsets, c runs
-// over the classes without background, beta is 1/9 as in the head's own loss; where all classes share the offsets,
-// p_nc is summed. The teacher's heads read the stored maps: nothing more needs to be kept.
+// p and e are the teacher's probabilities and offsets, z and d the student's logits and offsets, c runs over the classes
+// without background, beta is 1/9 as in the head's own loss; where all classes share the offsets, p_nc is summed.
+//
+// Heads of cells, with a weight w for each cell, the sum over the mimicked regions that cover it of 1 / (regions * cells):
+//   Lh = sum w * ( sum_c BCE(p_c, sigmoid(z_c)) + max_c p_c * (1 - GIoU(d, e)) )
+// d and e are the distances to the sides of the student's and the teacher's box.
 import {
   add,
+  binaryCrossEntropyWithLogits,
   crossEntropy,
   mul,
   noGrad,
+  operator,
   reshape,
   slice,
   smoothL1,
   softmax,
   sum,
   type Tensor,
+  tensor,
 } from "@qmimic/torch";
-import type { Detector, HeadOutputs, Quantizer } from "../models/index.js";
+import { type Detector, giouLoss, type HeadOutputs, type Quantizer } from "../models/index.js";
 import { decodeFeatures } from "./dictionary.js";
+import { cellWeights } from "./regions.js";
+
+/** What the teacher's heads are asked about. */
+export interface StoredMaps {
+  /** As kept, [B, C, H, W], see encodeFeatures. */
+  maps: Tensor;
+  /** Of these maps. */
+  quantizer: Quantizer;
+  /** The mimicked regions of each image, [N, 4] xyxy. */
+  regions: readonly Float32Array[];
+  /** Input pixels per cell. */
+  stride: number;
+}
 
 /**
  * @param student what its heads said in a training pass
- * @param stored the teacher's maps as kept, [B, C, H, W], see encodeFeatures
- * @param quantizer of `stored`
  * @param teacher of the student's kind, see headMismatch
  */
 export function headLoss(
   student: HeadOutputs,
-  stored: Tensor,
-  quantizer: Quantizer,
+  { maps, quantizer, regions, stride }: StoredMaps,
   teacher: Pick<Detector, "headOutputs">,
 ): Tensor {
-  const goal = () => noGrad(() => teacher.headOutputs(decodeFeatures(stored, quantizer), student));
-  return regionsLoss(student as Regions, () => goal() as Regions);
+  const goal = () => noGrad(() => teacher.headOutputs(decodeFeatures(maps, quantizer), student));
+  if (student.of === "regions") return regionsLoss(student, () => goal() as Regions);
+  const [, , height, width] = student.logits.shape as [number, number, number, number];
+  // With half a channel the weights of a region add up to 1 / regions.
+  const weights = cellWeights(regions, stride, 0.5, height, width);
+  return cellsLoss(student, () => goal() as Cells, weights);
 }
 
 type Regions = Extract<HeadOutputs, { of: "regions" }>;
+type Cells = Extract<HeadOutputs, { of: "cells" }>;
 
 function regionsLoss({ logits, deltas }: Regions, goal: () => Regions): Tensor {
   const [count, labels] = logits.shape as [number, number];
@@ -57,3 +80,19 @@ function regionsLoss({ logits, deltas }: Regions, goal: () => Regions): Tensor {
 
 /** [N, labels, ...] -> [N, labels - 1, ...] */
 const withoutBackground = (x: Tensor): Tensor => slice(x, 1, 1, x.shape[1]);
+
+const sigmoid = operator("aten::sigmoid");
+const largest = operator("aten::amax");
+
+/** @param weights [B * H * W] */
+function cellsLoss({ logits, distances }: Cells, goal: () => Cells, weights: Float32Array): Tensor {
+  const [batch, , height, width] = logits.shape as [number, number, number, number];
+  const cells = tensor(weights, [batch, height, width]).to(logits.device);
+  const { scores, sides, boxWeights } = noGrad(() => {
+    const said = goal();
+    const scores = sigmoid(said.logits);
+    return { scores, sides: said.distances, boxWeights: mul(largest(scores, [1]), cells) };
+  });
+  const entropy = sum(binaryCrossEntropyWithLogits(logits, scores, "none"), [1]);
+  return add(sum(mul(entropy, cells)), sum(mul(giouLoss(distances, sides, 1), boxWeights)));
+}

@@ -42,6 +42,8 @@ export interface MimicResult {
   loss: Tensor;
   /** Inside regions; zeros without quantizer. */
   counts: MatchCounts;
+  /** Where was mimicked, [N, 4] xyxy of each image. */
+  regions: Float32Array[];
 }
 
 /** r: from the student's channels to the teacher's. It predicts the teacher's features, and is dropped after training. */
@@ -73,7 +75,7 @@ export function mimicLoss(
   const { regions: source, mimicRegions, stride, quantizer } = settings;
   const regions = chooseRegions(source, pass.regions, targets, placed, mimicRegions, random);
   if (settings.regionForm === "rois")
-    return pooledLoss(predict(regressor, pass.features), stored, regions, settings);
+    return { ...pooledLoss(predict(regressor, pass.features), stored, regions, settings), regions };
   const [batch, , height, width] = pass.features.shape;
   const cells = tensor(cellWeights(regions, stride, regressor.outChannels, height, width), [
     batch,
@@ -81,7 +83,7 @@ export function mimicLoss(
     width,
   ]).to(pass.features.device);
   const { loss, matches } = cellLoss(pass.features, regressor, stored, cells, quantizer);
-  return { loss, counts: toCounts(matches) };
+  return { loss, counts: toCounts(matches), regions };
 }
 
 /** The most weights of r that the one pass is used for: it is made for narrow students, whose weights stay in the cache. */
@@ -140,7 +142,7 @@ function pooledLoss(
   stored: Tensor,
   regions: readonly Float32Array[],
   { stride, quantizer, roiSize }: MimicSettings,
-): MimicResult {
+): Omit<MimicResult, "regions"> {
   const [, , height, width] = prediction.shape;
   const target = decodeFeatures(stored, quantizer);
   const rounded = applyQuantizer(prediction, quantizer);

@@ -18,6 +18,7 @@ export type {
   TrainingBatch,
   TrainingPass,
 } from "./detector.js";
+export { giouLoss } from "./distances.js";
 export {
   configureDetector,
   createDetector,

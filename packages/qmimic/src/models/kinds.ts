@@ -5,11 +5,12 @@ import { didYouMean, InputError } from "../errors.js";
 import type { DetectorConfig } from "./config.js";
 import type { Detector, DetectorKind, NetworkFacts } from "./detector.js";
 import { fasterRcnn } from "./fasterRcnn.js";
+import { fcos } from "./fcos/fcos.js";
 import { rfcn } from "./rfcn.js";
 import { kebab } from "./settings.js";
 
 /** The first is the default. */
-export const KINDS: readonly DetectorKind[] = [fasterRcnn, rfcn];
+export const KINDS: readonly DetectorKind[] = [fasterRcnn, rfcn, fcos];
 
 export const DETECTORS: readonly string[] = KINDS.map(({ name }) => name);
 

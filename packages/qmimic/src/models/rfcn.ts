@@ -4,22 +4,29 @@ import { Conv2d, cast, mul, psRoiAlign, type Random, relu, sum, type Tensor, ten
 import { z } from "zod";
 import type { Backbone } from "./backbones/types.js";
 import { defineKind } from "./defineKind.js";
-import { count, whole } from "./settings.js";
+import { count, wholeUpTo } from "./settings.js";
 import { autoAnchors } from "./twoStage/chooseAnchors.js";
 import { numbered, RegionHead, type RegionOutputs } from "./twoStage/regionHead.js";
 import { conflictIn, twoStageConfig, twoStageSettings } from "./twoStage/settings.js";
 import { TwoStage } from "./twoStage/twoStage.js";
 
+/** Maps grow with its square. */
+const MAX_PS_SIZE = 15;
+
 const settings = z.object({
   ...twoStageSettings,
-  psSize: whole(7, "cells per side of a region, each with position-sensitive maps of its own"),
+  psSize: wholeUpTo(
+    MAX_PS_SIZE,
+    7,
+    "cells per side of a region, each with position-sensitive maps of its own",
+  ),
 });
 
 const config = z.object({
   detector: z.literal("r-fcn"),
   ...twoStageConfig,
   /** k: cells per side of a region. */
-  psSize: count,
+  psSize: count.max(MAX_PS_SIZE),
 });
 export type RfcnConfig = z.infer<typeof config>;
 

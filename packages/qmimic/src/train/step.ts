@@ -126,7 +126,9 @@ function forwardBackward(
     mimicValue = result.loss.item();
     counts = result.counts;
     if (settings.heads) {
-      const loss = timed("mimic head", () => headLoss(pass.heads, stored, settings.quantizer, teacher));
+      const { quantizer, stride } = settings;
+      const maps = { maps: stored, quantizer, regions: result.regions, stride };
+      const loss = timed("mimic head", () => headLoss(pass.heads, maps, teacher));
       mimicry = add(mimicry, mul(loss, recipe.lambdaHead));
       headValue = loss.item();
     }

@@ -14,6 +14,7 @@ const goal = { logits: fill(count * labels), deltas: fill(count * labels * 4) };
 const boxes = [new Float32Array(8), new Float32Array(12)];
 const quantizer: Quantizer = { kind: "uniform", stride: 0.5 };
 const codes = Uint8Array.of(0, 1, 2, 3);
+const stored = () => ({ maps: tensor(codes, [1, 1, 2, 2]), quantizer, regions: [], stride: 8 });
 
 const softmax = (logits: Float32Array): Float32Array => {
   const all = new Float32Array(logits.length);
@@ -61,7 +62,7 @@ test("cross-entropy with the teacher's probabilities, and its offsets where it s
         };
       },
     };
-    const loss = headLoss(student, tensor(codes, [1, 1, 2, 2]), quantizer, teacher);
+    const loss = headLoss(student, stored(), teacher);
     // The teacher's head reads the dictionary's entries, not the codes.
     expect([...seen[0].toFloat32()]).toEqual([0, 0.5, 1, 1.5]);
     expect(loss.item()).toBeCloseTo(formula(), 5);
@@ -90,7 +91,7 @@ test("offsets that all classes share weigh as much as the teacher sees any objec
     });
     const teacher = { headOutputs: () => outputs(goal.logits, shared.teacher) };
     const student = outputs(own.logits, shared.student);
-    const loss = headLoss(student, tensor(codes, [1, 1, 2, 2]), quantizer, teacher);
+    const loss = headLoss(student, stored(), teacher);
     const [p, q] = [softmax(goal.logits), softmax(own.logits)];
     let expected = 0;
     for (let row = 0; row < count; row++) {
@@ -114,13 +115,56 @@ test("no proposals: no loss, and still a gradient", () => {
         throw new Error("asked for nothing");
       },
     };
-    const loss = headLoss(
-      { of: "regions", boxes: [], logits, deltas },
-      tensor(codes, [1, 1, 2, 2]),
-      quantizer,
-      teacher,
-    );
+    const loss = headLoss({ of: "regions", boxes: [], logits, deltas }, stored(), teacher);
     expect(loss.item()).toBe(0);
     backward(loss);
+  });
+});
+
+test("cells: the teacher's scores and boxes, weighted inside the regions", () => {
+  const [classes, height, width, stride] = [2, 3, 4, 8];
+  const size = height * width;
+  const uniform = (length: number, low: number, high: number) =>
+    Float32Array.from({ length }, () => low + (high - low) * random());
+  const student = { logits: uniform(2 * classes * size, -3, 3), distances: uniform(8 * size, 0.2, 3) };
+  const teacher = { logits: uniform(2 * classes * size, -3, 3), distances: uniform(8 * size, 0.2, 3) };
+  // Cells (1..2, 0..1) of the first image, all of the second, and its first cell again.
+  const regions = [Float32Array.of(8, 0, 24, 16), Float32Array.of(0, 0, 32, 24, 0, 0, 8, 8)];
+  const sigmoid = (x: number) => 1 / (1 + Math.exp(-x));
+  const giou = (image: number, cell: number) => {
+    const [a, b] = [student, teacher].map((one) =>
+      [0, 1, 2, 3].map((k) => one.distances[(4 * image + k) * size + cell]),
+    );
+    const area = (sides: number[]) => (sides[0] + sides[2]) * (sides[1] + sides[3]);
+    const both = area(a.map((side, k) => Math.min(side, b[k])));
+    const around = area(a.map((side, k) => Math.max(side, b[k])));
+    const either = area(a) + area(b) - both;
+    return both / either - (around - either) / around;
+  };
+  let expected = 0;
+  for (let image = 0; image < 2; image++) {
+    for (let cell = 0; cell < size; cell++) {
+      const [x, y] = [cell % width, Math.floor(cell / width)];
+      const weight = image === 0 ? (x > 0 && x < 3 && y < 2 ? 1 / 4 : 0) : 1 / size + Number(cell === 0);
+      let best = 0;
+      let entropy = 0;
+      for (let c = 0; c < classes; c++) {
+        const at = (image * classes + c) * size + cell;
+        const [p, q] = [sigmoid(teacher.logits[at]), sigmoid(student.logits[at])];
+        best = Math.max(best, p);
+        entropy -= p * Math.log(q) + (1 - p) * Math.log(1 - q);
+      }
+      expected += (weight / 3) * (entropy + best * (1 - giou(image, cell)));
+    }
+  }
+  scope(() => {
+    const outputs = (of: typeof student): HeadOutputs => ({
+      of: "cells",
+      logits: tensor(of.logits, [2, classes, height, width]),
+      distances: tensor(of.distances, [2, 4, height, width]),
+    });
+    const maps = { maps: tensor(codes, [1, 1, 2, 2]), quantizer, regions, stride };
+    const loss = headLoss(outputs(student), maps, { headOutputs: () => outputs(teacher) });
+    expect(loss.item()).toBeCloseTo(expected, 5);
   });
 });

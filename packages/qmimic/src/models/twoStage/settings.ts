@@ -2,7 +2,18 @@
 // Names and defaults are torchvision's unless said.
 import { z } from "zod";
 import { sharedConfig } from "../config.js";
-import { auto, count, flag, fraction, positive, real, whole } from "../settings.js";
+import { keepConfig, keepSettings } from "../keepSettings.js";
+import {
+  auto,
+  count,
+  flag,
+  fraction,
+  MAX_ROI_SAMPLES,
+  positive,
+  real,
+  whole,
+  wholeUpTo,
+} from "../settings.js";
 
 /** What a two-stage detector is built of and used with, beside sharedConfig. Defaults are those of older weights files. */
 export const twoStageConfig = {
@@ -10,17 +21,13 @@ export const twoStageConfig = {
   anchorSizes: z.array(positive).min(1),
   aspectRatios: z.array(positive).min(1),
   /** Samples of a region's cell along each axis. */
-  roiSamples: count,
+  roiSamples: count.max(MAX_ROI_SAMPLES),
   rpnScore: fraction.default(0),
   rpnPreNms: count,
   rpnPostNms: count,
   rpnNms: fraction,
   boxWeights: z.tuple([positive, positive, positive, positive]).default([10, 10, 5, 5]),
-  boxScore: fraction,
-  boxNms: fraction,
-  /** IoU from which other boxes of a label help to place one that suppression keeps; 1: none does. */
-  boxVote: fraction.default(1),
-  boxDetections: count,
+  ...keepConfig,
 };
 
 const configSchema = z.object(twoStageConfig);
@@ -37,7 +44,7 @@ export const twoStageSettings = {
     .union([z.array(positive).min(1), auto])
     .default("auto")
     .describe("height / width of the anchors; auto: from the boxes of the training data"),
-  roiSamples: whole(2, "samples of each cell of a region, along each axis"),
+  roiSamples: wholeUpTo(MAX_ROI_SAMPLES, 2, "samples of each cell of a region, along each axis"),
   rpnHigh: real(
     fraction,
     0.5,
@@ -68,14 +75,7 @@ export const twoStageSettings = {
     .length(4)
     .default([10, 10, 5, 5])
     .describe("weights of the head's four box offsets x, y, width, height"),
-  boxScore: real(fraction, 0.01, "lowest score of a detection (torchvision: 0.05, which cuts AP)"),
-  boxNms: real(fraction, 0.5, "IoU above which a detection of the same class is suppressed"),
-  boxVote: real(
-    fraction,
-    0.6,
-    "IoU from which other detections of the same class help to place one that is kept, by their scores; 1: none does, as in torchvision",
-  ),
-  boxDetections: whole(100, "most detections of an image"),
+  ...keepSettings,
 };
 
 export const twoStageSettingsSchema = z.object(twoStageSettings);

@@ -1,0 +1,26 @@
+// Settings of what a detector lets out, which all kinds share. @see keepBest
+import { count, fraction, real, whole } from "./settings.js";
+
+/** Of a configuration. */
+export const keepConfig = {
+  /** Lowest score of a detection. */
+  boxScore: fraction,
+  /** IoU above which a detection of the same class is suppressed. */
+  boxNms: fraction,
+  /** IoU from which other boxes of a label help to place one that suppression keeps; 1: none does. */
+  boxVote: fraction.default(1),
+  /** Most detections of an image. */
+  boxDetections: count,
+};
+
+/** Of a recipe. */
+export const keepSettings = {
+  boxScore: real(fraction, 0.01, "lowest score of a detection (torchvision: 0.05, which cuts AP)"),
+  boxNms: real(fraction, 0.5, "IoU above which a detection of the same class is suppressed"),
+  boxVote: real(
+    fraction,
+    0.6,
+    "IoU from which other detections of the same class help to place one that is kept, by their scores; 1: none does, as in torchvision",
+  ),
+  boxDetections: whole(100, "most detections of an image"),
+};
