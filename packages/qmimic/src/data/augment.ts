@@ -61,7 +61,8 @@ export const NO_AUGMENTATION: AugmentSettings = {
  *   xs = (x + 0.5 - offsetX) / scale - 0.5                        (not flipped)
  *   xs = (scaledWidth - (x + 0.5 - offsetX)) / scale - 0.5        (flipped: mirrored, then placed)
  *   ys = (y + 0.5 - offsetY) / scale - 0.5
- * in pixel-centre coordinates.
+ * in pixel-centre coordinates: bilinear, and where the scale is below 1 by a triangle that is 1 / scale image pixels wide to
+ * each side, so that what is finer than a canvas pixel is averaged and does not alias.
  */
 export interface Augmentation {
   /** Index into settings.scales. */

@@ -53,7 +53,7 @@ const BATCH = 4;
 /** The last entry of a dictionary that a byte can hold; larger activations become it. */
 const LAST_CODE = 255;
 /** Counted up when the way from a file's pixels to a map changes: older files are then not used. */
-const PREPROCESSING = 1;
+const PREPROCESSING = 2;
 
 /** The maps of every image, mirrored and not, at every scale: read from the file where it has them, else computed. */
 export async function openTeacherMaps(

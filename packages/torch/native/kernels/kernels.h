@@ -34,12 +34,21 @@ struct RoiShape {
   long channels, width, pooled_height, pooled_width;
 };
 
+// Images are made smaller than this at most: an output pixel is then the mean of 2^12 pixels and more.
+constexpr float MIN_IMAGE_SCALE = 1.0f / 64, MAX_IMAGE_SCALE = 1 << 20;
+constexpr long MAX_IMAGE_TAPS = 2 * 64 + 2;
+
 // One image of a training batch, see images.isa.cc.
 struct ImageSource {
   const uint8_t* pixels;
   long height, width;
   const float* geometry;
   const float* colour;
+  // Set by Kernels::image_columns: 3 * the first source column and the weights of each output column, and those of the
+  // output columns [begin, end) that show the image.
+  const int* first;
+  const float* weights;
+  long taps, begin, end;
 };
 
 // One image of the mimic loss. Maps have `size` cells; weight is [teacher, own] and bias [teacher], with both numbers of
@@ -87,7 +96,9 @@ struct Kernels {
   double (*mimic_features)(const MimicImage& image, const float* target, float* dfeatures, float* dweight,
                            float* dbias, float* scratch, long* matches);
 
-  // images.isa.cc
+  // images.isa.cc; taps: source pixels of an output pixel along an axis, at most
+  long (*image_taps)(float scale);
+  void (*image_columns)(ImageSource& image, long width, int* first, float* weights);
   void (*image_rows)(const ImageSource& image, float* out, long height, long width, long row, long rows,
                      float* scratch);
 };

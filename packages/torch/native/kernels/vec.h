@@ -36,6 +36,19 @@ QMIMIC_INLINE vec keep(vec v) {
   return v;
 }
 
+// Lane l is from[at[l]].
+QMIMIC_INLINE vec gather(const float* from, const int* at) {
+#if QMIMIC_LANES == 16
+  return (vec)_mm512_i32gather_ps(_mm512_loadu_si512(at), from, 4);
+#elif QMIMIC_LANES == 8
+  return (vec)_mm256_i32gather_ps(from, _mm256_loadu_si256((const __m256i*)at), 4);
+#else
+  vec v;
+  for (long i = 0; i < LANES; i++) v[i] = from[at[i]];
+  return v;
+#endif
+}
+
 // The first n lanes of a row's end; the others read as zero and are not written.
 QMIMIC_INLINE vec load_first(const float* p, long n) {
 #if QMIMIC_LANES == 16

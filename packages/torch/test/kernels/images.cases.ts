@@ -1,4 +1,4 @@
-// qmimic::images_to_batch against a slow reference: bilinear samples of the pixels.
+// qmimic::images_to_batch against a slow reference: bilinear samples of the pixels, by a wider triangle where they get fewer.
 import { expect, test } from "vitest";
 import { imagesToBatch, tensor } from "../../src/index.js";
 import { expectClose, seeded } from "../helpers.js";
@@ -43,19 +43,29 @@ function reference(
   const scaledWidth = Math.round(image.width * sx);
   const scaledHeight = Math.round(image.height * sy);
   const clamp = (value: number, size: number) => Math.min(Math.max(value, 0), size - 1);
+  /** Weights of all pixels of an axis for a place in it. */
+  const weigh = (place: number, size: number, scale: number) => {
+    const slope = Math.min(1, scale);
+    const all = Array.from({ length: size }, (_, i) => Math.max(0, 1 - Math.abs(i - place) * slope));
+    const total = all.reduce((sum, one) => sum + one, 0);
+    return all.map((one) => one / total);
+  };
   for (let y = 0; y < height; y++) {
     for (let x = 0; x < width; x++) {
       const [px, py] = [x + 0.5 - ox, y + 0.5 - oy];
       if (px < 0 || px >= scaledWidth || py < 0 || py >= scaledHeight) continue;
       const xs = clamp((flip ? scaledWidth - px : px) / sx - 0.5, image.width);
       const ys = clamp(py / sy - 0.5, image.height);
-      const [x0, y0] = [Math.floor(xs), Math.floor(ys)];
-      const [x1, y1] = [clamp(x0 + 1, image.width), clamp(y0 + 1, image.height)];
-      const at = (row: number, column: number, c: number) => image.data[3 * (row * image.width + column) + c];
+      const [rows, columns] = [weigh(ys, image.height, sy), weigh(xs, image.width, sx)];
       const rgb = [0, 1, 2].map((c) => {
-        const top = at(y0, x0, c) * (1 - (xs - x0)) + at(y0, x1, c) * (xs - x0);
-        const bottom = at(y1, x0, c) * (1 - (xs - x0)) + at(y1, x1, c) * (xs - x0);
-        return top * (1 - (ys - y0)) + bottom * (ys - y0);
+        let sum = 0;
+        rows.forEach((row, i) => {
+          if (row === 0) return;
+          columns.forEach((column, j) => {
+            if (column > 0) sum += row * column * image.data[3 * (i * image.width + j) + c];
+          });
+        });
+        return sum;
       });
       for (let c = 0; c < 3; c++) {
         out[(c * height + y) * width + x] =
@@ -108,7 +118,35 @@ export function imageCases(): void {
     expectClose(actual, expected, 1e-5);
   });
 
-  test("imagesToBatch refuses a scale of 0", () => {
-    expect(() => draw([image], [[0, 1, 0, 0, 0]], [PLAIN], 8, 8)).toThrow(/geometry\[0\] has scale 0/);
+  test.each([0.03, 0.11, 0.24, 0.4, 0.5, 0.77])("imagesToBatch makes an image %d times as large", (scale) => {
+    const large = picture(90, 70);
+    const [width, height] = [Math.round(90 * scale) + 3, Math.round(70 * scale) + 3];
+    for (const flip of [0, 1]) {
+      const geometry: Geometry = [scale, scale * 1.1, 2, 1, flip];
+      const expected = reference(large, geometry, PLAIN, height, width);
+      expectClose(draw([large], [geometry], [PLAIN], height, width), expected, 1e-5);
+    }
   });
+
+  test("imagesToBatch averages what is finer than its pixels: stripes become grey", () => {
+    const stripes = {
+      width: 64,
+      height: 64,
+      data: Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (Math.floor(i / 3) % 2) * 200),
+    };
+    const drawn = draw([stripes], [[0.4, 0.4, 0, 0, 0]], [PLAIN], 26, 26).subarray(0, 26 * 26);
+    const inner = drawn.filter((_, i) => i % 26 > 1 && i % 26 < 24);
+    for (const value of inner) expect(Math.abs(value - 100)).toBeLessThan(12);
+  });
+
+  test.each([0, -1, 1e-30, 0.01, 1e30, Number.NaN, Number.POSITIVE_INFINITY])(
+    "imagesToBatch refuses a scale of %d",
+    (scale) => {
+      for (const [x, y] of [
+        [scale, 1],
+        [1, scale],
+      ])
+        expect(() => draw([image], [[x, y, 0, 0, 0]], [PLAIN], 8, 8)).toThrow(/geometry\[0\] has scale/);
+    },
+  );
 }
