@@ -57,7 +57,7 @@ export { type DetectorCost, detectorCost, summarize } from "./report/summary.js"
 
 // Training
 export { formatRecipe, parseRecipe, type Recipe, recipeSchema } from "./train/recipe.js";
-export { createRunFolder, openRunFolder } from "./train/runFolder.js";
+export { createRunFolder, lockRunFolder, openRunFolder } from "./train/runFolder.js";
 export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.js";
 export {
   detectorConfig,
