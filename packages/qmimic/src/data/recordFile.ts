@@ -157,14 +157,18 @@ function readIndex({ data, index, start }: Pair): Pick<RecordFile, "records" | "
   const bytes = readAt(index, start, Math.max(0, fstatSync(index).size - start));
   const entries = new Uint32Array(bytes.buffer, 0, Math.floor(bytes.byteLength / ENTRY) * FIELDS);
   const records = new Map<string, StoredRecord>();
+  const missing = new Set<string>();
   let damaged = bytes.byteLength % ENTRY === 0 ? 0 : 1;
   for (let i = 0; i < entries.length; i += FIELDS) {
     const entry = entries.subarray(i, i + FIELDS);
     const [id, view, height, width, length, low, high, checksum] = entry;
-    const at = high * 2 ** 32 + low;
-    if (checksumOf(entry) !== entry[FIELDS - 1] || at + length > size) damaged++;
-    else records.set(recordName(id, view), { at, height, width, bytes: length, checksum });
+    const [name, at] = [recordName(id, view), high * 2 ** 32 + low];
+    if (checksumOf(entry) !== entry[FIELDS - 1]) damaged++;
+    else if (at + length > size) missing.add(name);
+    else records.set(name, { at, height, width, bytes: length, checksum });
   }
+  // What was appended again is there.
+  for (const name of missing) if (!records.has(name)) damaged++;
   return { records, damaged };
 }
 
