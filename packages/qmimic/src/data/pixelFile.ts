@@ -35,7 +35,7 @@ export function createPixelFile(
     const key = checksum(samples, maxSide);
     const path = join(folder, `images-${key.slice(0, 16)}.bin`);
     opened = openRecordFile(path, key);
-    if (opened.damaged > 0) tell(`${path}: the index is damaged (${opened.damaged} entries)`);
+    if (opened.damaged > 0) tell(`${path}: the index is damaged: images lost: ${opened.damaged}`);
     return opened;
   };
   const tell = (what: string): void => {

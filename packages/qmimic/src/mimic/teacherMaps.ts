@@ -76,7 +76,7 @@ export async function openTeacherMaps(
     async () => {
       const opened = openRecordFile(path, key);
       if (opened.damaged > 0)
-        report.say(`${path}: ${opened.damaged} maps are damaged or missing; they are computed again`);
+        report.say(`${path}: damaged, maps lost: ${opened.damaged}; they are computed again`);
       await complete(opened, teacher, samples, store, options, report);
       return opened;
     },

@@ -202,7 +202,7 @@ describe("the file of maps", () => {
       const bytes = readFileSync(name);
       writeFileSync(name, bytes.subarray(0, bytes.length - 5));
       const again = await mapsOf(quantizer);
-      expect(again.said.join()).toMatch(/1 maps are damaged or missing; they are computed again/);
+      expect(again.said.join()).toMatch(/damaged, maps lost: 1; they are computed again/);
       expect(all(again.maps)).toEqual(whole);
     }
   });
