@@ -2,7 +2,10 @@
 //
 //   const recipe = parseRecipe({ data: "faces", merge: "face", student: "vgg-1-32" }, "my program");
 //   const splits = await prepareRun(recipe);
-//   const stages = await runStages(recipe, await createRunFolder(recipe), report, splits);
+//   const folder = await createRunFolder(recipe);
+//   const lock = lockRunFolder(folder);
+//   const stages = await runStages(recipe, folder, report, splits);
+//   lock.release();
 //   const detector = loadDetector(stages.at(-1)!.weights);
 //   const [found] = detectImages(detector, [await decodeImage("photo.jpg")]);
 //

@@ -1,5 +1,5 @@
-// flock rather than fcntl's locks: those of the older kind are lost when any descriptor of the file is closed, and the newer
-// ones (F_OFD_SETLK) are Linux's alone. Linux carries flock over NFS.
+// flock rather than fcntl's locks: a process loses those of the older kind when it closes any descriptor of the file, and
+// the newer kind (F_OFD_SETLK) is Linux's alone. Linux carries flock over NFS.
 #include "files.h"
 
 #include <sys/file.h>

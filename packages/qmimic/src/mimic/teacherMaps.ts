@@ -95,19 +95,24 @@ export async function openTeacherMaps(
       const rows = augmentations.map(({ offsetY }) => offsetY / outputStride);
       const columns = augmentations.map(({ offsetX }) => offsetX / outputStride);
       const shape = [channels, height, width] as const;
-      try {
-        return scope(() => readMaps(file.descriptor, maps, rows, columns, shape, dtype).to(options.device));
-      } catch (error) {
-        throw new InputError(
-          `${damageOf(file, maps) ?? `${path}: ${reasonOf(error)}`}. Remove the file and continue with --resume: the maps are computed again`,
-        );
-      }
+      const read = () => {
+        try {
+          return readMaps(file.descriptor, maps, rows, columns, shape, dtype);
+        } catch (error) {
+          const damage = damageOf(file, maps);
+          if (damage === null) throw error;
+          throw new InputError(
+            `${damage}. Remove the file and continue with --resume: the maps are computed again`,
+          );
+        }
+      };
+      return scope(() => read().to(options.device));
     },
     close: () => file.close(),
   };
 }
 
-/** What is wrong with the first record that is damaged. */
+/** What is wrong with the first record that is damaged; null when all can be read. */
 function damageOf(file: RecordFile, records: readonly StoredRecord[]): string | null {
   try {
     for (const record of records) file.read(record);

@@ -1,5 +1,5 @@
 // qmimic::read_maps: maps of any size from an open file into one batch, each with its corner where it is wanted, zeros
-// elsewhere. Each is checked against its checksum (CRC-32C). One copy, or two where a map is not as large as the batch's,
+// elsewhere. Each is compared with its checksum (CRC-32C). One copy, or two where a map is not as large as the batch's,
 // shared by the threads.
 #pragma once
 #include <unistd.h>
@@ -30,7 +30,8 @@ int64_t bytes_of(std::initializer_list<int64_t> sizes) {
   int64_t product = 1;
   for (const int64_t size : sizes)
     TORCH_CHECK(size > 0 && !__builtin_mul_overflow(product, size, &product) && product <= UINT32_MAX,
-                "qmimic::read_maps: an array of ", at::IntArrayRef(sizes), " bytes: expected sizes above 0, and 4 GiB at most");
+                "qmimic::read_maps: an array of ", at::IntArrayRef(sizes),
+                " bytes: expected sizes above 0, and 4 GiB at most");
   return product;
 }
 
@@ -47,13 +48,13 @@ void place_map(const char* from, int64_t own_height, int64_t own_width, char* to
 }
 
 Tensor read_maps(int64_t file, at::IntArrayRef at, at::IntArrayRef checksums, at::IntArrayRef heights,
-                 at::IntArrayRef widths, at::IntArrayRef rows, at::IntArrayRef columns, int64_t channels, int64_t height,
-                 int64_t width, at::ScalarType dtype) {
+                 at::IntArrayRef widths, at::IntArrayRef rows, at::IntArrayRef columns, int64_t channels,
+                 int64_t height, int64_t width, at::ScalarType dtype) {
   const int64_t count = at.size();
   for (const at::IntArrayRef list : {checksums, heights, widths, rows, columns})
-    TORCH_CHECK((int64_t)list.size() == count, "qmimic::read_maps: ", count, " maps, ", checksums.size(), " checksums, ",
-                heights.size(), " heights, ", widths.size(), " widths, ", rows.size(), " rows and ", columns.size(),
-                " columns");
+    TORCH_CHECK((int64_t)list.size() == count, "qmimic::read_maps: ", count, " maps, ", checksums.size(),
+                " checksums, ", heights.size(), " heights, ", widths.size(), " widths, ", rows.size(), " rows and ",
+                columns.size(), " columns");
   TORCH_CHECK(file >= 0 && file <= INT_MAX, "qmimic::read_maps: ", file, " is not a file descriptor");
   const int64_t bytes = c10::elementSize(dtype);
   const int64_t size = bytes_of({count, channels, height, width, bytes}) / count;
@@ -77,8 +78,8 @@ Tensor read_maps(int64_t file, at::IntArrayRef at, at::IntArrayRef checksums, at
     char* map = whole ? to : reinterpret_cast<char*>(scratch.mine());
     read_bytes(file, at[b], map, own);
     const int64_t checksum = k.crc32c(reinterpret_cast<const uint8_t*>(map), own, 0);
-    TORCH_CHECK(checksum == checksums[b], "qmimic::read_maps: map ", b, " at byte ", at[b], " is damaged: its checksum is ",
-                checksum, ", expected ", checksums[b]);
+    TORCH_CHECK(checksum == checksums[b], "qmimic::read_maps: map ", b, " at byte ", at[b],
+                " is damaged: its checksum is ", checksum, ", expected ", checksums[b]);
     if (!whole) place_map(map, heights[b], widths[b], to, height, width, channels, bytes, rows[b], columns[b]);
   });
   return batch;
