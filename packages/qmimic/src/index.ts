@@ -2,7 +2,10 @@
 //
 //   const recipe = parseRecipe({ data: "faces", merge: "face", student: "vgg-1-32" }, "my program");
 //   const splits = await prepareRun(recipe);
-//   const stages = await runStages(recipe, await createRunFolder(recipe), report, splits);
+//   const folder = await createRunFolder(recipe);
+//   const lock = lockRunFolder(folder);
+//   const stages = await runStages(recipe, folder, report, splits);
+//   lock.release();
 //   const detector = loadDetector(stages.at(-1)!.weights);
 //   const [found] = detectImages(detector, [await decodeImage("photo.jpg")]);
 //
@@ -62,7 +65,7 @@ export { type DetectorCost, detectorCost, summarize } from "./report/summary.js"
 
 // Training
 export { formatRecipe, parseRecipe, type Recipe, SETTINGS } from "./train/recipe.js";
-export { createRunFolder, openRunFolder } from "./train/runFolder.js";
+export { createRunFolder, lockRunFolder, openRunFolder } from "./train/runFolder.js";
 export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.js";
 export {
   detectorConfig,

@@ -16,6 +16,7 @@
 #endif
 
 #include "allocator.h"
+#include "files.h"
 #include "ivalue.h"
 #include "tensor_box.h"
 
@@ -286,6 +287,9 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add(exports, "setThreads", "setThreads", set_threads);
   add(exports, "configuration", "configuration", configuration);
   add(exports, "liveTensors", "liveTensors", live);
+  add(exports, "tryLockFile", "tryLockFile", try_lock_file);
+  add(exports, "unlockFile", "unlockFile", unlock_file);
+  add(exports, "crc32c", "crc32c", crc32c);
   return exports;
 }
 

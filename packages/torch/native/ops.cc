@@ -45,11 +45,11 @@ TORCH_LIBRARY(qmimic, m) {
       "-> (Tensor loss, Tensor matches)");
   // images uint8 [h, w, 3]; geometry [B, 5] of (scale_x, scale_y, offset_x, offset_y, flip); colour [B, 12].
   m.def("images_to_batch(Tensor[] images, Tensor geometry, Tensor colour, int height, int width) -> Tensor");
-  // Map b, [C, heights[b], widths[b]], lies at byte at[b] of a file descriptor -> [B, C, height, width], where it has its
-  // corner at (rows[b], columns[b]).
+  // Map b, [C, heights[b], widths[b]], lies at byte at[b] of a file descriptor and has the CRC-32C checksums[b]
+  // -> [B, C, height, width], where it has its corner at (rows[b], columns[b]).
   m.def(
-      "read_maps(int file, int[] at, int[] heights, int[] widths, int[] rows, int[] columns, int channels, int height, "
-      "int width, ScalarType dtype) -> Tensor",
+      "read_maps(int file, int[] at, int[] checksums, int[] heights, int[] widths, int[] rows, int[] columns, "
+      "int channels, int height, int width, ScalarType dtype) -> Tensor",
       read_maps);
   // The instruction set in use: portable, avx2 or avx512.
   m.def("simd_level() -> str", simd_level);

@@ -1,5 +1,6 @@
 // @qmimic/torch: libtorch for TypeScript. Tensors and scopes, every operator by name, nn, optimizers, safetensors.
 export * from "./dispatcher.js";
+export * from "./files.js";
 export * from "./kernels.js";
 export { configuration, type EngineConfiguration, setThreads, type TypedArray } from "./native.js";
 export { BatchNorm2d } from "./nn/batchNorm2d.js";

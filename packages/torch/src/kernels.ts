@@ -94,9 +94,10 @@ const quantizePow2Of = operator("qmimic::quantize_pow2");
 export const quantizePow2 = (x: Tensor, minExponent: number, maxExponent: number): Tensor =>
   onCpu(x) ? quantizePow2Of(x, minExponent, maxExponent) : quantizePow2Fallback(x, minExponent, maxExponent);
 
-/** A map of a file: where its bytes begin, and its cells. */
+/** A map of a file: where its bytes begin, their checksum (crc32c), and its cells. */
 export interface StoredMap {
   at: number;
+  checksum: number;
   height: number;
   width: number;
 }
@@ -107,7 +108,7 @@ const readMapsOf = operator("qmimic::read_maps");
  * @param file descriptor, as from node:fs openSync
  * @param maps [channels, height, width] of `dtype` each
  * @returns [B, channels, height, width], on the processor
- * @throws when the file cannot be read, or ends before a map does
+ * @throws when the file cannot be read, ends before a map does, or holds other bytes than the checksum is of
  */
 export const readMaps = (
   file: number,
@@ -120,6 +121,7 @@ export const readMaps = (
   readMapsOf(
     file,
     maps.map((map) => map.at),
+    maps.map((map) => map.checksum),
     maps.map((map) => map.height),
     maps.map((map) => map.width),
     rows,

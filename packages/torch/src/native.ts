@@ -66,6 +66,9 @@ interface Addon {
   setThreads(threads: number): void;
   configuration(): EngineConfiguration;
   liveTensors(): number;
+  tryLockFile(file: number): boolean;
+  unlockFile(file: number): void;
+  crc32c(data: Uint8Array, before: number): number;
 }
 
 const file = fileURLToPath(new URL("../build/qmimic_torch.node", import.meta.url));

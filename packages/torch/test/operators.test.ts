@@ -1,7 +1,5 @@
 // Operators and their gradients against values computed by PyTorch and torchvision (fixtures/make_fixtures.py).
-import { closeSync, openSync, readFileSync, unlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import {
   backward,
@@ -16,7 +14,6 @@ import {
   operator,
   psRoiAlign,
   type Reduction,
-  readMaps,
   relu,
   roiAlign,
   scope,
@@ -97,35 +94,3 @@ test.each(cases)(
     });
   },
 );
-
-test("maps are read into a batch with zeros around, cut at its edges", () => {
-  const path = join(tmpdir(), `qmimic-maps-${process.pid}.bin`);
-  writeFileSync(path, Uint8Array.from([99, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 0x00, 0x3c, 0x00, 0x40]));
-  const file = openSync(path, "r");
-  try {
-    scope(() => {
-      const one = { at: 1, height: 2, width: 2 };
-      const two = { at: 5, height: 3, width: 2 };
-      const placed = readMaps(file, [one, two, one], [0, -1, 2], [1, -1, 0], [1, 2, 3], "uint8");
-      expect(placed.shape).toEqual([3, 1, 2, 3]);
-      expect([...placed.toArray()]).toEqual([0, 1, 2, 0, 3, 4, 8, 0, 0, 10, 0, 0, 0, 0, 0, 0, 0, 0]);
-      const whole = readMaps(file, [{ at: 1, height: 1, width: 3 }], [0], [0], [2, 1, 3], "uint8");
-      expect([...whole.toArray()]).toEqual([1, 2, 3, 4, 5, 6]);
-      const half = { at: 11, height: 1, width: 2 };
-      expect([...readMaps(file, [half], [0], [1], [1, 1, 2], "float16").toArray()]).toEqual([0, 0x3c00]);
-      expect(() => readMaps(file, [{ ...two, at: 10 }], [0], [0], [1, 3, 2], "uint8")).toThrow(
-        /read_maps: the file ends after 15 bytes, expected at least 16/,
-      );
-      expect(() => readMaps(file, [one], [0, 0], [0], [1, 2, 2], "uint8")).toThrow(
-        /1 maps.*2 rows and 1 columns/,
-      );
-      expect(() => readMaps(file, [], [], [], [1, 2, 2], "uint8")).toThrow(/read_maps/);
-    });
-  } finally {
-    closeSync(file);
-    unlinkSync(path);
-  }
-  expect(() => readMaps(file, [{ at: 0, height: 1, width: 1 }], [0], [0], [1, 1, 1], "uint8")).toThrow(
-    /read_maps: Bad file descriptor/,
-  );
-});

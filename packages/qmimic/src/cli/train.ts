@@ -10,7 +10,7 @@ import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
 import type { Recipe } from "../train/recipe.js";
-import { createRunFolder, openRunFolder } from "../train/runFolder.js";
+import { createRunFolder, lockRunFolder, openRunFolder } from "../train/runFolder.js";
 import { prepareRun } from "../train/splits.js";
 import { runStages, type StageResult } from "../train/stages.js";
 import { loadDetector } from "../train/weights.js";
@@ -43,17 +43,23 @@ export function addTrain(program: Command): void {
 
 async function train(recipe: Recipe, resume: string | undefined, profile: boolean): Promise<void> {
   useEngine(recipe);
-  // The data first: what is wrong with it is said before there is a run folder.
-  const counter = createCounter("images decoded");
-  const splits = await prepareRun(recipe, counter.update);
-  counter.end();
-  const folder = resume ?? (await createRunFolder(recipe));
-  console.log(`run folder: ${folder}`);
+  // Locked until this process ends.
+  if (resume !== undefined) lockRunFolder(resume);
   const progress = createProgress({
     teacher: recipe.teacherEpochs,
     "quantized-teacher": recipe.quantizedEpochs,
     student: recipe.epochs,
   });
+  // The data first: what is wrong with it is said before there is a run folder.
+  const counter = createCounter("images decoded");
+  const splits = await prepareRun(recipe, counter.update, (text) => {
+    counter.end();
+    progress.say(text);
+  });
+  counter.end();
+  const folder = resume ?? (await createRunFolder(recipe));
+  if (resume === undefined) lockRunFolder(folder);
+  console.log(`run folder: ${folder}`);
   const run = () => runStages(recipe, folder, progress, splits);
   const stages = profile ? await withProfile(run, folder) : await run();
   if (profile) for (const stage of stages) printBalance(stage);

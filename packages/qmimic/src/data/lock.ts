@@ -1,88 +1,82 @@
-// One process at a time: a lock file that holds the number of the process that made it.
-import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+// One process at a time, by a lock of the kernel (flock) on an open file: it ends with its process, however that ended, and
+// is seen from other containers. Numbers of processes would not do: every container counts its own.
+import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { makeFolders, temporaryName } from "../files.js";
+import { tryLockFile, unlockFile } from "@qmimic/torch";
+import { InputError, reasonOf } from "../errors.js";
+import { makeFolders } from "../files.js";
 
-const POLL_MS = 500;
-/** A lock without a number that is older was left by a process that died between making and writing it. */
-const EMPTY_MS = 5000;
+const POLL_MS = 200;
+/** An append takes milliseconds: a process that has a file's own lock for longer has been stopped. */
+const APPEND_MS = 60_000;
 
-interface Holder {
-  pid: string;
-  /** Milliseconds since the lock was made. */
-  age: number;
+export interface FileLock {
+  release(): void;
 }
 
-/** Locks that this process holds: its number in any other is that of a process before it, as in a container. */
-const held = new Set<string>();
+/**
+ * Takes the lock `path`, a file that is made where it is missing and never removed: of two processes, one could otherwise
+ * hold the lock of the removed file and the other that of a new one.
+ * @param remedy what to do where the file system has no locks, as a sentence
+ * @returns null when another process, or this one, has it
+ * @throws InputError where the file system has no locks; errors of the file system
+ */
+export function tryLock(path: string, remedy: string): FileLock | null {
+  const file = openSync(path, "a");
+  try {
+    if (take(file, path, remedy)) return { release: () => closeSync(file) };
+  } catch (error) {
+    closeSync(file);
+    throw error;
+  }
+  closeSync(file);
+  return null;
+}
+
+const CACHE_REMEDY = "Choose a cache folder on a local disk: --cache DIR";
 
 /**
- * Runs `body` while holding the lock `path`. Waits for a living holder (`waiting` is called once), and takes the lock
- * over from one that has died. Throws what node:fs throws.
+ * Runs `body` while holding the lock `path` of a cache folder. Waits for who has it; `waiting` is called once.
+ * @throws InputError where the file system has no locks; errors of the file system
  */
 export async function withLock<T>(path: string, waiting: () => void, body: () => Promise<T>): Promise<T> {
   await makeFolders(dirname(path));
-  for (let told = false; !take(path); ) {
-    const holder = holderOf(path);
-    if (holder === null) continue;
-    if (isAlive(holder, path)) {
-      if (!told) waiting();
-      told = true;
-      await sleep(POLL_MS);
-    } else {
-      removeStale(path, holder);
-    }
-  }
-  held.add(path);
+  let lock = tryLock(path, CACHE_REMEDY);
+  if (lock === null) waiting();
+  for (; lock === null; lock = tryLock(path, CACHE_REMEDY)) await sleep(POLL_MS);
   try {
     return await body();
   } finally {
-    held.delete(path);
-    rmSync(path, { force: true });
+    lock.release();
   }
 }
 
-function take(path: string): boolean {
+/**
+ * Runs `body` while holding the lock of an open file of a cache folder itself, for a moment.
+ * @throws InputError where the file system has no locks, or when another process keeps it for a minute
+ */
+export function withFileLock<T>(file: number, path: string, body: () => T): T {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (const started = performance.now(); !take(file, path, CACHE_REMEDY); ) {
+    if (performance.now() - started > APPEND_MS) {
+      throw new InputError(
+        `${path}: another process has kept the file locked for a minute. Has it been stopped (Ctrl-Z)? Continue or end it`,
+      );
+    }
+    Atomics.wait(pause, 0, 0, 1);
+  }
   try {
-    writeFileSync(path, String(process.pid), { flag: "wx" });
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-    return false;
+    return body();
+  } finally {
+    unlockFile(file);
   }
 }
 
-/** What the lock says and how old it is, or null when it has just been released. */
-function holderOf(path: string): Holder | null {
+function take(file: number, path: string, remedy: string): boolean {
   try {
-    return { pid: readFileSync(path, "utf8"), age: Date.now() - statSync(path).mtimeMs };
+    return tryLockFile(file);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    return null;
-  }
-}
-
-/** Removes a dead holder's lock, and only that: another process that waits may have put its own in the place. */
-function removeStale(path: string, { pid }: Holder): void {
-  const taken = temporaryName(path);
-  try {
-    renameSync(path, taken);
-    if (readFileSync(taken, "utf8") === pid) rmSync(taken);
-    else renameSync(taken, path);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-}
-
-function isAlive(holder: Holder, path: string): boolean {
-  const pid = Number(holder.pid);
-  if (!(pid > 0)) return holder.age < EMPTY_MS;
-  if (pid === process.pid) return held.has(path);
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
+    throw new InputError(`${path}: the file cannot be locked: ${reasonOf(error)}. ${remedy}`);
   }
 }

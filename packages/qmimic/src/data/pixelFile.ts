@@ -1,16 +1,17 @@
 // Decoded, reduced images in a file: for sets that do not fit in memory. Reading goes through the operating system's
 // page cache, so what there is room for is still in memory, and runs share it.
 import { createHash } from "node:crypto";
-import { mkdirSync, statSync } from "node:fs";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { InputError } from "../errors.js";
+import { fileState } from "./contentHashes.js";
 import type { RawImage } from "./images.js";
 import { openRecordFile, type RecordFile, recordName } from "./recordFile.js";
 import type { Sample } from "./types.js";
 
 export interface PixelFile {
-  /** The image of samples[index], or undefined when the file does not hold it. */
+  /** The image of samples[index], or undefined when the file does not hold it, or no longer as it was. */
   read(index: number): RawImage | undefined;
-  /** One process at a time may append (see withLock), and none may open the file meanwhile. */
   append(index: number, image: RawImage): void;
 }
 
@@ -18,15 +19,28 @@ export interface PixelFile {
  * A file in `folder` for these images at this size; it is opened when it is first needed. Images whose path, size or
  * time of change differ have a file of their own.
  * @param maxSide see DecodeOptions
+ * @param say is told, once, that the file is damaged
  */
-export function createPixelFile(folder: string, samples: readonly Sample[], maxSide: number): PixelFile {
+export function createPixelFile(
+  folder: string,
+  samples: readonly Sample[],
+  maxSide: number,
+  say: (text: string) => void,
+): PixelFile {
   let opened: RecordFile | null = null;
+  let told = false;
   const open = (): RecordFile => {
     if (opened) return opened;
     mkdirSync(folder, { recursive: true });
     const key = checksum(samples, maxSide);
-    opened = openRecordFile(join(folder, `images-${key.slice(0, 16)}.bin`), key);
+    const path = join(folder, `images-${key.slice(0, 16)}.bin`);
+    opened = openRecordFile(path, key);
+    if (opened.damaged > 0) tell(`${path}: the index is damaged: images lost: ${opened.damaged}`);
     return opened;
+  };
+  const tell = (what: string): void => {
+    if (!told) say(`${what}. Images that it no longer holds are decoded again`);
+    told = true;
   };
   return {
     read(index) {
@@ -36,7 +50,14 @@ export function createPixelFile(folder: string, samples: readonly Sample[], maxS
       const { width, height } = record;
       // The annotation's size is the file's: it was compared when the image was decoded.
       const { width: originalWidth, height: originalHeight } = samples[index];
-      return { data: file.read(record), width, height, originalWidth, originalHeight };
+      try {
+        return { data: file.read(record), width, height, originalWidth, originalHeight };
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        tell(error.message);
+        file.records.delete(recordName(index, 0));
+        return undefined;
+      }
     },
     append(index, { data, width, height }) {
       const file = open();
@@ -47,9 +68,6 @@ export function createPixelFile(folder: string, samples: readonly Sample[], maxS
 
 function checksum(samples: readonly Sample[], maxSide: number): string {
   const hash = createHash("sha256").update(`pixels ${maxSide}`);
-  for (const { imagePath } of samples) {
-    const found = statSync(imagePath, { throwIfNoEntry: false });
-    hash.update(`\n${imagePath} ${found?.size} ${found?.mtimeMs}`);
-  }
+  for (const { imagePath } of samples) hash.update(`\n${imagePath} ${fileState(imagePath)}`);
   return hash.digest("hex");
 }

@@ -1,17 +1,26 @@
-// A file of arrays (feature maps, pixels): appended one after another, read back by position, shared by runs that need
-// the same.
+// Arrays (feature maps, pixels) in a file: appended one after another, read back by position, shared by runs that need the
+// same. Beside it lies an index, small enough to be read whole.
 //
-//   "qmimic-maps-2" key \n            key: checksum of all that the arrays depend on
-//   record*                           header of 6 x uint32 (id, view, height, width, bytes, crc32), then the bytes
+//   PATH        "qmimic-records-3" key id \n    key: checksum of all that the arrays depend on
+//               bytes*                          id: random, the same in both files
+//   PATH.index  "qmimic-records-3" key id \n
+//               entry*                          9 x uint32: id, view, height, width, bytes, position (low, high),
+//                                               CRC-32C of the bytes, CRC-32C of the entry before it
 //
-// The crc32 is of the header before it and the bytes: of the bytes alone, zeros would be sound records of no bytes.
-// A file that was cut off ends in a record that is not whole: it is gone on with from there. Reading goes through the
-// operating system's page cache, so several runs share one copy in memory.
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
-import { crc32 } from "node:zlib";
+// What other processes may read is never overwritten nor cut off. An entry is written after its bytes, so bytes of an
+// append that was cut off are in no entry. Every array is checked when it is read. Reading goes through the operating
+// system's page cache, so several runs share one copy in memory.
+import { randomBytes } from "node:crypto";
+import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import { crc32c } from "@qmimic/torch";
+import { InputError } from "../errors.js";
+import { temporaryName } from "../files.js";
+import { withFileLock } from "./lock.js";
 
-const MAGIC = "qmimic-maps-2";
-const HEADER = 24;
+const MAGIC = "qmimic-records-3";
+const ID_BYTES = 8;
+const FIELDS = 9;
+const ENTRY = 4 * FIELDS;
 
 export interface StoredRecord {
   /** Position of the bytes in the file. */
@@ -19,75 +28,183 @@ export interface StoredRecord {
   height: number;
   width: number;
   bytes: number;
+  /** CRC-32C of the bytes. */
+  checksum: number;
 }
 
 export interface RecordFile {
   /** Records by name (see recordName). */
   readonly records: Map<string, StoredRecord>;
-  /** Bytes that are not a whole, intact record and were cut off the end; 0 for a sound file. */
+  /** Entries of the index that were damaged, or of bytes that the file lacks, and were left out; 0 for a sound file. */
   readonly damaged: number;
+  /** A record of a name that is there already takes its place. Other processes may append at the same time. */
   append(id: number, view: number, height: number, width: number, data: Uint8Array): void;
-  /** The open file, for who reads records by other ways. */
+  /** The open file, for who reads records by other ways and checks them. */
   readonly descriptor: number;
+  /** @throws InputError when the record's bytes are not those that were appended */
   read(record: StoredRecord): Uint8Array;
   close(): void;
 }
 
 export const recordName = (id: number, view: number): string => `${id}/${view}`;
 
-/** Opens the records of `key` at `path`, or starts them anew when the file is absent or of another key. */
+/** Two open files that belong together. */
+interface Pair {
+  data: number;
+  index: number;
+  /** Bytes of the line that both begin with. */
+  start: number;
+}
+
+/**
+ * Opens the records of `key` at `path`, or starts them anew when they are absent, of another key or of another format.
+ * @throws InputError where the file system has no locks; errors of the file system
+ */
 export function openRecordFile(path: string, key: string): RecordFile {
-  const file = openSync(path, "a+");
-  const start = Buffer.from(`${MAGIC} ${key}\n`);
-  const head = Buffer.alloc(start.length);
-  readSync(file, head, 0, start.length, 0);
-  let end = start.length;
-  if (!head.equals(start)) {
-    ftruncateSync(file, 0);
-    writeSync(file, start);
-  }
-  const size = fstatSync(file).size;
-  const records = new Map<string, StoredRecord>();
-  for (let next = readRecord(file, end, size); next; next = readRecord(file, end, size)) {
-    records.set(next.name, next.record);
-    end = next.record.at + next.record.bytes;
-  }
-  const damaged = size - end;
-  if (damaged > 0) ftruncateSync(file, end);
+  const pair = openPair(path, key) ?? startPair(path, key);
+  const { data: file, start } = pair;
+  const { records, damaged } = withFileLock(file, path, () => {
+    const found = readIndex(pair);
+    if (found.damaged > 0) pair.index = mendIndex(path, pair, found.records);
+    return found;
+  });
 
   return {
     records,
     damaged,
     append(id, view, height, width, data) {
-      const header = Uint32Array.of(id, view, height, width, data.byteLength, 0);
-      header[5] = checksumOf(header, data);
-      const record = Buffer.concat([new Uint8Array(header.buffer), data]);
-      for (let done = 0; done < record.length; ) done += writeSync(file, record, done);
-      records.set(recordName(id, view), { at: end + HEADER, height, width, bytes: data.byteLength });
-      end += record.length;
+      const checksum = crc32c(data);
+      const at = withFileLock(file, path, () => {
+        // Others may have appended: only the files know where they end.
+        const end = fstatSync(file).size;
+        writeAt(file, data, end);
+        const entries = Math.floor((fstatSync(pair.index).size - start) / ENTRY);
+        const entry = entryOf(id, view, { at: end, height, width, bytes: data.byteLength, checksum });
+        writeAt(pair.index, entry, start + Math.max(0, entries) * ENTRY);
+        return end;
+      });
+      records.set(recordName(id, view), { at, height, width, bytes: data.byteLength, checksum });
     },
     descriptor: file,
-    read({ at, bytes }) {
-      const data = new Uint8Array(bytes);
-      readSync(file, data, 0, bytes, at);
-      return data;
+    read({ at, bytes, checksum }) {
+      const data = readAt(file, at, bytes);
+      const found = crc32c(data);
+      if (data.byteLength === bytes && found === checksum) return data;
+      const what =
+        data.byteLength < bytes
+          ? `it ends at byte ${at + data.byteLength}, expected at least ${at + bytes}`
+          : `bytes ${at} to ${at + bytes - 1} have the checksum ${found}, expected ${checksum}`;
+      throw new InputError(`${path}: the file is damaged: ${what}`);
     },
-    close: () => closeSync(file),
+    close() {
+      closeSync(file);
+      closeSync(pair.index);
+    },
   };
 }
 
-const checksumOf = (header: Uint32Array, data: Uint8Array): number =>
-  crc32(data, crc32(new Uint8Array(header.buffer, 0, HEADER - 4)));
+const indexOf = (path: string): string => `${path}.index`;
 
-/** The record at `at`, or null when there is no whole one with the right checksum. */
-function readRecord(file: number, at: number, size: number): { name: string; record: StoredRecord } | null {
-  if (at + HEADER > size) return null;
-  const header = new Uint32Array(6);
-  readSync(file, new Uint8Array(header.buffer), 0, HEADER, at);
-  const [id, view, height, width, bytes, checksum] = header;
-  if (at + HEADER + bytes > size) return null;
+/** The files of this key, or null when they are not there, or do not belong together. */
+function openPair(path: string, key: string): Pair | null {
+  const files = [path, indexOf(path)].map(openExisting);
+  const [data, index] = files;
+  if (data !== null && index !== null) {
+    const start = Buffer.byteLength(lineOf(key, "0".repeat(2 * ID_BYTES)));
+    const [line, same] = [data, index].map((file) => Buffer.from(readAt(file, 0, start)).toString("latin1"));
+    const id = line.slice(-2 * ID_BYTES - 1, -1);
+    if (line === same && line === lineOf(key, id)) return { data, index, start };
+  }
+  for (const file of files) if (file !== null) closeSync(file);
+  return null;
+}
+
+const lineOf = (key: string, id: string): string => `${MAGIC} ${key} ${id}\n`;
+
+function openExisting(path: string): number | null {
+  try {
+    return openSync(path, "r+");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return null;
+  }
+}
+
+/** New files in the place of what is there: who has that open keeps it. */
+function startPair(path: string, key: string): Pair {
+  const line = Buffer.from(lineOf(key, randomBytes(ID_BYTES).toString("hex")));
+  return { data: newFile(path, line), index: newFile(indexOf(path), line), start: line.length };
+}
+
+/** A file that appears at `path` with this content, and stays open. */
+function newFile(path: string, content: Uint8Array): number {
+  const temporary = temporaryName(path);
+  const file = openSync(temporary, "wx+");
+  try {
+    writeAt(file, content, 0);
+    renameSync(temporary, path);
+    return file;
+  } catch (error) {
+    closeSync(file);
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** The records that are whole; of several of one name the last. */
+function readIndex({ data, index, start }: Pair): Pick<RecordFile, "records" | "damaged"> {
+  const size = fstatSync(data).size;
+  const bytes = readAt(index, start, Math.max(0, fstatSync(index).size - start));
+  const entries = new Uint32Array(bytes.buffer, 0, Math.floor(bytes.byteLength / ENTRY) * FIELDS);
+  const records = new Map<string, StoredRecord>();
+  const missing = new Set<string>();
+  let damaged = bytes.byteLength % ENTRY === 0 ? 0 : 1;
+  for (let i = 0; i < entries.length; i += FIELDS) {
+    const entry = entries.subarray(i, i + FIELDS);
+    const [id, view, height, width, length, low, high, checksum] = entry;
+    const [name, at] = [recordName(id, view), high * 2 ** 32 + low];
+    if (checksumOf(entry) !== entry[FIELDS - 1]) damaged++;
+    else if (at + length > size) missing.add(name);
+    else records.set(name, { at, height, width, bytes: length, checksum });
+  }
+  // What was appended again is there.
+  for (const name of missing) if (!records.has(name)) damaged++;
+  return { records, damaged };
+}
+
+/** Another index in the place of a damaged one. */
+function mendIndex(path: string, { data, index, start }: Pair, records: Map<string, StoredRecord>): number {
+  const entries = [...records].map(([name, record]) => {
+    const [id, view] = name.split("/").map(Number);
+    return entryOf(id, view, record);
+  });
+  closeSync(index);
+  return newFile(indexOf(path), Buffer.concat([readAt(data, 0, start), ...entries]));
+}
+
+function entryOf(id: number, view: number, { at, height, width, bytes, checksum }: StoredRecord): Uint8Array {
+  const entry = Uint32Array.of(id, view, height, width, bytes, at, at / 2 ** 32, checksum, 0);
+  entry[FIELDS - 1] = checksumOf(entry);
+  return new Uint8Array(entry.buffer);
+}
+
+/** Of all fields but the last. */
+const checksumOf = (entry: Uint32Array): number =>
+  crc32c(new Uint8Array(entry.buffer, entry.byteOffset, ENTRY - 4));
+
+/** Fewer bytes where the file ends. */
+function readAt(file: number, at: number, bytes: number): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(bytes);
-  readSync(file, data, 0, bytes, at + HEADER);
-  if (checksumOf(header, data) !== checksum) return null;
-  return { name: recordName(id, view), record: { at: at + HEADER, height, width, bytes } };
+  for (let done = 0; done < bytes; ) {
+    const count = readSync(file, data, done, Math.min(bytes - done, 2 ** 30), at + done);
+    if (count === 0) return data.slice(0, done);
+    done += count;
+  }
+  return data;
+}
+
+function writeAt(file: number, data: Uint8Array, at: number): void {
+  for (let done = 0; done < data.length; ) {
+    done += writeSync(file, data, done, Math.min(data.length - done, 2 ** 30), at + done);
+  }
 }

@@ -1,16 +1,17 @@
 // The frozen teacher's maps, computed once: for each image, its mirror image and each scale, as dictionary codes in a
 // file. The teacher sees the images without photometric noise and whole; the student's crops are cut out of its maps.
 import { createHash } from "node:crypto";
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { noGrad, readMaps, scope, type Tensor } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
+import { contentHashes } from "../data/contentHashes.js";
 import { drawWhole, type View } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import { withLock } from "../data/lock.js";
-import { openRecordFile, type RecordFile, recordName } from "../data/recordFile.js";
+import { openRecordFile, type RecordFile, recordName, type StoredRecord } from "../data/recordFile.js";
 import type { Sample } from "../data/types.js";
+import { InputError, reasonOf } from "../errors.js";
 import type { Detector, Quantizer } from "../models/index.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
 
@@ -25,7 +26,10 @@ export interface TeacherMaps {
   readonly channels: number;
   /** Bytes that all maps take. */
   readonly bytes: number;
-  /** The maps of a batch, [B, channels, height, width], placed as the images were; 0 beyond their own canvas. */
+  /**
+   * The maps of a batch, [B, channels, height, width], placed as the images were; 0 beyond their own canvas.
+   * @throws InputError when the file no longer holds them as they were computed
+   */
   batch(samples: DrawnSamples, height: number, width: number): Tensor;
   /** Closes the file; no batch can be had afterwards. */
   close(): void;
@@ -63,7 +67,7 @@ export async function openTeacherMaps(
   options: MapOptions,
   report: MapReport,
 ): Promise<TeacherMaps> {
-  const key = checksum(teacher, samples, options);
+  const key = await checksum(teacher, samples, options);
   const path = join(options.cache, `teacher-maps-${key.slice(0, 16)}.bin`);
   const file = await withLock(
     `${path}.lock`,
@@ -71,7 +75,7 @@ export async function openTeacherMaps(
     async () => {
       const opened = openRecordFile(path, key);
       if (opened.damaged > 0)
-        report.say(`${path}: the last ${opened.damaged} bytes are damaged, computed again`);
+        report.say(`${path}: damaged, maps lost: ${opened.damaged}; they are computed again`);
       await complete(opened, teacher, samples, store, options, report);
       return opened;
     },
@@ -90,27 +94,52 @@ export async function openTeacherMaps(
       const rows = augmentations.map(({ offsetY }) => offsetY / outputStride);
       const columns = augmentations.map(({ offsetX }) => offsetX / outputStride);
       const shape = [channels, height, width] as const;
-      return scope(() => readMaps(file.descriptor, maps, rows, columns, shape, dtype).to(options.device));
+      const read = () => {
+        try {
+          return readMaps(file.descriptor, maps, rows, columns, shape, dtype);
+        } catch (error) {
+          const damage = damageOf(file, maps);
+          if (damage === null) throw error;
+          throw new InputError(
+            `${damage}. Remove the file and continue with --resume: the maps are computed again`,
+          );
+        }
+      };
+      return scope(() => read().to(options.device));
     },
     close: () => file.close(),
   };
 }
 
+/** What is wrong with the first record that is damaged; null when all can be read. */
+function damageOf(file: RecordFile, records: readonly StoredRecord[]): string | null {
+  try {
+    for (const record of records) file.read(record);
+    return null;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
 const viewNumber = (scaleIndex: number, flip: boolean): number => 2 * scaleIndex + Number(flip);
 
 /** What the maps depend on: the teacher's weights and dictionary, the files of the images, the views. */
-function checksum(
+async function checksum(
   teacher: Detector,
   samples: readonly Sample[],
-  { quantizer, side, scales, flips }: MapOptions,
-): string {
+  { quantizer, side, scales, flips, cache }: MapOptions,
+): Promise<string> {
   const hash = createHash("sha256");
   const { backbone, outputStride } = teacher.config;
   hash.update(JSON.stringify({ PREPROCESSING, backbone, outputStride, quantizer, side, scales, flips }));
   for (const { name, tensor: one } of teacher.backbone.named()) {
     hash.update(name).update(new Uint8Array(one.toFloat32().buffer));
   }
-  for (const { id, imagePath } of samples) hash.update(id).update(readFileSync(imagePath));
+  const paths = samples.map(({ imagePath }) => imagePath);
+  const contents = await contentHashes(paths, cache);
+  samples.forEach(({ id }, i) => {
+    hash.update(JSON.stringify([id, contents[i]]));
+  });
   return hash.digest("hex");
 }
 

@@ -4,11 +4,13 @@ import { access, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
+import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { writeFolderAtomic } from "../files.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
 
 const RECIPE = "recipe.yaml";
+const LOCK = ".lock";
 
 /** The name of the run, unless the recipe gives one: method and network. */
 const defaultName = (recipe: Recipe): string =>
@@ -49,6 +51,22 @@ export async function openRunFolder(folder: string): Promise<Recipe> {
     throw new InputError(`${folder}: the run folder cannot be written: permission denied`);
   });
   return parseRecipe(readSettings(text, path), path);
+}
+
+/**
+ * Keeps other processes from training in a run folder, from before the first file in it is read or written until release,
+ * or until this process ends.
+ * @throws InputError when another process trains there, or the file system has no locks
+ */
+export function lockRunFolder(folder: string): FileLock {
+  const remedy = "Train in a folder on a local disk: --runs DIR, or move the run there before it is resumed";
+  const lock = tryLock(join(folder, LOCK), remedy);
+  if (lock === null) {
+    throw new InputError(
+      `${folder}: another process trains in this run folder. Wait until it has ended, or end it; one that was stopped (Ctrl-Z) counts too`,
+    );
+  }
+  return lock;
 }
 
 /** Settings of a YAML file. @throws InputError when it is no flat YAML */

@@ -26,9 +26,10 @@ const MIB = 2 ** 20;
 
 /**
  * Reads the splits that training needs. Decoded images of both share one budget of memory.
+ * @param say is told when the file of images is damaged
  * @throws InputError for what is wrong with the data, a class that it does not have, or a split without objects
  */
-export async function openSplits(recipe: Recipe): Promise<Splits> {
+export async function openSplits(recipe: Recipe, say: (text: string) => void = () => {}): Promise<Splits> {
   const { data, trainSplit, valSplit, classes, merge, side, scales, memory, diskCache, cache } = recipe;
   if (data === "") throw new InputError("data: which folder? Say --data DIR (Pascal VOC layout)");
   if (classes.length > 0) await checkClasses(recipe);
@@ -49,7 +50,7 @@ export async function openSplits(recipe: Recipe): Promise<Splits> {
   const budget = { bytes: memory * MIB };
   const open = (dataset: Dataset, scale: number): Split => {
     const maxSide = Math.ceil(side * scale);
-    const file = diskCache ? { file: createPixelFile(cache, dataset.samples, maxSide) } : {};
+    const file = diskCache ? { file: createPixelFile(cache, dataset.samples, maxSide, say) } : {};
     return { dataset, store: createImageStore(dataset.samples, { maxSide, budget, ...file }) };
   };
   return { train: open(train, Math.max(...scales)), val: open(val, 1) };
@@ -71,11 +72,13 @@ async function checkClasses({ data, trainSplit, valSplit, classes }: Recipe): Pr
  * Everything that can be wrong with the input is found here, before a folder is made and time is spent: settings that
  * do not go together, annotations, images that cannot be decoded (they are all decoded once, which fills the store),
  * and a teacher that does not fit.
+ * @param say is told of a wait for another run, and of a file of images that is damaged, also later, when images are read
  * @throws InputError
  */
 export async function prepareRun(
   recipe: Recipe,
   progress: (done: number, total: number) => void = () => {},
+  say: (text: string) => void = () => {},
 ): Promise<Splits> {
   const { teacher } = recipe;
   parseBackbone(recipe.student);
@@ -89,12 +92,13 @@ export async function prepareRun(
   checkStage(recipe, loaded);
   // Maps of the teacher are kept there, after hours of training perhaps.
   if (recipe.method !== "scratch" || recipe.diskCache) await checkWritable(recipe.cache);
-  const splits = await openSplits(recipe);
+  const splits = await openSplits(recipe, say);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
   const decode = () => decodeAll([splits.train, splits.val], progress);
-  // Another run may be writing the same file of images.
-  if (recipe.diskCache) await withLock(join(recipe.cache, "images.lock"), () => {}, decode);
+  // Another run may be writing the same file of images: what it has decoded need not be decoded here.
+  const waiting = () => say(`waiting for another run that decodes images into ${recipe.cache}`);
+  if (recipe.diskCache) await withLock(join(recipe.cache, "images.lock"), waiting, decode);
   else await decode();
   return splits;
 }

@@ -1,5 +1,5 @@
 // The real command line in a child process.
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 
@@ -16,11 +16,20 @@ export interface RunOptions {
   cwd?: string;
   /** Looked at every few milliseconds; the process is killed (SIGKILL) as soon as it is true. */
   killWhen?: () => boolean;
+  /** Is given the process as soon as it runs. */
+  started?: (child: ChildProcess) => void;
+  /** A command that starts the process, with its arguments. */
+  within?: readonly string[];
 }
 
-export function qmimic(args: readonly string[], { cwd, killWhen }: RunOptions = {}): Promise<Outcome> {
+export function qmimic(
+  args: readonly string[],
+  { cwd, killWhen, started, within = [] }: RunOptions = {},
+): Promise<Outcome> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [bin, ...args], { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    const [command, ...rest] = [...within, process.execPath, bin, ...args];
+    const child = spawn(command, rest, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+    started?.(child);
     let stdout = "";
     let stderr = "";
     child.stdout.setEncoding("utf8").on("data", (text: string) => {

@@ -1,5 +1,5 @@
 // Images beyond the memory budget, kept in a file instead of being decoded again.
-import { readdir, utimes } from "node:fs/promises";
+import { readdir, readFile, truncate, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { createImageStore } from "../../src/data/imageStore.js";
@@ -22,12 +22,20 @@ beforeAll(async () => {
   samples = (await readVoc(data, "train")).samples;
 });
 
-/** All images through a store with no memory, and how many were decoded. */
+/** All images through a store with no memory, how many were decoded, and what was said. */
 async function readAll(maxSide = 48) {
-  const file = createPixelFile(cache, samples, maxSide);
+  const said: string[] = [];
+  const file = createPixelFile(cache, samples, maxSide, (text) => said.push(text));
   const store = createImageStore(samples, { maxSide, memoryBudgetBytes: 0, file });
   const { result, profile } = await profiled(() => Promise.all(samples.map((_, i) => store.get(i))));
-  return { images: result, decoded: profile.parts.get("decode")?.calls ?? 0 };
+  return { images: result, decoded: profile.parts.get("decode")?.calls ?? 0, said };
+}
+
+/** The file of images, which is the only one. */
+async function fileOfImages(): Promise<string> {
+  const names = (await readdir(cache)).filter((name) => name.endsWith(".bin"));
+  expect(names).toHaveLength(1);
+  return join(cache, names[0]);
 }
 
 it("is filled by the first reader, and read by the next, with the same pixels and sizes", async () => {
@@ -36,6 +44,36 @@ it("is filled by the first reader, and read by the next, with the same pixels an
   expect([first.decoded, second.decoded]).toEqual([2, 0]);
   expect(second.images).toEqual(first.images);
   expect(first.images[0]).toMatchObject({ width: 48, originalWidth: samples[0].width });
+});
+
+it.each([
+  ["changed", async (path: string) => writeFile(path, (await readFile(path)).fill(7, 200))],
+  ["cut short", (path: string) => truncate(path, 300)],
+])("%s while it is open: said once, decoded again, with the same pixels", async (_, damage) => {
+  const path = await fileOfImages();
+  const whole = await readAll();
+  const said: string[] = [];
+  const file = createPixelFile(cache, samples, 48, (text) => said.push(text));
+  const store = createImageStore(samples, { maxSide: 48, memoryBudgetBytes: 0, file });
+  await store.get(0);
+  await damage(path);
+  for (const _ of [1, 2]) {
+    for (const i of samples.keys()) expect(await store.get(i)).toEqual(whole.images[i]);
+  }
+  expect(said).toEqual([
+    expect.stringMatching(/damaged: .* Images that it no longer holds are decoded again$/),
+  ]);
+  expect(await readAll()).toEqual({ ...whole, decoded: 0 });
+});
+
+it("with a damaged index is read as far as it is sound", async () => {
+  const index = `${await fileOfImages()}.index`;
+  const whole = await readAll();
+  await writeFile(index, new Uint8Array(await readFile(index)).fill(7, -20));
+  const { images, said } = await readAll();
+  expect(images).toEqual(whole.images);
+  expect(said).toEqual([expect.stringMatching(/the index is damaged: images lost: 1/)]);
+  expect(await readAll()).toEqual({ ...whole, decoded: 0 });
 });
 
 it("is not used for another size, or when an image has changed", async () => {
@@ -51,6 +89,6 @@ it("is made when the recipe asks for it and memory does not suffice, else not", 
     return readdir(folder).catch(() => []);
   };
   expect(await run({})).toEqual([]);
-  // Both fit in a MiB: the file stays without records, the lock is gone.
-  expect((await run({ "disk-cache": true, memory: 1 })).every((name) => name.endsWith(".bin"))).toBe(true);
+  // Both fit in a MiB: the file stays without records.
+  expect(await run({ "disk-cache": true, memory: 1 })).toContain("images.lock");
 });

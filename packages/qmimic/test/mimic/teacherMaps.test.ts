@@ -10,6 +10,7 @@ import type { ImageStore } from "../../src/data/imageStore.js";
 import type { RawImage } from "../../src/data/images.js";
 import { createRandom } from "../../src/data/random.js";
 import type { Sample } from "../../src/data/types.js";
+import { InputError } from "../../src/errors.js";
 import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
 import { liveMaps } from "../../src/mimic/liveMaps.js";
 import { openTeacherMaps } from "../../src/mimic/teacherMaps.js";
@@ -176,7 +177,12 @@ describe("the file of maps", () => {
         12,
       )
       .toArray();
-  const files = () => readdirSync(folder).filter((name) => name.startsWith("teacher-maps"));
+  /** Of the only file. */
+  const path = () => {
+    const [name, ...more] = readdirSync(folder).filter((one) => /^teacher-maps-.*bin$/.test(one));
+    expect(more).toEqual([]);
+    return join(folder, name);
+  };
 
   test("serves the next run without running the teacher", async () => {
     const first = await mapsOf(quantizer);
@@ -185,21 +191,62 @@ describe("the file of maps", () => {
     expect(all(second.maps)).toEqual(all(first.maps));
   });
 
-  test("cut short or damaged is completed, and says so", async () => {
-    for (const name of files()) rmSync(join(folder, name));
+  const removeFiles = () => {
+    for (const name of readdirSync(folder)) if (name.startsWith("teacher-maps")) rmSync(join(folder, name));
+  };
+
+  test("cut short is completed, and says so", async () => {
+    removeFiles();
     const whole = all((await mapsOf(quantizer)).maps);
-    const path = join(folder, files()[0]);
-    const bytes = readFileSync(path);
-    for (const damaged of [
-      bytes.subarray(0, bytes.length - 5),
-      Buffer.from(bytes).fill(0, bytes.length >> 1),
-    ]) {
-      writeFileSync(path, damaged);
+    for (const name of [path(), `${path()}.index`]) {
+      const bytes = readFileSync(name);
+      writeFileSync(name, bytes.subarray(0, bytes.length - 5));
       const again = await mapsOf(quantizer);
-      expect(again.said.join()).toMatch(/damaged/);
+      expect(again.said.join()).toMatch(/damaged, maps lost: 1; they are computed again/);
       expect(all(again.maps)).toEqual(whole);
-      expect(readFileSync(path).length).toBe(bytes.length);
     }
+  });
+
+  test.each([
+    [
+      "changed",
+      (bytes: Buffer) => bytes.fill(0, bytes.length >> 1),
+      /damaged: bytes \d+ to \d+ have the checksum/,
+    ],
+    ["cut short", (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1), /damaged: it ends at byte \d+/],
+  ])("%s while it is open: an error that says what helps, which it does", async (_, damage, reason) => {
+    removeFiles();
+    const { maps } = await mapsOf(quantizer);
+    const whole = all(maps);
+    writeFileSync(path(), damage(readFileSync(path())));
+    expect(() => all(maps)).toThrow(InputError);
+    expect(() => all(maps)).toThrow(reason);
+    expect(() => all(maps)).toThrow(
+      `Remove the file and continue with --resume: the maps are computed again`,
+    );
+    rmSync(path());
+    expect(all((await mapsOf(quantizer)).maps)).toEqual(whole);
+  });
+
+  test("of an older format is computed anew", async () => {
+    removeFiles();
+    const whole = all((await mapsOf(quantizer)).maps);
+    writeFileSync(path(), `qmimic-maps-2 ${"0".repeat(64)}\n`);
+    const again = await mapsOf(quantizer);
+    expect(again.told).toBe(images.length * SCALES.length * 2);
+    expect(all(again.maps)).toEqual(whole);
+  });
+
+  test("is not another one while images keep their contents", async () => {
+    removeFiles();
+    await mapsOf(quantizer);
+    for (const { imagePath } of samples) writeFileSync(imagePath, readFileSync(imagePath));
+    expect((await mapsOf(quantizer)).told).toBe(0);
+    const { imagePath } = samples[0];
+    const bytes = readFileSync(imagePath);
+    writeFileSync(imagePath, Buffer.from(bytes).fill(1, 5, 6));
+    expect((await mapsOf(quantizer)).told).toBeGreaterThan(0);
+    writeFileSync(imagePath, bytes);
   });
 
   test("is another one for another dictionary", async () => {

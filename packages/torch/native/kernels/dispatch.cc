@@ -15,6 +15,7 @@ namespace qmimic {
   void provide_quantize(Kernels&);     \
   void provide_mimic_loss(Kernels&);   \
   void provide_images(Kernels&);       \
+  void provide_crc32c(Kernels&);       \
   static Kernels table() {             \
     Kernels kernels{};                 \
     kernels.name = #isa;               \
@@ -24,6 +25,7 @@ namespace qmimic {
     provide_quantize(kernels);         \
     provide_mimic_loss(kernels);       \
     provide_images(kernels);           \
+    provide_crc32c(kernels);           \
     return kernels;                    \
   }                                    \
   }

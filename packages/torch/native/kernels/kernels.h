@@ -101,6 +101,9 @@ struct Kernels {
   void (*image_columns)(ImageSource& image, long width, int* first, float* weights);
   void (*image_rows)(const ImageSource& image, float* out, long height, long width, long row, long rows,
                      float* scratch);
+
+  // crc32c.isa.cc
+  uint32_t (*crc32c)(const uint8_t* data, long bytes, uint32_t before);
 };
 
 // The table for this processor, or for the one that the environment variable QMIMIC_ISA names.

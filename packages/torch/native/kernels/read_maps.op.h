@@ -1,10 +1,13 @@
 // qmimic::read_maps: maps of any size from an open file into one batch, each with its corner where it is wanted, zeros
-// elsewhere. One copy, or two where a map is not as large as the batch's, shared by the threads.
+// elsewhere. Each is compared with its checksum (CRC-32C). One copy, or two where a map is not as large as the batch's,
+// shared by the threads.
 #pragma once
 #include <unistd.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstring>
+#include <initializer_list>
 
 #include "op.h"
 
@@ -22,6 +25,16 @@ void read_bytes(int64_t file, int64_t at, char* to, int64_t bytes) {
   }
 }
 
+// The bytes of an array; 4 GiB at most, so that no sum or product of a few of them overflows.
+int64_t bytes_of(std::initializer_list<int64_t> sizes) {
+  int64_t product = 1;
+  for (const int64_t size : sizes)
+    TORCH_CHECK(size > 0 && !__builtin_mul_overflow(product, size, &product) && product <= UINT32_MAX,
+                "qmimic::read_maps: an array of ", at::IntArrayRef(sizes),
+                " bytes: expected sizes above 0, and 4 GiB at most");
+  return product;
+}
+
 // Rows of `from` [channels, own_height, own_width] to where they lie in `to` [channels, height, width].
 void place_map(const char* from, int64_t own_height, int64_t own_width, char* to, int64_t height, int64_t width,
                int64_t channels, int64_t bytes, int64_t row, int64_t column) {
@@ -34,35 +47,40 @@ void place_map(const char* from, int64_t own_height, int64_t own_width, char* to
                   from + ((c * own_height + y - row) * own_width + left - column) * bytes, (right - left) * bytes);
 }
 
-Tensor read_maps(int64_t file, at::IntArrayRef at, at::IntArrayRef heights, at::IntArrayRef widths,
-                 at::IntArrayRef rows, at::IntArrayRef columns, int64_t channels, int64_t height, int64_t width,
-                 at::ScalarType dtype) {
+Tensor read_maps(int64_t file, at::IntArrayRef at, at::IntArrayRef checksums, at::IntArrayRef heights,
+                 at::IntArrayRef widths, at::IntArrayRef rows, at::IntArrayRef columns, int64_t channels,
+                 int64_t height, int64_t width, at::ScalarType dtype) {
   const int64_t count = at.size();
-  for (const at::IntArrayRef list : {heights, widths, rows, columns})
-    TORCH_CHECK((int64_t)list.size() == count, "qmimic::read_maps: ", count, " maps, ", heights.size(), " heights, ",
-                widths.size(), " widths, ", rows.size(), " rows and ", columns.size(), " columns");
-  TORCH_CHECK(count > 0 && channels > 0 && height > 0 && width > 0, "qmimic::read_maps: output of ", count, "x",
-              channels, "x", height, "x", width);
+  for (const at::IntArrayRef list : {checksums, heights, widths, rows, columns})
+    TORCH_CHECK((int64_t)list.size() == count, "qmimic::read_maps: ", count, " maps, ", checksums.size(),
+                " checksums, ", heights.size(), " heights, ", widths.size(), " widths, ", rows.size(), " rows and ",
+                columns.size(), " columns");
+  TORCH_CHECK(file >= 0 && file <= INT_MAX, "qmimic::read_maps: ", file, " is not a file descriptor");
   const int64_t bytes = c10::elementSize(dtype);
+  const int64_t size = bytes_of({count, channels, height, width, bytes}) / count;
   int64_t largest = 0;
   for (int64_t b = 0; b < count; b++) {
-    TORCH_CHECK(at[b] >= 0 && heights[b] > 0 && widths[b] > 0, "qmimic::read_maps: map ", b, " of ", heights[b], "x",
-                widths[b], " at byte ", at[b]);
-    largest = std::max(largest, channels * heights[b] * widths[b] * bytes);
+    const int64_t own = bytes_of({channels, heights[b], widths[b], bytes});
+    TORCH_CHECK(at[b] >= 0 && at[b] <= INT64_MAX - own, "qmimic::read_maps: map ", b, " lies at byte ", at[b]);
+    for (const int64_t place : {rows[b], columns[b]})
+      TORCH_CHECK(place >= INT_MIN && place <= INT_MAX, "qmimic::read_maps: map ", b, " is wanted at row ", rows[b],
+                  ", column ", columns[b]);
+    largest = std::max(largest, own);
   }
   Tensor batch = at::empty({count, channels, height, width}, at::TensorOptions().dtype(dtype));
   auto* all = static_cast<char*>(batch.data_ptr());
   Scratch scratch((largest + sizeof(float) - 1) / sizeof(float));
+  const Kernels& k = kernels();
   for_each_task(count, [&](int64_t b) {
-    char* to = all + b * channels * height * width * bytes;
+    char* to = all + b * size;
+    const bool whole = heights[b] == height && widths[b] == width && rows[b] == 0 && columns[b] == 0;
     const int64_t own = channels * heights[b] * widths[b] * bytes;
-    if (heights[b] == height && widths[b] == width && rows[b] == 0 && columns[b] == 0) {
-      read_bytes(file, at[b], to, own);
-      return;
-    }
-    auto* map = reinterpret_cast<char*>(scratch.mine());
+    char* map = whole ? to : reinterpret_cast<char*>(scratch.mine());
     read_bytes(file, at[b], map, own);
-    place_map(map, heights[b], widths[b], to, height, width, channels, bytes, rows[b], columns[b]);
+    const int64_t checksum = k.crc32c(reinterpret_cast<const uint8_t*>(map), own, 0);
+    TORCH_CHECK(checksum == checksums[b], "qmimic::read_maps: map ", b, " at byte ", at[b],
+                " is damaged: its checksum is ", checksum, ", expected ", checksums[b]);
+    if (!whole) place_map(map, heights[b], widths[b], to, height, width, channels, bytes, rows[b], columns[b]);
   });
   return batch;
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { simdLevel } from "../../src/index.js";
 import { batchNormCases } from "./batchNorm.cases.js";
 import { convolutionCases } from "./convolution.cases.js";
+import { crc32cCases } from "./crc32c.cases.js";
 import { imageCases } from "./images.cases.js";
 import { mimicCases } from "./mimicLoss.cases.js";
 import { quantizeCases } from "./quantize.cases.js";
@@ -28,5 +29,6 @@ export function kernelSuite(isa: "portable" | "avx2" | "avx512"): void {
     quantizeCases();
     mimicCases();
     imageCases();
+    crc32cCases();
   });
 }
