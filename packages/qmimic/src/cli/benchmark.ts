@@ -12,7 +12,8 @@ import { quantiles } from "../data/quantiles.js";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
 import { NECKS } from "../models/index.js";
-import { precisionOption, useEngine } from "./engine.js";
+import { useEngine } from "../train/engine.js";
+import { precisionOption } from "./engine.js";
 import { wholeNumber } from "./numbers.js";
 
 const BENCHMARKS: Record<string, (settings: BenchmarkSettings) => Promise<Measured>> = {

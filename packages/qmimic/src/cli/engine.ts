@@ -1,16 +1,10 @@
-// Which processor or graphics card a verb runs on, and on how many threads.
-import { availableParallelism } from "node:os";
-import { configuration, type Precision, setPrecision, setThreads } from "@qmimic/torch";
+// Flags for the processor or graphics card that a verb runs on, and its threads.
 import { type Command, Option } from "commander";
-import { InputError } from "../errors.js";
+import type { Engine } from "../train/engine.js";
 import { wholeNumber } from "./numbers.js";
 
-export interface EngineFlags {
-  threads: number | "auto";
-  device: string;
-  /** Of training. */
-  precision?: Precision;
-}
+/** Of a verb. */
+export type EngineFlags = Engine;
 
 export function engineOptions(command: Command): Command {
   return command
@@ -23,27 +17,7 @@ export const precisionOption = (): Option =>
     .choices(["float32", "bfloat16"])
     .default("float32");
 
-/**
- * Uses the processor threads and the precision that are asked for.
- * @throws InputError for a device that is not there, or a precision that it lacks
- */
-export function useEngine({ threads, device, precision = "float32" }: EngineFlags): void {
-  if (!/^(cpu|cuda(:\d+)?)$/.test(device)) {
-    throw new InputError(`device "${device}": expected cpu, cuda or cuda:N`);
-  }
-  if (device !== "cpu" && !configuration().cuda) {
-    throw new InputError(`device "${device}": the libtorch in use has no CUDA. Say --device cpu`);
-  }
-  if (precision === "bfloat16" && device === "cpu" && !configuration().bfloat16) {
-    throw new InputError(
-      "precision bfloat16: this processor does not multiply such numbers, which would be slower. Say --precision float32",
-    );
-  }
-  setPrecision(precision);
-  setThreads(threads === "auto" ? availableParallelism() : threads);
-}
-
-/** More are a slip of the hand. */
+/** More are a typo. */
 const MOST_THREADS = 9999;
 
 const threadCount = (text: string): number | "auto" =>

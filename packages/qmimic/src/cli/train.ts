@@ -9,13 +9,13 @@ import { chromeTrace, profiled, profileTable } from "../profile.js";
 import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
+import { teacherAdvice } from "../train/advice.js";
 import type { Recipe } from "../train/recipe.js";
 import { createRunFolder, lockRunFolder, openRunFolder } from "../train/runFolder.js";
 import { prepareRun } from "../train/splits.js";
 import { runStages, type StageResult } from "../train/stages.js";
 import { loadDetector } from "../train/weights.js";
 import { createCounter } from "./counter.js";
-import { useEngine } from "./engine.js";
 import { createProgress } from "./progress.js";
 import { addRecipeFlags, recipeFrom } from "./recipeFlags.js";
 
@@ -42,7 +42,6 @@ export function addTrain(program: Command): void {
 }
 
 async function train(recipe: Recipe, resume: string | undefined, profile: boolean): Promise<void> {
-  useEngine(recipe);
   // Locked until this process ends.
   if (resume !== undefined) lockRunFolder(resume);
   const progress = createProgress({
@@ -65,14 +64,21 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   if (profile) for (const stage of stages) printBalance(stage);
   // prepareRun has refused recipes that leave nothing to do.
   const last = stages[stages.length - 1];
+  const measured = stages.map((stage) => {
+    const detector = loadDetector(stage.weights, recipe.device);
+    const { config } = detector;
+    const cost = detectorCost(detector);
+    detector.dispose();
+    return { ...stage, config, cost };
+  });
   const detector = loadDetector(last.weights, recipe.device);
   const { dataset, store } = splits.val;
   const found = await detectSamples(detector, dataset.samples, store, recipe.device);
   const metrics = {
-    stages,
+    stages: measured,
     weights: last.weights,
     valAp50: last.val,
-    cost: detectorCost(detector),
+    cost: measured[measured.length - 1].cost,
     evaluation: evaluate(dataset, found),
   };
   await writeFileAtomic(join(folder, "metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
@@ -82,6 +88,8 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   for (const { stage, val, bestEpoch } of stages) {
     console.log(`${stage.padEnd(18)} val AP50 ${(100 * val).toFixed(1)} (epoch ${bestEpoch})`);
   }
+  const advice = teacherAdvice(stages);
+  if (advice !== undefined) console.log(`\n${advice}`);
   console.log(
     `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}\nreport    ${report}`,
   );

@@ -1,6 +1,7 @@
 // report.html: a run on one page, for people. It needs no network and no script; pictures/overview.png is linked.
 import { join } from "node:path";
 import { writeFileAtomic } from "../files.js";
+import { teacherAdvice } from "../train/advice.js";
 import { type DrawChart, stageCharts } from "./htmlCurves.js";
 import {
   formatBytes,
@@ -68,6 +69,7 @@ function header({ name, recipe, stages, finished }: RunContent): Html {
   const last = stages.at(-1);
   const classes = last?.config.classes ?? [];
   const when = finished.toISOString();
+  const advice = teacherAdvice(stages);
   return html`<header>
 <h1>${name}</h1>
 <dl class="facts">
@@ -78,6 +80,7 @@ function header({ name, recipe, stages, finished }: RunContent): Html {
 <dt>Finished</dt><dd><time datetime="${when}">${when.slice(0, 16).replace("T", " ")} UTC</time></dd>
 </dl>
 ${last && tiles(last)}
+${advice !== undefined && html`<p class="advice">${advice}</p>`}
 </header>`;
 }
 

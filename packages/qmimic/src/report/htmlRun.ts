@@ -4,7 +4,7 @@ import { readFile, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InputError, reasonOf } from "../errors.js";
-import { type DetectorConfig, quantizerSchema } from "../models/index.js";
+import { type DetectorConfig, parseConfig, quantizerSchema } from "../models/index.js";
 import type { Recipe } from "../train/recipe.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector } from "../train/weights.js";
@@ -20,6 +20,14 @@ const classSchema = z.object({
   bestF1: z.object({ precision: z.number(), recall: z.number(), threshold: z.number() }).nullable(),
 });
 
+const costSchema = z.object({
+  parameters: z.number(),
+  bytesFp32: z.number(),
+  bytesInt8: z.number(),
+  bytesGzip: z.number(),
+  multiplyAdds: z.number(),
+});
+
 const metricsSchema = z.object({
   stages: z.array(
     z.object({
@@ -29,6 +37,10 @@ const metricsSchema = z.object({
       quantizer: quantizerSchema,
       match: share,
       matchActive: share.default(null),
+      teacherVal: share.optional(),
+      /** Absent in runs of older versions. */
+      config: z.unknown().optional(),
+      cost: costSchema.optional(),
     }),
   ),
   /** Of the last stage on the val split, as `evaluate` returns it. */
@@ -40,7 +52,7 @@ type Metrics = z.infer<typeof metricsSchema>;
 /** A line of results.csv by the names of its columns; NaN where the cell is empty. */
 export type ResultRow = Record<string, number>;
 
-export type RunStage = Metrics["stages"][number] & {
+export type RunStage = Omit<Metrics["stages"][number], "config" | "cost"> & {
   rows: ResultRow[];
   config: DetectorConfig;
   cost: DetectorCost;
@@ -72,15 +84,29 @@ export async function readRun(folder: string): Promise<RunContent> {
       stages.map(async (stage) => {
         const place = join(folder, stage.stage);
         // Not the path in metrics.json: that is relative to where the run was started.
-        const detector = loadDetector(join(place, "weights", "best.safetensors"));
+        const weights = join(place, "weights", "best.safetensors");
         const rows = parseResults(await readText(join(place, "results.csv")));
-        return { ...stage, rows, config: detector.config, cost: detectorCost(detector) };
+        return { ...stage, rows, ...measured(stage, weights) };
       }),
     ),
     evaluation,
     overview: existsSync(join(folder, overview)) ? overview : null,
     finished: (await stat(metrics)).mtime,
   };
+}
+
+/** What the stage's weights are and cost: as the metrics say, or measured. */
+function measured(
+  { config, cost }: Metrics["stages"][number],
+  weights: string,
+): Pick<RunStage, "config" | "cost"> {
+  if (config !== undefined && cost !== undefined) return { config: parseConfig(config), cost };
+  const detector = loadDetector(weights);
+  try {
+    return { config: detector.config, cost: detectorCost(detector) };
+  } finally {
+    detector.dispose();
+  }
 }
 
 async function readMetrics(path: string): Promise<Metrics> {

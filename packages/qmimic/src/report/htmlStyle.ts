@@ -18,6 +18,7 @@ h3 .note { font-weight: 400; }
 a { color: var(--accent); }
 code { font: 0.92em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "Liberation Mono", monospace; overflow-wrap: anywhere; }
 .note { color: var(--muted); font-size: 13px; }
+.advice { border-left: 3px solid var(--muted); padding-left: 12px; }
 .facts { display: grid; grid-template-columns: max-content 1fr; gap: 2px 16px; margin: 10px 0 0; }
 .facts dt { color: var(--muted); }
 .facts dd { margin: 0; overflow-wrap: anywhere; }

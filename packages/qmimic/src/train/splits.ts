@@ -8,6 +8,7 @@ import { describeProblems, listClasses, readVoc } from "../data/voc.js";
 import { didYouMean, InputError } from "../errors.js";
 import { checkWritable } from "../files.js";
 import { type Detector, parseBackbone } from "../models/index.js";
+import { useEngine } from "./engine.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import { loadDetector } from "./weights.js";
 
@@ -80,6 +81,7 @@ export async function prepareRun(
   progress: (done: number, total: number) => void = () => {},
   say: (text: string) => void = () => {},
 ): Promise<Splits> {
+  useEngine(recipe);
   const { teacher } = recipe;
   parseBackbone(recipe.student);
   if (!isWeightsFile(teacher)) parseBackbone(teacher);

@@ -10,6 +10,7 @@ import {
   type DetectorConfig,
   type Quantizer,
 } from "../models/index.js";
+import { useEngine } from "./engine.js";
 import { createMimicTask } from "./mimicTask.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import type { Split, Splits } from "./splits.js";
@@ -39,6 +40,8 @@ export interface StageResult {
   /** Mimicry against detection at the feature map, in the epoch of these weights; nulls where nothing is mimicked. */
   gradientRatio: number | null;
   gradientCosine: number | null;
+  /** Of stage student: the AP of the teacher it learned from. */
+  teacherVal?: number;
   /** Of stage quantized-teacher: the teacher in full precision, and behind its quantizer before and after fine-tuning. */
   quantization?: { fullPrecision: number; before: number; after: number };
 }
@@ -64,23 +67,34 @@ export async function runStages(
   report: StageReport,
   splits: Splits,
 ): Promise<StageResult[]> {
+  useEngine(recipe);
   const { method, stage } = recipe;
   const results: StageResult[] = [];
   const wanted = (name: StageName) => stage === "all" || stage === name;
   const given = isWeightsFile(recipe.teacher);
-  let teacher = given ? recipe.teacher : "";
-  const add = (result: StageResult) => {
+  let teacher: Teacher = { path: given ? recipe.teacher : "" };
+  const add = (result: StageResult): Teacher => {
     results.push(result);
-    return result.weights;
+    return { path: result.weights, val: result.val };
   };
   if (stage === "teacher" || (stage === "all" && method !== "scratch" && !given)) {
     teacher = add(await trainTeacher(recipe, splits, folder, report));
   }
-  if (method === "quantization-mimic" && wanted("quantized-teacher") && !(given && isQuantized(teacher))) {
+  if (
+    method === "quantization-mimic" &&
+    wanted("quantized-teacher") &&
+    !(given && isQuantized(teacher.path))
+  ) {
     teacher = add(await quantizeTeacher(recipe, teacher, splits, folder, report));
   }
   if (wanted("student")) add(await trainStudent(recipe, teacher, splits, folder, report));
   return results;
+}
+
+/** A trained teacher's weights, and its AP on val where this run has just found it. */
+interface Teacher {
+  path: string;
+  val?: number;
 }
 
 const isQuantized = (path: string): boolean => readConfig(path).quantizer.kind !== "none";
@@ -110,7 +124,7 @@ async function trainTeacher(
 
 async function quantizeTeacher(
   recipe: Recipe,
-  path: string,
+  { path, val }: Teacher,
   splits: Splits,
   folder: string,
   report: StageReport,
@@ -123,7 +137,7 @@ async function quantizeTeacher(
   const quantizer = existsSync(begun)
     ? readConfig(begun).quantizer
     : await chooseQuantizer(plain, recipe, splits.train, (text) => report.say(text));
-  const fullPrecision = await meanAp(plain, splits.val, device);
+  const fullPrecision = val ?? (await meanAp(plain, splits.val, device));
   plain.dispose();
   const detector = loadDetector(path, device, { quantizer });
   const before = await meanAp(detector, splits.val, device);
@@ -152,10 +166,10 @@ async function quantizeTeacher(
   };
 }
 
-/** @param teacherPath a quantized teacher for Quantization Mimic, any for plain mimic, not used from scratch */
+/** @param teacher a quantized one for Quantization Mimic, any for plain mimic, not used from scratch */
 async function trainStudent(
   recipe: Recipe,
-  teacherPath: string,
+  { path: teacherPath, val: teacherVal }: Teacher,
   splits: Splits,
   folder: string,
   report: StageReport,
@@ -165,7 +179,8 @@ async function trainStudent(
   const finished = finishedTraining(stageFolder, epochs);
   if (finished) {
     report.say("student: finished before");
-    return stageResult("student", finished, readConfig(finished.bestPath).quantizer);
+    const result = stageResult("student", finished, readConfig(finished.bestPath).quantizer);
+    return { ...result, ...(teacherVal === undefined ? {} : { teacherVal }) };
   }
 
   const teacher = method === "scratch" ? null : loadDetector(teacherPath, device);
@@ -175,7 +190,8 @@ async function trainStudent(
   }
   const detector = createDetector(config, createRandom(`${seed}/weights/student`)).to(device);
   report.stage("student", detector);
-  if (teacher) await evaluateTeacher(teacher, teacherPath, splits.val, report, device);
+  const taught = teacher ? (teacherVal ?? (await meanAp(teacher, splits.val, device))) : null;
+  if (taught !== null) report.say(`teacher on val: ${percent(taught)}`);
   const mimic = teacher ? await createMimicTask(recipe, detector, teacher, splits, report) : undefined;
   const result = await trainDetector({
     detector,
@@ -190,25 +206,10 @@ async function trainStudent(
   });
   detector.dispose();
   mimic?.close();
-  return stageResult("student", result, config.quantizer);
-}
-
-/** Says what the teacher is worth before the student starts: in full precision, and behind its quantizer. */
-async function evaluateTeacher(
-  teacher: Detector,
-  path: string,
-  val: Split,
-  report: StageReport,
-  device: string,
-): Promise<void> {
-  const scores: string[] = [];
-  if (teacher.config.quantizer.kind !== "none") {
-    scores.push(`${percent(await meanAp(teacher, val, device))} quantized`);
-  }
-  const plain = loadDetector(path, device, { quantizer: { kind: "none" } });
-  scores.push(`${percent(await meanAp(plain, val, device))} without quantizer`);
-  plain.dispose();
-  report.say(`teacher on val: ${scores.join(", ")}`);
+  return {
+    ...stageResult("student", result, config.quantizer),
+    ...(taught === null ? {} : { teacherVal: taught }),
+  };
 }
 
 function stageResult(

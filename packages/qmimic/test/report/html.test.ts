@@ -8,11 +8,12 @@ import { createDetector, type Quantizer } from "../../src/models/index.js";
 import { renderReport, writeRunReport } from "../../src/report/html.js";
 import { drawChart } from "../../src/report/htmlChart.js";
 import { readRun } from "../../src/report/htmlRun.js";
+import { detectorCost } from "../../src/report/summary.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { createRunFolder } from "../../src/train/runFolder.js";
 import type { Split } from "../../src/train/splits.js";
 import { detectorConfig } from "../../src/train/stages.js";
-import { saveDetector } from "../../src/train/weights.js";
+import { loadDetector, saveDetector } from "../../src/train/weights.js";
 import { filesBelow } from "../cli/qmimic.js";
 import { plainImage, put, temporaryFolder } from "../data/temporary.js";
 
@@ -159,6 +160,38 @@ describe("writeRunReport", () => {
     expect(marks).toEqual([...marks].sort((a, b) => Number(b) - Number(a)));
     expect(marks.filter(Boolean)).toHaveLength(9);
     expect(page).toContain(`9 of ${rows.length} settings differ`);
+  });
+
+  it("says when a student ends above its teacher", async () => {
+    const folder = await makeRun("above", [["student", "vgg-1-64", none, plain(2)]], ["face"]);
+    const path = join(folder, "metrics.json");
+    const metrics = JSON.parse(await readFile(path, "utf8"));
+    const page = async (teacherVal: number) => {
+      metrics.stages[0].teacherVal = teacherVal;
+      await put(path, JSON.stringify(metrics));
+      return readFile(await writeRunReport(folder), "utf8");
+    };
+    expect(await page(0.5)).toContain("The student (AP50 60.0 on val) ends above its teacher (50.0)");
+    expect(await page(0.7)).not.toContain("above its teacher");
+  });
+
+  it("takes what the metrics say of a stage, and reads no weights then", async () => {
+    const folder = await makeRun("measured", [["student", "vgg-1-64", none, plain(2)]], ["face"]);
+    const path = join(folder, "metrics.json");
+    const before = await readFile(await writeRunReport(folder), "utf8");
+    const metrics = JSON.parse(await readFile(path, "utf8"));
+    const weights = join(folder, "student", "weights", "best.safetensors");
+    const detector = loadDetector(weights);
+    Object.assign(metrics.stages[0], { config: detector.config, cost: detectorCost(detector) });
+    await put(path, JSON.stringify(metrics));
+    await put(weights, "no weights");
+    const after = await readFile(await writeRunReport(folder), "utf8");
+    const lines = (page: string) =>
+      page
+        .replace(/<time[\s\S]*?<\/time>/, "")
+        .replaceAll(/zr\d+/g, "zr")
+        .split("\n");
+    expect(lines(after)).toEqual(lines(before));
   });
 
   it("says what is missing where a run is not complete", async () => {

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
+import { configuration, setThreads } from "@qmimic/torch";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { createImageStore } from "../../src/data/imageStore.js";
@@ -76,6 +77,15 @@ describe("refused", () => {
     const recipe = parseRecipe({ data, stage: "teacher", teacher: "nowhere.safetensors" }, "test");
     await expect(prepareRun(recipe)).rejects.toThrow(/stage teacher trains a network/);
   });
+});
+
+it("the recipe's threads and device hold without the command line too", async () => {
+  const before = configuration().threads;
+  await prepareRun(parseRecipe({ data, merge: "thing", method: "scratch", threads: before + 1 }, "test"));
+  expect(configuration().threads).toBe(before + 1);
+  setThreads(before);
+  const recipe = parseRecipe({ data, merge: "thing", device: "tpu" }, "test");
+  await expect(prepareRun(recipe)).rejects.toThrow(/device "tpu": expected cpu, cuda or cuda:N/);
 });
 
 it("splits share one budget of memory", async () => {
