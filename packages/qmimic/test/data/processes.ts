@@ -20,10 +20,10 @@ export interface OtherProcess {
   ended: Promise<string>;
 }
 
-/** Runs `body` in another Node. It has withLock, tryLock, openRecordFile, say and sleep. */
+/** Runs `body` in another Node. It has withLock, openRecordFile, say and sleep. */
 export function otherProcess(body: string, within: readonly string[] = []): OtherProcess {
   const code = `
-    import { tryLock, withLock } from ${JSON.stringify(built("lock"))};
+    import { withLock } from ${JSON.stringify(built("lock"))};
     import { openRecordFile } from ${JSON.stringify(built("recordFile"))};
     import { setTimeout as sleep } from "node:timers/promises";
     const say = (text) => process.stdout.write(text + "\\n");

@@ -195,15 +195,18 @@ describe("appends at the same time, without another lock,", () => {
         `const file = openRecordFile(${JSON.stringify(path)}, "key");
          say("open");
          for await (const _ of process.stdin);
-         for (let id = ${from}; id < ${from} + 100; id++) file.append(id, 0, 8, 8, new Uint8Array(${SIZE}).fill(id));
-         say(process.pid + " wrote");`,
+         const contentOf = (id) => new Uint8Array(${SIZE}).fill(id);
+         const ids = Array.from({ length: 100 }, (_, i) => ${from} + i);
+         for (const id of ids) file.append(id, 0, 8, 8, contentOf(id));
+         const sound = ids.filter((id) => Buffer.compare(file.read(file.records.get(id + "/0")), contentOf(id)) === 0);
+         say(process.pid + " wrote " + sound.length);`,
         within,
       );
     const writers = [writer(20), writer(120)];
     await Promise.all(writers.map((one) => one.says("open")));
     for (const { child } of writers) child.stdin?.end();
     for (const { ended } of writers)
-      expect(await ended).toMatch(within.length > 0 ? /^1 wrote$/m : /wrote$/m);
+      expect(await ended).toMatch(within.length > 0 ? /^1 wrote 100$/m : /wrote 100$/m);
     const file = openRecordFile(path, "key");
     expect(file.damaged).toBe(0);
     expectSound(file, [1, 2, 3, ...Array.from({ length: 200 }, (_, i) => 20 + i)]);
