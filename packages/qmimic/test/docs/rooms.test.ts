@@ -62,6 +62,25 @@ describe("imports", () => {
   });
 });
 
+it.each(["evaluate", "data", "doctor"])(
+  "verb %s works without libtorch: nothing that it loads at once imports it",
+  (verb) => {
+    const seen = new Set<string>();
+    const visit = (name: string): void => {
+      const file = files.find((one) => one.name === name);
+      if (!file || seen.has(name)) return;
+      seen.add(name);
+      const values = file.text
+        .replaceAll(/^(import|export) type [^;]*;/gm, "")
+        .replaceAll(/await import\([^)]*\)/g, "");
+      expect(values, name).not.toMatch(/from "@qmimic\/torch"/);
+      for (const [, path] of values.matchAll(/from "(\.{1,2}\/[^"]+)\.js"/g))
+        visit(relative(source, resolve(source, dirname(name), `${path}.ts`)));
+    };
+    visit(join("cli", `${verb}.ts`));
+  },
+);
+
 it("no file outside models names a kind of detector", () => {
   const named = files.flatMap(({ name, text }) =>
     roomOf(name) === "models"
