@@ -84,6 +84,11 @@ const method = {
     .union([positive, auto])
     .default("auto")
     .describe("s of the uniform dictionary; auto: from the teacher's activations"),
+  quantizerMaxCost: real(
+    atLeast0,
+    1,
+    "points of AP50 on val that the dictionary may cost the teacher after fine-tuning, beyond one standard error; one that costs more is refused",
+  ),
   quantizeStudent: flag(true, "round the student's own feature map too"),
   regions: z
     .enum(["proposals", "ground-truth", "jittered"])

@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { createRandom } from "../data/random.js";
+import { InputError } from "../errors.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
 import {
   configureDetector,
@@ -10,6 +11,7 @@ import {
   type DetectorConfig,
   type Quantizer,
 } from "../models/index.js";
+import { dictionaryRefusal } from "./dictionaryCost.js";
 import { useEngine } from "./engine.js";
 import { createMimicTask } from "./mimicTask.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
@@ -160,6 +162,14 @@ async function quantizeTeacher(
   report.say(
     `quantized teacher after fine-tuning: ${percent(after)} (full precision ${percent(fullPrecision)})`,
   );
+  const objects = countObjects(splits.val);
+  const refusal = dictionaryRefusal({ fullPrecision, after, objects, allowed: recipe.quantizerMaxCost });
+  if (refusal !== undefined) {
+    const { quantizedEpochs } = recipe;
+    throw new InputError(
+      `${stageFolder}: ${refusal} Start again from --teacher ${path} with a smaller quantizer-stride or more quantized-epochs (${quantizedEpochs}), or allow it with a larger quantizer-max-cost.`,
+    );
+  }
   return {
     ...stageResult("quantized-teacher", result, quantizer),
     quantization: { fullPrecision, before, after },
@@ -211,6 +221,10 @@ async function trainStudent(
     ...(taught === null ? {} : { teacherVal: taught }),
   };
 }
+
+/** Objects that count. */
+const countObjects = ({ dataset }: Split): number =>
+  dataset.samples.reduce((sum, { difficult }) => sum + difficult.filter((one) => one === 0).length, 0);
 
 function stageResult(
   stage: StageName,

@@ -46,6 +46,18 @@ describe("assign", () => {
     expect(distancesOf(2)).toEqual([0.5, 1.5, 1.5, 0.5]);
   });
 
+  test("further cells whose boxes overlap the object by more than half are neither object nor background", () => {
+    const one = { ...settings, assignTop: 1 };
+    // IoU 2.25 / 5.75 each: below half.
+    expect(assign(plain(), target([8, 8, 24, 24], [2]), stride, one).close).toHaveLength(0);
+    const large = plain();
+    large.distances.fill(2);
+    // The four inner cells overlap the whole map by 12.25 / 19.75, the others by less than half.
+    const found = assign(large, target([0, 0, 32, 32], [1]), stride, one);
+    expect([...found.cells]).toEqual([5]);
+    expect([...found.close]).toEqual([6, 9, 10]);
+  });
+
   test("a higher score counts among equal boxes", () => {
     const predictions = plain();
     predictions.logits[16 + 10] = 2;
@@ -135,7 +147,7 @@ describe("losses", () => {
     for (let i = 0; i < logits.length; i++) {
       const [label, cell] = [Math.floor(i / size) + 1, i % size];
       const at = found.cells.indexOf(cell);
-      if (at < 0 && !learns(cell)) continue;
+      if (at < 0 && (!learns(cell) || found.close.includes(cell))) continue;
       const y = at >= 0 && found.labels[at] === label ? found.scores[at] : 0;
       const p = 1 / (1 + Math.exp(-logits[i]));
       loss -= Math.abs(y - p) ** 2 * (y * Math.log(p) + (1 - y) * Math.log(1 - p));
@@ -177,6 +189,7 @@ describe("losses", () => {
       labels: new Int32Array(0),
       scores: new Float32Array(0),
       distances: new Float32Array(0),
+      close: new Int32Array(0),
     };
     // The image fills the left half; its upper left cell is ignored.
     const { class: loss, logits: gradient } = run(target([], [], [0, 0, 8, 8]), [0, 0, 16, 32]);

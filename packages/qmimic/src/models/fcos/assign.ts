@@ -2,6 +2,7 @@
 // ICCV 2021, section 3.2). Of the cells inside an object those fit best whose score and IoU are both high,
 //   t = score^a * IoU^b,
 // and the best of them learn it, with a score that is t scaled so that the object's best cell is asked for its best IoU.
+// Cells beside them whose boxes fit as well are right too, if suppressed in the end: they are not asked to keep silent.
 // Plain loops over typed arrays: they run for every cell of every object in each step.
 import type { Target } from "../targets.js";
 
@@ -32,7 +33,12 @@ export interface Assignment {
   scores: Float32Array;
   /** [4, N] distances to the object's sides, in cells, above 0. */
   distances: Float32Array;
+  /** Places of further cells inside an object whose boxes overlap it by more than CLOSE: neither object nor background. */
+  close: Int32Array;
 }
+
+/** IoU. On faces, from scratch, 6 epochs: AP50 42.7 on val, 35.9 where such cells are background, 39.2 from 0.3 on. */
+const CLOSE = 0.5;
 
 /** Objects that no cell's centre lies in have the nearest cell; its distances are at least this. */
 const LEAST_DISTANCE = 0.05;
@@ -49,9 +55,13 @@ export function assign(
   const owner = new Int32Array(height * width).fill(-1);
   const ownerIou = new Float32Array(height * width);
   const ownerFit = new Float64Array(height * width);
+  const close = new Uint8Array(height * width);
   const top = new TopCells(settings.assignTop);
   for (let object = 0; object < count; object++) {
-    fitCells(predictions, boxes.subarray(4 * object, 4 * object + 4), labels[object], stride, settings, top);
+    fitCells(predictions, boxes.subarray(4 * object, 4 * object + 4), labels[object], stride, settings, {
+      top,
+      close,
+    });
     for (let i = 0; i < top.count; i++) {
       const cell = top.cells[i];
       // A cell that two objects want is for the one that its box fits better.
@@ -61,7 +71,9 @@ export function assign(
       ownerFit[cell] = top.fits[i];
     }
   }
-  return collect(predictions, boxes, labels, stride, { owner, ownerIou, ownerFit });
+  const found = collect(predictions, boxes, labels, stride, { owner, ownerIou, ownerFit });
+  for (const cell of found.cells) close[cell] = 0;
+  return { ...found, close: placesOf(close) };
 }
 
 /** The best cells of one object, best first. */
@@ -104,7 +116,7 @@ function fitCells(
   label: number,
   stride: number,
   { assignScore, assignIou }: AssignSettings,
-  top: TopCells,
+  { top, close }: { top: TopCells; close: Uint8Array },
 ): void {
   top.clear();
   const size = height * width;
@@ -135,6 +147,7 @@ function fitCells(
       const iou = both / (area + (px2 - px1) * (py2 - py1) - both);
       const score = 1 / (1 + Math.exp(-logits[(label - 1) * size + cell]));
       top.add(cell, score ** assignScore * iou ** assignIou, iou);
+      if (iou > CLOSE) close[cell] = 1;
     }
   }
 }
@@ -145,7 +158,7 @@ function collect(
   labels: Int32Array,
   stride: number,
   { owner, ownerIou, ownerFit }: { owner: Int32Array; ownerIou: Float32Array; ownerFit: Float64Array },
-): Assignment {
+): Omit<Assignment, "close"> {
   const bestIou = new Float32Array(labels.length);
   const bestFit = new Float64Array(labels.length);
   let count = 0;
@@ -156,7 +169,7 @@ function collect(
     bestIou[object] = Math.max(bestIou[object], ownerIou[cell]);
     bestFit[object] = Math.max(bestFit[object], ownerFit[cell]);
   }
-  const found: Assignment = {
+  const found = {
     cells: new Int32Array(count),
     labels: new Int32Array(count),
     scores: new Float32Array(count),
@@ -180,4 +193,12 @@ function collect(
     i++;
   }
   return found;
+}
+
+/** Where the flags are set, ascending. */
+function placesOf(flags: Uint8Array): Int32Array {
+  const places = new Int32Array(flags.length);
+  let count = 0;
+  for (let i = 0; i < flags.length; i++) if (flags[i] !== 0) places[count++] = i;
+  return places.slice(0, count);
 }

@@ -52,6 +52,7 @@ export function cellLosses(
     );
     const map = weights.subarray(image * size, (image + 1) * size);
     learningCells(map, width, target.ignore, placed.subarray(4 * image, 4 * image + 4), stride);
+    for (const cell of found.close) map[cell] = 0;
     for (let i = 0; i < found.cells.length; i++) {
       map[found.cells[i]] = 1;
       wanted[(image * classes + found.labels[i] - 1) * size + found.cells[i]] = found.scores[i];

@@ -29,7 +29,7 @@ export const fcosSettingsSchema = z.object({
     .default("plain")
     .describe("layers of the class and box towers: plain 3x3, or depthwise-separable"),
   towerDepth: tower.depth.default(2).describe("layers of each tower, as wide as the feature map"),
-  assignTop: whole(10, "cells of an object that learn it, at most: those that fit it best"),
+  assignTop: whole(20, "cells of an object that learn it, at most: those that fit it best"),
   assignScore: real(z.number().min(0), 0.5, "exponent of a cell's score in how well it fits an object"),
   assignIou: real(z.number().min(0), 6, "exponent of its box's IoU"),
   boxLoss: real(z.number().min(0), 2, "weight of the box loss; the class loss has 1"),
