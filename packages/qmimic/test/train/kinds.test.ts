@@ -1,0 +1,102 @@
+// Every kind of detector on every backbone, neck and stride learns; its run can be cut off and resumed bit for bit, and
+// what it found can be evaluated.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { setThreads } from "@qmimic/torch";
+import { beforeAll, describe, expect, test } from "vitest";
+import { createRandom } from "../../src/data/random.js";
+import { detectSamples, scoreDetections } from "../../src/eval/detect.js";
+import { createDetector, DETECTORS, NECKS } from "../../src/models/index.js";
+import { profiled } from "../../src/profile.js";
+import { detectorCost } from "../../src/report/summary.js";
+import { parseRecipe } from "../../src/train/recipe.js";
+import { openSplits } from "../../src/train/splits.js";
+import { detectorConfig } from "../../src/train/stages.js";
+import { type TrainingReport, trainDetector, weightsOf } from "../../src/train/trainer.js";
+import { loadDetector } from "../../src/train/weights.js";
+import { makeShapes, SHAPES_SIDE } from "../data/shapes.js";
+import { temporaryFolder } from "../data/temporary.js";
+
+setThreads(1);
+const IMAGES = 24;
+const BATCH = 4;
+const root = await temporaryFolder();
+const data = join(root, "shapes");
+beforeAll(() => makeShapes(data, { train: IMAGES, val: 12 }));
+
+/** Coarse maps learn slowly, and cost little. */
+const EPOCHS = { 4: 20, 8: 32, 16: 56 };
+
+/** Calls `body` at the end of an epoch, when its files are written. */
+const atEpoch = (which: number, body: () => void): TrainingReport => ({
+  step: () => {},
+  epoch: ({ epoch }) => {
+    if (epoch === which) body();
+  },
+});
+const cutAt = (epoch: number) =>
+  atEpoch(epoch, () => {
+    throw new Error("cut off");
+  });
+
+// At stride 16 there is nothing for a neck to make finer.
+const NETWORKS = (["vgg-1-32", "resnet18-1-32"] as const).flatMap((student) => [
+  { student, stride: 16 as const, neck: "none" },
+  ...([4, 8] as const).flatMap((stride) => NECKS.map((neck) => ({ student, stride, neck }))),
+]);
+
+describe.each(DETECTORS)("%s", (kind) => {
+  test.each(NETWORKS)("$student, stride $stride, neck $neck", async ({ student, stride, neck }) => {
+    const recipe = parseRecipe(
+      {
+        ...{ data, detector: kind, student, neck, "output-stride": stride, side: SHAPES_SIDE, threads: 1 },
+        ...{ method: "scratch", batch: BATCH, scales: [1], lr: 0.008, warmup: 0.5, "eval-every": 100 },
+      },
+      "test",
+    );
+    const splits = await openSplits(recipe);
+    const epochs = EPOCHS[stride];
+    const train = async (folder: string, report: TrainingReport) => {
+      const config = detectorConfig(recipe, student, splits.train);
+      const detector = createDetector(config, createRandom(kind));
+      try {
+        return await trainDetector({
+          detector,
+          recipe,
+          epochs,
+          lr: recipe.lr,
+          lrSetting: "lr",
+          ...splits,
+          folder,
+          report,
+        });
+      } finally {
+        detector.dispose();
+      }
+    };
+    const last = (folder: string) => readFileSync(weightsOf(folder).last);
+
+    const whole = join(root, kind, student, `${stride}-${neck}`);
+    const third: Buffer[] = [];
+    const { result, profile } = await profiled(() =>
+      train(
+        whole,
+        atEpoch(3, () => third.push(last(whole))),
+      ),
+    );
+    expect(profile.parts.get("backbone")?.calls).toBe((epochs * IMAGES) / BATCH);
+    expect(result.best.val, "AP50").toBeGreaterThan(0.5);
+
+    const twice = `${whole}-cut`;
+    for (const epoch of [2, 3]) await expect(train(twice, cutAt(epoch))).rejects.toThrow("cut off");
+    expect(last(twice).equals(third[0])).toBe(true);
+
+    const loaded = loadDetector(result.bestPath);
+    const { dataset, store } = splits.val;
+    const found = await detectSamples(loaded, dataset.samples, store);
+    expect(scoreDetections(dataset, found).mAP).toBeCloseTo(result.best.val, 6);
+    const { parameters, multiplyAdds } = detectorCost(loaded);
+    expect(Math.min(parameters, multiplyAdds)).toBeGreaterThan(1000);
+    loaded.dispose();
+  });
+});
