@@ -17,7 +17,7 @@ const SETTINGS = {
   "output-stride": 8,
   teacher: "vgg-1-16",
   student: "vgg-1-32",
-  "teacher-epochs": 30,
+  "teacher-epochs": 60,
   "quantized-epochs": 2,
   epochs: 60,
   "eval-every": 10,

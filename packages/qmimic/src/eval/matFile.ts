@@ -1,5 +1,5 @@
 // MATLAB's level 5 MAT files, as far as lists of boxes need them: numeric arrays, text, and cells of these, compressed or
-// not. (MAT-File Format, The MathWorks, chapter 1.)
+// not. (MAT-File Format, The MathWorks.)
 import { inflateSync } from "node:zlib";
 import { InputError } from "../errors.js";
 

@@ -1,4 +1,4 @@
-// The protocol of WIDER FACE: Yang et al. (CVPR 2016), section 5, as its evaluation code does it.
+// The protocol of WIDER FACE: Yang et al. (CVPR 2016), as its evaluation code does it.
 //
 // 1. Scores are scaled to 0..1 over all detections of all images.
 // 2. In each image, best first, a detection belongs to the face with the largest IoU (sides counted inclusively, one pixel

@@ -1,6 +1,6 @@
 // How the pull of mimicry compares with that of the task where both meet, at the student's last feature map: what a weight
-// lambda should be chosen by ("gradient focus", Quantization Mimic, section 4.4: a mimic gradient much larger than the
-// task's drowns it).
+// lambda should be chosen by (the paper's "gradient focus": a mimic gradient much larger than the task's drowns
+// it).
 import { gradientAt, mul, scope, sum, type Tensor } from "@qmimic/torch";
 
 export interface GradientBalance {

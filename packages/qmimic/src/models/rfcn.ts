@@ -30,7 +30,7 @@ const config = z.object({
 });
 export type RfcnConfig = z.infer<typeof config>;
 
-/** Section 2.2: k^2 (classes + 1) score maps, 4 k^2 box maps that all classes share, average voting. */
+/** Section 2 of the paper: k^2 (classes + 1) score maps, 4 k^2 box maps that all classes share, average voting. */
 class PositionSensitiveHead extends RegionHead {
   private readonly conv: Conv2d;
   private readonly scoreMaps: Conv2d;

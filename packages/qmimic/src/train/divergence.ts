@@ -6,8 +6,7 @@ import { InputError } from "../errors.js";
 import { firstNonFinite } from "../finite.js";
 
 /**
- * Losses beyond this count as diverged: they are means over samples, of a few units in a detector that knows nothing, and
- * none that came so far has come back.
+ * Losses beyond this count as diverged: they are means over samples, and a detector that knows nothing has a few units.
  */
 const EXPLODED = 1e6;
 

@@ -45,7 +45,7 @@ export interface StepSettings {
   index: number;
 }
 
-/** Steps between measurements of the gradients' balance: one costs about a quarter of a step. */
+/** Steps between measurements of the gradients' balance: each takes two backward passes through the heads. */
 const BALANCE_EVERY = 50;
 
 export type LossSums = Omit<StepLosses, "balance">;

@@ -1,5 +1,5 @@
 // Losses of the one-stage detector: quality focal loss of every cell's scores (Li et al., Generalized Focal Loss, NeurIPS
-// 2020, section 3.2), and GIoU (Rezatofighi et al., CVPR 2019) of the boxes of cells that learn an object.
+// 2020, section 3), and GIoU (Rezatofighi et al., CVPR 2019) of the boxes of cells that learn an object.
 import {
   abs,
   binaryCrossEntropyWithLogits,

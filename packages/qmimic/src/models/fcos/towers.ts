@@ -18,7 +18,7 @@ import {
 } from "@qmimic/torch";
 import type { FcosConfig } from "./settings.js";
 
-/** Score of a cell before anything is learned: few cells hold an object (Lin et al., ICCV 2017, section 4.1). */
+/** Score of a cell before anything is learned: few cells hold an object (Lin et al., Focal Loss, ICCV 2017, section 3.3). */
 const PRIOR = 0.01;
 /** Distance of a side before anything is learned, in cells. */
 const DISTANCE = 4;
