@@ -23,7 +23,7 @@ export function addTrain(program: Command): void {
   const command = program
     .command("train [recipe]")
     .description("train a detector: teacher, quantized teacher, student")
-    .option("--resume <run>", "go on with the run in this folder (its recipe is used, no other flag)")
+    .option("--resume <run>", "resume the run in this folder (its recipe is used, no other flag)")
     .option("--profile", "show where the time of a step goes, and write a Chrome trace to the run folder");
   addRecipeFlags(command);
   command.action(async (file: string | undefined, flags: Record<string, unknown>) => {

@@ -1,4 +1,4 @@
-// The folder of a run: a new name each time, or an existing one to go on with.
+// The folder of a run: a new name each time, or an existing one to resume.
 import { constants } from "node:fs";
 import { access, readFile, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
@@ -35,7 +35,7 @@ export async function createRunFolder(recipe: Recipe): Promise<string> {
   if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
     throw new InputError(`name: "${name}" is no folder name; use letters, digits, "-", "_" and "."`);
   }
-  // With its recipe from the start: a run that is cut off at any moment can be gone on with.
+  // With its recipe from the start: a run that is cut off at any moment can be resumed.
   return writeFolderAtomic(join(recipe.runs, name), (folder) =>
     writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe))),
   );
@@ -45,7 +45,7 @@ export async function createRunFolder(recipe: Recipe): Promise<string> {
 export async function openRunFolder(folder: string): Promise<Recipe> {
   const path = join(folder, RECIPE);
   const text = await readFile(path, "utf8").catch(() => {
-    throw new InputError(`${folder}: no run to go on with: there is no ${RECIPE} in it`);
+    throw new InputError(`${folder}: not a run that can be resumed: there is no ${RECIPE} in it`);
   });
   await access(folder, constants.W_OK).catch(() => {
     throw new InputError(`${folder}: the run folder cannot be written: permission denied`);

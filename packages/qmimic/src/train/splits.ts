@@ -114,7 +114,7 @@ function checkStage({ method, stage, teacher }: Recipe, loaded: Detector | null)
       throw new InputError(`stage ${stage} is one of method quantization-mimic, not of ${method}`);
     }
     if (quantized)
-      throw new InputError(`${teacher}: the teacher is quantized already: go on with --stage student`);
+      throw new InputError(`${teacher}: the teacher is quantized already: use --stage student`);
   }
   if (method !== "scratch" && loaded === null) {
     throw new InputError(

@@ -134,7 +134,7 @@ async function quantizeTeacher(
   const { device } = recipe;
   const stageFolder = join(folder, "quantized-teacher");
   const plain = loadDetector(path, device);
-  // A stage that was begun goes on with the dictionary that it began with.
+  // A stage that was begun keeps its dictionary.
   const begun = weightsOf(stageFolder).last;
   const quantizer = existsSync(begun)
     ? readConfig(begun).quantizer

@@ -293,7 +293,7 @@ describe.concurrent("bad commands", () => {
   });
 
   it("a run that is none", async () => {
-    expectRefusal(await qmimic(["train", "--resume", good]), /good: no run to go on with/);
+    expectRefusal(await qmimic(["train", "--resume", good]), /good: not a run that can be resumed/);
   });
 });
 
