@@ -113,8 +113,7 @@ function checkStage({ method, stage, teacher }: Recipe, loaded: Detector | null)
     if (method !== "quantization-mimic") {
       throw new InputError(`stage ${stage} is one of method quantization-mimic, not of ${method}`);
     }
-    if (quantized)
-      throw new InputError(`${teacher}: the teacher is quantized already: use --stage student`);
+    if (quantized) throw new InputError(`${teacher}: the teacher is quantized already: use --stage student`);
   }
   if (method !== "scratch" && loaded === null) {
     throw new InputError(

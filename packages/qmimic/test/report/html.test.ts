@@ -200,7 +200,9 @@ describe("writeRunReport", () => {
     await expect(writeRunReport(folder)).rejects.toThrow(/metrics\.json: not the metrics of a run/);
     await rm(join(folder, "metrics.json"));
     await expect(writeRunReport(folder)).rejects.toThrow(InputError);
-    await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(/nowhere: not a run that can be resumed/);
+    await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(
+      /nowhere: not a run that can be resumed/,
+    );
     expect(filesBelow(folder)).not.toContain("report.html");
   });
 });
