@@ -11,7 +11,6 @@ import type { Detections, Detector } from "../models/index.js";
 import { drawDetections } from "../report/pictures.js";
 import { summarize } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
-import { readThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { share } from "./numbers.js";
@@ -19,7 +18,7 @@ import { loadForSide, type SideFlag, sideOption } from "./side.js";
 import { findWeights } from "./weights.js";
 
 interface PredictFlags extends EngineFlags, SideFlag {
-  threshold?: number;
+  threshold: number;
   out: string;
   recursive?: boolean;
   pictures: boolean;
@@ -46,18 +45,14 @@ export function addPredict(program: Command): void {
     .description(
       "find objects in images and folders of images; weights: a file, or a run folder's best student",
     )
-    .option(
-      "--threshold <score>",
-      "lowest score of a detection; without it, that with the best F1 on val for each class, as training has stored it, else 0.5",
-      share,
-    )
+    .option("--threshold <score>", "lowest score of a detection", share, 0.5)
     .option(
       "--out <folder>",
       "predictions.json and pictures go there; with a number where it exists",
       "predictions",
     )
     .option("--recursive", "search folders in folders too")
-    .option("--no-pictures", "write JSON only")
+    .option("--no-pictures", "write the JSON alone")
     .option(
       "--skip-bad",
       "leave out images that cannot be read, instead of writing nothing; exit code 1 all the same",
@@ -70,8 +65,7 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   const { path } = findWeights(weights);
   const detector = loadForSide(path, flags);
   const files = await listImages(images, flags.recursive === true);
-  const thresholds = thresholdsFor(path, detector.config.classes.length, flags.threshold);
-  const { predictions, bad } = await detectFiles(detector, files, thresholds, flags.device);
+  const { predictions, bad } = await detectFiles(detector, files, flags);
   if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {
     throw new InputError(
       `${bad.join("\n")}\nNothing was written: ${bad.length} of ${files.length} images cannot be read` +
@@ -84,7 +78,6 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   });
 
   console.log(summarize(detector));
-  console.log(`${describeThresholds(thresholds, detector.config.classes)}\n`);
   for (const { file, detections } of predictions.slice(0, 20)) {
     console.log(`${file}: ${describe(detections)}`);
   }
@@ -93,31 +86,6 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   if (flags.pictures) console.log(`pictures    ${folder}`);
   for (const message of bad) console.error(`qmimic: left out: ${message}`);
   if (bad.length > 0) process.exitCode = 1;
-}
-
-/** The lowest score of a detection of each class, and where it comes from. */
-interface Thresholds {
-  scores: number[];
-  source: "--threshold" | "best F1 on val" | "default";
-}
-
-const DEFAULT_THRESHOLD = 0.5;
-
-function thresholdsFor(path: string, classes: number, asked: number | undefined): Thresholds {
-  const same = (score: number) => new Array<number>(classes).fill(score);
-  if (asked !== undefined) return { scores: same(asked), source: "--threshold" };
-  const stored = readThresholds(path);
-  if (!stored) return { scores: same(DEFAULT_THRESHOLD), source: "default" };
-  return { scores: stored.map((score) => score ?? DEFAULT_THRESHOLD), source: "best F1 on val" };
-}
-
-/** "lowest score 0.50 (default)", or one for each class. */
-function describeThresholds({ scores, source }: Thresholds, classes: readonly string[]): string {
-  const equal = new Set(scores).size === 1;
-  const text = equal
-    ? scores[0].toFixed(2)
-    : classes.map((name, label) => `${name} ${scores[label].toFixed(2)}`).join(", ");
-  return `lowest score ${text} (${source})`;
 }
 
 /** "2 stop, 1 yield", or "nothing". */
@@ -156,8 +124,7 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
 async function detectFiles(
   detector: Detector,
   files: readonly string[],
-  thresholds: Thresholds,
-  device: string,
+  { threshold, device }: PredictFlags,
 ): Promise<{ predictions: Prediction[]; bad: string[] }> {
   const bad = new Map<string, string>();
   const attempt = async <T>(file: string, read: Promise<T>): Promise<T | undefined> => {
@@ -183,7 +150,7 @@ async function detectFiles(
       file,
       width: image.originalWidth,
       height: image.originalHeight,
-      detections: toObjects(found, detector.config.classes, thresholds.scores),
+      detections: toObjects(found, detector.config.classes, threshold),
     });
   }
   counter.end();
@@ -198,11 +165,11 @@ async function checkHeader(file: string): Promise<void> {
 function toObjects(
   { boxes, scores, labels }: Detections,
   classes: readonly string[],
-  thresholds: readonly number[],
+  threshold: number,
 ): Prediction["detections"] {
   const round = (value: number) => Math.round(value * 100) / 100;
   return [...scores.keys()]
-    .filter((i) => scores[i] >= thresholds[labels[i] - 1])
+    .filter((i) => scores[i] >= threshold)
     .map((i) => {
       const [xmin, ymin, xmax, ymax] = Array.from(boxes.subarray(4 * i, 4 * i + 4), round);
       return {

@@ -1,10 +1,8 @@
 // Everything that `qmimic val` reports of one set of detections: AP in four forms, and precision and recall.
 import { topK } from "@qmimic/runtime";
 import type { Dataset } from "../data/types.js";
-import { evaluateCoco } from "./coco.js";
 import { evaluationInputs, type SampleDetections } from "./detect.js";
 import { type BestF1, bestF1, precisionRecall } from "./precisionRecall.js";
-import type { ImageDetections, ImageGroundTruth } from "./types.js";
 import { evaluateVoc, evaluateVocRange, type VocClassResult } from "./voc.js";
 
 /** Numbers from 0 to 1; null where there is no object to find. */
@@ -34,8 +32,6 @@ export interface Evaluation {
   mAP50At11: number | null;
   mAP50to95: number | null;
   mAP50to95At11: number | null;
-  /** By COCO's protocol, difficult objects as crowds; of objects below 32 x 32, up to 96 x 96, and larger. */
-  coco: Record<"ap" | "ap50" | "ap75" | "apSmall" | "apMedium" | "apLarge", number | null>;
   objects: number;
   difficult: number;
   detections: number;
@@ -72,7 +68,6 @@ export function evaluate(dataset: Dataset, found: readonly SampleDetections[], i
     mAP50At11: orNull(range11.mAPs[0]),
     mAP50to95: orNull(range.mAP),
     mAP50to95At11: orNull(range11.mAP),
-    coco: cocoOf(groundTruths, detections, classes.length),
     objects: total((one) => one.positives),
     difficult: difficult.reduce((sum, count) => sum + count, 0),
     detections: total((one) => one.detections),
@@ -89,49 +84,6 @@ export function evaluate(dataset: Dataset, found: readonly SampleDetections[], i
     })),
   };
 }
-
-/** The same detections by COCO's protocol. */
-function cocoOf(
-  groundTruths: readonly ImageGroundTruth[],
-  detections: readonly ImageDetections[],
-  classes: number,
-): Evaluation["coco"] {
-  const found = new Map(detections.map((one) => [one.id, one]));
-  const result = evaluateCoco(
-    groundTruths.map(({ id, boxes, labels, difficult }) => {
-      const own = found.get(id);
-      const truth = toSides(boxes);
-      return {
-        id,
-        truth: {
-          boxes: truth,
-          labels,
-          areas: Float64Array.from(labels, (_, i) => truth[4 * i + 2] * truth[4 * i + 3]),
-          crowd: difficult,
-        },
-        found: {
-          boxes: toSides(own?.boxes ?? new Float32Array(0)),
-          labels: own?.labels ?? new Int32Array(0),
-          scores: Float64Array.from(own?.scores ?? []),
-        },
-      };
-    }),
-    classes,
-  );
-  const { ap, ap50, ap75, apSmall, apMedium, apLarge } = result;
-  return {
-    ap: orNull(ap),
-    ap50: orNull(ap50),
-    ap75: orNull(ap75),
-    apSmall: orNull(apSmall),
-    apMedium: orNull(apMedium),
-    apLarge: orNull(apLarge),
-  };
-}
-
-/** xyxy -> x, y, width, height */
-const toSides = (boxes: Float32Array): Float64Array =>
-  Float64Array.from(boxes, (value, k) => (k % 4 < 2 ? value : value - boxes[k - 2]));
 
 /** The ranked lists of all classes as one: the threshold that a person sets is one for all. */
 export function jointBestF1(classes: readonly VocClassResult[]): BestF1 | null {

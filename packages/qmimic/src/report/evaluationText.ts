@@ -42,12 +42,9 @@ export function formatEvaluation(evaluation: Evaluation): string {
   const table = rows.map((cells) =>
     cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))).join("  "),
   );
-  const { mAP50, mAP50At11, mAP50to95, mAP50to95At11, coco } = evaluation;
-  const voc =
-    `VOC   mAP50 ${percent(mAP50)} (11-point ${percent(mAP50At11)}), ` +
+  const { mAP50, mAP50At11, mAP50to95, mAP50to95At11 } = evaluation;
+  const means =
+    `mAP50 ${percent(mAP50)} (11-point ${percent(mAP50At11)}), ` +
     `mAP50:95 ${percent(mAP50to95)} (11-point ${percent(mAP50to95At11)})`;
-  const cocoLine =
-    `COCO  AP50 ${percent(coco.ap50)}, AP75 ${percent(coco.ap75)}, AP50:95 ${percent(coco.ap)}; ` +
-    `objects below 32 px ${percent(coco.apSmall)}, to 96 px ${percent(coco.apMedium)}, larger ${percent(coco.apLarge)}`;
-  return [...table, "", voc, cocoLine].join("\n");
+  return [...table, "", means].join("\n");
 }

@@ -12,7 +12,6 @@ import {
   tensor,
   writeSafetensors,
 } from "@qmimic/torch";
-import { z } from "zod";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
 import { firstNonFinite } from "../finite.js";
@@ -93,31 +92,6 @@ export function loadDetector(
   fillTensors(moduleTensors(detector), tensors, path);
   detector.to(device);
   return detector.eval();
-}
-
-const thresholdsSchema = z.array(z.number().min(0).max(1).nullable());
-
-/**
- * Stores in a weights file the score from which a detection of each class counts; null where none is known. Tensors stay
- * what they are.
- */
-export function storeThresholds(path: string, thresholds: readonly (number | null)[]): void {
-  const { metadata, tensors } = readWeights(path);
-  writeSafetensors(path, tensors, { ...metadata, thresholds: JSON.stringify(thresholds) });
-}
-
-/** The scores of storeThresholds; undefined where a file has none. @throws InputError when they do not fit its classes */
-export function readThresholds(path: string): (number | null)[] | undefined {
-  const { metadata } = readWeights(path);
-  if (metadata.thresholds === undefined) return undefined;
-  const { classes } = configOf(path, metadata);
-  try {
-    return thresholdsSchema.length(classes.length).parse(JSON.parse(metadata.thresholds));
-  } catch (error) {
-    throw new InputError(
-      `${path}: the thresholds ${metadata.thresholds.slice(0, 80)} do not fit its ${classes.length} classes: ${reasonOf(error)}. Say --threshold`,
-    );
-  }
 }
 
 /** What the detector of a weights file is, without building it. @throws InputError as loadDetector does */

@@ -56,9 +56,6 @@ describe("evaluate", () => {
     });
     // All boxes fit exactly: the same at every IoU.
     expect(result.mAP50to95).toBeCloseTo(0.5, 12);
-    // COCO: the difficult object is a crowd. cat: recall 1/2 at precision 1, of 101 recalls; dog: wrong, then right.
-    expect(result.coco.ap50).toBeCloseTo((51 / 101 + 0.5) / 2, 6);
-    expect(result.coco.apLarge).toBeNull();
   });
 
   it("has one threshold for all classes", () => {
@@ -73,7 +70,7 @@ describe("evaluate", () => {
     expect(text).toMatch(/^cat +2 +1 +3 +50\.0 /m);
     expect(text).toMatch(/^cow +0 +0 +0 +- /m);
     expect(text).toMatch(/^all +3 +1 +5 +50\.0 /m);
-    expect(text).toMatch(/^VOC +mAP50 50\.0 \(11-point 52\.3\), mAP50:95 50\.0/m);
+    expect(text).toMatch(/^mAP50 50\.0 \(11-point 52\.3\), mAP50:95 50\.0/m);
   });
 });
 
