@@ -14,7 +14,6 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   val: async () => (await import("./val.js")).addVal,
   predict: async () => (await import("./predict.js")).addPredict,
   benchmark: async () => (await import("./benchmark.js")).addBenchmark,
-  evaluate: async () => (await import("./evaluate.js")).addEvaluate,
   data: async () => (await import("./data.js")).addData,
   doctor: async () => (await import("./doctor.js")).addDoctor,
 };
