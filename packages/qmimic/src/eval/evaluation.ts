@@ -1,8 +1,8 @@
 // Everything that `qmimic val` reports of one set of detections: AP in four forms, and precision and recall.
-import { topK } from "@qmimic/runtime";
 import type { Dataset } from "../data/types.js";
 import { evaluationInputs, type SampleDetections } from "./detect.js";
 import { type BestF1, bestF1, precisionRecall } from "./precisionRecall.js";
+import { descending } from "./ranking.js";
 import { evaluateVoc, evaluateVocRange, type VocClassResult } from "./voc.js";
 
 /** Numbers from 0 to 1; null where there is no object to find. */
@@ -98,14 +98,14 @@ export function jointBestF1(classes: readonly VocClassResult[]): BestF1 | null {
       before = found;
     });
   }
-  const order = topK(Float32Array.from(scores));
+  const order = descending(scores);
   const positives = classes.reduce((sum, one) => sum + one.positives, 0);
   return bestF1(
     precisionRecall(
       Uint8Array.from(order, (i) => hits[i]),
       positives,
     ),
-    Float32Array.from(order, (i) => scores[i]),
+    Float64Array.from(order, (i) => scores[i]),
   );
 }
 

@@ -1,4 +1,5 @@
 // Precision, recall and average precision of one ranked list of detections.
+import type { Numbers } from "./types.js";
 
 export interface PrecisionRecall {
   /** [N] after each detection, best first: true positives / detections so far. */
@@ -69,7 +70,7 @@ export function elevenPointAp({ precision, recall }: PrecisionRecall): number {
  * @param scores [N] descending
  * @returns null when nothing is found at any threshold
  */
-export function bestF1({ precision, recall }: PrecisionRecall, scores: Float32Array): BestF1 | null {
+export function bestF1({ precision, recall }: PrecisionRecall, scores: Numbers): BestF1 | null {
   let best: BestF1 | null = null;
   for (let i = 0; i < scores.length; i++) {
     if (i + 1 < scores.length && scores[i + 1] === scores[i]) continue;

@@ -7,10 +7,10 @@
 //    IoU below: false positive.
 // 4. Precision and recall along the list, where difficult objects are not among the positives; average precision.
 
-import { topK } from "@qmimic/runtime";
 import { checkInputs } from "./checkInputs.js";
 import { allPointAp, type BestF1, bestF1, elevenPointAp, precisionRecall } from "./precisionRecall.js";
-import type { ImageDetections, ImageGroundTruth } from "./types.js";
+import { descending } from "./ranking.js";
+import type { ImageDetections, ImageGroundTruth, Numbers } from "./types.js";
 
 export interface VocOptions {
   /** Names; the label of a box is the position of its class here. */
@@ -40,7 +40,7 @@ export interface VocClassResult {
   /** [tp + fp] along the ranked list. */
   precision: Float64Array;
   recall: Float64Array;
-  scores: Float32Array;
+  scores: Float64Array;
   bestF1: BestF1 | null;
 }
 
@@ -147,8 +147,8 @@ function rankByClass(detections: readonly ImageDetections[], classes: number): R
     for (let box = 0; box < image.labels.length; box++) found[image.labels[box]].push({ entry, box });
   });
   return found.map((list) => {
-    const scores = Float32Array.from(list, ({ entry, box }) => detections[entry].scores[box]);
-    return Array.from(topK(scores), (i) => list[i]);
+    const scores = Float64Array.from(list, ({ entry, box }) => detections[entry].scores[box]);
+    return Array.from(descending(scores), (i) => list[i]);
   });
 }
 
@@ -161,10 +161,10 @@ function judge(
   positions: Int32Array,
   iouThreshold: number,
   pixelInclusive: boolean,
-): { hits: Uint8Array; scores: Float32Array } {
+): { hits: Uint8Array; scores: Float64Array } {
   const taken = new Map<ImageGroundTruth, Uint8Array>();
   const hits = new Uint8Array(ranked.length);
-  const scores = new Float32Array(ranked.length);
+  const scores = new Float64Array(ranked.length);
   let count = 0;
   for (const { entry, box } of ranked) {
     const truth = groundTruths[positions[entry]];
@@ -196,7 +196,7 @@ function judge(
 }
 
 /** IoU in double precision; `extra` is added to every side. */
-function overlapOf(a: Float32Array, i: number, b: Float32Array, j: number, extra: number): number {
+function overlapOf(a: Numbers, i: number, b: Numbers, j: number, extra: number): number {
   const p = 4 * i;
   const q = 4 * j;
   const w = Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]) + extra;
