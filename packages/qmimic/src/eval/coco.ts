@@ -21,6 +21,7 @@ import {
 } from "./matches.js";
 import { descending } from "./ranking.js";
 import type { ImageDetections, ImageGroundTruth, Numbers } from "./types.js";
+import { countDifficult, orNull } from "./vocScores.js";
 
 /** As numpy's linspace(0.5, 0.95, 10) gives them: 0.9 comes out one bit lower. */
 const IOU_THRESHOLDS = Array.from({ length: 10 }, (_, k) => 0.5 + k * ((0.95 - 0.5) / 9));
@@ -97,6 +98,7 @@ export function summarizeCoco(
     meanKnown(matches[area].map((one) => mean(recalls(one, most))));
   const meanAp = (area: AreaName) => meanKnown(aps(area).map(mean));
   const all = aps("all");
+  const crowds = countDifficult(groundTruths, classes.length);
   return {
     ap: meanKnown(all.map(mean)),
     ap50: meanKnown(all.map((at) => at[AT_50])),
@@ -116,11 +118,7 @@ export function summarizeCoco(
       ap50: orNull(all[label][AT_50]),
       ap75: orNull(all[label][AT_75]),
       objects: matches.all[label].positives.reduce((sum, count) => sum + count, 0),
-      crowds: groundTruths.reduce(
-        (sum, image) =>
-          sum + image.labels.filter((one, g) => one === label && image.difficult[g] !== 0).length,
-        0,
-      ),
+      crowds: crowds[label],
     })),
   };
 }
@@ -256,8 +254,6 @@ function overlapOf(a: Numbers, i: number, b: Numbers, j: number, crowd: boolean)
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
-
-const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
 const meanKnown = (values: readonly number[]): number | null =>
   orNull(mean(values.filter((value) => !Number.isNaN(value))));
