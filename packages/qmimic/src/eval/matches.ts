@@ -53,7 +53,7 @@ export function countPositives({ positives }: ClassMatches, weights: Int32Array)
  * Average precision at every IoU threshold, by COCO's rule: the mean, over the recalls 0, 0.01, ... 1, of the largest
  * precision at that recall or above. The recalls are k * 0.01 in double precision, as numpy's linspace gives them.
  * @param weights [images] how often each image is in the set; 1 for the set itself. Equals the evaluation of a set
- *   that holds the image that often
+ *   that holds the image that often (where one image has equal scores: with the copies of each detection together)
  * @returns for each threshold 0..1; NaN when no object counts
  */
 export function averagePrecisions(matches: ClassMatches, weights: Int32Array): number[] {
