@@ -59,10 +59,27 @@ describe("bootstrap", () => {
       for (let i = 0; i < images; i++) weights[Math.floor(random() * images)]++;
       return evaluateCopies(input, weights).ap!;
     }).sort((a, b) => a - b);
+    const whole = evaluateCoco(input.groundTruths, input.detections, input.classes).ap!;
     const { ap } = bootstrapIntervals(matchesOf(input), images, { resamples: 41, seed: 7 });
-    // 2.5 and 97.5 % of 40 steps: exactly the second and the last but one.
-    expect(ap!.low).toBeCloseTo(aps[1], 12);
-    expect(ap!.high).toBeCloseTo(aps[39], 12);
+    // Those equal to the number of the set count half.
+    const share =
+      aps.reduce((sum, value) => sum + (Math.abs(value - whole) < 1e-12 ? 0.5 : Number(value < whole)), 0) /
+      41;
+    // The normal distribution by summing its density in small steps.
+    const step = 1e-4;
+    const density = (z: number) => Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
+    const areas = [0];
+    for (let z = -8; z < 8; z += step) areas.push(areas[areas.length - 1] + step * density(z + step / 2));
+    const bias = areas.findIndex((area) => area >= share) * step - 8;
+    const expected = [-1.959964, 1.959964].map((z) => {
+      const place = 40 * areas[Math.round((2 * bias + z + 8) / step)];
+      const [low, high] = [aps[Math.floor(place)], aps[Math.min(40, Math.floor(place) + 1)]];
+      return low + (place - Math.floor(place)) * (high - low);
+    });
+    expect(share).toBeGreaterThan(0.1);
+    expect(share).toBeLessThan(0.9);
+    expect(ap!.low).toBeCloseTo(expected[0], 4);
+    expect(ap!.high).toBeCloseTo(expected[1], 4);
   });
 
   it("gives the same interval for the same seed, and holds the number itself", () => {
