@@ -54,8 +54,7 @@ async function main() {
   const ids = readFileSync(join(data, "ImageSets/Main/test.txt"), "utf8").trim().split("\n");
   const images = ids.slice(0, 12).map((id) => join(data, "JPEGImages", `${id}.jpg`));
   const out = join(run, "predictions");
-  const threshold = String(scores.student.bestF1?.threshold.toFixed(2) ?? 0.5);
-  await qmimic("predict", run, ...images, "--out", out, "--threshold", threshold);
+  await qmimic("predict", run, ...images, "--out", out);
 
   title(`Done in ${((performance.now() - start) / 60_000).toFixed(1)} minutes. AP at IoU 0.5, in per cent`);
   const { stages, cost } = read(join(run, "metrics.json"));
