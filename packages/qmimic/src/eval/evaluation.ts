@@ -1,8 +1,9 @@
 // Everything that `qmimic val` reports of one set of detections: the protocols of COCO and VOC, precision and recall.
 import type { Dataset } from "../data/types.js";
 import { type CocoResult, evaluateCoco } from "./coco.js";
+import { confusionMatrix } from "./confusion.js";
 import { evaluationInputs, type SampleDetections } from "./detect.js";
-import { type BestF1, bestF1, precisionRecall } from "./precisionRecall.js";
+import { type BestF1, bestF1, precisionEnvelope, precisionRecall } from "./precisionRecall.js";
 import { descending } from "./ranking.js";
 import { evaluateVoc, evaluateVocRange, type VocClassResult } from "./voc.js";
 import { countDifficult, orNull } from "./vocScores.js";
@@ -22,6 +23,15 @@ export interface ClassEvaluation {
   detections: number;
   /** At the score threshold with the largest F1 of this class. */
   bestF1: BestF1 | null;
+  /** [101] largest precision at recall 0, 0.01, ... 1 or above; null without objects. */
+  curve: number[] | null;
+}
+
+export interface Confusion {
+  /** One a class, in their order: the score of its best F1, 0.5 where nothing is found. */
+  thresholds: number[];
+  /** @see confusionMatrix */
+  matrix: number[][];
 }
 
 export interface Evaluation {
@@ -45,6 +55,8 @@ export interface Evaluation {
   /** At the one score threshold for all classes with the largest F1. */
   bestF1: BestF1 | null;
   classes: ClassEvaluation[];
+  /** At the same IoU. */
+  confusion: Confusion;
   /** COCO's protocol; difficult objects are its crowds. */
   coco: CocoResult;
 }
@@ -75,6 +87,7 @@ export function evaluate(
   };
   const [main, eleven] = [by("all-point"), by("11-point")];
   const difficult = countDifficult(groundTruths, classes.length);
+  const thresholds = main.at.classes.map(({ bestF1 }) => bestF1?.threshold ?? 0.5);
   const total = (pick: (one: VocClassResult) => number) =>
     main.at.classes.reduce((sum, one) => sum + pick(one), 0);
   return {
@@ -102,7 +115,12 @@ export function evaluate(
       difficult: difficult[label],
       detections: one.detections,
       bestF1: one.bestF1,
+      curve: one.positives === 0 ? null : precisionEnvelope(one, 0.01),
     })),
+    confusion: {
+      thresholds,
+      matrix: confusionMatrix(groundTruths, detections, { thresholds, iou, pixelInclusive }),
+    },
     coco: evaluateCoco(groundTruths, detections, classes),
   };
 }

@@ -195,8 +195,8 @@ function judge(
   return { hits: hits.slice(0, count), scores: scores.slice(0, count) };
 }
 
-/** IoU in double precision; `extra` is added to every side. */
-function overlapOf(a: Numbers, i: number, b: Numbers, j: number, extra: number): number {
+/** IoU of box i of `a` and box j of `b` in double precision; `extra` is added to every side. */
+export function overlapOf(a: Numbers, i: number, b: Numbers, j: number, extra: number): number {
   const p = 4 * i;
   const q = 4 * j;
   const w = Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]) + extra;

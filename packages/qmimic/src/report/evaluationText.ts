@@ -40,7 +40,7 @@ function meansTable(evaluation: Evaluation, intervals?: ApIntervals): string {
 
 function classTable({ iou, classes, coco, ...evaluation }: Evaluation): string {
   const row = (
-    one: Omit<ClassEvaluation, "ap11" | "ap50to95">,
+    one: Omit<ClassEvaluation, "ap11" | "ap50to95" | "curve">,
     { ap50, ap75, ap }: { ap50: number | null; ap75: number | null; ap: number | null },
   ): string[] => [
     one.name,

@@ -58,6 +58,21 @@ describe("evaluate", () => {
     expect(result.mAP50to95).toBeCloseTo(0.5, 12);
   });
 
+  it("has each class's curve at 101 recalls, and what is taken for what", () => {
+    const [cat, dog, cow] = result.classes;
+    expect(cat.curve).toEqual(Array.from({ length: 101 }, (_, k) => (k <= 50 ? 1 : 0)));
+    expect(dog.curve).toEqual(new Array(101).fill(0.5));
+    expect(cow.curve).toBeNull();
+    // At .9 and .8: one cat of two, the dog, and a dog where nothing is.
+    expect(result.confusion.thresholds.map((one) => Math.round(10 * one))).toEqual([9, 8, 5]);
+    expect(result.confusion.matrix).toEqual([
+      [1, 0, 0, 1],
+      [0, 1, 0, 0],
+      [0, 0, 0, 0],
+      [0, 1, 0, 0],
+    ]);
+  });
+
   it("has one threshold for all classes", () => {
     // In order: .95 dog wrong, .9 cat right, .8 dog right, (.7 difficult, ignored), .1 cat wrong; 3 objects.
     expect(result.bestF1?.threshold).toBeCloseTo(0.8, 6);
