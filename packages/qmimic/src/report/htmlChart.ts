@@ -65,7 +65,7 @@ export function drawChart(
         min: 0,
         max:
           yMax ?? (({ max }: { max: number }) => (limit && (max === 0 || max > 0.8 * limit) ? limit : null)),
-        splitNumber: 4,
+        ...(yMax === undefined ? { splitNumber: 4 } : { interval: yMax / 4 }),
         axisLine: { show: false },
         axisTick: { show: false },
         axisLabel: { ...label, formatter: format },

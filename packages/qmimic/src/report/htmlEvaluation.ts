@@ -91,6 +91,6 @@ ${matrix.map(
   (row, i) =>
     html`<tr><th scope="row">${names[i]}</th>${row.map((count, k) => cell(count, row, i !== k))}</tr>\n`,
 )}</tbody></table></div>
-<p class="note">Detections from the score with the best F1 of their class, at IoU ${formatNumber(iou)}. The last column are objects missed, the last row detections of nothing, second ones of an object among them. Difficult objects are left out.</p>
+<p class="note">Detections from the score with the best F1 of their class, at IoU ${formatNumber(iou)}. The last column holds missed objects; the last row, detections of nothing, second detections of an object included. Difficult objects are left out.</p>
 `;
 }
