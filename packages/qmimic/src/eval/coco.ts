@@ -12,11 +12,9 @@ import { checkInputs } from "./checkInputs.js";
 import {
   averagePrecisions,
   type ClassMatches,
-  FALSE_POSITIVE,
-  IGNORED,
   rankMatches,
   recalls,
-  TRUE_POSITIVE,
+  type UnrankedDetections,
   type UnrankedMatches,
 } from "./matches.js";
 import { descending } from "./ranking.js";
@@ -140,13 +138,11 @@ export function matchCoco(
   const positions = checkInputs(groundTruths, detections, classes);
   const entryOf = new Map(detections.map((entry, i) => [positions[i], entry]));
   const areas = Object.keys(AREAS) as AreaName[];
-  const unranked = areas.map(() =>
-    classes.map(
+  const lists = classes.map((): UnrankedDetections => ({ images: [], ranks: [], scores: [] }));
+  const unranked = classes.map(() =>
+    areas.map(
       (): UnrankedMatches => ({
-        images: [],
-        ranks: [],
-        scores: [],
-        verdicts: IOU_THRESHOLDS.map(() => []),
+        events: IOU_THRESHOLDS.map(() => ({ at: [], found: [] })),
         positives: new Int32Array(groundTruths.length),
       }),
     ),
@@ -158,13 +154,21 @@ export function matchCoco(
     for (let label = 0; label < classes.length; label++) {
       if (objects[label].length === 0 && boxes[label].length === 0) continue;
       const pair = pairUp(truth, objects[label], found, boxes[label]);
+      const { images, ranks, scores } = lists[label];
+      const first = scores.length;
+      pair.scores.forEach((score, rank) => {
+        images.push(image);
+        ranks.push(rank);
+        scores.push(score);
+      });
       areas.forEach((area, a) => {
-        matchImage(pair, AREAS[area], image, unranked[a][label]);
+        const into = unranked[label][a];
+        into.positives[image] = matchImage(pair, AREAS[area], first, into);
       });
     }
   });
-  const ranked = unranked.map((list) => list.map(rankMatches));
-  return Object.fromEntries(areas.map((area, a) => [area, ranked[a]])) as CocoMatches;
+  const ranked = lists.map((list, label) => rankMatches(list, unranked[label]));
+  return Object.fromEntries(areas.map((area, a) => [area, ranked.map((one) => one[a])])) as CocoMatches;
 }
 
 /** Objects and detections of one class in one image. */
@@ -198,27 +202,27 @@ function pairUp(
   };
 }
 
-/** Matches within one image and range of areas, at every IoU threshold; adds the outcome to `into`. */
+/**
+ * Matches within one image and range of areas, at every IoU threshold; adds the events to `into`.
+ * @param first position of the image's first detection among those of the class
+ * @returns objects that count
+ */
 function matchImage(
   { scores, foundAreas, crowd, objectAreas, ious }: Pair,
   [least, most]: readonly [number, number],
-  image: number,
+  first: number,
   into: UnrankedMatches,
-): void {
+): number {
   const outside = (area: number): boolean => area < least || area > most;
   const ignored = objectAreas.map((area, g) => crowd[g] || outside(area));
   // Those that count first.
   const order = [...ignored.keys()].sort((a, b) => Number(ignored[a]) - Number(ignored[b]) || a - b);
-  into.positives[image] = ignored.filter((one) => !one).length;
-  scores.forEach((score, rank) => {
-    into.images.push(image);
-    into.ranks.push(rank);
-    into.scores.push(score);
-  });
-  IOU_THRESHOLDS.forEach((threshold, t) => {
-    const taken = new Uint8Array(crowd.length);
+  const taken = new Uint8Array(crowd.length);
+  for (let t = 0; t < IOU_THRESHOLDS.length; t++) {
+    const { at, found } = into.events[t];
+    taken.fill(0);
     for (let d = 0; d < scores.length; d++) {
-      let largest = threshold;
+      let largest = IOU_THRESHOLDS[t];
       let match = -1;
       for (const g of order) {
         if (taken[g] !== 0 && !crowd[g]) continue;
@@ -228,10 +232,12 @@ function matchImage(
         match = g;
       }
       if (match >= 0) taken[match] = 1;
-      const isIgnored = match >= 0 ? ignored[match] : outside(foundAreas[d]);
-      into.verdicts[t].push(isIgnored ? IGNORED : match >= 0 ? TRUE_POSITIVE : FALSE_POSITIVE);
+      if (match < 0 && !outside(foundAreas[d])) continue;
+      at.push(first + d);
+      found.push(match >= 0 && !ignored[match] ? 1 : 0);
     }
-  });
+  }
+  return ignored.filter((one) => !one).length;
 }
 
 /** For each label the positions that have it. */

@@ -1,45 +1,74 @@
 // Which detections of a class find an object: all that average precision and its bootstrap need to know.
 import { descending } from "./ranking.js";
 
-/** What becomes of a detection: it finds nothing (or what was found before), an object, or one that does not count. */
-export const FALSE_POSITIVE = 0;
-export const TRUE_POSITIVE = 1;
-export const IGNORED = 2;
-
-/** The detections of one class over all images, in descending score (equal ones in the order of the images). */
+/**
+ * The detections of one class over all images, in descending score (equal ones in the order of the images). They are
+ * false positives, unless an event of the threshold says otherwise.
+ */
 export interface ClassMatches {
   /** [D] position of the image that each is of. */
   images: Int32Array;
   /** [D] its place among those of its image, from 0. */
   ranks: Int32Array;
-  /** One [D] an IoU threshold: FALSE_POSITIVE, TRUE_POSITIVE or IGNORED. */
-  verdicts: Uint8Array[];
-  /** For each IoU threshold the positions in the list of those that are no false positives. */
-  events: Int32Array[];
+  /** One an IoU threshold. */
+  events: Events[];
   /** [images] objects that count. */
   positives: Int32Array;
 }
 
-/** Detections of one class as they are matched, image by image. */
-export interface UnrankedMatches {
+/** Detections that are no false positives at one IoU threshold, in the order of the list. */
+export interface Events {
+  /** [E] positions in the list. */
+  at: Int32Array;
+  /** [E] 1: it finds an object, true positive; 0: it is ignored, for what it finds does not count. */
+  found: Uint8Array;
+}
+
+/** Detections of one class as they come, image by image. */
+export interface UnrankedDetections {
   images: number[];
   ranks: number[];
   scores: number[];
-  /** One list an IoU threshold. */
-  verdicts: number[][];
+}
+
+/** What becomes of them; the same of every range of areas, which share the detections. */
+export interface UnrankedMatches {
+  /** One an IoU threshold. */
+  events: { at: number[]; found: number[] }[];
   positives: Int32Array;
 }
 
-export function rankMatches({ images, ranks, scores, verdicts, positives }: UnrankedMatches): ClassMatches {
+/** Puts the detections of a class into the order of their scores. */
+export function rankMatches(
+  { images, ranks, scores }: UnrankedDetections,
+  matches: readonly UnrankedMatches[],
+): ClassMatches[] {
   const order = descending(scores);
-  const ranked = verdicts.map((list) => Uint8Array.from(order, (i) => list[i]));
-  return {
+  const place = new Int32Array(order.length);
+  for (let i = 0; i < order.length; i++) place[order[i]] = i;
+  const shared = {
     images: Int32Array.from(order, (i) => images[i]),
     ranks: Int32Array.from(order, (i) => ranks[i]),
-    verdicts: ranked,
-    events: ranked.map((list) => Int32Array.from([...list.keys()].filter((i) => list[i] !== FALSE_POSITIVE))),
-    positives,
   };
+  return matches.map(({ events, positives }) => ({
+    ...shared,
+    events: events.map((one) => rankEvents(one, place)),
+    positives,
+  }));
+}
+
+/** @param place of each detection in the ranked list */
+function rankEvents({ at, found }: UnrankedMatches["events"][number], place: Int32Array): Events {
+  // Marks in the list, then a walk along it: quicker than a sort.
+  const marks = new Uint8Array(place.length);
+  for (let e = 0; e < at.length; e++) marks[place[at[e]]] = 1 + found[e];
+  const ranked = { at: new Int32Array(at.length), found: new Uint8Array(at.length) };
+  for (let d = 0, e = 0; d < marks.length; d++) {
+    if (marks[d] === 0) continue;
+    ranked.at[e] = d;
+    ranked.found[e++] = marks[d] - 1;
+  }
+  return ranked;
 }
 
 /** Objects that count when image i is there weights[i] times. */
@@ -57,7 +86,7 @@ export function countPositives({ positives }: ClassMatches, weights: Int32Array)
  * @returns for each threshold 0..1; NaN when no object counts
  */
 export function averagePrecisions(matches: ClassMatches, weights: Int32Array): number[] {
-  const { images, verdicts, events } = matches;
+  const { images, events } = matches;
   const positives = countPositives(matches, weights);
   // Detections down to each place, of any verdict: precision is only looked at where an object is found.
   const seen = new Float64Array(images.length);
@@ -65,29 +94,29 @@ export function averagePrecisions(matches: ClassMatches, weights: Int32Array): n
     sum += weights[images[d]];
     seen[d] = sum;
   }
-  return events.map((list, t) => {
+  return events.map(({ at, found }) => {
     if (positives === 0) return Number.NaN;
-    const found = new Float64Array(list.length);
-    const precision = new Float64Array(list.length);
+    const hits = new Float64Array(at.length);
+    const precision = new Float64Array(at.length);
     let count = 0;
     let tp = 0;
     let ignored = 0;
-    for (let e = 0; e < list.length; e++) {
-      const d = list[e];
+    for (let e = 0; e < at.length; e++) {
+      const d = at[e];
       const weight = weights[images[d]];
       if (weight === 0) continue;
-      if (verdicts[t][d] === IGNORED) {
+      if (found[e] === 0) {
         ignored += weight;
         continue;
       }
       tp += weight;
-      found[count] = tp;
+      hits[count] = tp;
       precision[count++] = tp / (seen[d] - ignored);
     }
     let sum = 0;
     let envelope = 0;
     for (let k = 100, i = count - 1; k >= 0; k--) {
-      for (; i >= 0 && found[i] / positives >= k * 0.01; i--) envelope = Math.max(envelope, precision[i]);
+      for (; i >= 0 && hits[i] / positives >= k * 0.01; i--) envelope = Math.max(envelope, precision[i]);
       sum += envelope;
     }
     return sum / 101;
@@ -95,10 +124,11 @@ export function averagePrecisions(matches: ClassMatches, weights: Int32Array): n
 }
 
 /** Share of the objects found at each IoU threshold by the `most` best detections of each image; NaN as above. */
-export function recalls({ ranks, verdicts, events, positives }: ClassMatches, most: number): number[] {
+export function recalls({ ranks, events, positives }: ClassMatches, most: number): number[] {
   const total = positives.reduce((sum, count) => sum + count, 0);
-  return events.map((list, t) => {
-    const found = list.filter((d) => verdicts[t][d] === TRUE_POSITIVE && ranks[d] < most).length;
-    return total === 0 ? Number.NaN : found / total;
+  return events.map(({ at, found }) => {
+    let hits = 0;
+    for (let e = 0; e < at.length; e++) if (found[e] === 1 && ranks[at[e]] < most) hits++;
+    return total === 0 ? Number.NaN : hits / total;
   });
 }
