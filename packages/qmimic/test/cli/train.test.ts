@@ -112,6 +112,33 @@ describe("qmimic val and predict", () => {
     expect(atLarger.cost.multiplyAdds).toBeGreaterThan(numbers.cost.multiplyAdds);
   });
 
+  it("val compares two weights on the same images", async () => {
+    const json = join(root, "compared.json");
+    const args = ["val", join(root, "whole"), "--data", data, "--split", "val", "--json", json];
+    const { code, stdout } = await qmimic([...args, "--compare", join(root, "other")]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /\nA {2}.*whole.*\nB {2}.*other.*\nCOCO +B - A +95 % interval\nAP50 .* to .*\nAP50:95 /,
+    );
+    const { coco, intervals, comparison, confusion } = JSON.parse(await readFile(json, "utf8"));
+    expect(comparison.weights).toBe(join(root, "other", BEST));
+    const alone = JSON.parse(await readFile(await scoreAlone("other"), "utf8"));
+    expect(comparison.ap50.difference).toBeCloseTo(alone.coco.ap50 - coco.ap50, 12);
+    expect(comparison.ap.difference).toBeCloseTo(alone.coco.ap - coco.ap, 12);
+    expect(intervals.ap50.low).toBeLessThanOrEqual(coco.ap50);
+    expect(intervals.ap50.high).toBeGreaterThanOrEqual(coco.ap50);
+    expect(confusion.matrix).toHaveLength(8);
+    const same = await qmimic([...args, "--compare", join(root, "whole")]);
+    expect(same.stdout).toMatch(/^AP50 +0\.0 +0\.0 to 0\.0 +not decided$/m);
+  });
+
+  /** @returns the JSON */
+  async function scoreAlone(name: string): Promise<string> {
+    const json = join(root, `${name}-alone.json`);
+    await qmimic(["val", join(root, name), "--data", data, "--split", "val", "--json", json]);
+    return json;
+  }
+
   it("the last stage's weights hold each class's score of best F1 on val, and predict uses it", async () => {
     const metrics = JSON.parse(await readFile(join(root, "whole", "metrics.json"), "utf8"));
     const best = metrics.evaluation.classes.map(
