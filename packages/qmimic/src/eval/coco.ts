@@ -17,9 +17,10 @@ import {
   type UnrankedDetections,
   type UnrankedMatches,
 } from "./matches.js";
+import { areaOf, intersectionOf, overlapOf } from "./overlap.js";
 import { descending } from "./ranking.js";
+import { countDifficult, mean, orNull } from "./tally.js";
 import type { ImageDetections, ImageGroundTruth, Numbers } from "./types.js";
-import { countDifficult, orNull } from "./vocScores.js";
 
 /** As numpy's linspace(0.5, 0.95, 10) gives them: 0.9 comes out one bit lower. */
 const IOU_THRESHOLDS = Array.from({ length: 10 }, (_, k) => 0.5 + k * ((0.95 - 0.5) / 9));
@@ -198,7 +199,9 @@ function pairUp(
     foundAreas: best.map((d) => found!.areas?.[d] ?? areaOf(found!.boxes, d)),
     crowd,
     objectAreas: objects.map((g) => truth.areas?.[g] ?? areaOf(truth.boxes, g)),
-    ious: best.map((d) => objects.map((g, i) => overlapOf(found!.boxes, d, truth.boxes, g, crowd[i]))),
+    ious: best.map((d) =>
+      objects.map((g, i) => (crowd[i] ? insideOf : overlapOf)(found!.boxes, d, truth.boxes, g)),
+    ),
   };
 }
 
@@ -247,19 +250,11 @@ function byLabel(labels: ArrayLike<number>, classes: number): number[][] {
   return lists;
 }
 
-const areaOf = (boxes: Numbers, i: number): number =>
-  (boxes[4 * i + 2] - boxes[4 * i]) * (boxes[4 * i + 3] - boxes[4 * i + 1]);
-
-/** IoU of a detection and an object in double precision; with a crowd the share of the detection inside it. */
-function overlapOf(a: Numbers, i: number, b: Numbers, j: number, crowd: boolean): number {
-  const w = Math.min(a[4 * i + 2], b[4 * j + 2]) - Math.max(a[4 * i], b[4 * j]);
-  const h = Math.min(a[4 * i + 3], b[4 * j + 3]) - Math.max(a[4 * i + 1], b[4 * j + 1]);
-  if (w <= 0 || h <= 0) return 0;
-  return (w * h) / (crowd ? areaOf(a, i) : areaOf(a, i) + areaOf(b, j) - w * h);
+/** The share of a detection that is inside a crowd. */
+function insideOf(a: Numbers, i: number, b: Numbers, j: number): number {
+  const shared = intersectionOf(a, i, b, j);
+  return shared === 0 ? 0 : shared / areaOf(a, i);
 }
-
-const mean = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 const meanKnown = (values: readonly number[]): number | null =>
   orNull(mean(values.filter((value) => !Number.isNaN(value))));

@@ -1,7 +1,7 @@
 // Which class is taken for which: a matrix over classes and background.
+import { overlapOf } from "./overlap.js";
 import { descending } from "./ranking.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
-import { overlapOf } from "./voc.js";
 
 export interface ConfusionOptions {
   /** One a class: detections below are left out. */

@@ -5,8 +5,8 @@ import { confusionMatrix } from "./confusion.js";
 import { evaluationInputs, type SampleDetections } from "./detect.js";
 import { type BestF1, bestF1, precisionEnvelope, precisionRecall } from "./precisionRecall.js";
 import { descending } from "./ranking.js";
+import { countDifficult, orNull } from "./tally.js";
 import { evaluateVoc, evaluateVocRange, type VocClassResult } from "./voc.js";
-import { countDifficult, orNull } from "./vocScores.js";
 
 /** Numbers from 0 to 1; null where there is no object to find. */
 export interface ClassEvaluation {

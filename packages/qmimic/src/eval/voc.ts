@@ -8,9 +8,11 @@
 // 4. Precision and recall along the list, where difficult objects are not among the positives; average precision.
 
 import { checkInputs } from "./checkInputs.js";
+import { overlapOf } from "./overlap.js";
 import { allPointAp, type BestF1, bestF1, elevenPointAp, precisionRecall } from "./precisionRecall.js";
 import { descending } from "./ranking.js";
-import type { ImageDetections, ImageGroundTruth, Numbers } from "./types.js";
+import { mean } from "./tally.js";
+import type { ImageDetections, ImageGroundTruth } from "./types.js";
 
 export interface VocOptions {
   /** Names; the label of a box is the position of its class here. */
@@ -193,20 +195,4 @@ function judge(
     scores[count++] = image.scores[box];
   }
   return { hits: hits.slice(0, count), scores: scores.slice(0, count) };
-}
-
-/** IoU of box i of `a` and box j of `b` in double precision; `extra` is added to every side. */
-export function overlapOf(a: Numbers, i: number, b: Numbers, j: number, extra: number): number {
-  const p = 4 * i;
-  const q = 4 * j;
-  const w = Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]) + extra;
-  const h = Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1]) + extra;
-  if (w <= 0 || h <= 0) return 0;
-  const areaA = (a[p + 2] - a[p] + extra) * (a[p + 3] - a[p + 1] + extra);
-  const areaB = (b[q + 2] - b[q] + extra) * (b[q + 3] - b[q + 1] + extra);
-  return (w * h) / (areaA + areaB - w * h);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

@@ -1,4 +1,5 @@
 // What is reported of VOC's protocol: average precision in both interpolations, without the curves.
+import { countDifficult, orNull } from "./tally.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 import { evaluateVoc, type VocOptions } from "./voc.js";
 
@@ -46,16 +47,3 @@ export function scoreVoc(
     })),
   };
 }
-
-/** For each class its objects that do not count. */
-export function countDifficult(groundTruths: readonly ImageGroundTruth[], classes: number): number[] {
-  const counts = new Array<number>(classes).fill(0);
-  for (const { labels, difficult } of groundTruths) {
-    labels.forEach((label, g) => {
-      counts[label] += difficult[g] === 0 ? 0 : 1;
-    });
-  }
-  return counts;
-}
-
-export const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);

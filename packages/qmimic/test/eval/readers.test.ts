@@ -57,9 +57,13 @@ describe("readVocFiles", async () => {
     const results = await folder({ "cat.txt": cats });
     expect(await readVocFiles(truth, "test", results)).toMatchObject({ missing: ["small_dog"] });
     const both = await folder({ "cat.txt": cats, "small_dog.txt": "" });
-    expect(await readVocFiles(truth, "test", both, ["cat", "cow"])).toMatchObject({
+    expect(await readVocFiles(truth, "test", both, ["cat"])).toMatchObject({ classes: ["cat"], missing: [] });
+    await expect(readVocFiles(truth, "test", both, ["cat", "small_dgo"])).rejects.toThrow(
+      /no object of "small_dgo", and there is no file of it. Did you mean "small_dog"/,
+    );
+    const cows = await folder({ "cat.txt": cats, "cow.txt": cats });
+    expect(await readVocFiles(truth, "test", cows, ["cat", "cow"])).toMatchObject({
       classes: ["cat", "cow"],
-      missing: [],
     });
   });
 

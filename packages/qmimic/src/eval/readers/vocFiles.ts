@@ -18,7 +18,7 @@ export interface VocFiles extends EvaluationInput {
  * Reads Annotations and ImageSets of `root` (images are not looked at) and every file of the folder `results`. A file
  * is named after its class, alone or at its end: dog.txt, comp4_det_test_dog.txt.
  * @param classes score these alone, in this order; default: all that the split has an object of
- * @throws InputError naming file and line for what does not fit the format, an image that the split does not have, a
+ * @throws InputError for a class asked for of which there is neither object nor file; naming file and line for what does not fit the format, an image that the split does not have, a
  *   file of no known class, two files of one class, and whatever is wrong with annotations and list
  */
 export async function readVocFiles(
@@ -35,6 +35,13 @@ export async function readVocFiles(
   const present = [...new Set(objects.map(({ name }) => name))].sort();
   const names = classes ? [...classes] : present;
 
+  const files = await filesOfClasses(results, names, present);
+  const unknown = names.find((name) => !present.includes(name) && !files.has(name));
+  if (unknown !== undefined) {
+    throw new InputError(
+      `--classes: the split has no object of "${unknown}", and there is no file of it.${didYouMean(unknown, present)}`,
+    );
+  }
   const groundTruths = ids.map((id): ImageGroundTruth => {
     const kept = annotations.get(id)!.objects.filter(({ name }) => names.includes(name));
     return {
@@ -44,7 +51,6 @@ export async function readVocFiles(
       difficult: Uint8Array.from(kept, ({ difficult }) => (difficult ? 1 : 0)),
     };
   });
-  const files = await filesOfClasses(results, names, present);
   const found = new Map<string, DetectionList>(ids.map((id) => [id, { boxes: [], scores: [], labels: [] }]));
   for (const [name, file] of files) await readResults(file, names.indexOf(name), found);
   return {

@@ -112,7 +112,7 @@ function readSetting(path: string, matrices: ReadonlyMap<string, MatValue>) {
       );
       const marks = new Uint8Array(count);
       for (const index of numbers(cells(keepLists[e], `gt_list{${e + 1}}`)[i], where("gt_list", i)).numbers) {
-        if (!(index >= 1 && index <= count)) {
+        if (!(Number.isInteger(index) && index >= 1 && index <= count)) {
           throw new InputError(`${path}: ${where("gt_list", i)} names face ${index} of ${count}`);
         }
         marks[index - 1] = 1;
