@@ -90,6 +90,11 @@ function loadOther(weights: string, { classes }: Dataset, flags: ValFlags): Othe
   const detector = loadForSide(path, flags);
   const known = detector.config.classes;
   const lacks = classes.find((name) => !known.includes(name));
+  if (flags.merge !== undefined && known.length > 1) {
+    throw new InputError(
+      `--compare: ${path} detects ${known.join(", ")}; --merge needs a detector of one class`,
+    );
+  }
   if (lacks !== undefined) {
     throw new InputError(
       `--compare: ${path} detects ${known.join(", ")}, not "${lacks}". --classes scores classes that both have.`,

@@ -82,15 +82,7 @@ export function evaluateCoco(
   detections: readonly ImageDetections[],
   classes: readonly string[],
 ): CocoResult {
-  return summarizeCoco(matchCoco(groundTruths, detections, classes), groundTruths, classes);
-}
-
-/** The numbers of matchCoco's matches. */
-export function summarizeCoco(
-  matches: CocoMatches,
-  groundTruths: readonly ImageGroundTruth[],
-  classes: readonly string[],
-): CocoResult {
+  const matches = matchCoco(groundTruths, detections, classes);
   const once = new Int32Array(groundTruths.length).fill(1);
   const aps = (area: AreaName) => matches[area].map((one) => averagePrecisions(one, once));
   const ar = (area: AreaName, most: number) =>

@@ -191,6 +191,12 @@ describe.concurrent("bad weights", () => {
     saveDetector(dogs, createFasterRcnn({ ...config, classes: ["dog"] }, createRandom(0)));
     const args = ["val", weights, "--data", good, "--json", "numbers.json", "--compare"];
     await refuse([...args, dogs], /--compare: .*dogs\.safetensors detects dog, not "cat"/);
+    const both = join(root, "both.safetensors");
+    saveDetector(both, createFasterRcnn({ ...config, classes: ["cat", "dog"] }, createRandom(0)));
+    await refuse(
+      [...args, both, "--merge", "cat"],
+      /--compare: .*both\.safetensors detects cat, dog; --merge/,
+    );
     await refuse([...args, join(root, "nowhere")], /nowhere: there is no such file or folder/);
   });
 
