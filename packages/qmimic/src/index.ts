@@ -23,8 +23,16 @@ export { readVoc, type VocReadOptions } from "./data/voc.js";
 export { InputError } from "./errors.js";
 
 // Evaluation
+export {
+  type ApComparisons,
+  type ApIntervals,
+  bootstrapIntervals,
+  comparePaired,
+  type Interval,
+} from "./eval/bootstrap.js";
+export { type CocoMatches, type CocoResult, evaluateCoco, matchCoco } from "./eval/coco.js";
 export { detectImages, detectSamples, type SampleDetections, scoreDetections } from "./eval/detect.js";
-export { type ClassEvaluation, type Evaluation, evaluate } from "./eval/evaluation.js";
+export { type ClassEvaluation, type EvaluateOptions, type Evaluation, evaluate } from "./eval/evaluation.js";
 export type { BestF1 } from "./eval/precisionRecall.js";
 export type { ImageDetections, ImageGroundTruth } from "./eval/types.js";
 export {
@@ -35,6 +43,7 @@ export {
   type VocRangeResult,
   type VocResult,
 } from "./eval/voc.js";
+export { evaluateWider, type WiderImage, type WiderResult, type WiderSetting } from "./eval/wider.js";
 
 // Mimic
 export { chooseQuantizer } from "./mimic/calibrate.js";
@@ -75,4 +84,4 @@ export {
   type StageResult,
 } from "./train/stages.js";
 export { type TrainingReport, trainDetector } from "./train/trainer.js";
-export { loadDetector, saveDetector } from "./train/weights.js";
+export { loadDetector, readThresholds, saveDetector, storeThresholds } from "./train/weights.js";

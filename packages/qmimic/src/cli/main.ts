@@ -8,10 +8,11 @@ const SYSTEM_CODES = new Set([
   ...["ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "ELOOP"],
 ]);
 
-/** Only the verb that is asked for is loaded: `data` and `doctor` work where libtorch does not. */
+/** Only the verb that is asked for is loaded: `data`, `evaluate` and `doctor` work where libtorch does not. */
 const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   train: async () => (await import("./train.js")).addTrain,
   val: async () => (await import("./val.js")).addVal,
+  evaluate: async () => (await import("./evaluate.js")).addEvaluate,
   predict: async () => (await import("./predict.js")).addPredict,
   benchmark: async () => (await import("./benchmark.js")).addBenchmark,
   data: async () => (await import("./data.js")).addData,

@@ -15,10 +15,11 @@ import { createCounter } from "./counter.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { share } from "./numbers.js";
 import { loadForSide, type SideFlag, sideOption } from "./side.js";
+import { chooseThresholds, describeThresholds, type Thresholds } from "./thresholds.js";
 import { findWeights } from "./weights.js";
 
 interface PredictFlags extends EngineFlags, SideFlag {
-  threshold: number;
+  threshold?: number;
   out: string;
   recursive?: boolean;
   pictures: boolean;
@@ -45,7 +46,11 @@ export function addPredict(program: Command): void {
     .description(
       "find objects in images and folders of images; weights: a file, or a run folder's best student",
     )
-    .option("--threshold <score>", "lowest score of a detection", share, 0.5)
+    .option(
+      "--threshold <score>",
+      "lowest score of a detection (default: each class's own, see below)",
+      share,
+    )
     .option(
       "--out <folder>",
       "predictions.json and pictures go there; with a number where it exists",
@@ -57,6 +62,10 @@ export function addPredict(program: Command): void {
       "--skip-bad",
       "leave out images that cannot be read, instead of writing nothing; exit code 1 all the same",
     );
+  command.addHelpText(
+    "after",
+    "\nTraining stores in the weights, for each class, the score with the best F1 on val. Weights without: 0.5.",
+  );
   engineOptions(sideOption(command)).action(predict);
 }
 
@@ -65,7 +74,9 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   const { path } = findWeights(weights);
   const detector = loadForSide(path, flags);
   const files = await listImages(images, flags.recursive === true);
-  const { predictions, bad } = await detectFiles(detector, files, flags);
+  const { classes } = detector.config;
+  const thresholds = chooseThresholds(path, classes, flags.threshold);
+  const { predictions, bad } = await detectFiles(detector, files, thresholds, flags.device);
   if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {
     throw new InputError(
       `${bad.join("\n")}\nNothing was written: ${bad.length} of ${files.length} images cannot be read` +
@@ -73,11 +84,12 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
     );
   }
   const folder = await writeFolderAtomic(flags.out, async (temporary) => {
-    if (flags.pictures) await drawAll(predictions, detector.config.classes, temporary);
-    await writeFileAtomic(join(temporary, "predictions.json"), `${JSON.stringify(predictions, null, 2)}\n`);
+    if (flags.pictures) await drawAll(predictions, classes, temporary);
+    const result = { weights: path, ...thresholds, images: predictions };
+    await writeFileAtomic(join(temporary, "predictions.json"), `${JSON.stringify(result, null, 2)}\n`);
   });
 
-  console.log(summarize(detector));
+  console.log(`${summarize(detector)}\n${describeThresholds(thresholds)}`);
   for (const { file, detections } of predictions.slice(0, 20)) {
     console.log(`${file}: ${describe(detections)}`);
   }
@@ -124,7 +136,8 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
 async function detectFiles(
   detector: Detector,
   files: readonly string[],
-  { threshold, device }: PredictFlags,
+  { thresholds }: Thresholds,
+  device: string,
 ): Promise<{ predictions: Prediction[]; bad: string[] }> {
   const bad = new Map<string, string>();
   const attempt = async <T>(file: string, read: Promise<T>): Promise<T | undefined> => {
@@ -150,7 +163,7 @@ async function detectFiles(
       file,
       width: image.originalWidth,
       height: image.originalHeight,
-      detections: toObjects(found, detector.config.classes, threshold),
+      detections: toObjects(found, thresholds),
     });
   }
   counter.end();
@@ -164,16 +177,15 @@ async function checkHeader(file: string): Promise<void> {
 
 function toObjects(
   { boxes, scores, labels }: Detections,
-  classes: readonly string[],
-  threshold: number,
+  thresholds: Thresholds["thresholds"],
 ): Prediction["detections"] {
   const round = (value: number) => Math.round(value * 100) / 100;
   return [...scores.keys()]
-    .filter((i) => scores[i] >= threshold)
+    .filter((i) => scores[i] >= thresholds[labels[i] - 1].threshold)
     .map((i) => {
       const [xmin, ymin, xmax, ymax] = Array.from(boxes.subarray(4 * i, 4 * i + 4), round);
       return {
-        label: classes[labels[i] - 1],
+        label: thresholds[labels[i] - 1].label,
         score: Math.round(scores[i] * 1e4) / 1e4,
         box: { xmin, ymin, xmax, ymax },
       };

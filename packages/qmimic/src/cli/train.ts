@@ -14,7 +14,7 @@ import type { Recipe } from "../train/recipe.js";
 import { createRunFolder, lockRunFolder, openRunFolder } from "../train/runFolder.js";
 import { prepareRun } from "../train/splits.js";
 import { runStages, type StageResult } from "../train/stages.js";
-import { loadDetector } from "../train/weights.js";
+import { loadDetector, storeThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import { createProgress } from "./progress.js";
 import { addRecipeFlags, recipeFrom } from "./recipeFlags.js";
@@ -74,12 +74,17 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   const detector = loadDetector(last.weights, recipe.device);
   const { dataset, store } = splits.val;
   const found = await detectSamples(detector, dataset.samples, store, recipe.device);
+  const evaluation = evaluate(dataset, found);
+  storeThresholds(
+    last.weights,
+    evaluation.classes.map(({ bestF1 }) => bestF1?.threshold ?? null),
+  );
   const metrics = {
     stages: measured,
     weights: last.weights,
     valAp50: last.val,
     cost: measured[measured.length - 1].cost,
-    evaluation: evaluate(dataset, found),
+    evaluation,
   };
   await writeFileAtomic(join(folder, "metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
   const { overview } = await writeRunPictures(found, dataset, folder);

@@ -1,14 +1,16 @@
-// qmimic val: how well a trained detector does on a split, by the VOC protocol.
+// qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
 import type { Command } from "commander";
 import { createImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
 import { readVoc } from "../data/voc.js";
 import { InputError } from "../errors.js";
-import { detectSamples, type SampleDetections } from "../eval/detect.js";
+import { type ApComparisons, bootstrapIntervals, comparePaired } from "../eval/bootstrap.js";
+import { type CocoMatches, matchCoco } from "../eval/coco.js";
+import { detectSamples, evaluationInputs, type SampleDetections } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
 import { writeFileAtomic } from "../files.js";
 import type { Detector } from "../models/index.js";
-import { formatEvaluation } from "../report/evaluationText.js";
+import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost, summarize } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
@@ -22,6 +24,8 @@ interface ValFlags extends EngineFlags, SideFlag {
   classes?: string;
   merge?: string;
   iou: number;
+  inclusive?: boolean;
+  compare?: string;
   json?: string;
   teacher?: boolean;
 }
@@ -34,7 +38,9 @@ export function addVal(program: Command): void {
     .option("--split <name>", "val to choose among models, test once at the end", "val")
     .option("--classes <names>", "score these of the detector's classes and leave all others out")
     .option("--merge <class>", "count every class of the data as this one")
-    .option("--iou <number>", "IoU from which a detection finds an object", positiveShare, 0.5)
+    .option("--iou <number>", "IoU from which a detection finds an object by VOC", positiveShare, 0.5)
+    .option("--inclusive", "VOC's numbers count the last pixel of a box as inside, as its devkit does")
+    .option("--compare <weights>", "another weights file or run folder: is it better on the same images?")
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
   engineOptions(sideOption(command)).action(val);
@@ -45,17 +51,17 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
   const { path, stage } = findWeights(weights, flags);
   const detector = loadForSide(path, flags);
   const dataset = await readFor(detector, path, flags);
-  const { found, imagesPerSecond } = await detectTimed(detector, dataset, flags.device);
-  const evaluation = evaluate(
-    dataset,
-    keepClasses(found, detector.config.classes, dataset.classes),
-    flags.iou,
-  );
+  const other = flags.compare === undefined ? undefined : loadOther(flags.compare, dataset, flags);
+  const { found, imagesPerSecond } = await detectSplit(detector, dataset, flags.device);
+  const evaluation = evaluate(dataset, found, { iou: flags.iou, pixelInclusive: flags.inclusive === true });
+  const matches = matchDataset(dataset, found);
+  const intervals = bootstrapIntervals(matches, evaluation.images);
 
   console.log(`${path}\n${summarize(detector)}\n`);
   console.log(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
-  console.log(formatEvaluation(evaluation));
+  console.log(formatEvaluation(evaluation, intervals));
   console.log(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
+  const comparison = other && (await compare({ path, matches }, other, dataset, flags.device));
   if (flags.json !== undefined) {
     const { config } = detector;
     const result = {
@@ -65,11 +71,55 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
       detector: config,
       cost: detectorCost(detector),
       ...evaluation,
+      intervals,
+      ...(comparison ? { comparison } : {}),
       imagesPerSecond,
     };
     await writeFileAtomic(flags.json, `${JSON.stringify(result, null, 2)}\n`);
     console.log(`numbers   ${flags.json}`);
   }
+}
+
+interface Other {
+  path: string;
+  detector: Detector;
+}
+
+/** @throws InputError when it lacks a class of the data */
+function loadOther(weights: string, { classes }: Dataset, flags: ValFlags): Other {
+  const { path } = findWeights(weights);
+  const detector = loadForSide(path, flags);
+  const known = detector.config.classes;
+  const lacks = classes.find((name) => !known.includes(name));
+  if (flags.merge !== undefined && known.length > 1) {
+    throw new InputError(
+      `--compare: ${path} detects ${known.join(", ")}; --merge needs a detector of one class`,
+    );
+  }
+  if (lacks !== undefined) {
+    throw new InputError(
+      `--compare: ${path} detects ${known.join(", ")}, not "${lacks}". --classes scores classes that both have.`,
+    );
+  }
+  return { path, detector };
+}
+
+/** Prints the paired bootstrap of both detectors on the split, and returns it for the JSON. */
+async function compare(
+  a: { path: string; matches: CocoMatches },
+  { path, detector }: Other,
+  dataset: Dataset,
+  device: string,
+): Promise<ApComparisons & { weights: string }> {
+  const { found } = await detectSplit(detector, dataset, device);
+  const result = comparePaired(a.matches, matchDataset(dataset, found), dataset.samples.length);
+  console.log(`\nA  ${a.path}\nB  ${path}\n${formatComparisons(result)}`);
+  return { weights: path, ...result };
+}
+
+function matchDataset(dataset: Dataset, found: readonly SampleDetections[]): CocoMatches {
+  const { groundTruths, detections } = evaluationInputs(dataset, found);
+  return matchCoco(groundTruths, detections, dataset.classes);
 }
 
 /** The split with the detector's labels. @throws InputError when the data's classes are not the detector's */
@@ -123,9 +173,9 @@ function keepClasses(
 const MEMORY = 2 ** 31;
 
 /** Decodes first, so that the clock sees the detector alone (as long as the images fit into 2 GiB). */
-async function detectTimed(
+async function detectSplit(
   detector: Detector,
-  { samples }: Dataset,
+  { samples, classes }: Dataset,
   device: string,
 ): Promise<{ found: SampleDetections[]; imagesPerSecond: number }> {
   const store = createImageStore(samples, { maxSide: detector.config.side, memoryBudgetBytes: MEMORY });
@@ -135,5 +185,6 @@ async function detectTimed(
   await detectSamples(detector, samples.slice(0, 8), store, device);
   const started = performance.now();
   const found = await detectSamples(detector, samples, store, device);
-  return { found, imagesPerSecond: (1000 * samples.length) / (performance.now() - started) };
+  const imagesPerSecond = (1000 * samples.length) / (performance.now() - started);
+  return { found: keepClasses(found, detector.config.classes, classes), imagesPerSecond };
 }

@@ -67,8 +67,8 @@ export function describeProblems(what: string, problems: readonly Problem[], lim
   return `${what}: ${count} in the data.\n${lines.join("\n")}`;
 }
 
-type Report = (problem: Problem) => void;
-type Annotations = Map<string, VocAnnotation>;
+export type Report = (problem: Problem) => void;
+export type Annotations = Map<string, VocAnnotation>;
 
 function splitPath(root: string, split: string): string {
   return join(splitFolder(root), `${split}.txt`);
@@ -78,7 +78,12 @@ function annotationPath(root: string, id: string): string {
   return join(root, "Annotations", `${id}.xml`);
 }
 
-async function readAnnotations(root: string, ids: readonly string[], report: Report): Promise<Annotations> {
+/** The annotations of `ids`, without a look at the images; those that cannot be used are reported and left out. */
+export async function readAnnotations(
+  root: string,
+  ids: readonly string[],
+  report: Report,
+): Promise<Annotations> {
   const found = await mapConcurrent(ids, FILES_IN_FLIGHT, async (id) => {
     const file = annotationPath(root, id);
     const problems: Problem[] = [];

@@ -1,6 +1,6 @@
 // Detections that do not belong to the ground truth would silently lower or raise a result: refuse them.
 
-import type { ImageDetections, ImageGroundTruth } from "./types.js";
+import type { ImageDetections, ImageGroundTruth, Numbers } from "./types.js";
 
 /**
  * Position in `groundTruths` of each entry of `detections`.
@@ -17,7 +17,7 @@ export function checkInputs(
     const where = `ground truth of image "${image.id}"`;
     if (positions.has(image.id)) throw new Error(`${where}: the id appears twice`);
     positions.set(image.id, position);
-    checkArrays(where, image.boxes, image.labels, classes);
+    checkArrays(where, image, classes);
     checkLength(where, "difficult", image.difficult.length, image.labels.length);
   });
   const seen = new Set<string>();
@@ -29,21 +29,26 @@ export function checkInputs(
     }
     if (seen.has(image.id)) throw new Error(`${where}: the id appears twice`);
     seen.add(image.id);
-    checkArrays(where, image.boxes, image.labels, classes);
+    checkArrays(where, image, classes);
     checkLength(where, "scores", image.scores.length, image.labels.length);
     checkFinite(where, "score", image.scores);
     return position;
   });
 }
 
-function checkArrays(
-  where: string,
-  boxes: Float32Array,
-  labels: Int32Array,
-  classes: readonly string[],
-): void {
+interface Arrays {
+  boxes: Numbers;
+  labels: Int32Array;
+  areas?: Float64Array;
+}
+
+function checkArrays(where: string, { boxes, labels, areas }: Arrays, classes: readonly string[]): void {
   checkLength(where, "box coordinates", boxes.length, 4 * labels.length);
   checkFinite(where, "box coordinate", boxes);
+  if (areas) {
+    checkLength(where, "areas", areas.length, labels.length);
+    checkFinite(where, "area", areas);
+  }
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] < 0 || labels[i] >= classes.length) {
       throw new Error(`${where}: label ${labels[i]} of box ${i}; 0..${classes.length - 1} expected`);
@@ -55,7 +60,7 @@ function checkLength(where: string, name: string, length: number, expected: numb
   if (length !== expected) throw new Error(`${where}: ${length} ${name}, ${expected} expected`);
 }
 
-function checkFinite(where: string, name: string, values: Float32Array): void {
+function checkFinite(where: string, name: string, values: Numbers): void {
   for (let i = 0; i < values.length; i++) {
     if (!Number.isFinite(values[i])) throw new Error(`${where}: ${name} ${i} is ${values[i]}`);
   }

@@ -1,18 +1,21 @@
-// Everything that `qmimic val` reports of one set of detections: AP in four forms, and precision and recall.
-import { topK } from "@qmimic/runtime";
+// Everything that `qmimic val` reports of one set of detections: the protocols of COCO and VOC, precision and recall.
 import type { Dataset } from "../data/types.js";
+import { type CocoResult, evaluateCoco } from "./coco.js";
+import { confusionMatrix } from "./confusion.js";
 import { evaluationInputs, type SampleDetections } from "./detect.js";
-import { type BestF1, bestF1, precisionRecall } from "./precisionRecall.js";
+import { type BestF1, bestF1, precisionEnvelope, precisionRecall } from "./precisionRecall.js";
+import { descending } from "./ranking.js";
+import { countDifficult, orNull } from "./tally.js";
 import { evaluateVoc, evaluateVocRange, type VocClassResult } from "./voc.js";
 
 /** Numbers from 0 to 1; null where there is no object to find. */
 export interface ClassEvaluation {
   name: string;
-  /** At the IoU asked for, all points (VOC 2010 and later). */
+  /** By VOC at the IoU asked for, all points (VOC 2010 and later). */
   ap: number | null;
   /** The same by 11 points (VOC 2007). */
   ap11: number | null;
-  /** Mean over IoU 0.5, 0.55, ... 0.95, all points. */
+  /** Mean over IoU 0.5, 0.55, ... 0.95, with VOC's matching, all points. */
   ap50to95: number | null;
   /** Objects that count, those marked difficult, and detections (at any score). */
   objects: number;
@@ -20,16 +23,30 @@ export interface ClassEvaluation {
   detections: number;
   /** At the score threshold with the largest F1 of this class. */
   bestF1: BestF1 | null;
+  /** [101] largest precision at recall 0, 0.01, ... 1 or above; null without objects. */
+  curve: number[] | null;
+}
+
+export interface Confusion {
+  /** One a class, in their order: the score of its best F1, 0.5 where nothing is found. */
+  thresholds: number[];
+  /** @see confusionMatrix */
+  matrix: number[][];
 }
 
 export interface Evaluation {
+  /** IoU of mAP, mAP11, precision and recall. */
   iou: number;
+  /** Whether VOC's numbers count the last pixel of a box as inside. COCO's never do. */
+  pixelInclusive: boolean;
   images: number;
-  /** Means over the classes that have objects. */
+  /** VOC's protocol, means over the classes that have objects: all points, or 11 where the name says so. */
   mAP: number | null;
   mAP11: number | null;
   mAP50: number | null;
   mAP50At11: number | null;
+  mAP75: number | null;
+  mAP75At11: number | null;
   mAP50to95: number | null;
   mAP50to95At11: number | null;
   objects: number;
@@ -38,50 +55,73 @@ export interface Evaluation {
   /** At the one score threshold for all classes with the largest F1. */
   bestF1: BestF1 | null;
   classes: ClassEvaluation[];
+  /** At the same IoU. */
+  confusion: Confusion;
+  /** COCO's protocol; difficult objects are its crowds. */
+  coco: CocoResult;
 }
 
-/** @param iou from which a detection finds an object */
-export function evaluate(dataset: Dataset, found: readonly SampleDetections[], iou = 0.5): Evaluation {
+export interface EvaluateOptions {
+  /** From which a detection finds an object by VOC. Default 0.5. */
+  iou?: number;
+  /** VOC's devkit counts the last pixel of a box as inside. Default false: coordinates are edges. */
+  pixelInclusive?: boolean;
+}
+
+/** Place of 0.75 among the thresholds 0.5, 0.55, ... 0.95. */
+const AT_75 = 5;
+
+export function evaluate(
+  dataset: Dataset,
+  found: readonly SampleDetections[],
+  { iou = 0.5, pixelInclusive = false }: EvaluateOptions = {},
+): Evaluation {
   const { groundTruths, detections } = evaluationInputs(dataset, found);
   const { classes } = dataset;
-  const at = (iouThreshold: number, interpolation: "all-point" | "11-point" = "all-point") =>
-    evaluateVoc(groundTruths, detections, { classes, iouThreshold, interpolation });
-  const main = at(iou);
-  const eleven = at(iou, "11-point");
-  const range = evaluateVocRange(groundTruths, detections, { classes });
-  const difficult = classes.map((_, label) =>
-    groundTruths.reduce(
-      (sum, { labels, difficult: marks }) =>
-        sum + marks.filter((mark, i) => mark && labels[i] === label).length,
-      0,
-    ),
-  );
+  const by = (interpolation: "all-point" | "11-point") => {
+    const options = { classes, interpolation, pixelInclusive };
+    return {
+      at: evaluateVoc(groundTruths, detections, { ...options, iouThreshold: iou }),
+      range: evaluateVocRange(groundTruths, detections, options),
+    };
+  };
+  const [main, eleven] = [by("all-point"), by("11-point")];
+  const difficult = countDifficult(groundTruths, classes.length);
+  const thresholds = main.at.classes.map(({ bestF1 }) => bestF1?.threshold ?? 0.5);
   const total = (pick: (one: VocClassResult) => number) =>
-    main.classes.reduce((sum, one) => sum + pick(one), 0);
-  const range11 = evaluateVocRange(groundTruths, detections, { classes, interpolation: "11-point" });
+    main.at.classes.reduce((sum, one) => sum + pick(one), 0);
   return {
     iou,
+    pixelInclusive,
     images: dataset.samples.length,
-    mAP: orNull(main.mAP),
-    mAP11: orNull(eleven.mAP),
-    mAP50: orNull(range.mAPs[0]),
-    mAP50At11: orNull(range11.mAPs[0]),
-    mAP50to95: orNull(range.mAP),
-    mAP50to95At11: orNull(range11.mAP),
+    mAP: orNull(main.at.mAP),
+    mAP11: orNull(eleven.at.mAP),
+    mAP50: orNull(main.range.mAPs[0]),
+    mAP50At11: orNull(eleven.range.mAPs[0]),
+    mAP75: orNull(main.range.mAPs[AT_75]),
+    mAP75At11: orNull(eleven.range.mAPs[AT_75]),
+    mAP50to95: orNull(main.range.mAP),
+    mAP50to95At11: orNull(eleven.range.mAP),
     objects: total((one) => one.positives),
     difficult: difficult.reduce((sum, count) => sum + count, 0),
     detections: total((one) => one.detections),
-    bestF1: jointBestF1(main.classes),
-    classes: main.classes.map((one, label) => ({
+    bestF1: jointBestF1(main.at.classes),
+    classes: main.at.classes.map((one, label) => ({
       name: one.name,
       ap: orNull(one.ap),
-      ap11: orNull(eleven.classes[label].ap),
-      ap50to95: orNull(range.classAps[label]),
+      ap11: orNull(eleven.at.classes[label].ap),
+      ap50to95: orNull(main.range.classAps[label]),
       objects: one.positives,
       difficult: difficult[label],
       detections: one.detections,
       bestF1: one.bestF1,
+      curve: one.positives === 0 ? null : precisionEnvelope(one, 0.01),
     })),
+    confusion: {
+      thresholds,
+      matrix: confusionMatrix(groundTruths, detections, { thresholds, iou, pixelInclusive }),
+    },
+    coco: evaluateCoco(groundTruths, detections, classes),
   };
 }
 
@@ -98,15 +138,13 @@ export function jointBestF1(classes: readonly VocClassResult[]): BestF1 | null {
       before = found;
     });
   }
-  const order = topK(Float32Array.from(scores));
+  const order = descending(scores);
   const positives = classes.reduce((sum, one) => sum + one.positives, 0);
   return bestF1(
     precisionRecall(
       Uint8Array.from(order, (i) => hits[i]),
       positives,
     ),
-    Float32Array.from(order, (i) => scores[i]),
+    Float64Array.from(order, (i) => scores[i]),
   );
 }
-
-const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);

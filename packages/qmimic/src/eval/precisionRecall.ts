@@ -1,4 +1,5 @@
 // Precision, recall and average precision of one ranked list of detections.
+import type { Numbers } from "./types.js";
 
 export interface PrecisionRecall {
   /** [N] after each detection, best first: true positives / detections so far. */
@@ -48,19 +49,29 @@ export function allPointAp({ precision, recall }: PrecisionRecall): number {
 }
 
 /**
+ * The precision envelope (at each recall, the largest precision at that recall or above) at recall 0, step, 2 * step,
+ * ... 1. These are k * step in double precision, as numpy's linspace and arange give them (0.6 becomes
+ * 0.6000000000000001, so that 9 of 15 found does not reach it): published numbers depend on it.
+ * @param step 0.1 or 0.01
+ * @returns [1 / step + 1], 0 where the recall is not reached
+ */
+export function precisionEnvelope({ precision, recall }: PrecisionRecall, step: number): number[] {
+  const values = new Array<number>(Math.round(1 / step) + 1).fill(0);
+  let envelope = 0;
+  for (let k = values.length - 1, i = recall.length - 1; k >= 0; k--) {
+    for (; i >= 0 && recall[i] >= k * step; i--) envelope = Math.max(envelope, precision[i]);
+    values[k] = envelope;
+  }
+  return values;
+}
+
+/**
  * Mean of the envelope at recall 0, 0.1, ... 1: VOC 2007, Everingham et al., "The PASCAL Visual Object Classes (VOC)
- * Challenge" (IJCV 2010), section 4.2. The recalls are k * 0.1 in double precision, as in numpy's linspace and
- * arange (0.6 becomes 0.6000000000000001, so that 9 of 15 found does not reach it): published numbers depend on it.
+ * Challenge" (IJCV 2010), section 4.2.
  * @returns 0..1; 0 for an empty curve
  */
-export function elevenPointAp({ precision, recall }: PrecisionRecall): number {
-  let sum = 0;
-  let envelope = 0;
-  for (let k = 10, i = recall.length - 1; k >= 0; k--) {
-    for (; i >= 0 && recall[i] >= k * 0.1; i--) envelope = Math.max(envelope, precision[i]);
-    sum += envelope;
-  }
-  return sum / 11;
+export function elevenPointAp(curve: PrecisionRecall): number {
+  return precisionEnvelope(curve, 0.1).reduce((sum, value) => sum + value, 0) / 11;
 }
 
 /**
@@ -69,7 +80,7 @@ export function elevenPointAp({ precision, recall }: PrecisionRecall): number {
  * @param scores [N] descending
  * @returns null when nothing is found at any threshold
  */
-export function bestF1({ precision, recall }: PrecisionRecall, scores: Float32Array): BestF1 | null {
+export function bestF1({ precision, recall }: PrecisionRecall, scores: Numbers): BestF1 | null {
   let best: BestF1 | null = null;
   for (let i = 0; i < scores.length; i++) {
     if (i + 1 < scores.length && scores[i + 1] === scores[i]) continue;

@@ -1,22 +1,29 @@
 // What the evaluators take: boxes xyxy in pixels, labels counted from 0 in the order of the class names.
 
+/** Detectors give single precision; files of other systems are read in double, so that no two scores become one. */
+export type Numbers = Float32Array | Float64Array;
+
 export interface ImageDetections {
   /** The same id as in the ground truth. */
   id: string;
   /** [N, 4] xyxy. */
-  boxes: Float32Array;
+  boxes: Numbers;
   /** [N], any scale; only their order counts. */
-  scores: Float32Array;
+  scores: Numbers;
   /** [N], 0 .. classes - 1. */
   labels: Int32Array;
+  /** [N] square pixels, where a file states width and height. Default: computed from the corners. */
+  areas?: Float64Array;
 }
 
 export interface ImageGroundTruth {
   id: string;
   /** [G, 4] xyxy. */
-  boxes: Float32Array;
+  boxes: Numbers;
   /** [G], 0 .. classes - 1. */
   labels: Int32Array;
-  /** [G], 1 for objects that count neither when found nor when missed. */
+  /** [G], 1 for objects that count neither when found nor when missed: VOC's `difficult`, COCO's `iscrowd`. */
   difficult: Uint8Array;
+  /** [G] square pixels; COCO's is that of the object's outline. Default: the area of the box. */
+  areas?: Float64Array;
 }

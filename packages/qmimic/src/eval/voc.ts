@@ -7,9 +7,11 @@
 //    IoU below: false positive.
 // 4. Precision and recall along the list, where difficult objects are not among the positives; average precision.
 
-import { topK } from "@qmimic/runtime";
 import { checkInputs } from "./checkInputs.js";
+import { overlapOf } from "./overlap.js";
 import { allPointAp, type BestF1, bestF1, elevenPointAp, precisionRecall } from "./precisionRecall.js";
+import { descending } from "./ranking.js";
+import { mean } from "./tally.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 
 export interface VocOptions {
@@ -40,7 +42,7 @@ export interface VocClassResult {
   /** [tp + fp] along the ranked list. */
   precision: Float64Array;
   recall: Float64Array;
-  scores: Float32Array;
+  scores: Float64Array;
   bestF1: BestF1 | null;
 }
 
@@ -147,8 +149,8 @@ function rankByClass(detections: readonly ImageDetections[], classes: number): R
     for (let box = 0; box < image.labels.length; box++) found[image.labels[box]].push({ entry, box });
   });
   return found.map((list) => {
-    const scores = Float32Array.from(list, ({ entry, box }) => detections[entry].scores[box]);
-    return Array.from(topK(scores), (i) => list[i]);
+    const scores = Float64Array.from(list, ({ entry, box }) => detections[entry].scores[box]);
+    return Array.from(descending(scores), (i) => list[i]);
   });
 }
 
@@ -161,10 +163,10 @@ function judge(
   positions: Int32Array,
   iouThreshold: number,
   pixelInclusive: boolean,
-): { hits: Uint8Array; scores: Float32Array } {
+): { hits: Uint8Array; scores: Float64Array } {
   const taken = new Map<ImageGroundTruth, Uint8Array>();
   const hits = new Uint8Array(ranked.length);
-  const scores = new Float32Array(ranked.length);
+  const scores = new Float64Array(ranked.length);
   let count = 0;
   for (const { entry, box } of ranked) {
     const truth = groundTruths[positions[entry]];
@@ -193,20 +195,4 @@ function judge(
     scores[count++] = image.scores[box];
   }
   return { hits: hits.slice(0, count), scores: scores.slice(0, count) };
-}
-
-/** IoU in double precision; `extra` is added to every side. */
-function overlapOf(a: Float32Array, i: number, b: Float32Array, j: number, extra: number): number {
-  const p = 4 * i;
-  const q = 4 * j;
-  const w = Math.min(a[p + 2], b[q + 2]) - Math.max(a[p], b[q]) + extra;
-  const h = Math.min(a[p + 3], b[q + 3]) - Math.max(a[p + 1], b[q + 1]) + extra;
-  if (w <= 0 || h <= 0) return 0;
-  const areaA = (a[p + 2] - a[p] + extra) * (a[p + 3] - a[p + 1] + extra);
-  const areaB = (b[q + 2] - b[q] + extra) * (b[q + 3] - b[q + 1] + extra);
-  return (w * h) / (areaA + areaB - w * h);
-}
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
 }

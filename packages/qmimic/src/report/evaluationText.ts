@@ -1,50 +1,83 @@
-// An evaluation as text for people.
+// An evaluation as text for people, in per cent: the means first, then the classes.
+import type { ApComparisons, ApIntervals, Comparison, Interval } from "../eval/bootstrap.js";
 import type { ClassEvaluation, Evaluation } from "../eval/evaluation.js";
+import { percent, textTable } from "./table.js";
 
-const percent = (value: number | null): string => (value === null ? "-" : (100 * value).toFixed(1));
+/** Precision, recall and threshold are those of the best F1 by VOC. @param intervals of COCO's means */
+export function formatEvaluation(evaluation: Evaluation, intervals?: ApIntervals): string {
+  return `${meansTable(evaluation, intervals)}\n\n${classTable(evaluation)}`;
+}
 
-/** A table of classes and their mean, in per cent; precision, recall and threshold are those of the best F1. */
-export function formatEvaluation(evaluation: Evaluation): string {
-  const { iou, classes, bestF1 } = evaluation;
-  const name = `AP${Math.round(100 * iou)}`;
-  const row = (first: string, one: Omit<ClassEvaluation, "name">): string[] => [
-    first,
-    String(one.objects),
-    String(one.difficult),
-    String(one.detections),
-    percent(one.ap),
-    percent(one.ap11),
-    percent(one.ap50to95),
-    percent(one.bestF1?.precision ?? null),
-    percent(one.bestF1?.recall ?? null),
+function meansTable(evaluation: Evaluation, intervals?: ApIntervals): string {
+  const { iou, pixelInclusive, coco, mAP, mAP11 } = evaluation;
+  const { mAP50, mAP75, mAP50to95, mAP50At11, mAP75At11, mAP50to95At11 } = evaluation;
+  const none = ["-", "-", "-"];
+  const pixels = pixelInclusive ? ", last pixel inside" : "";
+  const cocoNumbers = [coco.ap50, coco.ap75, coco.ap, coco.apSmall, coco.apMedium, coco.apLarge];
+  const rows = [
+    ["mean AP", "AP50", "AP75", "AP50:95", "small", "medium", "large"],
+    ["COCO, 101 points", ...cocoNumbers.map(percent)],
+    [`VOC, all points${pixels}`, ...[mAP50, mAP75, mAP50to95].map(percent), ...none],
+    [`VOC, 11 points${pixels}`, ...[mAP50At11, mAP75At11, mAP50to95At11].map(percent), ...none],
+  ];
+  // The IoU asked for, where the table does not have it.
+  if (iou !== 0.5 && iou !== 0.75) {
+    [apName(iou), "-", percent(mAP), percent(mAP11)].forEach((cell, i) => {
+      rows[i].push(cell);
+    });
+  }
+  if (intervals) {
+    const { ap50, ap } = intervals;
+    const cells = ["  95 % interval", formatInterval(ap50), "", formatInterval(ap)];
+    rows.splice(
+      2,
+      0,
+      rows[0].map((_, i) => cells[i] ?? ""),
+    );
+  }
+  return textTable(rows);
+}
+
+function classTable({ iou, classes, coco, ...evaluation }: Evaluation): string {
+  const row = (
+    one: Omit<ClassEvaluation, "ap11" | "ap50to95" | "curve">,
+    { ap50, ap75, ap }: { ap50: number | null; ap75: number | null; ap: number | null },
+  ): string[] => [
+    one.name,
+    ...[one.objects, one.difficult, one.detections].map(String),
+    ...[one.ap, ap50, ap75, ap, one.bestF1?.precision, one.bestF1?.recall].map(percent),
     one.bestF1?.threshold.toFixed(2) ?? "-",
   ];
   const rows = [
-    [
-      "class",
-      "objects",
-      "difficult",
-      "found",
-      name,
-      `${name} 11pt`,
-      "AP50:95",
+    ["class", "objects", "difficult", "found", `VOC ${apName(iou)}`, "AP50", "AP75", "AP50:95"].concat([
       "precision",
       "recall",
       "at score",
-    ],
-    ...classes.map((one) => row(one.name, one)),
+    ]),
+    ...classes.map((one, label) => row(one, coco.classes[label])),
   ];
-  if (classes.length > 1) {
-    const { mAP: ap, mAP11: ap11, mAP50to95: ap50to95 } = evaluation;
-    rows.push(row("all", { ...evaluation, ap, ap11, ap50to95, bestF1 }));
-  }
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
-  const table = rows.map((cells) =>
-    cells.map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i]))).join("  "),
-  );
-  const { mAP50, mAP50At11, mAP50to95, mAP50to95At11 } = evaluation;
-  const means =
-    `mAP50 ${percent(mAP50)} (11-point ${percent(mAP50At11)}), ` +
-    `mAP50:95 ${percent(mAP50to95)} (11-point ${percent(mAP50to95At11)})`;
-  return [...table, "", means].join("\n");
+  if (classes.length > 1) rows.push(row({ name: "all", ap: evaluation.mAP, ...evaluation }, coco));
+  return textTable(rows);
 }
+
+const apName = (iou: number): string => `AP${Math.round(100 * iou)}`;
+
+/** "61.2-65.0" */
+export const formatInterval = (interval: Interval | null): string =>
+  interval === null ? "-" : `${percent(interval.low)}-${percent(interval.high)}`;
+
+/** Two detectors on the same images; "not decided" where the interval of the difference holds 0. */
+export function formatComparisons({ ap50, ap }: ApComparisons): string {
+  const row = (name: string, one: Comparison | null): string[] => {
+    if (one === null) return [name, "-", "-", ""];
+    const { difference, interval, decided } = one;
+    const verdict = !decided ? "not decided" : difference > 0 ? "B is better" : "A is better";
+    return [name, signed(difference), `${signed(interval.low)} to ${signed(interval.high)}`, verdict];
+  };
+  return textTable([["COCO", "B - A", "95 % interval", ""], row("AP50", ap50), row("AP50:95", ap)]);
+}
+
+const signed = (value: number): string => {
+  const text = percent(value);
+  return value > 0 ? `+${text}` : text;
+};

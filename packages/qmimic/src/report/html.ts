@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../files.js";
 import { teacherAdvice } from "../train/advice.js";
 import { type DrawChart, stageCharts } from "./htmlCurves.js";
+import { evaluationSection } from "./htmlEvaluation.js";
 import {
   formatBytes,
   formatCount,
@@ -10,7 +11,7 @@ import {
   formatOperations,
   formatPercent,
   formatQuantizer,
-  NOTHING,
+  stageTitle,
 } from "./htmlFormat.js";
 import { recipeDetails, repeatCommand } from "./htmlRecipe.js";
 import { type RunContent, type RunStage, readRun } from "./htmlRun.js";
@@ -48,7 +49,7 @@ export function renderReport(run: RunContent, draw: DrawChart): string {
 ${header(run)}
 <h2>Stages</h2>
 ${stageTable(stages)}
-${classTable(run)}
+${evaluationSection(run, draw)}
 ${overview !== null && pictures(overview, recipe.valSplit)}
 <h2>Training</h2>
 ${stages.map((stage) => stageSection(stage, draw))}
@@ -60,10 +61,6 @@ ${recipeDetails(recipe)}
 </html>
 `.markup;
 }
-
-/** "quantized-teacher" -> "Quantized teacher" */
-const stageTitle = ({ stage }: RunStage): string =>
-  `${stage[0].toUpperCase()}${stage.slice(1).replaceAll("-", " ")}`;
 
 function header({ name, recipe, stages, finished }: RunContent): Html {
   const last = stages.at(-1);
@@ -112,28 +109,6 @@ ${stages.map(
 `,
 )}</tbody></table></div>
 <p class="note">AP50: mean average precision at IoU 0.5 on the val split. gzip: the 8-bit weights compressed. Multiply-adds: one image at full input size, all proposals included.</p>`;
-}
-
-function classTable({ evaluation, stages }: RunContent): Html | null {
-  const last = stages.at(-1);
-  if (!evaluation || !last) return null;
-  const { iou, classes } = evaluation;
-  return html`<h2>Classes</h2>
-<div class="scroll"><table class="numbers">
-<thead><tr><th scope="col">class</th><th scope="col">objects</th><th scope="col">AP${Math.round(100 * iou)}</th><th scope="col">AP50:95</th><th scope="col">precision</th><th scope="col">recall</th><th scope="col">at score</th></tr></thead>
-<tbody>
-${classes.map(
-  ({
-    name,
-    objects,
-    ap,
-    ap50to95,
-    bestF1,
-  }) => html`<tr><th scope="row">${name}</th><td>${formatCount(objects)}</td>
-<td><b>${formatPercent(ap)}</b></td><td>${formatPercent(ap50to95)}</td><td>${formatPercent(bestF1?.precision)}</td><td>${formatPercent(bestF1?.recall)}</td><td>${bestF1 ? bestF1.threshold.toFixed(2) : NOTHING}</td></tr>
-`,
-)}</tbody></table></div>
-<p class="note">${stageTitle(last)} on the val split. Precision and recall are those of the score with the best F1 of each class.</p>`;
 }
 
 function pictures(overview: string, split: string): Html {

@@ -1,4 +1,4 @@
-// Curves over epochs as SVG text, drawn by ECharts without a browser. Colours are the page's CSS variables, so that
+// Curves over epochs, or over recall, as SVG text, drawn by ECharts without a browser. Colours are the page's CSS variables, so that
 // one drawing serves light and dark. This module loads ECharts: import it only when a report is written.
 import { LineChart } from "echarts/charts";
 import { GridComponent } from "echarts/components";
@@ -11,25 +11,32 @@ export interface Curve {
   /** Number of the page's colour: 1 to 4. */
   colour: number;
   dashed?: boolean;
-  /** (epoch, value); those whose value is no finite number are left out, and their neighbours are joined. */
+  /** (x, y) in ascending x; those whose y is no finite number are left out, and their neighbours are joined. */
   points: readonly (readonly [number, number])[];
-  /** Epoch that gets a large dot. */
+  /** The x of the point that gets a large dot. */
   marked?: number;
 }
 
 export interface ChartOptions {
-  /** The right end of the axis. */
-  epochs: number;
+  /** The right end of the horizontal axis: a number of epochs, or 1 for shares. */
+  xMax: number;
+  /** The numbers of the horizontal axis as text. Default: as they are. */
+  xFormat?: (x: number) => string;
   /** The numbers of the vertical axis as text. */
   format: (value: number) => string;
   /** No value is above this (1 for shares); the axis ends there when a curve comes near, or is zero throughout. */
   limit?: number;
+  /** The top end of the vertical axis, for charts that stand side by side. Default: what the curves need. */
+  yMax?: number;
 }
 
 const SIZE = { width: 360, height: 200 };
 
 /** An <svg> of 360 x 200 units. Holds no text but numbers. */
-export function drawChart(curves: readonly Curve[], { epochs, format, limit }: ChartOptions): string {
+export function drawChart(
+  curves: readonly Curve[],
+  { xMax, xFormat, format, limit, yMax }: ChartOptions,
+): string {
   const chart = echarts.init(null, null, { renderer: "svg", ssr: true, ...SIZE });
   try {
     const label = { color: "var(--muted)", fontSize: 12, fontFamily: "inherit" };
@@ -46,9 +53,9 @@ export function drawChart(curves: readonly Curve[], { epochs, format, limit }: C
       xAxis: {
         type: "value",
         min: 0,
-        max: epochs,
-        minInterval: 1,
-        axisLabel: { ...label, hideOverlap: true },
+        max: xMax,
+        ...(xMax > 1 ? { minInterval: 1 } : {}),
+        axisLabel: { ...label, hideOverlap: true, ...(xFormat ? { formatter: xFormat } : {}) },
         axisLine: { lineStyle: { color: "var(--axis)" } },
         axisTick: { lineStyle: { color: "var(--axis)" } },
         splitLine: { show: false },
@@ -56,8 +63,9 @@ export function drawChart(curves: readonly Curve[], { epochs, format, limit }: C
       yAxis: {
         type: "value",
         min: 0,
-        max: ({ max }: { max: number }) => (limit && (max === 0 || max > 0.8 * limit) ? limit : null),
-        splitNumber: 4,
+        max:
+          yMax ?? (({ max }: { max: number }) => (limit && (max === 0 || max > 0.8 * limit) ? limit : null)),
+        ...(yMax === undefined ? { splitNumber: 4 } : { interval: yMax / 4 }),
         axisLine: { show: false },
         axisTick: { show: false },
         axisLabel: { ...label, formatter: format },
@@ -90,9 +98,9 @@ function drawCurve({ colour, dashed = false, points, marked }: Curve) {
     showAllSymbol: true,
     lineStyle: { color, width: 2, type: dashed ? "dashed" : "solid" },
     itemStyle: { color },
-    data: finite.map(([epoch, value]) => ({
-      value: [epoch, value],
-      symbolSize: epoch === marked ? 10 : dot,
-    })),
+    data: finite.map(([x, y]) => {
+      const symbolSize = x === marked ? 10 : dot;
+      return { value: [x, y], symbolSize, ...(symbolSize === 0 ? { symbol: "none" } : {}) };
+    }),
   };
 }

@@ -121,7 +121,7 @@ function chart(plan: ChartPlan, rows: readonly ResultRow[], bestEpoch: number, d
   // One epoch is a dot and no curve: the legend says it all.
   const svg =
     rows.length > 1 &&
-    drawLines(plan, rows, draw, { epochs, format: axis, ...(limit ? { limit } : {}) }, bestEpoch);
+    drawLines(plan, rows, draw, { xMax: epochs, format: axis, ...(limit ? { limit } : {}) }, bestEpoch);
   return html`<figure class="chart">
 <figcaption><b>${title}</b> <span class="note">${note}</span></figcaption>
 ${svg && html`<div role="img" aria-label="${title} over ${epochs} epochs: ${spoken}">${trusted(svg)}</div>`}
@@ -175,5 +175,5 @@ function legendText(
 }
 
 /** A piece of the curve, for the legend. */
-const key = (colour: number, dashed = false): Html =>
+export const key = (colour: number, dashed = false): Html =>
   html`<svg class="key" viewBox="0 0 22 8" aria-hidden="true"><path d="M1 4H21" class="k${colour}"${dashed && html` stroke-dasharray="5 3"`}/></svg>`;

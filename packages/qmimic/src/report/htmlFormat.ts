@@ -37,3 +37,7 @@ export function formatQuantizer(quantizer: Quantizer): string {
   if (quantizer.kind === "uniform") return `uniform, stride ${formatNumber(quantizer.stride)}`;
   return `powers of two, ${quantizer.minExponent} to ${quantizer.maxExponent}`;
 }
+
+/** "quantized-teacher" -> "Quantized teacher" */
+export const stageTitle = ({ stage }: { stage: string }): string =>
+  `${stage[0].toUpperCase()}${stage.slice(1).replaceAll("-", " ")}`;

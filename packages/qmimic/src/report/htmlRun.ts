@@ -18,6 +18,7 @@ const classSchema = z.object({
   ap50to95: share,
   objects: z.number(),
   bestF1: z.object({ precision: z.number(), recall: z.number(), threshold: z.number() }).nullable(),
+  curve: z.array(z.number()).nullable().default(null),
 });
 
 const costSchema = z.object({
@@ -44,7 +45,13 @@ const metricsSchema = z.object({
     }),
   ),
   /** Of the last stage on the val split, as `evaluate` returns it. */
-  evaluation: z.object({ iou: z.number(), classes: z.array(classSchema) }).optional(),
+  evaluation: z
+    .object({
+      iou: z.number(),
+      classes: z.array(classSchema),
+      confusion: z.object({ matrix: z.array(z.array(z.number())) }).optional(),
+    })
+    .optional(),
 });
 
 type Metrics = z.infer<typeof metricsSchema>;

@@ -39,6 +39,8 @@ tbody th { font-weight: 600; }
 .numbers th, .numbers td { padding-left: 8px; padding-right: 8px; }
 .numbers tbody th { min-width: 8em; }
 .numbers th:first-child { padding-left: 12px; }
+.confusion td { text-align: center; } .confusion thead th { text-align: center; }
+.confusion .right { background: rgb(6 125 84 / var(--share)); } .confusion .wrong { background: rgb(200 90 0 / var(--share)); }
 .settings tbody th { font-weight: 400; white-space: nowrap; }
 .settings td:nth-child(2) { min-width: 9em; }
 .settings td:nth-child(3) { min-width: 7em; }

@@ -12,6 +12,7 @@ import {
   tensor,
   writeSafetensors,
 } from "@qmimic/torch";
+import { z } from "zod";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
 import { firstNonFinite } from "../finite.js";
@@ -96,6 +97,30 @@ export function loadDetector(
 
 /** What the detector of a weights file is, without building it. @throws InputError as loadDetector does */
 export const readConfig = (path: string): DetectorConfig => configOf(path, readWeights(path).metadata);
+
+/**
+ * Adds to a weights file the scores from which detections are shown, one a class in the order of its classes; null for
+ * a class that has none. Its tensors and other metadata stay as they are; readers see the old file or the new one.
+ */
+export function storeThresholds(path: string, thresholds: readonly (number | null)[]): void {
+  const { metadata, tensors } = readWeights(path);
+  writeSafetensors(path, tensors, { ...metadata, thresholds: JSON.stringify(thresholds) });
+}
+
+/** What storeThresholds has stored, if it has. @throws InputError when it does not fit the detector's classes */
+export function readThresholds(path: string): (number | null)[] | undefined {
+  const { metadata } = readWeights(path);
+  if (metadata.thresholds === undefined) return undefined;
+  const { classes } = configOf(path, metadata);
+  const share = z.number().min(0).max(1).nullable();
+  try {
+    return z.array(share).length(classes.length).parse(JSON.parse(metadata.thresholds));
+  } catch (error) {
+    throw new InputError(
+      `${path}: the thresholds of its ${classes.length} classes do not fit: ${reasonOf(error)}`,
+    );
+  }
+}
 
 function configOf(path: string, { format, config }: Record<string, string>): DetectorConfig {
   if (format !== FORMAT) {

@@ -186,6 +186,20 @@ describe.concurrent("bad data", () => {
 });
 
 describe.concurrent("bad weights", () => {
+  it("to compare with, that lack a class or are not there", async () => {
+    const dogs = join(root, "dogs.safetensors");
+    saveDetector(dogs, createFasterRcnn({ ...config, classes: ["dog"] }, createRandom(0)));
+    const args = ["val", weights, "--data", good, "--json", "numbers.json", "--compare"];
+    await refuse([...args, dogs], /--compare: .*dogs\.safetensors detects dog, not "cat"/);
+    const both = join(root, "both.safetensors");
+    saveDetector(both, createFasterRcnn({ ...config, classes: ["cat", "dog"] }, createRandom(0)));
+    await refuse(
+      [...args, both, "--merge", "cat"],
+      /--compare: .*both\.safetensors detects cat, dog; --merge/,
+    );
+    await refuse([...args, join(root, "nowhere")], /nowhere: there is no such file or folder/);
+  });
+
   it("cut short", async () => {
     const bytes = await readFile(weights);
     const cut = join(root, "cut.safetensors");

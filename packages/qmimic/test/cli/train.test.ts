@@ -1,16 +1,18 @@
 // Tiny training runs through the real command line: what a run leaves behind, resuming after kill -9, and seeds.
 import { existsSync } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { generateDemo } from "../../src/data/demo.js";
+import { readThresholds, storeThresholds } from "../../src/train/weights.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { filesBelow, qmimic, type RunOptions } from "./qmimic.js";
 
 const root = await temporaryFolder();
 const data = join(root, "data");
 const LAST = join("student", "weights", "last.safetensors");
+const BEST = join("student", "weights", "best.safetensors");
 
 beforeAll(async () => {
   await generateDemo(data, { train: 12, val: 4, test: 2, side: 96 });
@@ -88,7 +90,7 @@ describe("qmimic val and predict", () => {
     const args = ["val", join(root, "whole"), "--data", data, "--split", "test", "--json", json];
     const { code, stdout } = await qmimic(args);
     expect(code).toBe(0);
-    expect(stdout).toMatch(/vgg-1-64 faster-rcnn[\s\S]*\nmAP50 [\s\S]*img\/s/);
+    expect(stdout).toMatch(/vgg-1-64 faster-rcnn[\s\S]*\nCOCO, 101 points [\s\S]*img\/s/);
     const numbers = JSON.parse(await readFile(json, "utf8"));
     expect(numbers).toMatchObject({
       stage: "student",
@@ -110,14 +112,84 @@ describe("qmimic val and predict", () => {
     expect(atLarger.cost.multiplyAdds).toBeGreaterThan(numbers.cost.multiplyAdds);
   });
 
+  it("val compares two weights on the same images", async () => {
+    const json = join(root, "compared.json");
+    const args = ["val", join(root, "whole"), "--data", data, "--split", "val", "--json", json];
+    const { code, stdout } = await qmimic([...args, "--compare", join(root, "other")]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(
+      /\nA {2}.*whole.*\nB {2}.*other.*\nCOCO +B - A +95 % interval\nAP50 .* to .*\nAP50:95 /,
+    );
+    const { coco, intervals, comparison, confusion } = JSON.parse(await readFile(json, "utf8"));
+    expect(comparison.weights).toBe(join(root, "other", BEST));
+    const alone = JSON.parse(await readFile(await scoreAlone("other"), "utf8"));
+    expect(comparison.ap50.difference).toBeCloseTo(alone.coco.ap50 - coco.ap50, 12);
+    expect(comparison.ap.difference).toBeCloseTo(alone.coco.ap - coco.ap, 12);
+    expect(intervals.ap50.low).toBeLessThanOrEqual(coco.ap50);
+    expect(intervals.ap50.high).toBeGreaterThanOrEqual(coco.ap50);
+    expect(confusion.matrix).toHaveLength(8);
+    const same = await qmimic([...args, "--compare", join(root, "whole")]);
+    expect(same.stdout).toMatch(/^AP50 +0\.0 +0\.0 to 0\.0 +not decided$/m);
+  });
+
+  /** @returns the JSON */
+  async function scoreAlone(name: string): Promise<string> {
+    const json = join(root, `${name}-alone.json`);
+    await qmimic(["val", join(root, name), "--data", data, "--split", "val", "--json", json]);
+    return json;
+  }
+
+  it("the last stage's weights hold each class's score of best F1 on val, and predict uses it", async () => {
+    const metrics = JSON.parse(await readFile(join(root, "whole", "metrics.json"), "utf8"));
+    const best = metrics.evaluation.classes.map(
+      (one: { bestF1: { threshold: number } | null }) => one.bestF1,
+    );
+    const stored = readThresholds(join(root, "whole", BEST));
+    expect(stored).toEqual(best.map((one: { threshold: number } | null) => one?.threshold ?? null));
+    expect(readThresholds(join(root, "whole", "teacher", "weights", "best.safetensors"))).toBeUndefined();
+
+    // So short a training gives scores near 0; with a threshold among them some are shown, and not all.
+    const own = join(root, "own.safetensors");
+    await copyFile(join(root, "whole", BEST), own);
+    const predict = async (out: string, more: string[] = []) => {
+      const args = ["predict", own, join(data, "JPEGImages"), "--no-pictures", "--out", join(root, out)];
+      const { stdout } = await qmimic([...args, ...more]);
+      return { stdout, ...JSON.parse(await readFile(join(root, out, "predictions.json"), "utf8")) };
+    };
+    const scoresOf = (
+      { images }: { images: { detections: { label: string; score: number }[] }[] },
+      label: string,
+    ) =>
+      images
+        .flatMap(({ detections }) => detections.filter((one) => one.label === label))
+        .map(({ score }) => score);
+    const all = await predict("all", ["--threshold", "0"]);
+    const classes: string[] = all.thresholds.map(({ label }: { label: string }) => label);
+    const middle = classes.map(
+      (label) => scoresOf(all, label).sort()[scoresOf(all, label).length >> 1] ?? null,
+    );
+    storeThresholds(own, middle);
+    const some = await predict("some");
+    expect(some.stdout).toMatch(/^thresholds {2}.*\(best F1 of each class on val, from the weights/m);
+    expect(some.thresholds).toEqual(classes.map((label, i) => ({ label, threshold: middle[i] ?? 0.5 })));
+    const counts = classes.map((label) => scoresOf(some, label).length);
+    expect(Math.max(...counts)).toBeGreaterThan(0);
+    classes.forEach((label, i) => {
+      const scores = scoresOf(some, label);
+      for (const score of scores) expect(score).toBeGreaterThanOrEqual((middle[i] ?? 0.5) - 1e-4);
+      if (middle[i] !== null) expect(scores.length).toBeLessThanOrEqual(scoresOf(all, label).length);
+    });
+  });
+
   it("predict writes JSON and pictures, in a new folder each time", async () => {
     const out = join(root, "predictions");
     const images = join(data, "JPEGImages");
     const args = ["predict", join(root, "whole"), images, "--out", out, "--threshold", "0.02"];
     expect(await qmimic(args)).toMatchObject({ code: 0, stderr: "" });
-    const predictions = JSON.parse(await readFile(join(out, "predictions.json"), "utf8"));
-    expect(predictions).toHaveLength(18);
-    for (const { file, width, height, detections } of predictions) {
+    const result = JSON.parse(await readFile(join(out, "predictions.json"), "utf8"));
+    expect(result).toMatchObject({ weights: join(root, "whole", BEST), thresholdsFrom: "--threshold" });
+    expect(result.images).toHaveLength(18);
+    for (const { file, width, height, detections } of result.images) {
       expect(existsSync(join(out, file.slice(images.length)))).toBe(true);
       for (const { score, box } of detections) {
         expect(score).toBeGreaterThanOrEqual(0.02);

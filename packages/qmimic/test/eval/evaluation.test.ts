@@ -58,6 +58,21 @@ describe("evaluate", () => {
     expect(result.mAP50to95).toBeCloseTo(0.5, 12);
   });
 
+  it("has each class's curve at 101 recalls, and what is taken for what", () => {
+    const [cat, dog, cow] = result.classes;
+    expect(cat.curve).toEqual(Array.from({ length: 101 }, (_, k) => (k <= 50 ? 1 : 0)));
+    expect(dog.curve).toEqual(new Array(101).fill(0.5));
+    expect(cow.curve).toBeNull();
+    // At .9 and .8: one cat of two, the dog, and a dog where nothing is.
+    expect(result.confusion.thresholds.map((one) => Math.round(10 * one))).toEqual([9, 8, 5]);
+    expect(result.confusion.matrix).toEqual([
+      [1, 0, 0, 1],
+      [0, 1, 0, 0],
+      [0, 0, 0, 0],
+      [0, 1, 0, 0],
+    ]);
+  });
+
   it("has one threshold for all classes", () => {
     // In order: .95 dog wrong, .9 cat right, .8 dog right, (.7 difficult, ignored), .1 cat wrong; 3 objects.
     expect(result.bestF1?.threshold).toBeCloseTo(0.8, 6);
@@ -65,12 +80,41 @@ describe("evaluate", () => {
     expect(result.bestF1?.recall).toBeCloseTo(2 / 3, 12);
   });
 
+  it("has COCO's numbers beside VOC's, difficult objects as crowds", () => {
+    // 51 of the 101 recalls are at most a half.
+    expect(result.coco.classes[0]).toMatchObject({ ap50: 51 / 101, objects: 2, crowds: 1 });
+    expect(result.coco.classes[1]).toMatchObject({ ap50: 0.5, objects: 1 });
+    expect(result.coco).toMatchObject({ apMedium: null, apLarge: null });
+    expect(result.coco.apSmall).toBe(result.coco.ap);
+    expect(result.mAP75).toBe(0.5);
+  });
+
+  it("counts the last pixel when asked to, for VOC alone", () => {
+    const set = { ...dataset, classes: ["cat"], samples: [sample("1", [1, 1, 10, 10], [1])] };
+    const half = [found("1", [1, 1, 10, 5], [1], [1])];
+    const at = (pixelInclusive: boolean) => evaluate(set, half, { pixelInclusive });
+    expect(at(true)).toMatchObject({ mAP50: 1, coco: { ap50: 0 } });
+    expect(at(false)).toMatchObject({ mAP50: 0, coco: { ap50: 0 } });
+    expect(formatEvaluation(at(true))).toMatch(/^VOC, all points, last pixel inside +100\.0/m);
+  });
+
+  it("has the IoU asked for beside the usual ones", () => {
+    const text = formatEvaluation(evaluate(dataset, detections, { iou: 0.6 }));
+    expect(text).toMatch(/^mean AP .* large +AP60$/m);
+    expect(text).toMatch(/^VOC, all points .*- +50\.0$/m);
+    expect(text).toMatch(/^class .* VOC AP60 /m);
+  });
+
   it("is a table for people", () => {
     const text = formatEvaluation(result);
-    expect(text).toMatch(/^cat +2 +1 +3 +50\.0 /m);
-    expect(text).toMatch(/^cow +0 +0 +0 +- /m);
-    expect(text).toMatch(/^all +3 +1 +5 +50\.0 /m);
-    expect(text).toMatch(/^mAP50 50\.0 \(11-point 52\.3\), mAP50:95 50\.0/m);
+    expect(text).toMatch(/^class +objects +difficult +found +VOC AP50 +AP50 +AP75 +AP50:95 +precision/m);
+    expect(text).toMatch(/^cat +2 +1 +3 +50\.0 +50\.5 +50\.5 +50\.5 /m);
+    expect(text).toMatch(/^cow +0 +0 +0 +- +- +- +- +- +- +-$/m);
+    expect(text).toMatch(/^all +3 +1 +5 +50\.0 +50\.2 +50\.2 +50\.2 /m);
+    expect(text).toMatch(/^COCO, 101 points +50\.2 +50\.2 +50\.2 +50\.2 +- +-$/m);
+    expect(text).toMatch(/^VOC, all points +50\.0 +50\.0 +50\.0 +- +- +-$/m);
+    expect(text).toMatch(/^VOC, 11 points +52\.3 +52\.3 +52\.3 +- +- +-$/m);
+    expect(text).not.toMatch(/interval/);
   });
 });
 

@@ -1,5 +1,6 @@
 // The VOC protocol a second time, from its definition and without regard to speed: AP is the mean, over the
 // positives, of the best precision among all cuts of the list that recall at least that many.
+import type { Numbers } from "../../src/eval/types.js";
 import type { EvaluationCase } from "./sharedData.js";
 
 export function slowAveragePrecision(
@@ -55,9 +56,9 @@ export function slowAveragePrecision(
 }
 
 /** IoU by the lengths of the two overlaps. */
-function overlapOf(a: Float32Array, b: Float32Array, extra: number): number {
+function overlapOf(a: Numbers, b: Numbers, extra: number): number {
   const length = (low: number, high: number) => Math.max(0, high - low + extra);
-  const area = (box: Float32Array) => length(box[0], box[2]) * length(box[1], box[3]);
+  const area = (box: Numbers) => length(box[0], box[2]) * length(box[1], box[3]);
   const common =
     length(Math.max(a[0], b[0]), Math.min(a[2], b[2])) * length(Math.max(a[1], b[1]), Math.min(a[3], b[3]));
   return common / (area(a) + area(b) - common);

@@ -113,9 +113,23 @@ describe("writeRunReport", () => {
   it("escapes classes, paths and names", async () => {
     const folder = await makeRun("evil", [["student", "vgg-1-64", none, plain(2)]], [EVIL]);
     const run = await readRun(folder);
-    const classes = [{ name: EVIL, ap: 0.5, ap50to95: null, objects: 3, bestF1: null }];
+    const classes = [{ name: EVIL, ap: 0.5, ap50to95: null, objects: 3, bestF1: null, curve: [1, 0.5] }];
     const page = renderReport(
-      { ...run, name: EVIL, folder: `it's ${EVIL}`, evaluation: { iou: 0.5, classes } },
+      {
+        ...run,
+        name: EVIL,
+        folder: `it's ${EVIL}`,
+        evaluation: {
+          iou: 0.5,
+          classes,
+          confusion: {
+            matrix: [
+              [2, 1],
+              [4, 0],
+            ],
+          },
+        },
+      },
       drawChart,
     );
     expect(page).not.toContain("<img");
@@ -125,7 +139,37 @@ describe("writeRunReport", () => {
     expect(page).toContain(`<li>${escaped}</li>`);
     expect(page).toContain(`<th scope="row">${escaped}</th><td>3</td>`);
     expect(page).toContain(`/photos/${escaped}</code>`);
+    expect(page).toContain(`<th scope="col">${escaped}</th><th scope="col">background</th>`);
+    expect(page).toContain(`Average precision: ${escaped} 50.0 %">`);
     expect(page).toContain("npx qmimic train &#39;it&#39;\\&#39;&#39;s ");
+  });
+
+  it("has curves in groups of four and a matrix, and neither for runs that stored none", async () => {
+    const folder = await makeRun("curves", [["student", "vgg-1-64", none, plain(2)]], ["face"]);
+    const run = await readRun(folder);
+    const bestF1 = { precision: 0.8, recall: 0.555, threshold: 0.4 };
+    const curve = Array.from({ length: 101 }, (_, k) => (k <= 60 ? 1 - k / 200 : 0));
+    const one = (name: string) => ({ name, ap: 0.5, ap50to95: 0.2, objects: 10, bestF1, curve });
+    const classes = ["a", "b", "c", "d", "e"].map(one);
+    classes.push({ ...one("none"), curve: null as unknown as number[] });
+    const matrix: number[][] = Array.from({ length: 7 }, (_, i) =>
+      Array.from({ length: 7 }, (_, k) => (i === k && i < 6 ? 1234 : 0)),
+    );
+    matrix[0][1] = 617;
+    const page = renderReport(
+      { ...run, evaluation: { iou: 0.5, classes, confusion: { matrix } } },
+      drawChart,
+    );
+    expect(page.match(/aria-label="Precision over recall/g)).toHaveLength(2);
+    expect(page.match(/<h3>Confusion/g)).toHaveLength(1);
+    expect(page).toContain(
+      '<td class="right" style="--share: 0.400">1,234</td><td class="wrong" style="--share: 0.200">617',
+    );
+    expect(page).not.toMatch(/<script|NaN/);
+    const old = classes.map((named) => ({ ...named, curve: null }));
+    const without = renderReport({ ...run, evaluation: { iou: 0.5, classes: old } }, drawChart);
+    expect(without).toContain("<h2>Classes</h2>");
+    expect(without).not.toMatch(/Precision over recall|Confusion/);
   });
 
   it("a single stage has no chart of mimic, no picture and no class table", async () => {

@@ -67,7 +67,7 @@ it("results are read by the names of their columns", () => {
 });
 
 describe("drawChart", () => {
-  const options = { epochs: 4, format: String };
+  const options = { xMax: 4, format: String };
   /** The first path of a curve's colour: "M x y L x y ...". */
   const corners = (svg: string) =>
     /d="(M[^"]+)" fill="none"[^>]*stroke="var\(--c1\)"/.exec(svg)?.[1].split(/[ML]/).slice(1) ?? [];
@@ -85,6 +85,20 @@ describe("drawChart", () => {
     expect(corners(svg)).toHaveLength(3);
     const heights = corners(svg).map((corner) => Number(corner.split(" ")[1]));
     expect(heights).toEqual([...heights].sort((a, b) => a - b));
+  });
+
+  it("has shares on both axes where asked to, up to the whole", () => {
+    const points = Array.from({ length: 31 }, (_, k) => [k / 100, 0.25] as const);
+    const percent = (value: number) => `${Math.round(100 * value)} %`;
+    const svg = drawChart([{ colour: 1, points, marked: 0.1 }], {
+      xMax: 1,
+      xFormat: percent,
+      format: percent,
+      yMax: 1,
+    });
+    expect(svg.match(/>100 %</g)).toHaveLength(2);
+    // A line, and one dot.
+    expect(svg.match(/fill="var\(--c1\)"/g)).toHaveLength(1);
   });
 
   it("ends the axis at the limit of shares", () => {

@@ -1,0 +1,104 @@
+// qmimic evaluate: the detections of any system, from its files, by the protocols of VOC, COCO and WIDER FACE.
+import type { Command } from "commander";
+import { evaluateCoco } from "../eval/coco.js";
+import { readCoco } from "../eval/readers/cocoJson.js";
+import { readVocFiles } from "../eval/readers/vocFiles.js";
+import { readWider } from "../eval/readers/widerFolder.js";
+import { scoreVoc } from "../eval/vocScores.js";
+import { evaluateWider } from "../eval/wider.js";
+import { writeFileAtomic } from "../files.js";
+import { formatCoco, formatVoc, formatWider } from "../report/protocolText.js";
+import { positiveShare } from "./numbers.js";
+
+interface EvaluateFlags {
+  groundTruth: string;
+  detections: string;
+  json?: string;
+}
+
+interface VocFlags extends EvaluateFlags {
+  split: string;
+  classes?: string;
+  iou: number;
+  inclusive?: boolean;
+}
+
+export function addEvaluate(program: Command): void {
+  const evaluate = program
+    .command("evaluate")
+    .description("score files with the detections of any system by the VOC, COCO or WIDER FACE protocol");
+  const protocol = (name: string, description: string, [truth, detections]: [string, string]): Command =>
+    evaluate
+      .command(name)
+      .description(description)
+      .requiredOption("--ground-truth <path>", truth)
+      .requiredOption("--detections <path>", detections)
+      .option("--json <file>", "write all numbers there");
+  protocol("voc", "average precision of each class, by all points and by 11 points", [
+    "folder with Annotations and ImageSets/Main; images are not needed",
+    "folder with a file a class: comp4_det_test_CLASS.txt, lines: image score xmin ymin xmax ymax",
+  ])
+    .option("--split <name>", "the list in ImageSets/Main", "test")
+    .option("--classes <names>", "score these classes alone (default: all that the split has objects of)")
+    .option("--iou <number>", "IoU from which a detection finds an object", positiveShare, 0.5)
+    .option(
+      "--inclusive",
+      "the last pixel of a box is inside, as VOC's devkit has it (default: coordinates are edges)",
+    )
+    .action(voc);
+  protocol("coco", "the twelve numbers of pycocotools, for boxes", [
+    "JSON with images, annotations and categories",
+    "JSON list of results: image_id, category_id, bbox, score",
+  ]).action(coco);
+  protocol("wider", "average precision on WIDER FACE's easy, medium and hard faces", [
+    "folder with wider_easy_val.mat, wider_medium_val.mat and wider_hard_val.mat",
+    "folder of a submission: EVENT/IMAGE.txt",
+  ]).action(wider);
+}
+
+async function voc(flags: VocFlags): Promise<void> {
+  const { groundTruth, detections, split, iou, inclusive = false } = flags;
+  const names = flags.classes?.split(",").map((name) => name.trim());
+  const input = await readVocFiles(groundTruth, split, detections, names);
+  const { classes, missing } = input;
+  const scores = scoreVoc(input.groundTruths, input.detections, {
+    classes,
+    iouThreshold: iou,
+    pixelInclusive: inclusive,
+  });
+  console.log(`${groundTruth}, split ${split}: ${input.groundTruths.length} images\n\n${formatVoc(scores)}`);
+  if (missing.length > 0) {
+    console.log(`\nno file for ${missing.join(", ")}: counted as nothing detected, average precision 0`);
+  }
+  await writeNumbers(flags, { protocol: "voc", images: input.groundTruths.length, ...scores, missing });
+}
+
+async function coco(flags: EvaluateFlags): Promise<void> {
+  const { classes, groundTruths, detections } = await readCoco(flags.groundTruth, flags.detections);
+  const result = evaluateCoco(groundTruths, detections, classes);
+  console.log(`${flags.groundTruth}: ${groundTruths.length} images\n\n${formatCoco(result)}`);
+  await writeNumbers(flags, { protocol: "coco", images: groundTruths.length, ...result });
+}
+
+async function wider(flags: EvaluateFlags): Promise<void> {
+  const { images, settings, missing } = await readWider(flags.groundTruth, flags.detections);
+  const results = evaluateWider(images, settings);
+  console.log(`${flags.groundTruth}: ${images.length} images\n\n${formatWider(results)}`);
+  if (missing.length > 0) {
+    const named = `(${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ", ..." : ""})`;
+    const what = missing.length === 1 ? "1 image has no file" : `${missing.length} images have no file`;
+    console.log(`\n${what} ${named}: their faces count as missed`);
+  }
+  await writeNumbers(flags, {
+    protocol: "wider",
+    images: images.length,
+    settings: results.map(({ name, ap, faces }) => ({ name, ap, faces })),
+    missing,
+  });
+}
+
+async function writeNumbers(command: EvaluateFlags, numbers: Record<string, unknown>): Promise<void> {
+  if (command.json === undefined) return;
+  await writeFileAtomic(command.json, `${JSON.stringify({ command, ...numbers }, null, 2)}\n`);
+  console.log(`\nnumbers   ${command.json}`);
+}

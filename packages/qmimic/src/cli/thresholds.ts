@@ -1,0 +1,44 @@
+// The score from which a detection is shown: the user's for all classes, or each class's own from the weights.
+import { readThresholds } from "../train/weights.js";
+
+export interface Thresholds {
+  /** In the order of the detector's classes. */
+  thresholds: { label: string; threshold: number }[];
+  /** Where they come from, for people. */
+  thresholdsFrom: string;
+}
+
+const DEFAULT = 0.5;
+/** Of more classes only the range is printed. */
+const MAX_NAMED = 12;
+
+/** @param asked of the user, for all classes. @throws InputError as readThresholds does */
+export function chooseThresholds(path: string, classes: readonly string[], asked?: number): Thresholds {
+  const stored = asked === undefined ? readThresholds(path) : undefined;
+  const without = classes.filter((_, i) => stored?.[i] === null);
+  const best = "best F1 of each class on val, from the weights";
+  return {
+    thresholds: classes.map((label, i) => ({ label, threshold: asked ?? stored?.[i] ?? DEFAULT })),
+    thresholdsFrom:
+      asked !== undefined
+        ? "--threshold"
+        : stored === undefined
+          ? `default; the weights store none`
+          : without.length === 0
+            ? best
+            : `${best}; default for ${without.join(", ")}, of which nothing was found on val`,
+  };
+}
+
+/** "thresholds  stop 0.43, yield 0.51 (best F1 of each class on val, from the weights)" */
+export function describeThresholds({ thresholds, thresholdsFrom }: Thresholds): string {
+  const values = thresholds.map(({ threshold }) => threshold);
+  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const text =
+    least === most
+      ? `${least.toFixed(2)} for every class`
+      : thresholds.length > MAX_NAMED
+        ? `${least.toFixed(2)} to ${most.toFixed(2)}`
+        : thresholds.map(({ label, threshold }) => `${label} ${threshold.toFixed(2)}`).join(", ");
+  return `thresholds  ${text} (${thresholdsFrom})`;
+}

@@ -1,0 +1,252 @@
+// The COCO protocol for boxes: Lin et al., "Microsoft COCO: Common Objects in Context" (ECCV 2014), the page
+// "Detection evaluation" of the data set, and what pycocotools' COCOeval computes.
+//
+// 1. Of each image and class the 100 best detections count, best first (equal scores: in the order given).
+// 2. Each takes, of the objects not taken that count, the one with the largest IoU; of equal ones the last. Only where
+//    none has the threshold's IoU it takes an object that does not count (a crowd, or one outside the range of areas),
+//    and is ignored. A crowd can be taken any number of times; IoU with it is over the area of the detection.
+// 3. A detection that takes nothing and whose own area is outside the range is ignored; others are false positives.
+// 4. Average precision at 101 recalls, the mean over IoU 0.5, 0.55, ... 0.95 and over the classes that have objects.
+
+import { checkInputs } from "./checkInputs.js";
+import {
+  averagePrecisions,
+  type ClassMatches,
+  rankMatches,
+  recalls,
+  type UnrankedDetections,
+  type UnrankedMatches,
+} from "./matches.js";
+import { areaOf, intersectionOf, overlapOf } from "./overlap.js";
+import { descending } from "./ranking.js";
+import { countDifficult, mean, orNull } from "./tally.js";
+import type { ImageDetections, ImageGroundTruth, Numbers } from "./types.js";
+
+/** As numpy's linspace(0.5, 0.95, 10) gives them: 0.9 comes out one bit lower. */
+const IOU_THRESHOLDS = Array.from({ length: 10 }, (_, k) => 0.5 + k * ((0.95 - 0.5) / 9));
+const AT_50 = 0;
+const AT_75 = 5;
+const MAX_DETECTIONS = 100;
+
+/** Square pixels, both ends included. */
+const AREAS = {
+  all: [0, 1e10],
+  small: [0, 32 ** 2],
+  medium: [32 ** 2, 96 ** 2],
+  large: [96 ** 2, 1e10],
+} as const;
+export type AreaName = keyof typeof AREAS;
+
+/** For each range of areas, one entry a class. */
+export type CocoMatches = Record<AreaName, ClassMatches[]>;
+
+/** From 0 to 1; null where no object counts. */
+export interface CocoClassResult {
+  name: string;
+  /** Mean over IoU 0.5, 0.55, ... 0.95. */
+  ap: number | null;
+  ap50: number | null;
+  ap75: number | null;
+  /** Objects that are no crowd, and crowds. */
+  objects: number;
+  crowds: number;
+}
+
+/** COCO's twelve numbers, from 0 to 1; null where no object counts. */
+export interface CocoResult {
+  ap: number | null;
+  ap50: number | null;
+  ap75: number | null;
+  apSmall: number | null;
+  apMedium: number | null;
+  apLarge: number | null;
+  /** Recall of the 1, 10, 100 best detections of each image and class, mean over the IoU thresholds. */
+  ar1: number | null;
+  ar10: number | null;
+  ar100: number | null;
+  arSmall: number | null;
+  arMedium: number | null;
+  arLarge: number | null;
+  /** One for each class, in the order of the names. */
+  classes: CocoClassResult[];
+}
+
+/**
+ * COCO's numbers of a set of detections.
+ * @param groundTruths one entry an image, also for images without objects; `difficult` marks crowds
+ * @param detections images may be missing: nothing detected there
+ * @throws Error as checkInputs does
+ */
+export function evaluateCoco(
+  groundTruths: readonly ImageGroundTruth[],
+  detections: readonly ImageDetections[],
+  classes: readonly string[],
+): CocoResult {
+  const matches = matchCoco(groundTruths, detections, classes);
+  const once = new Int32Array(groundTruths.length).fill(1);
+  const aps = (area: AreaName) => matches[area].map((one) => averagePrecisions(one, once));
+  const ar = (area: AreaName, most: number) =>
+    meanKnown(matches[area].map((one) => mean(recalls(one, most))));
+  const meanAp = (area: AreaName) => meanKnown(aps(area).map(mean));
+  const all = aps("all");
+  const crowds = countDifficult(groundTruths, classes.length);
+  return {
+    ap: meanKnown(all.map(mean)),
+    ap50: meanKnown(all.map((at) => at[AT_50])),
+    ap75: meanKnown(all.map((at) => at[AT_75])),
+    apSmall: meanAp("small"),
+    apMedium: meanAp("medium"),
+    apLarge: meanAp("large"),
+    ar1: ar("all", 1),
+    ar10: ar("all", 10),
+    ar100: ar("all", MAX_DETECTIONS),
+    arSmall: ar("small", MAX_DETECTIONS),
+    arMedium: ar("medium", MAX_DETECTIONS),
+    arLarge: ar("large", MAX_DETECTIONS),
+    classes: classes.map((name, label) => ({
+      name,
+      ap: orNull(mean(all[label])),
+      ap50: orNull(all[label][AT_50]),
+      ap75: orNull(all[label][AT_75]),
+      objects: matches.all[label].positives.reduce((sum, count) => sum + count, 0),
+      crowds: crowds[label],
+    })),
+  };
+}
+
+/** AP50:95 and AP50 when image i is there weights[i] times; NaN when no object counts. */
+export function weightedCocoAp(matches: CocoMatches, weights: Int32Array): { ap: number; ap50: number } {
+  const known = matches.all
+    .map((one) => averagePrecisions(one, weights))
+    .filter((at) => !Number.isNaN(at[AT_50]));
+  return { ap: mean(known.map(mean)), ap50: mean(known.map((at) => at[AT_50])) };
+}
+
+/** Steps 1 to 3. @throws Error as checkInputs does */
+export function matchCoco(
+  groundTruths: readonly ImageGroundTruth[],
+  detections: readonly ImageDetections[],
+  classes: readonly string[],
+): CocoMatches {
+  const positions = checkInputs(groundTruths, detections, classes);
+  const entryOf = new Map(detections.map((entry, i) => [positions[i], entry]));
+  const areas = Object.keys(AREAS) as AreaName[];
+  const lists = classes.map((): UnrankedDetections => ({ images: [], ranks: [], scores: [] }));
+  const unranked = classes.map(() =>
+    areas.map(
+      (): UnrankedMatches => ({
+        events: IOU_THRESHOLDS.map(() => ({ at: [], found: [] })),
+        positives: new Int32Array(groundTruths.length),
+      }),
+    ),
+  );
+  groundTruths.forEach((truth, image) => {
+    const found = entryOf.get(image);
+    const objects = byLabel(truth.labels, classes.length);
+    const boxes = byLabel(found?.labels ?? [], classes.length);
+    for (let label = 0; label < classes.length; label++) {
+      if (objects[label].length === 0 && boxes[label].length === 0) continue;
+      const pair = pairUp(truth, objects[label], found, boxes[label]);
+      const { images, ranks, scores } = lists[label];
+      const first = scores.length;
+      pair.scores.forEach((score, rank) => {
+        images.push(image);
+        ranks.push(rank);
+        scores.push(score);
+      });
+      areas.forEach((area, a) => {
+        const into = unranked[label][a];
+        into.positives[image] = matchImage(pair, AREAS[area], first, into);
+      });
+    }
+  });
+  const ranked = lists.map((list, label) => rankMatches(list, unranked[label]));
+  return Object.fromEntries(areas.map((area, a) => [area, ranked.map((one) => one[a])])) as CocoMatches;
+}
+
+/** Objects and detections of one class in one image. */
+interface Pair {
+  /** [D] best first. */
+  scores: number[];
+  /** [D] square pixels. */
+  foundAreas: number[];
+  /** [G] */
+  crowd: boolean[];
+  objectAreas: number[];
+  /** [D][G] */
+  ious: number[][];
+}
+
+function pairUp(
+  truth: ImageGroundTruth,
+  objects: readonly number[],
+  found: ImageDetections | undefined,
+  boxes: readonly number[],
+): Pair {
+  const scoreOf = boxes.map((d) => found!.scores[d]);
+  const best = Array.from(descending(scoreOf).subarray(0, MAX_DETECTIONS), (i) => boxes[i]);
+  const crowd = objects.map((g) => truth.difficult[g] !== 0);
+  return {
+    scores: best.map((d) => found!.scores[d]),
+    foundAreas: best.map((d) => found!.areas?.[d] ?? areaOf(found!.boxes, d)),
+    crowd,
+    objectAreas: objects.map((g) => truth.areas?.[g] ?? areaOf(truth.boxes, g)),
+    ious: best.map((d) =>
+      objects.map((g, i) => (crowd[i] ? insideOf : overlapOf)(found!.boxes, d, truth.boxes, g)),
+    ),
+  };
+}
+
+/**
+ * Matches within one image and range of areas, at every IoU threshold; adds the events to `into`.
+ * @param first position of the image's first detection among those of the class
+ * @returns objects that count
+ */
+function matchImage(
+  { scores, foundAreas, crowd, objectAreas, ious }: Pair,
+  [least, most]: readonly [number, number],
+  first: number,
+  into: UnrankedMatches,
+): number {
+  const outside = (area: number): boolean => area < least || area > most;
+  const ignored = objectAreas.map((area, g) => crowd[g] || outside(area));
+  // Those that count first.
+  const order = [...ignored.keys()].sort((a, b) => Number(ignored[a]) - Number(ignored[b]) || a - b);
+  const taken = new Uint8Array(crowd.length);
+  for (let t = 0; t < IOU_THRESHOLDS.length; t++) {
+    const { at, found } = into.events[t];
+    taken.fill(0);
+    for (let d = 0; d < scores.length; d++) {
+      let largest = IOU_THRESHOLDS[t];
+      let match = -1;
+      for (const g of order) {
+        if (taken[g] !== 0 && !crowd[g]) continue;
+        if (match >= 0 && !ignored[match] && ignored[g]) break;
+        if (ious[d][g] < largest) continue;
+        largest = ious[d][g];
+        match = g;
+      }
+      if (match >= 0) taken[match] = 1;
+      if (match < 0 && !outside(foundAreas[d])) continue;
+      at.push(first + d);
+      found.push(match >= 0 && !ignored[match] ? 1 : 0);
+    }
+  }
+  return ignored.filter((one) => !one).length;
+}
+
+/** For each label the positions that have it. */
+function byLabel(labels: ArrayLike<number>, classes: number): number[][] {
+  const lists: number[][] = Array.from({ length: classes }, () => []);
+  for (let i = 0; i < labels.length; i++) lists[labels[i]].push(i);
+  return lists;
+}
+
+/** The share of a detection that is inside a crowd. */
+function insideOf(a: Numbers, i: number, b: Numbers, j: number): number {
+  const shared = intersectionOf(a, i, b, j);
+  return shared === 0 ? 0 : shared / areaOf(a, i);
+}
+
+const meanKnown = (values: readonly number[]): number | null =>
+  orNull(mean(values.filter((value) => !Number.isNaN(value))));

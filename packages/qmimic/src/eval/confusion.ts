@@ -1,0 +1,78 @@
+// Which class is taken for which: a matrix over classes and background.
+import { overlapOf } from "./overlap.js";
+import { descending } from "./ranking.js";
+import type { ImageDetections, ImageGroundTruth } from "./types.js";
+
+export interface ConfusionOptions {
+  /** One a class: detections below are left out. */
+  thresholds: readonly number[];
+  /** Default 0.5. */
+  iou?: number;
+  /** Default false. @see VocOptions */
+  pixelInclusive?: boolean;
+}
+
+/**
+ * Counts of objects (rows) by the class that they were detected as (columns); the last row and column are background.
+ * Within each class detections find objects by VOC's rule, so that precision and recall can be read off: the diagonal
+ * over the sum of its column, and of its row. Detections and objects that this leaves over are paired across classes,
+ * the largest IoU first; what then remains is background taken for an object, and objects that were missed. Difficult
+ * objects, and what finds them, are in no cell.
+ * @param groundTruths one entry an image; every image of `detections` is among them
+ * @returns [K + 1][K + 1]
+ */
+export function confusionMatrix(
+  groundTruths: readonly ImageGroundTruth[],
+  detections: readonly ImageDetections[],
+  { thresholds, iou = 0.5, pixelInclusive = false }: ConfusionOptions,
+): number[][] {
+  const background = thresholds.length;
+  const matrix = Array.from({ length: background + 1 }, () => new Array<number>(background + 1).fill(0));
+  const found = new Map(detections.map((entry) => [entry.id, entry]));
+  for (const truth of groundTruths) {
+    const image = found.get(truth.id);
+    const kept = image
+      ? [...descending(image.scores)].filter((d) => image.scores[d] >= thresholds[image.labels[d]])
+      : [];
+    const overlap = (d: number, g: number) =>
+      overlapOf(image!.boxes, d, truth.boxes, g, pixelInclusive ? 1 : 0);
+    const objects = [...truth.labels.keys()];
+    const taken = new Set<number>();
+    const left: number[] = [];
+    for (const d of kept) {
+      const own = objects.filter((g) => truth.labels[g] === image!.labels[d]);
+      const nearest = nearestOf(own, (g) => overlap(d, g));
+      if (nearest === undefined || overlap(d, nearest) < iou || taken.has(nearest)) left.push(d);
+      else if (truth.difficult[nearest] === 0) {
+        taken.add(nearest);
+        matrix[truth.labels[nearest]][truth.labels[nearest]]++;
+      }
+    }
+    const missed = new Set(objects.filter((g) => !taken.has(g) && truth.difficult[g] === 0));
+    const pairs = left
+      .flatMap((d) => [...missed].map((g) => ({ d, g, overlap: overlap(d, g) })))
+      .filter((pair) => pair.overlap >= iou)
+      .sort((a, b) => b.overlap - a.overlap);
+    const unpaired = new Set(left);
+    for (const { d, g } of pairs) {
+      if (!unpaired.has(d) || !missed.has(g)) continue;
+      unpaired.delete(d);
+      missed.delete(g);
+      matrix[truth.labels[g]][image!.labels[d]]++;
+    }
+    for (const d of unpaired) matrix[background][image!.labels[d]]++;
+    for (const g of missed) matrix[truth.labels[g]][background]++;
+  }
+  return matrix;
+}
+
+/** The first with the largest value. */
+function nearestOf(objects: readonly number[], overlap: (g: number) => number): number | undefined {
+  let nearest: number | undefined;
+  let most = Number.NEGATIVE_INFINITY;
+  for (const g of objects) {
+    const value = overlap(g);
+    if (value > most) [most, nearest] = [value, g];
+  }
+  return nearest;
+}

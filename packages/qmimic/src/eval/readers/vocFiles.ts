@@ -1,0 +1,126 @@
+// VOC's result files, one a class (comp4_det_test_dog.txt), and the annotations that they are scored against.
+// The format: Everingham et al., The PASCAL VOC 2012 Development Kit, section 8.2.
+import { readdir } from "node:fs/promises";
+import { join } from "node:path";
+import type { Problem } from "../../data/types.js";
+import { describeProblems, readAnnotations } from "../../data/voc.js";
+import { readSplit } from "../../data/vocSplits.js";
+import { didYouMean, InputError } from "../../errors.js";
+import type { ImageGroundTruth } from "../types.js";
+import { type DetectionList, type EvaluationInput, parseNumber, readLines, toDetections } from "./input.js";
+
+export interface VocFiles extends EvaluationInput {
+  /** Classes with objects and without a file: nothing is detected of them. */
+  missing: string[];
+}
+
+/**
+ * Reads Annotations and ImageSets of `root` (images are not looked at) and every file of the folder `results`. A file
+ * is named after its class, alone or at its end: dog.txt, comp4_det_test_dog.txt.
+ * @param classes score these alone, in this order; default: all that the split has an object of
+ * @throws InputError for a class asked for of which there is neither object nor file; naming file and line for what does not fit the format, an image that the split does not have, a
+ *   file of no known class, two files of one class, and whatever is wrong with annotations and list
+ */
+export async function readVocFiles(
+  root: string,
+  split: string,
+  results: string,
+  classes?: readonly string[],
+): Promise<VocFiles> {
+  const problems: Problem[] = [];
+  const { ids, path } = await readSplit(root, split, (message) => problems.push({ file: path, message }));
+  const annotations = await readAnnotations(root, ids, (problem) => problems.push(problem));
+  if (problems.length > 0) throw new InputError(describeProblems(`${root}, split "${split}"`, problems));
+  const objects = [...annotations.values()].flatMap((one) => one.objects);
+  const present = [...new Set(objects.map(({ name }) => name))].sort();
+  const names = classes ? [...classes] : present;
+
+  const files = await filesOfClasses(results, names, present);
+  const unknown = names.find((name) => !present.includes(name) && !files.has(name));
+  if (unknown !== undefined) {
+    throw new InputError(
+      `--classes: the split has no object of "${unknown}", and there is no file of it.${didYouMean(unknown, present)}`,
+    );
+  }
+  const groundTruths = ids.map((id): ImageGroundTruth => {
+    const kept = annotations.get(id)!.objects.filter(({ name }) => names.includes(name));
+    return {
+      id,
+      boxes: Float64Array.from(kept.flatMap(({ box }) => box)),
+      labels: Int32Array.from(kept, ({ name }) => names.indexOf(name)),
+      difficult: Uint8Array.from(kept, ({ difficult }) => (difficult ? 1 : 0)),
+    };
+  });
+  const found = new Map<string, DetectionList>(ids.map((id) => [id, { boxes: [], scores: [], labels: [] }]));
+  for (const [name, file] of files) await readResults(file, names.indexOf(name), found);
+  return {
+    classes: names,
+    groundTruths,
+    detections: [...found].map(([id, list]) => toDetections(id, list)),
+    missing: names.filter((name) => present.includes(name) && !files.has(name)),
+  };
+}
+
+/** Class -> file. Files of classes that are present but not asked for are left out. */
+async function filesOfClasses(
+  folder: string,
+  names: readonly string[],
+  present: readonly string[],
+): Promise<Map<string, string>> {
+  const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
+    throw new InputError(
+      error.code === "ENOENT"
+        ? `${folder}: there is no such folder`
+        : `${folder}: cannot be read: ${error.message}`,
+    );
+  });
+  const known = [...new Set([...names, ...present])].sort((a, b) => b.length - a.length);
+  const files = new Map<string, string>();
+  for (const entry of entries.sort()) {
+    const path = join(folder, entry);
+    const stem = entry.replace(/\.txt$/, "");
+    const name = known.find((one) => stem === one || stem.endsWith(`_${one}`));
+    if (!entry.endsWith(".txt") || name === undefined) {
+      const last = stem.slice(stem.lastIndexOf("_") + 1);
+      throw new InputError(
+        `${path}: not a file of a class; expected one like comp4_det_test_${known.at(-1)}.txt, for the classes ` +
+          `${names.join(", ")}.${didYouMean(last, known)} Move it elsewhere, or name all classes with --classes.`,
+      );
+    }
+    const other = files.get(name);
+    if (other !== undefined)
+      throw new InputError(`${path}: ${other} is of the class ${name} too; move one elsewhere`);
+    files.set(name, path);
+  }
+  const wanted = new Map([...files].filter(([name]) => names.includes(name)));
+  if (wanted.size === 0) {
+    throw new InputError(`${folder}: no detections; expected files like comp4_det_test_${known.at(-1)}.txt`);
+  }
+  return wanted;
+}
+
+/** Lines "image score xmin ymin xmax ymax". */
+async function readResults(file: string, label: number, found: Map<string, DetectionList>): Promise<void> {
+  for (const [i, line] of (await readLines(file)).entries()) {
+    const words = line.trim().split(/\s+/);
+    const numbers = words.slice(-5).map(parseNumber);
+    const [score, ...box] = numbers.filter((value) => value !== undefined);
+    if (words.length < 6 || box.length !== 4) {
+      throw new InputError(
+        `${file}: line ${i + 1}: "${line}"; image, score, xmin, ymin, xmax and ymax expected`,
+      );
+    }
+    if (box[2] < box[0] || box[3] < box[1]) {
+      throw new InputError(
+        `${file}: line ${i + 1}: "${line}": inverted box; xmin <= xmax and ymin <= ymax expected`,
+      );
+    }
+    // A name may hold blanks.
+    const id = words.slice(0, -5).join(" ");
+    const list = found.get(id);
+    if (!list) throw new InputError(`${file}: line ${i + 1}: the split has no image "${id}"`);
+    list.boxes.push(...box);
+    list.scores.push(score);
+    list.labels.push(label);
+  }
+}

@@ -1,0 +1,17 @@
+// Counts and means that the protocols share. A number that there is none of is NaN in sums and null in results.
+import type { ImageGroundTruth } from "./types.js";
+
+/** NaN of no values. */
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+export const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
+
+/** For each class its objects that do not count. */
+export function countDifficult(groundTruths: readonly ImageGroundTruth[], classes: number): number[] {
+  const counts = new Array<number>(classes).fill(0);
+  for (const { labels, difficult } of groundTruths) {
+    for (let g = 0; g < labels.length; g++) if (difficult[g] !== 0) counts[labels[g]]++;
+  }
+  return counts;
+}

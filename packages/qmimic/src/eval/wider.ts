@@ -1,0 +1,135 @@
+// The WIDER FACE protocol: Yang, Luo, Loy, Tang, "WIDER FACE: A Face Detection Benchmark" (CVPR 2016), and the
+// official evaluation (wider_eval.m and evaluation.m).
+//
+// 1. Scores are stretched to 0..1 over the whole set: (score - lowest) / (highest - lowest).
+// 2. Each detection, in the order of its file, takes the face with the largest IoU, of equal ones the first; IoU counts
+//    the last pixel of both boxes. From IoU 0.5 a face of the setting is found, and another one makes the detection
+//    ignored. A second detection of a face stays in the list and lowers precision.
+// 3. At each of the 1000 thresholds 0.999, 0.998, ... 0 the detections of an image count down to the last one in the
+//    file that has the score. Precision and recall are those of all images together. An image without any face
+//    annotated is left out, with its detections.
+// 4. Average precision is the area under the envelope of that curve (allPointAp).
+// The settings easy, medium and hard differ in which faces count; all others are ignored.
+
+import { allPointAp } from "./precisionRecall.js";
+
+const THRESHOLDS = 1000;
+const IOU = 0.5;
+
+export interface WiderImage {
+  /** `event/image`. */
+  id: string;
+  /** [G, 4] x, y, width, height of every annotated face. */
+  faces: Float64Array;
+  /** [N, 4] x, y, width, height of the detections, in the order of the file. */
+  boxes: Float64Array;
+  /** [N] any scale. */
+  scores: Float64Array;
+}
+
+export interface WiderSetting {
+  name: string;
+  /** For each image [G], 1 for faces that count. */
+  counted: readonly Uint8Array[];
+}
+
+export interface WiderResult {
+  name: string;
+  /** 0..1; null when no face counts. */
+  ap: number | null;
+  faces: number;
+  /** [1000] from the highest threshold to the lowest; precision is 0 where nothing is detected. */
+  precision: Float64Array;
+  recall: Float64Array;
+}
+
+/** Average precision in each setting. */
+export function evaluateWider(
+  images: readonly WiderImage[],
+  settings: readonly WiderSetting[],
+): WiderResult[] {
+  const { lowest, highest } = scoreRange(images);
+  const bins = images.map(({ scores }) => binsOf(scores, lowest, highest));
+  const nearest = images.map(nearestFaces);
+  return settings.map(({ name, counted }) => {
+    // Differences from one threshold to the next.
+    const detected = new Float64Array(THRESHOLDS);
+    const found = new Float64Array(THRESHOLDS);
+    let faces = 0;
+    images.forEach((_, i) => {
+      const marks = counted[i];
+      for (const mark of marks) faces += mark;
+      const seen = new Uint8Array(marks.length);
+      for (let d = 0; d < nearest[i].length; d++) {
+        const face = nearest[i][d];
+        const bin = bins[i][d];
+        if (marks.length === 0 || bin === THRESHOLDS) continue;
+        if (face >= 0 && marks[face] === 0) continue;
+        detected[bin]++;
+        if (face >= 0 && seen[face] === 0) {
+          seen[face] = 1;
+          found[bin]++;
+        }
+      }
+    });
+    const precision = new Float64Array(THRESHOLDS);
+    const recall = new Float64Array(THRESHOLDS);
+    for (let t = 0, all = 0, hits = 0; t < THRESHOLDS; t++) {
+      all += detected[t];
+      hits += found[t];
+      precision[t] = all === 0 ? 0 : hits / all;
+      recall[t] = faces === 0 ? 0 : hits / faces;
+    }
+    const ap = faces === 0 ? null : allPointAp({ precision, recall });
+    return { name, ap, faces, precision, recall };
+  });
+}
+
+function scoreRange(images: readonly WiderImage[]): { lowest: number; highest: number } {
+  let lowest = Number.POSITIVE_INFINITY;
+  let highest = Number.NEGATIVE_INFINITY;
+  for (const { scores } of images) {
+    for (const score of scores) {
+      lowest = Math.min(lowest, score);
+      highest = Math.max(highest, score);
+    }
+  }
+  return { lowest, highest };
+}
+
+/** The first threshold at which each detection counts: its own, or that of a later one in the file that has more. */
+function binsOf(scores: Float64Array, lowest: number, highest: number): Int32Array {
+  const bins = new Int32Array(scores.length);
+  let first = THRESHOLDS;
+  for (let d = scores.length - 1; d >= 0; d--) {
+    // Equal scores throughout cannot be stretched; they are all the highest.
+    const score = highest === lowest ? 1 : (scores[d] - lowest) / (highest - lowest);
+    let bin = Math.max(0, Math.floor((1 - score) * THRESHOLDS) - 2);
+    while (bin < THRESHOLDS && !(score >= 1 - (bin + 1) / THRESHOLDS)) bin++;
+    first = Math.min(first, bin);
+    bins[d] = first;
+  }
+  return bins;
+}
+
+/** [N] for each detection its face, or -1 where none has the IoU. */
+function nearestFaces({ faces, boxes, scores }: WiderImage): Int32Array {
+  const nearest = new Int32Array(scores.length).fill(-1);
+  for (let d = 0; d < scores.length; d++) {
+    const [x, y, width, height] = boxes.subarray(4 * d, 4 * d + 4);
+    const area = (width + 1) * (height + 1);
+    let most = Number.NEGATIVE_INFINITY;
+    for (let g = 0; g < faces.length; g += 4) {
+      const w = Math.min(x + width, faces[g] + faces[g + 2]) - Math.max(x, faces[g]) + 1;
+      if (w <= 0) continue;
+      const h = Math.min(y + height, faces[g + 1] + faces[g + 3]) - Math.max(y, faces[g + 1]) + 1;
+      if (h <= 0) continue;
+      const overlap = (w * h) / (area + (faces[g + 2] + 1) * (faces[g + 3] + 1) - w * h);
+      if (overlap > most) {
+        most = overlap;
+        nearest[d] = overlap >= IOU ? g / 4 : -1;
+      }
+    }
+  }
+  return nearest;
+}
