@@ -64,7 +64,7 @@ export function addPredict(program: Command): void {
     );
   command.addHelpText(
     "after",
-    "\nTraining stores in the weights, for each class, the score with the best F1 on val. Weights without: 0.5.",
+    "\nTraining stores in the weights, for each class, the score with the best F1 on val. Weights without: 0.5.\n",
   );
   engineOptions(sideOption(command)).action(predict);
 }

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { evaluateCoco } from "../../src/eval/coco.js";
 import { readCoco } from "../../src/eval/readers/cocoJson.js";
 import type { ImageDetections, ImageGroundTruth } from "../../src/eval/types.js";
+import { put, temporaryFolder } from "../data/temporary.js";
 import { randomCase } from "./randomCase.js";
 import { haveShared, shared } from "./sharedData.js";
 import { slowCoco } from "./slowCoco.js";
@@ -80,6 +81,21 @@ describe("evaluateCoco", () => {
       crowds: 1,
     });
     expect(evaluateCoco([], [], []).ap).toBeNull();
+  });
+
+  it("gives pycocotools' numbers, with crowds, annotated areas, equal scores and more than 100 detections", async () => {
+    const file = new URL("../fixtures/coco.json", import.meta.url);
+    const { truth, results, expected } = JSON.parse(await readFile(file, "utf8"));
+    const folder = await temporaryFolder();
+    const [truthFile, resultFile] = [join(folder, "truth.json"), join(folder, "results.json")];
+    await put(truthFile, JSON.stringify(truth));
+    await put(resultFile, JSON.stringify(results));
+    const input = await readCoco(truthFile, resultFile);
+    const { classes: names, ...numbers } = evaluateCoco(input.groundTruths, input.detections, input.classes);
+    expect(names.some(({ crowds }) => crowds > 0)).toBe(true);
+    for (const [name, value] of Object.entries(expected as Record<string, number>)) {
+      expect(Math.abs(numbers[name as keyof typeof numbers]! - value), name).toBeLessThan(1e-12);
+    }
   });
 
   it("equals the protocol's definition on random boxes", () => {
