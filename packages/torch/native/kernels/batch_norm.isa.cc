@@ -103,6 +103,9 @@ void moments_of(const float* x, long count, float pivot, double* moments) {
 }
 
 // ---- forward ----
+// NaN stays NaN, as in torch: a network with a broken channel must not pass for a sound one.
+
+QMIMIC_INLINE vec larger_or_nan(vec a, vec b) { return a == a ? larger(a, b) : a; }
 
 template <bool RELU>
 void forward_plain(const float* x, float* y, const NormPlane& plane) {
@@ -110,7 +113,7 @@ void forward_plain(const float* x, float* y, const NormPlane& plane) {
   const long count = plane.height * plane.width;
   for (long i = 0; i < count; i += LANES) {
     vec z = load_up_to(x + i, count - i) * scale + shift;
-    if (RELU) z = larger(z, vec{});
+    if (RELU) z = larger(vec{}, z);
     store_up_to(y + i, z, count - i);
   }
 }
@@ -122,9 +125,9 @@ void forward_pool(const float* x, float* y, const NormPlane& plane) {
   for (long row = 0; row < plane.height / 2; row++, x += 2 * width, y += half)
     for (long i = 0; i < half; i += LANES) {
       const Pair top = load_pair(x + 2 * i, half - i), bottom = load_pair(x + width + 2 * i, half - i);
-      vec z = larger(larger(top.even * scale + shift, top.odd * scale + shift),
-                     larger(bottom.even * scale + shift, bottom.odd * scale + shift));
-      if (RELU) z = larger(z, vec{});
+      vec z = larger_or_nan(larger_or_nan(top.even * scale + shift, top.odd * scale + shift),
+                            larger_or_nan(bottom.even * scale + shift, bottom.odd * scale + shift));
+      if (RELU) z = larger(vec{}, z);
       store_up_to(y + i, z, half - i);
     }
 }

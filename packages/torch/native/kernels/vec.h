@@ -87,6 +87,7 @@ QMIMIC_INLINE vec load_bytes(const unsigned char* p) {
 #endif
 }
 
+// The larger of two; b where they cannot be compared (NaN).
 QMIMIC_INLINE vec larger(vec a, vec b) {
 #if QMIMIC_LANES == 16
   return (vec)_mm512_max_ps((__m512)a, (__m512)b);

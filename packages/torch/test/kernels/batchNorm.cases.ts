@@ -93,6 +93,26 @@ export function batchNormCases(): void {
     );
   });
 
+  test("batchNormRelu keeps what is not a number, wherever it is in a window", () => {
+    const shape = [1, 1, 4, 70];
+    for (const options of settings.filter(({ training }) => !training)) {
+      const run = (operation: typeof batchNormRelu | null, x: Tensor) => {
+        const [mean, variance, one, zero] = [[0], [1], [1], [0]].map((value) => tensor(value));
+        const call = operation
+          ? operation(x, one, zero, mean, variance, options)
+          : reference(options, mean, variance)(x, one, zero);
+        return Array.from(call.toFloat32(), Number.isNaN);
+      };
+      for (const place of [0, 1, 17, 69, 70, 71, 139, 200, 279]) {
+        const data = new Float32Array(280).fill(-1);
+        data[place] = Number.NaN;
+        const expected = run(null, tensor(data, shape));
+        expect(expected).toContain(true);
+        expect(run(batchNormRelu, tensor(data, shape)), `${place}`).toEqual(expected);
+      }
+    }
+  });
+
   test("batchNormRelu twice gives the same bits", () => {
     const options = { training: true, relu: true, pool: true, momentum: 0.1, eps: 1e-5 };
     const given = inputs([4, 9, 33, 47], 3);
