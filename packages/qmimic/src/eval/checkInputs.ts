@@ -39,15 +39,21 @@ export function checkInputs(
 interface Arrays {
   boxes: Numbers;
   labels: Int32Array;
+  boxAreas?: Float64Array;
   areas?: Float64Array;
 }
 
-function checkArrays(where: string, { boxes, labels, areas }: Arrays, classes: readonly string[]): void {
+function checkArrays(
+  where: string,
+  { boxes, labels, boxAreas, areas }: Arrays,
+  classes: readonly string[],
+): void {
   checkLength(where, "box coordinates", boxes.length, 4 * labels.length);
   checkFinite(where, "box coordinate", boxes);
-  if (areas) {
-    checkLength(where, "areas", areas.length, labels.length);
-    checkFinite(where, "area", areas);
+  for (const given of [boxAreas, areas]) {
+    if (!given) continue;
+    checkLength(where, "areas", given.length, labels.length);
+    checkFinite(where, "area", given);
   }
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] < 0 || labels[i] >= classes.length) {

@@ -17,10 +17,10 @@ import {
   type UnrankedDetections,
   type UnrankedMatches,
 } from "./matches.js";
-import { areaOf, intersectionOf, overlapOf } from "./overlap.js";
+import { areaOf, intersectionOf } from "./overlap.js";
 import { descending } from "./ranking.js";
 import { countDifficult, mean, orNull } from "./tally.js";
-import type { ImageDetections, ImageGroundTruth, Numbers } from "./types.js";
+import type { ImageDetections, ImageGroundTruth } from "./types.js";
 
 /** As numpy's linspace(0.5, 0.95, 10) gives them: 0.9 comes out one bit lower. */
 const IOU_THRESHOLDS = Array.from({ length: 10 }, (_, k) => 0.5 + k * ((0.95 - 0.5) / 9));
@@ -186,13 +186,19 @@ function pairUp(
   const scoreOf = boxes.map((d) => found!.scores[d]);
   const best = Array.from(descending(scoreOf).subarray(0, MAX_DETECTIONS), (i) => boxes[i]);
   const crowd = objects.map((g) => truth.difficult[g] !== 0);
+  const foundAreas = best.map((d) => found!.boxAreas?.[d] ?? areaOf(found!.boxes, d));
+  const boxAreas = objects.map((g) => truth.boxAreas?.[g] ?? areaOf(truth.boxes, g));
   return {
     scores: best.map((d) => found!.scores[d]),
-    foundAreas: best.map((d) => found!.areas?.[d] ?? areaOf(found!.boxes, d)),
+    foundAreas,
     crowd,
-    objectAreas: objects.map((g) => truth.areas?.[g] ?? areaOf(truth.boxes, g)),
-    ious: best.map((d) =>
-      objects.map((g, i) => (crowd[i] ? insideOf : overlapOf)(found!.boxes, d, truth.boxes, g)),
+    objectAreas: objects.map((g, i) => truth.areas?.[g] ?? boxAreas[i]),
+    ious: best.map((d, k) =>
+      objects.map((g, i) => {
+        const shared = intersectionOf(found!.boxes, d, truth.boxes, g);
+        if (shared === 0) return 0;
+        return shared / (crowd[i] ? foundAreas[k] : foundAreas[k] + boxAreas[i] - shared);
+      }),
     ),
   };
 }
@@ -240,12 +246,6 @@ function byLabel(labels: ArrayLike<number>, classes: number): number[][] {
   const lists: number[][] = Array.from({ length: classes }, () => []);
   for (let i = 0; i < labels.length; i++) lists[labels[i]].push(i);
   return lists;
-}
-
-/** The share of a detection that is inside a crowd. */
-function insideOf(a: Numbers, i: number, b: Numbers, j: number): number {
-  const shared = intersectionOf(a, i, b, j);
-  return shared === 0 ? 0 : shared / areaOf(a, i);
 }
 
 const meanKnown = (values: readonly number[]): number | null =>

@@ -12,8 +12,8 @@ export interface ImageDetections {
   scores: Numbers;
   /** [N], 0 .. classes - 1. */
   labels: Int32Array;
-  /** [N] square pixels, where a file states width and height. Default: computed from the corners. */
-  areas?: Float64Array;
+  /** [N] width * height, where a file states them: corners in floating point give another last bit. */
+  boxAreas?: Float64Array;
 }
 
 export interface ImageGroundTruth {
@@ -24,6 +24,8 @@ export interface ImageGroundTruth {
   labels: Int32Array;
   /** [G], 1 for objects that count neither when found nor when missed: VOC's `difficult`, COCO's `iscrowd`. */
   difficult: Uint8Array;
+  /** [G] width * height, as for detections. */
+  boxAreas?: Float64Array;
   /** [G] square pixels; COCO's is that of the object's outline. Default: the area of the box. */
   areas?: Float64Array;
 }

@@ -83,8 +83,11 @@ describe("evaluateCoco", () => {
     expect(evaluateCoco([], [], []).ap).toBeNull();
   });
 
-  it("gives pycocotools' numbers, with crowds, annotated areas, equal scores and more than 100 detections", async () => {
-    const file = new URL("../fixtures/coco.json", import.meta.url);
+  it.each([
+    ["crowds, annotated areas, equal scores and more than 100 detections", "coco.json"],
+    ["decimal coordinates and IoUs at the thresholds", "cocoDecimal.json"],
+  ])("gives pycocotools' numbers, with %s", async (_, name) => {
+    const file = new URL(`../fixtures/${name}`, import.meta.url);
     const { truth, results, expected } = JSON.parse(await readFile(file, "utf8"));
     const folder = await temporaryFolder();
     const [truthFile, resultFile] = [join(folder, "truth.json"), join(folder, "results.json")];

@@ -130,6 +130,7 @@ describe("readCoco", async () => {
         boxes: Float64Array.of(1, 2, 4, 6),
         labels: Int32Array.of(1),
         difficult: Uint8Array.of(1),
+        boxAreas: Float64Array.of(12),
         areas: Float64Array.of(5),
       },
       {
@@ -137,6 +138,7 @@ describe("readCoco", async () => {
         boxes: Float64Array.of(0, 0, 2, 2),
         labels: Int32Array.of(0),
         difficult: Uint8Array.of(0),
+        boxAreas: Float64Array.of(4),
         areas: Float64Array.of(4),
       },
     ]);
@@ -145,7 +147,7 @@ describe("readCoco", async () => {
       boxes: Float64Array.of(0.1, 0.2, 3.1, 4.2),
       labels: Int32Array.of(1),
       scores: Float64Array.of(0.123456789),
-      areas: Float64Array.of(12),
+      boxAreas: Float64Array.of(12),
     });
   });
 

@@ -9,6 +9,8 @@ type Fields = Record<string, unknown>;
 interface Collected {
   boxes: number[];
   labels: number[];
+  boxAreas: number[];
+  /** Areas as annotated; those of the boxes for detections. */
   areas: number[];
   /** Scores of detections, crowd marks of ground truth. */
   values: number[];
@@ -51,16 +53,17 @@ export async function readCoco(groundTruthFile: string, detectionFile: string): 
     area,
   }));
 
-  const arrays = ({ boxes, labels: all, areas }: Collected) => ({
+  const arrays = ({ boxes, labels: all, boxAreas }: Collected) => ({
     boxes: Float64Array.from(boxes),
     labels: Int32Array.from(all),
-    areas: Float64Array.from(areas),
+    boxAreas: Float64Array.from(boxAreas),
   });
   return {
     classes,
     groundTruths: images.map(({ id }, i) => ({
       id,
       ...arrays(objects[i]),
+      areas: Float64Array.from(objects[i].areas),
       difficult: Uint8Array.from(objects[i].values),
     })),
     detections: images.map(({ id }, i) => ({
@@ -83,7 +86,10 @@ function collect(
   { places, labels, file }: { places: Map<string, number>; labels: Map<string, number>; file: string },
   rest: (entry: Entry, box: { area: number }) => { value: number; area: number },
 ): Collected[] {
-  const images = Array.from(places, (): Collected => ({ boxes: [], labels: [], areas: [], values: [] }));
+  const images = Array.from(
+    places,
+    (): Collected => ({ boxes: [], labels: [], boxAreas: [], areas: [], values: [] }),
+  );
   for (const entry of entries) {
     const { fields, where } = entry;
     const refer = (to: Map<string, number>, key: string, list: string): number => {
@@ -94,9 +100,11 @@ function collect(
     const image = images[refer(places, "image_id", "images")];
     const label = refer(labels, "category_id", "categories");
     const [x, y, width, height] = readBox(fields.bbox, `${where}.bbox`);
-    const { value, area } = rest(entry, { area: width * height });
+    const boxArea = width * height;
+    const { value, area } = rest(entry, { area: boxArea });
     image.boxes.push(x, y, x + width, y + height);
     image.labels.push(label);
+    image.boxAreas.push(boxArea);
     image.areas.push(area);
     image.values.push(value);
   }
