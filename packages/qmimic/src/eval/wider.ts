@@ -1,17 +1,17 @@
 // The WIDER FACE protocol: Yang, Luo, Loy, Tang, "WIDER FACE: A Face Detection Benchmark" (CVPR 2016), and the
-// official evaluation (wider_eval.m and evaluation.m).
+// official evaluation (wider_eval.m, read_pred.m, norm_score.m and evaluation.m).
 //
 // 1. Scores are stretched to 0..1 over the whole set: (score - lowest) / (highest - lowest).
-// 2. Each detection, in the order of its file, takes the face with the largest IoU, of equal ones the first; IoU counts
-//    the last pixel of both boxes. From IoU 0.5 a face of the setting is found, and another one makes the detection
-//    ignored. A second detection of a face stays in the list and lowers precision.
-// 3. At each of the 1000 thresholds 0.999, 0.998, ... 0 the detections of an image count down to the last one in the
-//    file that has the score. Precision and recall are those of all images together. An image without any face
-//    annotated is left out, with its detections.
+// 2. Each detection of an image, the best first (equal scores: in the order given), takes the face with the largest IoU,
+//    of equal ones the first; IoU counts the last pixel of both boxes. From IoU 0.5 a face of the setting is found, and
+//    another one makes the detection ignored. A second detection of a face stays in the list and lowers precision.
+// 3. At each of the 1000 thresholds 0.999, 0.998, ... 0 the detections that have the score count. Precision and recall
+//    are those of all images together. An image without any face annotated is left out, with its detections.
 // 4. Average precision is the area under the envelope of that curve (allPointAp).
 // The settings easy, medium and hard differ in which faces count; all others are ignored.
 
 import { allPointAp } from "./precisionRecall.js";
+import { descending } from "./ranking.js";
 
 const THRESHOLDS = 1000;
 const IOU = 0.5;
@@ -21,7 +21,7 @@ export interface WiderImage {
   id: string;
   /** [G, 4] x, y, width, height of every annotated face. */
   faces: Float64Array;
-  /** [N, 4] x, y, width, height of the detections, in the order of the file. */
+  /** [N, 4] x, y, width, height of the detections, in any order. */
   boxes: Float64Array;
   /** [N] any scale. */
   scores: Float64Array;
@@ -51,6 +51,7 @@ export function evaluateWider(
   const { lowest, highest } = scoreRange(images);
   const bins = images.map(({ scores }) => binsOf(scores, lowest, highest));
   const nearest = images.map(nearestFaces);
+  const orders = images.map(({ scores }) => descending(scores));
   return settings.map(({ name, counted }) => {
     // Differences from one threshold to the next.
     const detected = new Float64Array(THRESHOLDS);
@@ -60,10 +61,10 @@ export function evaluateWider(
       const marks = counted[i];
       for (const mark of marks) faces += mark;
       const seen = new Uint8Array(marks.length);
-      for (let d = 0; d < nearest[i].length; d++) {
+      for (const d of orders[i]) {
         const face = nearest[i][d];
         const bin = bins[i][d];
-        if (marks.length === 0 || bin === THRESHOLDS) continue;
+        if (marks.length === 0) continue;
         if (face >= 0 && marks[face] === 0) continue;
         detected[bin]++;
         if (face >= 0 && seen[face] === 0) {
@@ -97,19 +98,15 @@ function scoreRange(images: readonly WiderImage[]): { lowest: number; highest: n
   return { lowest, highest };
 }
 
-/** The first threshold at which each detection counts: its own, or that of a later one in the file that has more. */
+/** The first threshold at which each detection counts; the last one is 0, so that each has one. */
 function binsOf(scores: Float64Array, lowest: number, highest: number): Int32Array {
-  const bins = new Int32Array(scores.length);
-  let first = THRESHOLDS;
-  for (let d = scores.length - 1; d >= 0; d--) {
+  return Int32Array.from(scores, (raw) => {
     // Equal scores throughout cannot be stretched; they are all the highest.
-    const score = highest === lowest ? 1 : (scores[d] - lowest) / (highest - lowest);
+    const score = highest === lowest ? 1 : (raw - lowest) / (highest - lowest);
     let bin = Math.max(0, Math.floor((1 - score) * THRESHOLDS) - 2);
-    while (bin < THRESHOLDS && !(score >= 1 - (bin + 1) / THRESHOLDS)) bin++;
-    first = Math.min(first, bin);
-    bins[d] = first;
-  }
-  return bins;
+    while (score < 1 - (bin + 1) / THRESHOLDS) bin++;
+    return bin;
+  });
 }
 
 /** [N] for each detection its face, or -1 where none has the IoU. */

@@ -52,6 +52,13 @@ describe("evaluateWider", () => {
     expect(apOf([image("1", A, [], [])], [[1]]).ap).toBe(0);
   });
 
+  it("ranks the detections of an image by score, whatever the order of its file", () => {
+    // In the order of the file NOWHERE would count from the first threshold on.
+    expect(apOf([image("1", A, [...NOWHERE, ...A], [0.1, 0.9])], [[1]]).ap).toBe(1);
+    // The better of two detections of a face finds it.
+    expect(apOf([image("1", [...A, ...B], [...A, ...B, ...A], [0.1, 0.5, 0.9])], [[1, 1]]).ap).toBe(1);
+  });
+
   it("equals the official walk over all thresholds, also for files that are not sorted", () => {
     for (let round = 0; round < 4; round++) {
       const random = createRandom(round);
