@@ -175,6 +175,12 @@ describe("readCoco", async () => {
       [{ ...result, bbox: [1, 2, 3] }],
       /\[0\].bbox is \[1,2,3\]; \[x, y, width, height\]/,
     ],
+    [
+      "a score that overflows",
+      truth,
+      `[${JSON.stringify(result).replace("0.123456789", "1e400")}]`,
+      /\[0\].score is "too large a number"; a number/,
+    ],
     ["a negative width", truth, [{ ...result, bbox: [1, 2, -3, 4] }], /\[0\].bbox/],
     ["a number among results", truth, [3], /\[0\] is number; an object/],
     [

@@ -162,6 +162,8 @@ describe("readWider", () => {
     ["p_1\n2\n0 0 9 9 0.5\n", /p_1.txt: line 2 says 2 detections, and 1 lines follow/],
     ["p_1\n1\n0 0 9 nan 0.5\n", /p_1.txt: line 3: "0 0 9 nan 0.5"; x, y, width, height and score/],
     ["p_1\n1\n0 0 9 9\n", /line 3: "0 0 9 9"/],
+    ["p_1\n2\n0 0 9 9 0.5\n9 0 -9 9 0.5\n", /line 4: "9 0 -9 9 0.5": negative size; width and height of 0/],
+    ["p_1\n1\n0 0 9 -0.5 0.5\n", /line 3: "0 0 9 -0.5 0.5": negative size/],
     ["p_2\n0\n", /line 1: "p_2"; the name of the image expected, p_1/],
     ["", /line 1: ""/],
     ["p_1\nmany\n", /line 2: "many"; the number of detections expected/],

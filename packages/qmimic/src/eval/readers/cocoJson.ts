@@ -187,5 +187,10 @@ const kindOf = (value: unknown): string =>
         ? "a list"
         : `${typeof value}`;
 
+/** As in the file, but for numbers that overflow: JSON has no text for those. */
 const show = (value: unknown): string =>
-  value === undefined ? "missing" : JSON.stringify(value).slice(0, 80);
+  value === undefined
+    ? "missing"
+    : JSON.stringify(value, (_, inner: unknown) =>
+        typeof inner === "number" && !Number.isFinite(inner) ? "too large a number" : inner,
+      ).slice(0, 80);

@@ -173,6 +173,11 @@ async function readSubmission(path: string, image: string): Promise<{ boxes: num
     if (values.length !== 5 || known.length !== 5) {
       throw new InputError(`${path}: line ${i + 3}: "${line}"; x, y, width, height and score expected`);
     }
+    if (known[2] < 0 || known[3] < 0) {
+      throw new InputError(
+        `${path}: line ${i + 3}: "${line}": negative size; width and height of 0 or more expected`,
+      );
+    }
     boxes.push(...known.slice(0, 4));
     scores.push(known[4]);
   });
