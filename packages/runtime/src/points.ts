@@ -1,32 +1,64 @@
-// Boxes as distances from the centre of a cell to their four sides (Tian et al., FCOS, ICCV 2019, section 3.1), in cells.
+// Boxes as the distances from a cell's centre to their four sides (Tian et al., "FCOS: Fully Convolutional One-Stage
+// Object Detection", ICCV 2019, section 3.1). Cell (x, y) of a map is number y * width + x; its centre lies at
+// ((x + 0.5) * stride, (y + 0.5) * stride) pixels. Distances are in cells, so that they are of the same size at any stride.
 
-/** Distances beyond this many cells are clamped where they are decoded: no input has a longer side. */
-const MAX_DISTANCE = 4096;
+/** A map's columns, and the pixels of the network's input between neighbouring cells. */
+export interface CellGrid {
+  width: number;
+  stride: number;
+}
 
 /**
- * The boxes that cells of a map point to.
- * @param cells [N] places in the flat map, y * width + x
- * @param distances [4, height * width]: to the left, upper, right and lower side, in cells
- * @param width of the map in cells
- * @param stride pixels per cell
- * @returns [N, 4] xyxy in pixels, not clipped
+ * Distances from the centres of cells to the left, upper, right and lower side of a box each; negative where the side
+ * lies on the other side of the centre. The inverse of decodeDistances.
+ * @param boxes [N, 4] xyxy in pixels
+ * @param cells [N] numbers of cells
+ * @returns [N, 4] in cells
+ * @throws RangeError when the lengths do not fit
+ */
+export function encodeDistances(
+  boxes: Float32Array,
+  cells: Int32Array,
+  { width, stride }: CellGrid,
+): Float32Array {
+  if (boxes.length !== 4 * cells.length) {
+    throw new RangeError(`encodeDistances: ${boxes.length} coordinates for ${cells.length} cells`);
+  }
+  const distances = new Float32Array(boxes.length);
+  for (let i = 0, k = 0; i < cells.length; i++, k += 4) {
+    const row = Math.floor(cells[i] / width);
+    const x = cells[i] - row * width + 0.5;
+    const y = row + 0.5;
+    distances[k] = x - boxes[k] / stride;
+    distances[k + 1] = y - boxes[k + 1] / stride;
+    distances[k + 2] = boxes[k + 2] / stride - x;
+    distances[k + 3] = boxes[k + 3] / stride - y;
+  }
+  return distances;
+}
+
+/**
+ * Boxes of some cells of a map.
+ * @param distances [4, height, width] in cells: to the left, upper, right and lower side
+ * @param cells [N] numbers of cells
+ * @returns [N, 4] xyxy in pixels, not clipped to the image
  */
 export function decodeDistances(
-  cells: Int32Array,
   distances: Float32Array,
-  width: number,
-  stride: number,
+  cells: Int32Array,
+  { width, stride }: CellGrid,
 ): Float32Array {
-  const size = distances.length / 4;
+  const plane = distances.length / 4;
   const boxes = new Float32Array(4 * cells.length);
-  for (let i = 0; i < cells.length; i++) {
+  for (let i = 0, k = 0; i < cells.length; i++, k += 4) {
     const cell = cells[i];
-    const y = Math.floor(cell / width) + 0.5;
-    const x = (cell % width) + 0.5;
-    for (let k = 0; k < 4; k++) {
-      const distance = Math.min(distances[k * size + cell], MAX_DISTANCE);
-      boxes[4 * i + k] = stride * ((k % 2 === 0 ? x : y) + (k < 2 ? -distance : distance));
-    }
+    const row = Math.floor(cell / width);
+    const x = cell - row * width + 0.5;
+    const y = row + 0.5;
+    boxes[k] = (x - distances[cell]) * stride;
+    boxes[k + 1] = (y - distances[plane + cell]) * stride;
+    boxes[k + 2] = (x + distances[2 * plane + cell]) * stride;
+    boxes[k + 3] = (y + distances[3 * plane + cell]) * stride;
   }
   return boxes;
 }

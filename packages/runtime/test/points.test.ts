@@ -1,21 +1,38 @@
-// Boxes from the distances to their sides.
+// Boxes as distances from the centres of cells, against the formula written out, and there and back.
 import { expect, test } from "vitest";
-import { decodeDistances } from "../src/index.js";
+import { decodeDistances, encodeDistances } from "../src/index.js";
 
-test("a cell's box lies around its centre, in pixels", () => {
-  const [height, width, stride] = [2, 3, 8];
-  const size = height * width;
-  const distances = new Float32Array(4 * size);
-  // Cell (x 2, y 1), centre (20, 12).
-  for (const [k, distance] of [1, 0.5, 2, 1.25].entries()) distances[k * size + 5] = distance;
-  expect([...decodeDistances(Int32Array.of(5, 0), distances, width, stride)]).toEqual([
-    ...[12, 8, 36, 22],
-    ...[4, 4, 4, 4],
-  ]);
+// A map of 3 x 5 cells of 8 pixels: cell 7 is (2, 1), centre (20, 12); cell 4 is (4, 0), centre (36, 4).
+const grid = { width: 5, stride: 8 };
+const cells = Int32Array.of(7, 4);
+const boxes = Float32Array.of(16, 4, 44, 28, 37, 0, 39, 6);
+
+test("distances are in cells, from the centre to each side, negative past the centre", () => {
+  const distances = encodeDistances(boxes, cells, grid);
+  expect([...distances.subarray(0, 4)]).toEqual([4 / 8, 8 / 8, 24 / 8, 16 / 8]);
+  expect([...distances.subarray(4)]).toEqual([-1 / 8, 4 / 8, 3 / 8, 2 / 8]);
 });
 
-test("distances that no input has are clamped", () => {
-  const box = decodeDistances(Int32Array.of(0), Float32Array.of(1e30, Infinity, 1e30, 1), 1, 4);
-  expect(box.every(Number.isFinite)).toBe(true);
-  expect([...box]).toEqual([4 * (0.5 - 4096), 4 * (0.5 - 4096), 4 * (0.5 + 4096), 6]);
+test("boxes of some cells of a map", () => {
+  const map = new Float32Array(4 * 15);
+  const distances = encodeDistances(boxes, cells, grid);
+  cells.forEach((cell, i) => {
+    for (let k = 0; k < 4; k++) map[15 * k + cell] = distances[4 * i + k];
+  });
+  expect([...decodeDistances(map, cells, grid)]).toEqual([...boxes]);
+  expect([...decodeDistances(map, cells.slice().reverse(), grid)]).toEqual([
+    ...boxes.subarray(4),
+    ...boxes.subarray(0, 4),
+  ]);
+  // All distances 0: the centre itself.
+  expect([...decodeDistances(map, Int32Array.of(14), grid)]).toEqual([36, 20, 36, 20]);
+});
+
+test("no cells, no boxes; lengths that do not fit are refused", () => {
+  const none = new Int32Array(0);
+  expect(encodeDistances(new Float32Array(0), none, grid)).toHaveLength(0);
+  expect(decodeDistances(new Float32Array(60), none, grid)).toHaveLength(0);
+  expect(() => encodeDistances(boxes, Int32Array.of(1), grid)).toThrow(
+    "encodeDistances: 8 coordinates for 1 cells",
+  );
 });

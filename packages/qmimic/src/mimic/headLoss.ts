@@ -24,7 +24,7 @@ import {
   type Tensor,
   tensor,
 } from "@qmimic/torch";
-import { type Detector, giouLoss, type HeadOutputs, type Quantizer } from "../models/index.js";
+import { type Detector, type HeadOutputs, iouLoss, type Quantizer } from "../models/index.js";
 import { decodeFeatures } from "./dictionary.js";
 import { cellWeights } from "./regions.js";
 
@@ -87,12 +87,12 @@ const largest = operator("aten::amax");
 /** @param weights [B * H * W] */
 function cellsLoss({ logits, distances }: Cells, goal: () => Cells, weights: Float32Array): Tensor {
   const [batch, , height, width] = logits.shape as [number, number, number, number];
-  const cells = tensor(weights, [batch, height, width]).to(logits.device);
+  const cells = tensor(weights, [batch, 1, height, width]).to(logits.device);
   const { scores, sides, boxWeights } = noGrad(() => {
     const said = goal();
     const scores = sigmoid(said.logits);
-    return { scores, sides: said.distances, boxWeights: mul(largest(scores, [1]), cells) };
+    return { scores, sides: said.distances, boxWeights: mul(largest(scores, [1], true), cells) };
   });
-  const entropy = sum(binaryCrossEntropyWithLogits(logits, scores, "none"), [1]);
-  return add(sum(mul(entropy, cells)), sum(mul(giouLoss(distances, sides, 1), boxWeights)));
+  const entropy = binaryCrossEntropyWithLogits(logits, scores, "none");
+  return add(sum(mul(entropy, cells)), sum(mul(iouLoss(distances, sides, 1), boxWeights)));
 }

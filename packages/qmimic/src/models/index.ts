@@ -1,5 +1,6 @@
 // The door of this folder: other folders import from here alone (a test checks it).
 export type { Backbone } from "./backbones/types.js";
+export { iouLoss } from "./cells.js";
 export {
   type BackboneName,
   type DetectorConfig,
@@ -18,7 +19,6 @@ export type {
   TrainingBatch,
   TrainingPass,
 } from "./detector.js";
-export { giouLoss } from "./distances.js";
 export {
   configureDetector,
   createDetector,

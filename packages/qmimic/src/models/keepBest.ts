@@ -45,3 +45,14 @@ export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings)
     labels: kept.map((i) => labels[i]),
   };
 }
+
+/**
+ * The head of a list of places, sorted by logit, whose scores are at least `least`.
+ * @param least 0..1
+ */
+export function aboveScore(sorted: Int32Array, logits: Float32Array, least: number): Int32Array {
+  const low = Math.log(least / (1 - least));
+  let end = 0;
+  while (end < sorted.length && logits[sorted[end]] >= low) end++;
+  return sorted.subarray(0, end);
+}

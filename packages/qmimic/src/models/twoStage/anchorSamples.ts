@@ -140,11 +140,3 @@ export function takeAnchors(
   }
   return { anchors: taken, offsets };
 }
-
-/** The head of a list of places, sorted by logit, whose scores are at least `least`, 0..1. */
-export function aboveScore(sorted: Int32Array, logits: Float32Array, least: number): Int32Array {
-  const low = Math.log(least / (1 - least));
-  let end = 0;
-  while (end < sorted.length && !(logits[sorted[end]] < low)) end++;
-  return sorted.subarray(0, end);
-}

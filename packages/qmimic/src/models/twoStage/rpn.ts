@@ -23,15 +23,9 @@ import {
   type Tensor,
   tensor,
 } from "@qmimic/torch";
+import { aboveScore } from "../keepBest.js";
 import { type Target, takeBoxes } from "../targets.js";
-import {
-  aboveScore,
-  type RpnOutput,
-  type RpnTraining,
-  sampleAnchors,
-  takeAnchors,
-  UNIT,
-} from "./anchorSamples.js";
+import { type RpnOutput, type RpnTraining, sampleAnchors, takeAnchors, UNIT } from "./anchorSamples.js";
 import type { TwoStageConfig } from "./settings.js";
 
 /** Sizes of maps whose anchors are kept; at stride 4 they take about 1 MB each. */

@@ -1,0 +1,129 @@
+// How well a cell is aligned with an object: its score of the object's class, times the IoU of its box with the object (Feng
+// et al., "TOOD: Task-aligned One-stage Object Detection", ICCV 2021, section 3.2), times how near it is to the middle:
+//   score * IoU^6 * nearness
+// Nearness is not in the paper. Its detectors have maps of several strides, where some cell's first box fits; here one
+// map serves objects of all sizes. Plain loops, because they run over every cell of every object in every step.
+import type { CellGrid } from "@qmimic/runtime";
+import type { Target } from "../targets.js";
+
+/** What a head said of a batch, as arrays. */
+export interface CellArrays extends CellGrid {
+  /** [B, classes, height, width] */
+  logits: Float32Array;
+  /** [B, 4, height, width], in cells */
+  distances: Float32Array;
+  classes: number;
+  height: number;
+}
+
+/** Columns x0..x1 and rows y0..y1, ends exclusive. */
+export interface CellRange {
+  x0: number;
+  y0: number;
+  x1: number;
+  y1: number;
+}
+
+/** The best aligned cells of each object of an image, best first: object k's begin at k * `most`. */
+export interface AlignedCells {
+  most: number;
+  /** [objects], at most `most` each; at least 1, unless the range is empty. */
+  counts: Int32Array;
+  /** [objects, most] numbers of cells in [height, width]. */
+  cells: Int32Array;
+  alignments: Float64Array;
+  /** IoU of the cell's box and the object. */
+  overlaps: Float64Array;
+}
+
+/** An object is looked for in all cells of its box, but at least in this many a side: small ones get some, too. */
+const LEAST_SIDE = 2;
+/** Added to every IoU: while no box meets the object, score and nearness still order its cells. */
+const LEAST_IOU = 1e-3;
+
+/**
+ * @param image number in the batch
+ * @param range the cells that may learn an object
+ * @param most cells of an object
+ */
+export function alignedCells(
+  said: CellArrays,
+  image: number,
+  { boxes, labels }: Target,
+  range: CellRange,
+  most: number,
+): AlignedCells {
+  const { classes, height, width, stride } = said;
+  const places = labels.length * most;
+  const found: AlignedCells = {
+    most,
+    counts: new Int32Array(labels.length),
+    cells: new Int32Array(places),
+    alignments: new Float64Array(places),
+    overlaps: new Float64Array(places),
+  };
+  if (range.x1 <= range.x0 || range.y1 <= range.y0) return found;
+  const plane = height * width;
+  const distances = said.distances.subarray(4 * image * plane, 4 * (image + 1) * plane);
+  for (let object = 0; object < labels.length; object++) {
+    const x1 = boxes[4 * object] / stride;
+    const y1 = boxes[4 * object + 1] / stride;
+    const x2 = boxes[4 * object + 2] / stride;
+    const y2 = boxes[4 * object + 3] / stride;
+    const area = (x2 - x1) * (y2 - y1);
+    const centerX = (x1 + x2) / 2;
+    const centerY = (y1 + y2) / 2;
+    const reachX = Math.max(x2 - x1, LEAST_SIDE) / 2;
+    const reachY = Math.max(y2 - y1, LEAST_SIDE) / 2;
+    // An object whose middle is off the image gets the nearest cell on it.
+    const fromX = within(Math.ceil(centerX - reachX - 0.5), range.x0, range.x1 - 1);
+    const toX = within(Math.floor(centerX + reachX - 0.5), range.x0, range.x1 - 1);
+    const fromY = within(Math.ceil(centerY - reachY - 0.5), range.y0, range.y1 - 1);
+    const toY = within(Math.floor(centerY + reachY - 0.5), range.y0, range.y1 - 1);
+    const logitsAt = (image * classes + labels[object] - 1) * plane;
+    for (let y = fromY; y <= toY; y++) {
+      const shareY = Math.max(0, 1 - Math.abs(y + 0.5 - centerY) / (2 * reachY));
+      for (let x = fromX; x <= toX; x++) {
+        const cell = y * width + x;
+        const left = x + 0.5 - distances[cell];
+        const top = y + 0.5 - distances[plane + cell];
+        const right = x + 0.5 + distances[2 * plane + cell];
+        const bottom = y + 0.5 + distances[3 * plane + cell];
+        const w = Math.min(right, x2) - Math.max(left, x1);
+        const h = Math.min(bottom, y2) - Math.max(top, y1);
+        const overlap = w > 0 && h > 0 ? (w * h) / ((right - left) * (bottom - top) + area - w * h) : 0;
+        const score = 1 / (1 + Math.exp(-said.logits[logitsAt + cell]));
+        // IoU of the object and the object moved onto the cell.
+        const shared = shareY * Math.max(0, 1 - Math.abs(x + 0.5 - centerX) / (2 * reachX));
+        const nearness = shared / (2 - shared);
+        keepAligned(found, object, cell, score * (overlap + LEAST_IOU) ** 6 * nearness, overlap);
+      }
+    }
+  }
+  return found;
+}
+
+const within = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
+
+/** Puts a cell into its place among the best of an object, if it belongs there. */
+function keepAligned(
+  { most, counts, cells, alignments, overlaps }: AlignedCells,
+  object: number,
+  cell: number,
+  alignment: number,
+  overlap: number,
+): void {
+  const first = object * most;
+  let at = first + counts[object];
+  if (counts[object] < most) counts[object]++;
+  else if (alignment > alignments[at - 1]) at--;
+  else return;
+  for (; at > first && alignments[at - 1] < alignment; at--) {
+    alignments[at] = alignments[at - 1];
+    overlaps[at] = overlaps[at - 1];
+    cells[at] = cells[at - 1];
+  }
+  alignments[at] = alignment;
+  overlaps[at] = overlap;
+  cells[at] = cell;
+}

@@ -1,0 +1,88 @@
+// Two towers of 3x3 layers on one feature map, for classes and for boxes (Tian et al., FCOS, ICCV 2019, section 3.1), and a
+// 1x1 layer behind each that predicts, of every cell, the score of each class and the distances to the sides of a box.
+import {
+  Conv2d,
+  cast,
+  copy,
+  exp,
+  type Layer,
+  Module,
+  noGrad,
+  operator,
+  type Random,
+  Sequential,
+  scope,
+  type Tensor,
+  tensor,
+} from "@qmimic/torch";
+import { normed } from "../backbones/normed.js";
+import type { FcosConfig } from "./settings.js";
+
+/** The score that every cell starts with: few cells are objects (Lin et al., Focal Loss, ICCV 2017, section 4.1). */
+const FIRST_SCORE = 0.01;
+/** The distances, in cells, that every cell starts with. */
+const FIRST_DISTANCE = 4;
+/** Where distances stop growing: beyond any map, and far from what float32 cannot hold. */
+const LARGEST_LOG = Math.log(1024);
+
+const clampMax = operator("aten::clamp_max");
+
+export interface CellOutputs {
+  /** [B, classes, H, W] for a sigmoid */
+  logits: Tensor;
+  /** [B, 4, H, W], in cells, above 0 */
+  distances: Tensor;
+}
+
+export class FcosHead extends Module {
+  private readonly classTower: Sequential;
+  private readonly boxTower: Sequential;
+  private readonly logits: Conv2d;
+  private readonly distances: Conv2d;
+
+  constructor(config: FcosConfig, channels: number, random: Random) {
+    super();
+    const { classes, towerWidth: width } = config;
+    this.classTower = this.child("class_tower", tower(config, channels, random));
+    this.boxTower = this.child("box_tower", tower(config, channels, random));
+    const prediction = { init: 0.16 / Math.sqrt(width), predicts: true };
+    this.logits = this.child("cls_logits", new Conv2d(width, classes.length, 1, random, prediction));
+    this.distances = this.child("bbox_pred", new Conv2d(width, 4, 1, random, prediction));
+    setBias(this.logits, Math.log(FIRST_SCORE / (1 - FIRST_SCORE)));
+    setBias(this.distances, Math.log(FIRST_DISTANCE));
+  }
+
+  /** features [B, C, H, W] */
+  forward(features: Tensor): CellOutputs {
+    // Wide layers may compute in bfloat16; what is decoded and compared is float32.
+    const logits = cast(this.logits.forward(this.classTower.forward(features)), "float32");
+    const logs = cast(this.distances.forward(this.boxTower.forward(features)), "float32");
+    return { logits, distances: exp(clampMax(logs, LARGEST_LOG)) };
+  }
+}
+
+function tower(
+  { towerDepth, towerKind, towerWidth }: FcosConfig,
+  channels: number,
+  random: Random,
+): Sequential {
+  const layers: Layer[] = [];
+  for (let i = 0; i < towerDepth; i++) {
+    const from = i === 0 ? channels : towerWidth;
+    layers.push(...(towerKind === "plain" ? plain : separable)(from, towerWidth, random));
+  }
+  return new Sequential(layers);
+}
+
+const hidden = { bias: false, init: "kaiming" } as const;
+
+const plain = (from: number, to: number, random: Random): Layer[] =>
+  normed(new Conv2d(from, to, 3, random, { ...hidden, padding: 1 }));
+
+const separable = (from: number, to: number, random: Random): Layer[] => [
+  new Conv2d(from, from, 3, random, { ...hidden, padding: 1, groups: from }),
+  ...normed(new Conv2d(from, to, 1, random, hidden)),
+];
+
+const setBias = ({ bias, outChannels }: Conv2d, value: number): void =>
+  noGrad(() => scope(() => void copy(bias!, tensor(new Float32Array(outChannels).fill(value)))));
