@@ -4,6 +4,7 @@ import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import type { Dataset, Sample } from "../data/types.js";
+import { namingFile } from "../finite.js";
 import type { Detections, Detector } from "../models/index.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
@@ -19,7 +20,7 @@ export interface SampleDetections extends Detections {
 export function detectImages(detector: Detector, images: readonly RawImage[], device = "cpu"): Detections[] {
   const { found, augmentations } = scope(() => {
     const { batch, sizes, augmentations } = drawWhole(images, detector.config.side, device);
-    return { found: detector.detect(batch, sizes), augmentations };
+    return { found: namingFile(detector, () => detector.detect(batch, sizes)), augmentations };
   });
   found.forEach(({ boxes }, i) => {
     const { originalWidth, originalHeight, width, height } = images[i];

@@ -4,13 +4,17 @@ import { basename, dirname, join } from "node:path";
 import type { Tensor } from "@qmimic/torch";
 import { InputError } from "../errors.js";
 import { firstNonFinite } from "../finite.js";
+import type { StepLosses } from "./step.js";
 
-/**
- * Losses beyond this count as diverged: they are means over samples, and a detector that knows nothing has a few units.
- */
+/** Detection losses beyond this: they are means over samples, and a detector that knows nothing has a few units. */
 const EXPLODED = 1e6;
 
-export const hasDiverged = (loss: number): boolean => !(Math.abs(loss) < EXPLODED);
+/** What is wrong with a step's losses, as text; undefined when nothing is. Mimicry is large where the teacher's map is. */
+export function lossProblem({ detection, mimic, head }: StepLosses): string | undefined {
+  const own = Object.values(detection).reduce((sum, one) => sum + one, 0);
+  const total = own + mimic + head;
+  return Number.isFinite(total) && Math.abs(own) < EXPLODED ? undefined : `the loss became ${total}`;
+}
 
 /** The first tensor with a number that is not finite, as text; undefined when there is none. */
 export function nonFiniteTensor(tensors: Iterable<[string, Tensor]>): string | undefined {

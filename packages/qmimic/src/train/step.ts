@@ -61,10 +61,6 @@ export function addLosses(sums: LossSums, losses: StepLosses, part: number): voi
   addCounts(sums.counts, losses.counts);
 }
 
-/** Detection and mimic losses, before their weights. */
-export const totalOf = ({ detection, mimic, head }: StepLosses): number =>
-  Object.values(detection).reduce((sum, one) => sum + one, mimic + head);
-
 /** A detector under training, with what a step needs. */
 export interface Trainee {
   detector: Detector;

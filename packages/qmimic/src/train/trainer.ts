@@ -9,12 +9,13 @@ import { learningRate, type Tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { detectSamples, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
+import { OverflowError } from "../finite.js";
 import { type GradientBalance, meanBalance } from "../mimic/gradients.js";
 import { matchRatioOf, NO_MATCH } from "../mimic/match.js";
 import type { Detector } from "../models/index.js";
 import { STEP, timedAsync } from "../profile.js";
 import { epochOrder, makeBatch } from "./batches.js";
-import { divergenceError, hasDiverged, nonFiniteTensor } from "./divergence.js";
+import { divergenceError, lossProblem, nonFiniteTensor } from "./divergence.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
 import { bestOf, type EpochRow, restore, storedRows, toCsv } from "./results.js";
@@ -24,7 +25,6 @@ import {
   batchSettings,
   createTrainee,
   type StepLosses,
-  totalOf,
   trainingStep,
   zeroLosses,
 } from "./step.js";
@@ -113,6 +113,18 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       folder,
     });
 
+  /** Of the epoch's weights; NaN where it is not wanted. */
+  const evaluation = async (wanted: boolean, asDivergence: (what: string) => Error) => {
+    if (!wanted) return { valMatch: NO_MATCH, ap: Number.NaN };
+    try {
+      const valMatch = mimic ? await mimic.valMatch() : NO_MATCH;
+      const ap = await timedAsync("evaluation", "main", () => meanAp(detector, val, recipe.device));
+      return { valMatch, ap };
+    } catch (error) {
+      throw error instanceof OverflowError ? asDivergence(error.seen) : error;
+    }
+  };
+
   let rows: EpochRow[] = [];
   if (existsSync(paths.state)) rows = restore(paths.state, stateTensors());
 
@@ -133,8 +145,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
         batch.images.dispose();
         return result;
       });
-      const total = totalOf(losses);
-      if (hasDiverged(total)) throw diverged(`the loss became ${total}`, epoch, i);
+      const problem = lossProblem(losses);
+      if (problem !== undefined) throw diverged(problem, epoch, i);
       addLosses(sums, losses, 1 / order.length);
       if (losses.balance !== null) balances.push(losses.balance);
       report.step({ epoch, step: i, steps: order.length, losses, images: indices.length });
@@ -150,7 +162,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     const { counts, ...losses } = sums;
     const match = matchRatioOf(counts);
     const balance = meanBalance(balances);
-    const valMatch = evaluated && mimic ? await mimic.valMatch() : NO_MATCH;
+    const { valMatch, ap } = await evaluation(evaluated, (what) => diverged(what, epoch, order.length - 1));
     const row: EpochRow = {
       epoch: epoch + 1,
       lr: learningRate(epoch * stepsOfEpoch, schedule),
@@ -160,9 +172,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       gradientRatio: balance.ratio,
       gradientCosine: balance.cosine,
       imagesPerSecond: samples.length / seconds,
-      val: evaluated
-        ? await timedAsync("evaluation", "main", () => meanAp(detector, val, recipe.device))
-        : Number.NaN,
+      val: ap,
       valMatch: valMatch.all,
       valMatchActive: valMatch.active,
     };

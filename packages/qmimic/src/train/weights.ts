@@ -15,17 +15,24 @@ import {
 import { z } from "zod";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
-import { firstNonFinite } from "../finite.js";
+import { firstNonFinite, rememberFile } from "../finite.js";
 import { createDetector, type Detector, type DetectorConfig, parseConfig } from "../models/index.js";
 
 const FORMAT = "qmimic-detector";
 const VERSION = "1";
 
-/** Named tensors as arrays. */
-function toArrays(tensors: Iterable<[string, Tensor]>): Map<string, SafetensorsTensor> {
+/** Named tensors as arrays. @throws InputError when one is not finite: what `path` holds is worth more */
+function toArrays(path: string, tensors: Iterable<[string, Tensor]>): Map<string, SafetensorsTensor> {
   const arrays = new Map<string, SafetensorsTensor>();
   for (const [name, one] of tensors) {
-    arrays.set(name, { dtype: "F32", shape: one.shape, data: one.toFloat32() });
+    const data = one.toFloat32();
+    const at = firstNonFinite(data);
+    if (at >= 0) {
+      throw new InputError(
+        `${path}: not written: tensor "${name}" holds ${data[at]} at ${at}. The training diverged; train again with a lower learning rate.`,
+      );
+    }
+    arrays.set(name, { dtype: "F32", shape: one.shape, data });
   }
   return arrays;
 }
@@ -71,10 +78,14 @@ export function fillTensors(
     throw new InputError(`${file}: the network has no tensor "${extra}": weights of another network?`);
 }
 
-/** Writes the detector's tensors and its configuration. `notes` are further metadata, for instance metrics. */
+/**
+ * Writes the detector's tensors and its configuration.
+ * @param notes further metadata, for instance metrics
+ * @throws InputError when a tensor is not finite
+ */
 export function saveDetector(path: string, detector: Detector, notes: Record<string, string> = {}): void {
   const metadata = { format: FORMAT, version: VERSION, config: JSON.stringify(detector.config), ...notes };
-  writeSafetensors(path, toArrays(moduleTensors(detector)), metadata);
+  writeSafetensors(path, toArrays(path, moduleTensors(detector)), metadata);
 }
 
 /**
@@ -92,6 +103,7 @@ export function loadDetector(
   const detector = createDetector({ ...config, ...changes }, createRandom(0));
   fillTensors(moduleTensors(detector), tensors, path);
   detector.to(device);
+  rememberFile(detector, path);
   return detector.eval();
 }
 
@@ -146,11 +158,11 @@ export function readWeights(path: string): SafetensorsFile {
   }
 }
 
-/** Writes training state: anything with a name, and metadata. */
+/** Writes training state: anything with a name, and metadata. @throws InputError when a tensor is not finite */
 export function saveState(
   path: string,
   tensors: Iterable<[string, Tensor]>,
   metadata: Record<string, string>,
 ): void {
-  writeSafetensors(path, toArrays(tensors), metadata);
+  writeSafetensors(path, toArrays(path, tensors), metadata);
 }

@@ -7,7 +7,9 @@ import { createRandom } from "../../src/data/random.js";
 import { detectImages } from "../../src/eval/detect.js";
 import { chooseUniform } from "../../src/mimic/calibrate.js";
 import { encodeFeatures } from "../../src/mimic/dictionary.js";
+import { NO_COUNTS } from "../../src/mimic/match.js";
 import { createDetector, type Detector } from "../../src/models/index.js";
+import { lossProblem } from "../../src/train/divergence.js";
 import { parseRecipe, type Recipe } from "../../src/train/recipe.js";
 import { openSplits, type Splits } from "../../src/train/splits.js";
 import { detectorConfig } from "../../src/train/stages.js";
@@ -113,6 +115,50 @@ describe("written", () => {
   test("nothing where a loss becomes NaN or infinite", () => diverge(join(root, "nan"), 1e30));
   test("nothing where it explodes", () => diverge(join(root, "explodes"), 1e3));
 
+  test("nothing where a network of finite weights overflows in the evaluation", async () => {
+    const folder = join(root, "evaluation");
+    const detector = create();
+    const spoilLast: TrainingReport = {
+      ...silent,
+      step: ({ epoch, step, steps }) => {
+        if (epoch < 1 || step < steps - 1) return;
+        const scaled = detector.named().filter(({ name }) => name.endsWith("1.weight"));
+        for (const { tensor: one } of scaled)
+          noGrad(() => scope(() => copy(one, tensor(new Float32Array(one.size).fill(3e38), one.shape))));
+      },
+    };
+    const task = { detector, recipe: { ...recipe, evalEvery: 1 }, epochs: 3, lr: 1e-4, lrSetting: "lr" };
+    await expect(trainDetector({ ...task, ...splits, folder, report: spoilLast })).rejects.toThrow(
+      /training diverged in epoch 2, step \d: .*the network gives .*Start anew|The files of epoch 1 are as they were/,
+    );
+    const { metadata } = readSafetensors(weightsOf(folder).last);
+    expect(metadata.epoch).toBe("1");
+  });
+
+  test("nothing where a detector is saved that has NaN", () => {
+    const path = join(root, "kept-good.safetensors");
+    const detector = create();
+    saveDetector(path, detector);
+    const before = readFileSync(path, "hex");
+    const [{ name, tensor: weight }] = detector.named();
+    noGrad(() =>
+      scope(() => copy(weight, tensor(new Float32Array(weight.size).fill(Number.NaN), weight.shape))),
+    );
+    expect(() => saveDetector(path, detector)).toThrow(
+      `${path}: not written: tensor "${name}" holds NaN at 0`,
+    );
+    expect(readFileSync(path, "hex")).toBe(before);
+  });
+
+  test("a mimic loss may be large, if it is a number; a loss of the detector may not", () => {
+    const losses = (box: number, mimic: number) =>
+      lossProblem({ detection: { box }, mimic, head: 0, counts: { ...NO_COUNTS }, balance: null });
+    expect(losses(1, 1e9)).toBeUndefined();
+    expect(losses(1, Number.POSITIVE_INFINITY)).toBe("the loss became Infinity");
+    expect(losses(1e7, 0)).toBe("the loss became 10000000");
+    expect(losses(Number.NaN, 0)).toBe("the loss became NaN");
+  });
+
   test("nothing where the last update of an epoch went wrong, though its loss was finite", async () => {
     const folder = join(root, "last-update");
     const detector = create();
@@ -154,8 +200,11 @@ test("a network that overflows is no network that finds nothing", async () => {
   const detector = loadDetector(huge);
   const image = await splits.val.store.get(0);
   expect(() => detectImages(detector, [image])).toThrow(
-    /the network gives (NaN|-?Infinity).*lower learning rate/,
+    new RegExp(`the network gives (NaN|-?Infinity): the weights of ${huge} are.*lower learning rate`),
   );
+  // Rounding does not make numbers of them.
+  const rounded = loadDetector(huge, "cpu", { quantizer: { kind: "uniform", stride: 0.5 } });
+  expect(() => detectImages(rounded, [image])).toThrow(/the network gives (NaN|-?Infinity)/);
   const settings = { ...recipe, quantizer: "uniform", quantizerStride: "auto" } as const;
   await expect(chooseUniform(detector, settings, splits.train, () => {})).rejects.toThrow(
     /the network gives/,

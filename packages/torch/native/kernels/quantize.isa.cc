@@ -1,4 +1,5 @@
-// Quantizers: plain loops that the compiler vectorises for each instruction set.
+// Quantizers: plain loops that the compiler vectorises for each instruction set. x - x is 0, and NaN where x is infinite or
+// NaN: a map that overflowed must not pass for one of largest entries.
 #include "code.h"
 #include "kernels.h"
 #include "vec.h"
@@ -13,7 +14,7 @@ void quantize(const float* x, float* y, long count, float stride) {
   for (long from = 0; from < count; from += RUN) {
     const long end = count - from < RUN ? count : from + RUN;
     for (long i = from; i < end; i++) y[i] = (float)code_of(x[i], s) * stride;
-    for (long i = from; i < end; i++) y[i] = x[i] == x[i] ? y[i] : x[i];  // apart, or GCC vectorises neither
+    for (long i = from; i < end; i++) y[i] += x[i] - x[i];  // apart, or GCC vectorises neither
   }
 }
 
@@ -38,7 +39,7 @@ void quantize_pow2(const float* x, float* y, long count, int min_exponent, int m
     float entry;
     __builtin_memcpy(&entry, &bits, 4);
     entry = x[i] > half ? entry : 0;
-    y[i] = x[i] == x[i] ? entry : x[i];
+    y[i] = entry + (x[i] - x[i]);
   }
 }
 

@@ -66,9 +66,10 @@ export function quantizeCases(): void {
   });
 
   test("not-a-number stays one", () => {
-    const bad = () => tensor([Number.NaN, 1]);
-    expect([...quantize(bad(), 0.5).toFloat32()]).toEqual([Number.NaN, 1]);
-    expect([...quantizePow2(bad(), 0, 1).toFloat32()]).toEqual([Number.NaN, 1]);
+    const bad = () => tensor([Number.NaN, 1, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]);
+    const expected = [Number.NaN, 1, Number.NaN, Number.NaN];
+    expect([...quantize(bad(), 0.5).toFloat32()]).toEqual(expected);
+    expect([...quantizePow2(bad(), 0, 1).toFloat32()]).toEqual(expected);
   });
 
   test("the gradient passes both quantizers unchanged", () => {
