@@ -12,6 +12,8 @@
 // Boxes are xyxy in pixels, labels count from 1 (0 is background). Input that is wrong throws InputError, whose
 // message is meant for people.
 
+// Models
+export type { Decoder, Detections, Size } from "@qmimic/runtime";
 // Data
 export { type CheckOptions, checkDataset, type DatasetReport, type SplitReport } from "./data/check.js";
 export { formatReport } from "./data/checkReport.js";
@@ -21,7 +23,6 @@ export { type DecodeOptions, decodeImage, type RawImage } from "./data/images.js
 export type { Dataset, Problem, Sample } from "./data/types.js";
 export { readVoc, type VocReadOptions } from "./data/voc.js";
 export { InputError } from "./errors.js";
-
 // Evaluation
 export {
   type ApComparisons,
@@ -44,18 +45,15 @@ export {
   type VocResult,
 } from "./eval/voc.js";
 export { evaluateWider, type WiderImage, type WiderResult, type WiderSetting } from "./eval/wider.js";
-
 // Mimic
 export { chooseQuantizer } from "./mimic/calibrate.js";
 export { type MimicResult, type MimicSettings, mimicLoss } from "./mimic/mimic.js";
 export { cellWeights, type RegionSource } from "./mimic/regions.js";
 export { openTeacherMaps, type TeacherMaps } from "./mimic/teacherMaps.js";
-// Models
 export {
   applyQuantizer,
   createDetector,
   DETECTORS,
-  type Detections,
   type Detector,
   type DetectorConfig,
   type DetectorKind,

@@ -1,13 +1,14 @@
 // qmimic predict: detections in images as JSON and as pictures with boxes drawn.
 import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join } from "node:path";
+import type { Detections } from "@qmimic/runtime";
 import type { Command } from "commander";
 import { mapConcurrent } from "../data/concurrent.js";
 import { decodeImage, readImageSize, unusableSize } from "../data/images.js";
 import { InputError } from "../errors.js";
 import { detectImages } from "../eval/detect.js";
 import { writeFileAtomic, writeFolderAtomic } from "../files.js";
-import type { Detections, Detector } from "../models/index.js";
+import type { Detector } from "../models/index.js";
 import { drawDetections } from "../report/pictures.js";
 import { summarize } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";

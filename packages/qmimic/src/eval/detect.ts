@@ -1,11 +1,12 @@
 // Runs a detector over the images of a data set, and scores what it finds by the VOC protocol.
+import type { Detections } from "@qmimic/runtime";
 import { scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import type { Dataset, Sample } from "../data/types.js";
 import { namingFile } from "../finite.js";
-import type { Detections, Detector } from "../models/index.js";
+import type { Detector } from "../models/index.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
 

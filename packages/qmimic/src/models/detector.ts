@@ -1,11 +1,12 @@
 // The contract of a detector: all that training, mimicry, evaluation, prediction and reports know of one. Plain data goes
 // in and comes out; which kind it is nobody outside this folder asks. kinds.ts lists the kinds and builds them.
+import type { Decoder, Detections, Size } from "@qmimic/runtime";
 import type { Module, Random, Tensor } from "@qmimic/torch";
 import type { z } from "zod";
 import type { Sample } from "../data/types.js";
 import type { Backbone } from "./backbones/types.js";
 import type { DetectorConfig } from "./config.js";
-import type { Size, Target } from "./targets.js";
+import type { Target } from "./targets.js";
 
 /** Images of a training step. */
 export interface TrainingBatch {
@@ -46,16 +47,6 @@ export type HeadOutputs =
       distances: Tensor;
     };
 
-/** What was found in one image, best first. */
-export interface Detections {
-  /** [N, 4] xyxy, pixels of the network's input */
-  boxes: Float32Array;
-  /** [N], 0..1 */
-  scores: Float32Array;
-  /** [N], 1..classes */
-  labels: Int32Array;
-}
-
 export interface Detector extends Module {
   readonly config: DetectorConfig;
   /** Images [B, 3, H, W] -> the last map before its quantizer, [B, C, H / stride, W / stride]. */
@@ -71,8 +62,10 @@ export interface Detector extends Module {
   headOutputs(features: Tensor, like: HeadOutputs): HeadOutputs;
   /** Finds objects; boxes in pixels of the batch. `sizes`: what each image takes of it, from the top left. Call eval() first. */
   detect(images: Tensor, sizes: readonly Size[]): Detections[];
-  /** Every layer once, on as many regions as detect() may have: for measuring the cost. */
-  everyLayer(images: Tensor): void;
+  /** How outputs become detections. */
+  readonly decoder: Decoder;
+  /** Every layer once, on as many regions as detect() may have: what the cost is of, and what is exported. Outputs by OUTPUTS' names. */
+  everyLayer(images: Tensor): Record<string, Tensor>;
 }
 
 /** What a kind of detectors is: a name, its settings, and how it is built. */

@@ -11,7 +11,6 @@ export {
   quantizerSchema,
 } from "./config.js";
 export type {
-  Detections,
   Detector,
   DetectorKind,
   HeadOutputs,
@@ -30,4 +29,4 @@ export {
 } from "./kinds.js";
 export { applyQuantizer } from "./quantizer.js";
 export { atLeast0, auto, count, flag, fraction, kebab, positive, real, whole } from "./settings.js";
-export { concatFloats, type Size, type Target } from "./targets.js";
+export { concatFloats, type Target } from "./targets.js";

@@ -1,4 +1,6 @@
 // Settings of what a detector lets out, which all kinds share. @see keepBest
+import type { KeepSettings } from "@qmimic/runtime";
+import { z } from "zod";
 import { count, fraction, real, whole } from "./settings.js";
 
 /** Of a configuration. */
@@ -12,6 +14,15 @@ export const keepConfig = {
   /** Most detections of an image. */
   boxDetections: count,
 };
+
+const keepSchema = z.object(keepConfig);
+
+/** What keepBest takes. */
+export const keepSettingsOf = ({
+  boxNms,
+  boxVote,
+  boxDetections,
+}: z.infer<typeof keepSchema>): KeepSettings => ({ nms: boxNms, vote: boxVote, detections: boxDetections });
 
 /** Of a recipe. */
 export const keepSettings = {

@@ -11,12 +11,6 @@ export interface Target {
   ignore: Float32Array;
 }
 
-/** Width and height in pixels. */
-export interface Size {
-  width: number;
-  height: number;
-}
-
 /**
  * Takes boxes that lie in an ignored region by more than half of their area out of the background, in place.
  * @param boxes [N, 4] xyxy
@@ -34,16 +28,6 @@ export function ignoreRegions(boxes: Float32Array, matches: Int32Array, ignore: 
       if (w * h > 0.5 * area) matches[i] = BETWEEN;
     }
   }
-}
-
-/** The rows `indices` of flat boxes. */
-export function takeBoxes(boxes: Float32Array, indices: Int32Array): Float32Array {
-  const taken = new Float32Array(4 * indices.length);
-  for (let i = 0; i < indices.length; i++) {
-    const from = 4 * indices[i];
-    for (let k = 0; k < 4; k++) taken[4 * i + k] = boxes[from + k];
-  }
-  return taken;
 }
 
 /** Arrays, for instance of flat boxes, one after another. */

@@ -1,4 +1,5 @@
 // From samples to batches: order of an epoch, augmentation, pixels on the device, targets.
+import type { Size } from "@qmimic/runtime";
 import type { Tensor } from "@qmimic/torch";
 import {
   type Augmentation,
@@ -12,7 +13,7 @@ import type { ImageStore } from "../data/imageStore.js";
 import { type RawImage, scaleBoxes } from "../data/images.js";
 import { createRandom, shuffled } from "../data/random.js";
 import type { Sample } from "../data/types.js";
-import type { Size, Target } from "../models/index.js";
+import type { Target } from "../models/index.js";
 import { timed, timedAsync } from "../profile.js";
 
 export interface BatchSettings {

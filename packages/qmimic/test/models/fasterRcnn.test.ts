@@ -1,4 +1,5 @@
 // The detector against torchvision's Faster R-CNN with the same weights: maps, proposals, detections, losses, gradients.
+import type { RegionsDecoder } from "@qmimic/runtime";
 import { add, backward, scope } from "@qmimic/torch";
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
@@ -20,13 +21,17 @@ import {
 } from "./torchvision.js";
 
 const detector = createDetector();
-const { rpn, head } = detector as unknown as { rpn: Rpn; head: RegionHead };
+const { rpn, head, decoder } = detector as unknown as {
+  rpn: Rpn;
+  head: RegionHead;
+  decoder: RegionsDecoder;
+};
 const { evaluation, training } = fixture;
 
 const proposalsOf = (model: Detector) =>
   scope(() => {
     const output = rpn.forward(model.features(inputImages()));
-    return rpn.proposals(output, placed, config.rpnPreNms, config.rpnPostNms);
+    return rpn.proposals(output, placed, decoder.proposals);
   });
 
 test("tensors have torchvision's names and shapes", () => {
@@ -66,7 +71,7 @@ test("proposals below rpnScore are left out", () => {
     .at(-20)!;
   Object.assign(config, { rpnScore: 1 / (1 + Math.exp(-twentieth)) });
   const few = proposalsOf(detector);
-  Object.assign(config, { rpnScore: 0 });
+  decoder.proposals.score = 0;
   expect(few.map((list) => list.length)).not.toEqual(all.map((list) => list.length));
   for (const [image, boxes] of few.entries()) expect(boxes).toEqual(all[image].subarray(0, boxes.length));
 });
@@ -75,7 +80,7 @@ test("proposals stay where the image is placed", () => {
   scope(() => {
     const output = rpn.forward(detector.features(inputImages()));
     const inside = Float32Array.from(sizes.flatMap(() => [16, 8, 40, 32]));
-    for (const boxes of rpn.proposals(output, inside, config.rpnPreNms, config.rpnPostNms)) {
+    for (const boxes of rpn.proposals(output, inside, decoder.proposals)) {
       expect(boxes.length).toBeGreaterThan(0);
       for (let k = 0; k < boxes.length; k += 4) {
         expect(boxes[k]).toBeGreaterThanOrEqual(16);

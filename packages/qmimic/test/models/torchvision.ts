@@ -1,5 +1,6 @@
 // Reads fixtures/faster-rcnn.json (values computed by torchvision) and builds the same tiny detector here.
 import { readFileSync } from "node:fs";
+import type { Size } from "@qmimic/runtime";
 import {
   BatchNorm2d,
   Conv2d,
@@ -19,7 +20,7 @@ import { createRandom } from "../../src/data/random.js";
 import type { Backbone } from "../../src/models/backbones/types.js";
 import { createFasterRcnn, type FasterRcnnConfig } from "../../src/models/fasterRcnn.js";
 import type { Detector } from "../../src/models/index.js";
-import type { Size, Target } from "../../src/models/targets.js";
+import type { Target } from "../../src/models/targets.js";
 
 export interface Packed {
   shape: number[];

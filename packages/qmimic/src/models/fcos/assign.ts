@@ -1,6 +1,6 @@
 // What each cell of a batch should say: which cells learn an object, which are background, which are neither.
-import { type CellGrid, encodeDistances } from "@qmimic/runtime";
-import { type Target, takeBoxes } from "../targets.js";
+import { type CellGrid, encodeDistances, takeBoxes } from "@qmimic/runtime";
+import type { Target } from "../targets.js";
 import { type AlignedCells, alignedCells, type CellArrays, type CellRange } from "./alignment.js";
 
 export interface AssignedCells {

@@ -1,28 +1,10 @@
-// From what the cells say to boxes: those that may be detections, and those where it would like to mimic.
-import { clipBoxes, decodeDistances, nms, removeSmallBoxes, topK } from "@qmimic/runtime";
-import { aboveScore, type ScoredBoxes } from "../keepBest.js";
-import { takeBoxes } from "../targets.js";
+// From what the cells say to the boxes where the detector would like to mimic.
+import { clipBoxes, decodeDistances, nms, removeSmallBoxes, takeBoxes, topK } from "@qmimic/runtime";
 import type { CellArrays } from "./alignment.js";
 
-/** Of the boxes where it would mimic: IoU above which one is suppressed, and how many are left of an image. */
+/** IoU above which a region is suppressed, and how many are left of an image. */
 const REGION_NMS = 0.7;
 const MOST_REGIONS = 500;
-
-/** Boxes of one image whose scores are at least `least`, one for each cell and class, at most `most`. */
-export function scoredBoxes(said: CellArrays, image: number, least: number, most: number): ScoredBoxes {
-  const plane = said.height * said.width;
-  const logits = said.logits.subarray(image * said.classes * plane, (image + 1) * said.classes * plane);
-  const places = aboveScore(topK(logits, most), logits, least);
-  return {
-    boxes: boxesOf(
-      said,
-      image,
-      places.map((place) => place % plane),
-    ),
-    scores: Float32Array.from(places, (place) => 1 / (1 + Math.exp(-logits[place]))),
-    labels: places.map((place) => 1 + Math.floor(place / plane)),
-  };
-}
 
 /**
  * Boxes of each image by their best score of any class, best first, clipped to the image and suppressed.

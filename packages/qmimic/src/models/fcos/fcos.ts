@@ -1,5 +1,6 @@
 // A one-stage detector without anchors (Tian et al., FCOS, ICCV 2019) on one feature map: every cell says which class it
 // belongs to and how far the sides of its box are away. There are no proposals and no second stage.
+import { type CellsDecoder, type Detections, detectCells, type Size } from "@qmimic/runtime";
 import { cast, Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
 import { requireFinite } from "../../finite.js";
 import { timed } from "../../profile.js";
@@ -7,19 +8,19 @@ import { createBackbone } from "../backbones/backbone.js";
 import type { Backbone } from "../backbones/types.js";
 import { narrowed, parseBackbone } from "../config.js";
 import { defineKind } from "../defineKind.js";
-import type { Detections, Detector, HeadOutputs, TrainingBatch, TrainingPass } from "../detector.js";
-import { keepBest } from "../keepBest.js";
+import type { Detector, HeadOutputs, TrainingBatch, TrainingPass } from "../detector.js";
+import { keepSettingsOf } from "../keepSettings.js";
 import { applyQuantizer } from "../quantizer.js";
-import type { Size } from "../targets.js";
 import type { CellArrays } from "./alignment.js";
 import { assignCells } from "./assign.js";
-import { bestRegions, scoredBoxes } from "./boxes.js";
+import { bestRegions } from "./boxes.js";
 import { type CellOutputs, FcosHead } from "./head.js";
 import { cellLosses } from "./losses.js";
 import { type FcosConfig, type FcosSettings, fcosConfig, fcosSettings } from "./settings.js";
 
 export class Fcos extends Module implements Detector {
   readonly backbone: Backbone;
+  readonly decoder: CellsDecoder;
   private readonly head: FcosHead;
 
   constructor(
@@ -29,6 +30,8 @@ export class Fcos extends Module implements Detector {
     super();
     this.backbone = this.child("backbone", createBackbone(config, random));
     this.head = this.child("head", new FcosHead(config, this.backbone.outChannels, random));
+    const { outputStride: stride, preNms, boxScore: score } = config;
+    this.decoder = { of: "cells", stride, preNms, score, keep: keepSettingsOf(config) };
   }
 
   features(images: Tensor): Tensor {
@@ -66,19 +69,26 @@ export class Fcos extends Module implements Detector {
     return { of: "cells", ...this.head.forward(features) };
   }
 
-  everyLayer(images: Tensor): void {
-    this.head.forward(this.features(images));
+  everyLayer(images: Tensor): Record<string, Tensor> {
+    const { logits, distances } = this.head.forward(this.features(images));
+    return { logits, distances };
   }
 
   detect(images: Tensor, sizes: readonly Size[]): Detections[] {
-    const { boxScore, preNms, boxNms: nms, boxVote: vote, boxDetections: detections } = this.config;
     return noGrad(() =>
       scope(() => {
-        const said = this.arrays(this.head.forward(this.features(images)));
-        for (const one of [said.logits, said.distances]) requireFinite(one, "detections");
-        return sizes.map((size, image) =>
-          keepBest(scoredBoxes(said, image, boxScore, preNms), size, { nms, vote, detections }),
+        const { logits, distances, classes, width, height } = this.arrays(
+          this.head.forward(this.features(images)),
         );
+        for (const values of [logits, distances]) requireFinite(values, "detections");
+        const plane = height * width;
+        return sizes.map((size, image) => {
+          const own = {
+            logits: logits.subarray(image * classes * plane, (image + 1) * classes * plane),
+            distances: distances.subarray(4 * image * plane, 4 * (image + 1) * plane),
+          };
+          return detectCells(own, width, size, this.decoder);
+        });
       }),
     );
   }

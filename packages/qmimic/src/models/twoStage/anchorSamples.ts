@@ -1,8 +1,14 @@
 // Which anchors of the RPN's maps enter a loss or become proposals: plain loops over typed arrays, because they run for
 // thousands of anchors in every step. The maps hold anchors outermost ([A, H, W]), generateAnchors innermost ([H, W, A]).
-import { encodeBoxes, matchAnchors, samplePositivesNegatives } from "@qmimic/runtime";
+import {
+  encodeBoxes,
+  matchAnchors,
+  samplePositivesNegatives,
+  takeBoxes,
+  UNIT_WEIGHTS,
+} from "@qmimic/runtime";
 import type { Random, Tensor } from "@qmimic/torch";
-import { ignoreRegions, type Target, takeBoxes } from "../targets.js";
+import { ignoreRegions, type Target } from "../targets.js";
 
 /** How the RPN is trained; names and defaults as in torchvision's FasterRCNN. */
 export interface RpnTraining {
@@ -30,9 +36,6 @@ export interface RpnOutput {
   height: number;
   width: number;
 }
-
-/** Offsets of the RPN are not weighted. */
-export const UNIT = [1, 1, 1, 1] as const;
 
 /** Anchors picked for the losses, objects of an image first; places are into the flat maps of the batch. */
 export interface SampledAnchors {
@@ -80,7 +83,7 @@ export function sampleAnchors(
       target.boxes,
       positive.map((anchor) => matches[anchor]),
     );
-    goals.set(encodeBoxes(matched, takeBoxes(anchors, positive), UNIT), 4 * objectCount);
+    goals.set(encodeBoxes(matched, takeBoxes(anchors, positive), UNIT_WEIGHTS), 4 * objectCount);
     objectCount += positive.length;
     count += positive.length + negative.length;
   });
@@ -112,31 +115,4 @@ function toOffsetPlaces(places: Int32Array, cells: number, offsets: Int32Array):
     const map = Math.floor(places[i] / cells);
     for (let k = 0; k < 4; k++) offsets[4 * i + k] = places[i] + (3 * map + k) * cells;
   }
-}
-
-/**
- * Anchors and their predicted offsets, [N, 4] each.
- * @param places in the logits of an image
- * @param deltas [4A, H, W] of that image
- */
-export function takeAnchors(
-  places: Int32Array,
-  anchors: Float32Array,
-  deltas: Float32Array,
-  cells: number,
-): { anchors: Float32Array; offsets: Float32Array } {
-  const perCell = anchors.length / (4 * cells);
-  const taken = new Float32Array(4 * places.length);
-  const offsets = new Float32Array(4 * places.length);
-  for (let i = 0; i < places.length; i++) {
-    const a = Math.floor(places[i] / cells);
-    const cell = places[i] - a * cells;
-    const from = 4 * (cell * perCell + a);
-    const delta = 4 * a * cells + cell;
-    for (let k = 0; k < 4; k++) {
-      taken[4 * i + k] = anchors[from + k];
-      offsets[4 * i + k] = deltas[delta + k * cells];
-    }
-  }
-  return { anchors: taken, offsets };
 }

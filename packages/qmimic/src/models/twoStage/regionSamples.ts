@@ -1,9 +1,16 @@
 // Which proposals the head is trained on, and what they should become: a random fraction of objects and background
 // (Girshick, Fast R-CNN, ICCV 2015, section 2.3), or those with the largest losses (Shrivastava, Gupta, Girshick, "Training
 // Region-based Object Detectors with Online Hard Example Mining", CVPR 2016, section 4).
-import { type BoxWeights, encodeBoxes, matchAnchors, samplePositivesNegatives, topK } from "@qmimic/runtime";
+import {
+  type BoxWeights,
+  encodeBoxes,
+  matchAnchors,
+  samplePositivesNegatives,
+  takeBoxes,
+  topK,
+} from "@qmimic/runtime";
 import type { Random } from "@qmimic/torch";
-import { concatFloats, ignoreRegions, type Target, takeBoxes } from "../targets.js";
+import { concatFloats, ignoreRegions, type Target } from "../targets.js";
 
 /** How regions are labelled and picked; names and defaults as in torchvision's FasterRCNN. */
 export interface RegionTraining {

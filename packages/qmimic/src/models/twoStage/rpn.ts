@@ -1,14 +1,6 @@
 // Region proposal network (Ren et al., NeurIPS 2015, section 3.1): which anchors hold an object, and where exactly.
 // Structure, losses and parameter names are torchvision's.
-import {
-  blockBounds,
-  clipBoxes,
-  decodeBoxes,
-  generateAnchors,
-  nms,
-  removeSmallBoxes,
-  topK,
-} from "@qmimic/runtime";
+import { blockBounds, generateAnchors, type ProposalSettings, proposeRegions } from "@qmimic/runtime";
 import {
   binaryCrossEntropyWithLogits,
   Conv2d,
@@ -23,9 +15,8 @@ import {
   type Tensor,
   tensor,
 } from "@qmimic/torch";
-import { aboveScore } from "../keepBest.js";
-import { type Target, takeBoxes } from "../targets.js";
-import { type RpnOutput, type RpnTraining, sampleAnchors, takeAnchors, UNIT } from "./anchorSamples.js";
+import type { Target } from "../targets.js";
+import { type RpnOutput, type RpnTraining, sampleAnchors } from "./anchorSamples.js";
 import type { TwoStageConfig } from "./settings.js";
 
 /** Sizes of maps whose anchors are kept; at stride 4 they take about 1 MB each. */
@@ -97,22 +88,21 @@ export class Rpn extends Module {
   /**
    * The best boxes of each image, best first, without gradient.
    * @param placed where each image lies on the canvas, [B, 4] xyxy: boxes are clipped to it
-   * @returns [N, 4] xyxy of each image, N at most `postNms`
+   * @returns [N, 4] xyxy of each image
    */
-  proposals(output: RpnOutput, placed: Float32Array, preNms: number, postNms: number): Float32Array[] {
+  proposals(output: RpnOutput, placed: Float32Array, settings: ProposalSettings): Float32Array[] {
     const logits = output.logits.toFloat32();
     const deltas = output.deltas.toFloat32();
     const cells = output.height * output.width;
     const count = cells * this.perCell;
-    const { rpnScore, rpnNms } = this.config;
     return Array.from({ length: placed.length / 4 }, (_, image) => {
-      const scores = logits.subarray(image * count, (image + 1) * count);
-      const best = aboveScore(topK(scores, preNms), scores, rpnScore);
-      const own = deltas.subarray(4 * image * count, 4 * (image + 1) * count);
-      const { anchors, offsets } = takeAnchors(best, output.anchors, own, cells);
-      const [left, top, right, bottom] = placed.subarray(4 * image, 4 * image + 4);
-      const boxes = clipBoxes(decodeBoxes(offsets, anchors, UNIT, offsets), right, bottom, left, top);
-      return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), rpnNms, postNms));
+      const own = {
+        logits: logits.subarray(image * count, (image + 1) * count),
+        deltas: deltas.subarray(4 * image * count, 4 * (image + 1) * count),
+        anchors: output.anchors,
+        cells,
+      };
+      return proposeRegions(own, placed.subarray(4 * image, 4 * image + 4), settings);
     });
   }
 

@@ -1,15 +1,21 @@
 // Two-stage detectors on one feature map: backbone, quantizer, region proposals (Ren et al., Faster R-CNN, NeurIPS 2015),
 // and a head that says of each proposed region what it is. The kinds differ in their head.
-import { type BoxWeights, decodeBoxes } from "@qmimic/runtime";
-import { cast, Module, noGrad, type Random, scope, softmax, type Tensor } from "@qmimic/torch";
+import {
+  type BoxWeights,
+  type Detections,
+  detectRegions,
+  type RegionsDecoder,
+  type Size,
+} from "@qmimic/runtime";
+import { cast, Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
 import { requireFinite } from "../../finite.js";
 import { timed } from "../../profile.js";
 import { createBackbone } from "../backbones/backbone.js";
 import type { Backbone } from "../backbones/types.js";
-import type { Detections, Detector, HeadOutputs, TrainingBatch, TrainingPass } from "../detector.js";
-import { keepBest, type ScoredBoxes } from "../keepBest.js";
+import type { Detector, HeadOutputs, TrainingBatch, TrainingPass } from "../detector.js";
+import { keepSettingsOf } from "../keepSettings.js";
 import { applyQuantizer } from "../quantizer.js";
-import { type Size, type Target, takeBoxes } from "../targets.js";
+import type { Target } from "../targets.js";
 import type { RegionHead } from "./regionHead.js";
 import { lossOfEach, regionLosses } from "./regionLosses.js";
 import { hardestRegions, type SampledRegions, sampleRegions } from "./regionSamples.js";
@@ -18,6 +24,7 @@ import { type TwoStageConfig, type TwoStageSettings, twoStageSettingsSchema } fr
 
 export class TwoStage<C extends TwoStageConfig> extends Module implements Detector {
   readonly backbone: Backbone;
+  readonly decoder: RegionsDecoder;
   private readonly rpn: Rpn;
   private readonly head: RegionHead;
 
@@ -35,6 +42,7 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     this.backbone = this.child("backbone", backbone);
     this.rpn = this.child("rpn", new Rpn(config, this.backbone.outChannels, random));
     this.head = this.child("roi_heads", createHead(config, this.backbone.outChannels, random));
+    this.decoder = decoderOf(config);
   }
 
   features(images: Tensor): Tensor {
@@ -55,9 +63,9 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     const features = timed("backbone", () => cast(this.backbone.forward(images), "float32"));
     const quantized = timed("quantize", () => applyQuantizer(features, this.config.quantizer));
     const output = timed("rpn", () => this.rpn.forward(quantized));
-    const { rpnPreNmsTrain, rpnPostNmsTrain } = settings;
+    const { rpnPreNmsTrain: preNms, rpnPostNmsTrain: postNms } = settings;
     const proposals = timed("proposals", () =>
-      this.rpn.proposals(output, placed, rpnPreNmsTrain, rpnPostNmsTrain),
+      this.rpn.proposals(output, placed, { ...this.decoder.proposals, preNms, postNms }),
     );
     const rpnLosses = timed("rpn loss", () => this.rpn.losses(output, targets, settings, random));
     const sampled = timed("sampling", () => this.sample(quantized, proposals, targets, settings, random));
@@ -93,61 +101,68 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     return { of: "regions", boxes: like.boxes, ...this.head.forward(features, like.boxes) };
   }
 
-  everyLayer(images: Tensor): void {
+  everyLayer(images: Tensor): Record<string, Tensor> {
     const features = this.features(images);
-    this.rpn.forward(features);
-    const regions = () => new Float32Array(4 * this.config.rpnPostNms);
-    this.head.forward(features, Array.from({ length: images.shape[0] as number }, regions));
+    const anchors = this.rpn.forward(features);
+    const someRegions = () => new Float32Array(4 * this.config.rpnPostNms);
+    const regions = Array.from({ length: images.shape[0] as number }, someRegions);
+    const { logits, deltas } = this.head.forward(features, regions);
+    return {
+      anchorLogits: anchors.logits,
+      anchorDeltas: anchors.deltas,
+      regionLogits: logits,
+      regionDeltas: deltas,
+    };
   }
 
   detect(images: Tensor, sizes: readonly Size[]): Detections[] {
-    const { rpnPreNms, rpnPostNms } = this.config;
     return noGrad(() =>
       scope(() => {
         const features = this.features(images);
         const placed = Float32Array.from(sizes.flatMap(({ width, height }) => [0, 0, width, height]));
         const output = this.rpn.forward(features);
-        for (const one of [output.logits, output.deltas]) requireFinite(one.toFloat32(), "region proposals");
-        const proposals = this.rpn.proposals(output, placed, rpnPreNms, rpnPostNms);
-        return this.scored(features, proposals).map((found, image) => {
-          const { boxNms: nms, boxVote: vote, boxDetections: detections } = this.config;
-          return keepBest(found, sizes[image], { nms, vote, detections });
-        });
+        for (const said of [output.logits, output.deltas])
+          requireFinite(said.toFloat32(), "region proposals");
+        const proposals = this.rpn.proposals(output, placed, this.decoder.proposals);
+        return this.detectIn(features, proposals, sizes);
       }),
     );
   }
 
-  /** The proposals of each image as every class that they may be, moved by their offsets. */
-  private scored(features: Tensor, proposals: readonly Float32Array[]): ScoredBoxes[] {
-    const { logits, deltas } = this.head.forward(features, proposals);
-    const [labelCount, width] = [logits.shape[1] as number, deltas.shape[1] as number];
-    const shared = width === 4;
-    const probabilities = softmax(logits, 1).toFloat32();
-    const offsets = deltas.toFloat32();
-    for (const one of [probabilities, offsets]) requireFinite(one, "detections");
+  private detectIn(
+    features: Tensor,
+    proposals: readonly Float32Array[],
+    sizes: readonly Size[],
+  ): Detections[] {
+    const said = this.head.forward(features, proposals);
+    const [labels, width] = [said.logits.shape[1], said.deltas.shape[1]];
+    const [logits, deltas] = [said.logits.toFloat32(), said.deltas.toFloat32()];
+    for (const values of [logits, deltas]) requireFinite(values, "detections");
     let row = 0;
-    return proposals.map((list) => {
-      const count = list.length / 4;
-      const scores = probabilities.subarray(labelCount * row, labelCount * (row + count));
-      const own = offsets.subarray(width * row, width * (row + count));
-      row += count;
-      const index = likely(scores, labelCount, this.config.boxScore);
-      const boxes = decodeBoxes(own, list, this.config.boxWeights as BoxWeights);
-      return {
-        boxes: takeBoxes(boxes, shared ? index.map((i) => Math.floor(i / labelCount)) : index),
-        scores: Float32Array.from(index, (i) => scores[i]),
-        labels: index.map((i) => i % labelCount),
+    return proposals.map((regions, image) => {
+      const end = row + regions.length / 4;
+      const own = {
+        logits: logits.subarray(labels * row, labels * end),
+        deltas: deltas.subarray(width * row, width * end),
       };
+      row = end;
+      return detectRegions(own, regions, sizes[image], this.decoder);
     });
   }
 }
 
-/** Places in [N, labels] of the scores above `least`, background left out. */
-function likely(scores: Float32Array, labelCount: number, least: number): Int32Array {
-  const places = new Int32Array(scores.length);
-  let count = 0;
-  for (let i = 0; i < scores.length; i++) {
-    if (i % labelCount !== 0 && scores[i] > least) places[count++] = i;
-  }
-  return places.subarray(0, count);
-}
+const decoderOf = (config: TwoStageConfig): RegionsDecoder => ({
+  of: "regions",
+  stride: config.outputStride,
+  anchorSizes: config.anchorSizes,
+  aspectRatios: config.aspectRatios,
+  proposals: {
+    score: config.rpnScore,
+    preNms: config.rpnPreNms,
+    postNms: config.rpnPostNms,
+    nms: config.rpnNms,
+  },
+  boxWeights: config.boxWeights as BoxWeights,
+  score: config.boxScore,
+  keep: keepSettingsOf(config),
+});

@@ -1,7 +1,7 @@
 // From scored boxes to detections: one class at a time, suppressed, placed by votes, the best of each image kept.
-import { batchedNms, clipBoxes, voteBoxes } from "@qmimic/runtime";
-import type { Detections } from "./detector.js";
-import { type Size, takeBoxes } from "./targets.js";
+import { clipBoxes, takeBoxes } from "../geometry/boxes.js";
+import { batchedNms } from "../geometry/nms.js";
+import { voteBoxes } from "../geometry/voting.js";
 
 /** Boxes with a thinner side, in pixels, are none. */
 const MIN_SIDE = 0.01;
@@ -13,6 +13,22 @@ export interface KeepSettings {
   vote: number;
   /** Most detections of an image. */
   detections: number;
+}
+
+/** Width and height in pixels. */
+export interface Size {
+  width: number;
+  height: number;
+}
+
+/** What was found in one image, best first. */
+export interface Detections {
+  /** [N, 4] xyxy, pixels of the network's input */
+  boxes: Float32Array;
+  /** [N], 0..1 */
+  scores: Float32Array;
+  /** [N], 1..classes */
+  labels: Int32Array;
 }
 
 /** Boxes of one image whose scores are high enough, of any number of classes. */

@@ -64,3 +64,17 @@ export function removeSmallBoxes(boxes: Float32Array, minSize: number): Int32Arr
   }
   return keep.slice(0, count);
 }
+
+/**
+ * The rows `indices` of flat boxes.
+ * @param boxes [N, 4]
+ * @returns [indices.length, 4]
+ */
+export function takeBoxes(boxes: Float32Array, indices: Int32Array): Float32Array {
+  const taken = new Float32Array(4 * indices.length);
+  for (let i = 0; i < indices.length; i++) {
+    const from = 4 * indices[i];
+    for (let k = 0; k < 4; k++) taken[4 * i + k] = boxes[from + k];
+  }
+  return taken;
+}

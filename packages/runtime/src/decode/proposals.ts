@@ -1,0 +1,73 @@
+// From what the region proposal network says of anchors to regions (Ren et al., Faster R-CNN, NeurIPS 2015, section 3.1). The
+// maps hold anchors outermost ([A, H, W]), generateAnchors innermost ([H, W, A]).
+import { type BoxWeights, decodeBoxes } from "../geometry/boxCoding.js";
+import { clipBoxes, removeSmallBoxes, takeBoxes } from "../geometry/boxes.js";
+import { nms } from "../geometry/nms.js";
+import { topK } from "../geometry/topK.js";
+import { aboveScore } from "./keepBest.js";
+
+/** Offsets of the region proposal network are not weighted. */
+export const UNIT_WEIGHTS: BoxWeights = [1, 1, 1, 1];
+
+/** Thinner regions, in pixels, are none. */
+const MIN_SIDE = 1e-3;
+
+/** What the network says of one image. */
+export interface AnchorOutputs {
+  /** [A, H, W] for a sigmoid */
+  logits: Float32Array;
+  /** [4A, H, W]; channel 4a + k is offset k of anchor a */
+  deltas: Float32Array;
+  /** [H * W * A, 4] xyxy, as generateAnchors lays them out */
+  anchors: Float32Array;
+  /** H * W */
+  cells: number;
+}
+
+export interface ProposalSettings {
+  /** Lowest score, 0..1. */
+  score: number;
+  /** Most boxes before suppression, and after it. */
+  preNms: number;
+  postNms: number;
+  /** IoU above which a box is suppressed. */
+  nms: number;
+}
+
+/**
+ * The best regions of an image, best first.
+ * @param placed where the image lies in the network's input, xyxy: regions are clipped to it
+ * @returns [N, 4] xyxy, N at most `postNms`
+ */
+export function proposeRegions(
+  outputs: AnchorOutputs,
+  placed: ArrayLike<number>,
+  { score, preNms, postNms, nms: threshold }: ProposalSettings,
+): Float32Array {
+  const { logits } = outputs;
+  const best = aboveScore(topK(logits, preNms), logits, score);
+  const { anchors, deltas } = takeAnchors(best, outputs);
+  const decoded = decodeBoxes(deltas, anchors, UNIT_WEIGHTS, deltas);
+  const boxes = clipBoxes(decoded, placed[2], placed[3], placed[0], placed[1]);
+  return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, MIN_SIDE), threshold, postNms));
+}
+
+/** Anchors and their predicted offsets, [N, 4] each, of places in the logits. */
+function takeAnchors(
+  places: Int32Array,
+  { anchors, deltas, cells }: AnchorOutputs,
+): { anchors: Float32Array; deltas: Float32Array } {
+  const perCell = anchors.length / (4 * cells);
+  const taken = { anchors: new Float32Array(4 * places.length), deltas: new Float32Array(4 * places.length) };
+  for (let i = 0; i < places.length; i++) {
+    const a = Math.floor(places[i] / cells);
+    const cell = places[i] - a * cells;
+    const from = 4 * (cell * perCell + a);
+    const first = 4 * a * cells + cell;
+    for (let k = 0; k < 4; k++) {
+      taken.anchors[4 * i + k] = anchors[from + k];
+      taken.deltas[4 * i + k] = deltas[first + k * cells];
+    }
+  }
+  return taken;
+}
