@@ -27,6 +27,32 @@ function raise(value: NativeValue): OperatorResult {
   return value as OperatorResult;
 }
 
+/** One call of an operator, see recordOperators. */
+export interface OperatorCall {
+  /** As given to operator(). */
+  name: string;
+  args: readonly OperatorArgument[];
+  result: OperatorResult;
+}
+
+let recorded: OperatorCall[] | null = null;
+
+/**
+ * What runs inside `body`, in its order. Tensors are the very objects that were passed and returned, so that a result is
+ * known again where it is an argument; they may have been freed since.
+ */
+export function recordOperators(body: () => void): OperatorCall[] {
+  const before = recorded;
+  const calls: OperatorCall[] = [];
+  recorded = calls;
+  try {
+    body();
+  } finally {
+    recorded = before;
+  }
+  return calls;
+}
+
 /**
  * The operator `name` ("aten::conv2d", or "aten::add.Tensor" with its overload). It is looked up at the first
  * call and only then: its handle is kept.
@@ -41,6 +67,8 @@ export function operator<R extends OperatorResult = Tensor>(
       const dot = name.indexOf(".", name.indexOf("::"));
       id = dot < 0 ? native.lookup(name) : native.lookup(name.slice(0, dot), name.slice(dot + 1));
     }
-    return raise(native.call(id, args.map(lower))) as R;
+    const result = raise(native.call(id, args.map(lower))) as R;
+    recorded?.push({ name, args, result });
+    return result;
   };
 }

@@ -69,7 +69,7 @@ test("proposals below rpnScore are left out", () => {
     .subarray(0, logits.length / 3)
     .toSorted()
     .at(-20)!;
-  Object.assign(config, { rpnScore: 1 / (1 + Math.exp(-twentieth)) });
+  decoder.proposals.score = 1 / (1 + Math.exp(-twentieth));
   const few = proposalsOf(detector);
   decoder.proposals.score = 0;
   expect(few.map((list) => list.length)).not.toEqual(all.map((list) => list.length));

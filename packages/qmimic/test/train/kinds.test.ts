@@ -1,5 +1,5 @@
-// Every kind of detector on every backbone, neck and stride learns; its run can be cut off and resumed bit for bit, and
-// what it found can be evaluated.
+// Every kind of detector on every backbone, neck and stride learns; its run can be cut off and resumed bit for bit, what
+// it found can be evaluated, and its model file finds the same.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setThreads } from "@qmimic/torch";
@@ -16,6 +16,7 @@ import { type TrainingReport, trainDetector, weightsOf } from "../../src/train/t
 import { loadDetector } from "../../src/train/weights.js";
 import { makeShapes, SHAPES_SIDE } from "../data/shapes.js";
 import { temporaryFolder } from "../data/temporary.js";
+import { expectSameDetections } from "../export/parity.js";
 
 setThreads(1);
 const IMAGES = 24;
@@ -97,6 +98,8 @@ describe.each(DETECTORS)("%s", (kind) => {
     expect(scoreDetections(dataset, found).mAP).toBeCloseTo(result.best.val, 6);
     const { parameters, multiplyAdds } = detectorCost(loaded);
     expect(Math.min(parameters, multiplyAdds)).toBeGreaterThan(1000);
+    const pictures = await Promise.all([0, 1, 2].map((i) => store.get(i)));
+    expect(expectSameDetections(loaded, pictures)).toBeGreaterThan(0);
     loaded.dispose();
   });
 });

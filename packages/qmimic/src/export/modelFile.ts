@@ -1,0 +1,90 @@
+// The model file of a detector: its list of operations, folded weights, and all that turns a picture into boxes.
+import { formatOperation, MODEL_FORMAT, MODEL_VERSION, OUTPUTS } from "@qmimic/runtime";
+import { type SafetensorsTensor, serializeSafetensors } from "@qmimic/torch";
+import { NO_AUGMENTATION } from "../data/augment.js";
+import { GRID } from "../data/drawing.js";
+import type { Detector } from "../models/index.js";
+import { type TracedNetwork, traceDetector } from "./trace.js";
+
+export type WeightFormat = "float32" | "int8";
+
+/** Where a class has no threshold of its own. */
+const DEFAULT_THRESHOLD = 0.5;
+
+/**
+ * @param thresholds of each class, null: none is known
+ * @returns the bytes of a file for @qmimic/runtime, see docs/model-format.md
+ */
+export function modelFile(
+  detector: Detector,
+  thresholds: readonly (number | null)[] | undefined,
+  format: WeightFormat,
+): Uint8Array<ArrayBuffer> {
+  const { config, decoder } = detector;
+  const traced = traceDetector(detector);
+  const { mean, std } = NO_AUGMENTATION;
+  const model = {
+    classes: config.classes,
+    thresholds: config.classes.map((_, i) => thresholds?.[i] ?? DEFAULT_THRESHOLD),
+    input: { side: config.side, grid: GRID, mean, std },
+    operations: traced.operations.map(formatOperation),
+    outputs: OUTPUTS[decoder.of].map((name) => traced.outputs[name]),
+    decoder,
+  };
+  const metadata = { format: MODEL_FORMAT, version: String(MODEL_VERSION), model: JSON.stringify(model) };
+  return serializeSafetensors(format === "int8" ? int8Tensors(traced) : floatTensors(traced), metadata);
+}
+
+const vector = (data: Float32Array): SafetensorsTensor => ({ dtype: "F32", shape: [data.length], data });
+
+const layersOf = ({ parameters }: TracedNetwork) => parameters.filter((layer) => layer !== undefined);
+
+const join = (arrays: readonly Float32Array[]): Float32Array => {
+  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const array of arrays) {
+    all.set(array, at);
+    at += array.length;
+  }
+  return all;
+};
+
+const biasesOf = (traced: TracedNetwork) => join(layersOf(traced).map(({ biases }) => biases));
+
+const floatTensors = (traced: TracedNetwork): Map<string, SafetensorsTensor> =>
+  new Map([
+    ["weights", vector(join(layersOf(traced).map(({ weights }) => weights)))],
+    ["biases", vector(biasesOf(traced))],
+  ]);
+
+/** Weights as integers from -127 to 127, with a scale for each output channel: the largest weight is 127. */
+function int8Tensors(traced: TracedNetwork): Map<string, SafetensorsTensor> {
+  const layers = layersOf(traced);
+  const scales = join(layers.map(({ weights, biases }) => channelScales(weights, biases.length)));
+  const integers = new Int8Array(layers.reduce((sum, { weights }) => sum + weights.length, 0));
+  let at = 0;
+  let channel = 0;
+  for (const { weights, biases } of layers) {
+    const row = weights.length / biases.length;
+    weights.forEach((weight, i) => {
+      const scale = scales[channel + Math.floor(i / row)];
+      integers[at + i] = scale === 0 ? 0 : Math.round(weight / scale);
+    });
+    at += weights.length;
+    channel += biases.length;
+  }
+  return new Map([
+    ["weights", { dtype: "I8", shape: [integers.length], data: integers }],
+    ["scales", vector(scales)],
+    ["biases", vector(biasesOf(traced))],
+  ]);
+}
+
+function channelScales(weights: Float32Array, channels: number): Float32Array {
+  const row = weights.length / channels;
+  return Float32Array.from({ length: channels }, (_, c) => {
+    let largest = 0;
+    for (let i = c * row; i < (c + 1) * row; i++) largest = Math.max(largest, Math.abs(weights[i]));
+    return largest / 127;
+  });
+}

@@ -1,0 +1,124 @@
+// A detector from a model file: a picture in, labelled boxes out.
+import { detectCells, detectRegions } from "./decode/decoder.js";
+import type { Detections } from "./decode/keepBest.js";
+import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
+import { generateAnchors } from "./geometry/anchors.js";
+import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
+import { fail } from "./model/errors.js";
+import { type Model, parseModel } from "./model/model.js";
+import type { Network, Value } from "./network/network.js";
+import { createReferenceNetwork } from "./network/reference.js";
+import { drawPicture } from "./picture/pixels.js";
+import { type Placement, placePicture } from "./picture/placement.js";
+import { type PictureSource, readPixels } from "./picture/source.js";
+
+/** One object. */
+export interface Detection {
+  label: string;
+  /** 0..1 */
+  score: number;
+  /** Pixels of the picture. */
+  box: { xmin: number; ymin: number; xmax: number; ymax: number };
+}
+
+export interface DetectOptions {
+  /** Lowest score, 0..1. Default: each class's own, from the model file. */
+  threshold?: number;
+  /** Most detections of a picture; the best are kept. Default: the model's. */
+  maxDetections?: number;
+}
+
+export class Detector {
+  private anchors: Float32Array = new Float32Array(0);
+  private anchorsOf = "";
+
+  private constructor(
+    private readonly model: Model,
+    private readonly network: Network,
+  ) {}
+
+  /**
+   * Reads a model file.
+   * @throws ModelError when it is not one, or damaged; what fetch throws when it cannot be loaded
+   */
+  static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
+    return Detector.from(await readBytes(source, options));
+  }
+
+  /** A detector from the bytes of a model file. @throws ModelError */
+  static from(bytes: Uint8Array): Detector {
+    const model = parseModel(bytes);
+    return new Detector(model, createReferenceNetwork(model));
+  }
+
+  /** The names that detections have. */
+  get classes(): readonly string[] {
+    return this.model.classes;
+  }
+
+  /**
+   * Finds objects, best first.
+   * @throws PictureError when the picture has no pixels; ModelError when the network overflows
+   */
+  detect(picture: PictureSource, { threshold, maxDetections }: DetectOptions = {}): Detection[] {
+    const { model } = this;
+    const pixels = readPixels(picture);
+    const { side, grid } = model.input;
+    const placement = placePicture(pixels, side, grid);
+    drawPicture(pixels, placement, model.input, this.network.input(placement.canvas));
+    const { boxes, scores, labels } = this.decode(placement);
+    const across = (x: number) => Math.min(pixels.width, x / placement.scale);
+    const down = (y: number) => Math.min(pixels.height, y / placement.scale);
+    const found: Detection[] = [];
+    for (let i = 0; i < scores.length && found.length < (maxDetections ?? Infinity); i++) {
+      const label = labels[i] - 1;
+      if (scores[i] < (threshold ?? model.thresholds[label])) continue;
+      const [xmin, ymin, xmax, ymax] = boxes.subarray(4 * i, 4 * i + 4);
+      const box = { xmin: across(xmin), ymin: down(ymin), xmax: across(xmax), ymax: down(ymax) };
+      found.push({ label: model.classes[label], score: scores[i], box });
+    }
+    return found;
+  }
+
+  /** Runs the network on what stands in its input. */
+  private decode({ size, canvas }: Placement): Detections {
+    const { decoder, outputs } = this.model;
+    const [first, second] = this.network.runMaps(outputs.slice(0, 2));
+    requireFinite(first, second);
+    if (decoder.of === "cells") {
+      return detectCells({ logits: first.data, distances: second.data }, first.width, size, decoder);
+    }
+    const anchorOutputs: AnchorOutputs = {
+      logits: first.data,
+      deltas: second.data,
+      anchors: this.anchorsFor(first),
+      cells: first.width * first.height,
+    };
+    const placed = [0, 0, Math.min(size.width, canvas.width), Math.min(size.height, canvas.height)];
+    const regions = proposeRegions(anchorOutputs, placed, decoder.proposals);
+    const [logits, deltas] = this.network.runRegions(regions, outputs.slice(2));
+    requireFinite(logits, deltas);
+    return detectRegions({ logits: logits.data, deltas: deltas.data }, regions, size, decoder);
+  }
+
+  /** Pictures are mostly of one size. */
+  private anchorsFor({ width, height }: Value): Float32Array {
+    const { decoder } = this.model;
+    const key = `${width} x ${height}`;
+    if (decoder.of === "regions" && key !== this.anchorsOf) {
+      const { anchorSizes: sizes, aspectRatios, stride } = decoder;
+      this.anchors = generateAnchors({ sizes, aspectRatios, stride, height, width });
+      this.anchorsOf = key;
+    }
+    return this.anchors;
+  }
+}
+
+/** Finite weights can overflow all the same, and then nothing would be found without a word. */
+function requireFinite(...values: readonly Value[]): void {
+  for (const { data } of values) {
+    let sum = 0;
+    for (let i = 0; i < data.length; i++) sum += data[i];
+    if (!Number.isFinite(sum)) fail("the network gives NaN or infinity: its weights are too large");
+  }
+}

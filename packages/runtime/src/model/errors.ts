@@ -1,0 +1,22 @@
+/** A model file that cannot be run: damaged, of another version, or not a model of qmimic at all. */
+export class ModelError extends Error {
+  override name = "ModelError";
+}
+
+/** A value as JSON, cut to a line. */
+export function show(value: unknown): string {
+  let text: string;
+  try {
+    text = JSON.stringify(value) ?? String(value);
+  } catch {
+    text = `a value of type ${typeof value}`;
+  }
+  return text.length > 80 ? `${text.slice(0, 80)}...` : text;
+}
+
+export function fail(what: string): never {
+  throw new ModelError(what);
+}
+
+export const isObject = (value: unknown): value is Record<string, unknown> =>
+  typeof value === "object" && value !== null && !Array.isArray(value);

@@ -1,0 +1,112 @@
+// The operations in plain TypeScript: what every other back end is compared with, and the fallback where there is no wasm.
+import type { Size } from "../decode/keepBest.js";
+import type { Model, Parameters } from "../model/model.js";
+import type { Operation } from "../model/operations.js";
+import { type Network, planShapes, type Value } from "./network.js";
+import {
+  addValues,
+  convolve,
+  eachNumber,
+  linear,
+  maxPool,
+  psRoiAlign,
+  roiAlign,
+  upsample,
+} from "./referenceKernels.js";
+
+/** Most regions that a decoder proposes. */
+export const mostRegions = ({ decoder }: Model): number =>
+  decoder.of === "regions" ? decoder.proposals.postNms : 0;
+
+export function createReferenceNetwork(model: Model): Network {
+  const { operations, parameters } = model;
+  let canvas: Size = { width: 0, height: 0 };
+  let values: Value[] = [];
+
+  /** Shapes and memory of all values: kept while pictures are of one size. */
+  function plan(wanted: Size): void {
+    if (wanted.width === canvas.width && wanted.height === canvas.height) return;
+    const shapes = planShapes(operations, wanted, mostRegions(model));
+    values = shapes.map((shape) => ({
+      ...shape,
+      data: new Float32Array(shape.regions ? 0 : shape.channels * shape.height * shape.width),
+    }));
+    canvas = { ...wanted };
+  }
+
+  return {
+    input(wanted) {
+      plan(wanted);
+      return values[0].data;
+    },
+    runMaps(wanted) {
+      operations.forEach((operation, i) => {
+        if (!values[i + 1].regions) runMap(operation, parameters[i], values, values[i + 1].data);
+      });
+      return wanted.map((value) => values[value]);
+    },
+    runRegions(regions, wanted) {
+      const count = regions.length / 4;
+      operations.forEach((operation, i) => {
+        const value = values[i + 1];
+        if (!value.regions) return;
+        value.data = new Float32Array(count * value.channels * value.height * value.width);
+        runRegion(operation, parameters[i], values, regions, value);
+      });
+      return wanted.map((value) => values[value]);
+    },
+  };
+}
+
+function runMap(
+  operation: Operation,
+  parameters: Parameters | undefined,
+  values: readonly Value[],
+  to: Float32Array,
+): void {
+  const from = values[operation.input];
+  switch (operation.op) {
+    case "conv":
+      convolve(operation, parameters!, from, to);
+      break;
+    case "maxPool":
+      maxPool(operation, from, to);
+      break;
+    case "add":
+      addValues(from.data, values[operation.other].data, operation.relu, to);
+      break;
+    case "upsample":
+      upsample(operation.factor, from, to);
+      break;
+    default:
+      eachNumber(operation, from.data, to);
+      break;
+  }
+}
+
+function runRegion(
+  operation: Operation,
+  parameters: Parameters | undefined,
+  values: readonly Value[],
+  regions: Float32Array,
+  to: Value,
+): void {
+  const from = values[operation.input];
+  switch (operation.op) {
+    case "roiAlign":
+      roiAlign(operation, from, regions, to.data);
+      break;
+    case "psRoiAlign":
+      psRoiAlign(operation, from, regions, to.data);
+      break;
+    case "linear":
+      linear(operation, parameters!, from, to.data);
+      break;
+    case "add":
+      addValues(from.data, values[operation.other].data, operation.relu, to.data);
+      break;
+    default:
+      eachNumber(operation, from.data, to.data);
+      break;
+  }
+}

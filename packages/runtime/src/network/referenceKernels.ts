@@ -1,0 +1,204 @@
+// One operation each, in plain TypeScript; what they mean stands in model/operations.ts.
+import type { Size } from "../decode/keepBest.js";
+import type { Parameters } from "../model/model.js";
+import type { Conv, Linear, MaxPool, Operation, PsRoiAlign, RoiAlign } from "../model/operations.js";
+import type { Shape } from "../model/shapes.js";
+import type { Value } from "./network.js";
+
+export function convolve(
+  { kernel, stride, padding, groups, relu }: Conv,
+  { weights, biases }: Parameters,
+  from: Value,
+  to: Float32Array,
+): void {
+  const width = Math.floor((from.width + 2 * padding - kernel) / stride) + 1;
+  const height = Math.floor((from.height + 2 * padding - kernel) / stride) + 1;
+  const plane = width * height;
+  const inputs = from.channels / groups;
+  const outputs = biases.length / groups;
+  for (let o = 0, w = 0; o < biases.length; o++) {
+    const own = to.subarray(o * plane, (o + 1) * plane).fill(biases[o]);
+    const first = Math.floor(o / outputs) * inputs;
+    for (let i = first; i < first + inputs; i++) {
+      const read = from.data.subarray(i * from.width * from.height, (i + 1) * from.width * from.height);
+      for (let ky = 0; ky < kernel; ky++) {
+        for (let kx = 0; kx < kernel; kx++, w++) {
+          addShifted(read, from, own, { width, height }, weights[w], stride, ky - padding, kx - padding);
+        }
+      }
+    }
+    if (relu) for (let p = 0; p < plane; p++) own[p] = Math.max(0, own[p]);
+  }
+}
+
+/** to[y, x] += weight * from[stride * y + dy, stride * x + dx], where that lies on the map. */
+function addShifted(
+  read: Float32Array,
+  from: Size,
+  to: Float32Array,
+  size: Size,
+  weight: number,
+  stride: number,
+  dy: number,
+  dx: number,
+): void {
+  const beginX = Math.max(0, Math.ceil(-dx / stride));
+  const endX = Math.min(size.width, Math.floor((from.width - 1 - dx) / stride) + 1);
+  for (let y = 0; y < size.height; y++) {
+    const row = stride * y + dy;
+    if (row < 0 || row >= from.height) continue;
+    const begin = row * from.width + dx;
+    const at = y * size.width;
+    for (let x = beginX; x < endX; x++) to[at + x] += weight * read[begin + stride * x];
+  }
+}
+
+export function maxPool({ kernel, stride, padding }: MaxPool, from: Value, to: Float32Array): void {
+  const width = Math.floor((from.width + 2 * padding - kernel) / stride) + 1;
+  const height = Math.floor((from.height + 2 * padding - kernel) / stride) + 1;
+  for (let c = 0, k = 0; c < from.channels; c++) {
+    const plane = c * from.width * from.height;
+    for (let y = 0; y < height; y++) {
+      const top = Math.max(0, stride * y - padding);
+      const bottom = Math.min(from.height, stride * y - padding + kernel);
+      for (let x = 0; x < width; x++, k++) {
+        const right = Math.min(from.width, stride * x - padding + kernel);
+        let largest = Number.NEGATIVE_INFINITY;
+        for (let row = top; row < bottom; row++)
+          for (let column = Math.max(0, stride * x - padding); column < right; column++)
+            largest = Math.max(largest, from.data[plane + row * from.width + column]);
+        to[k] = largest;
+      }
+    }
+  }
+}
+
+export function addValues(a: Float32Array, b: Float32Array, relu: number, to: Float32Array): void {
+  for (let i = 0; i < to.length; i++) to[i] = a[i] + b[i];
+  if (relu) for (let i = 0; i < to.length; i++) to[i] = Math.max(0, to[i]);
+}
+
+export function upsample(factor: number, { data, channels, height, width }: Value, to: Float32Array): void {
+  for (let row = 0, k = 0; row < channels * height; row++) {
+    for (let again = 0; again < factor; again++)
+      for (let x = 0; x < width * factor; x++, k++) to[k] = data[row * width + Math.floor(x / factor)];
+  }
+}
+
+export function eachNumber(operation: Operation, from: Float32Array, to: Float32Array): void {
+  switch (operation.op) {
+    case "exp":
+      for (let i = 0; i < to.length; i++) to[i] = Math.exp(Math.min(from[i], operation.max));
+      return;
+    case "round": {
+      const step = Math.fround(operation.step);
+      for (let i = 0; i < to.length; i++) to[i] = Math.max(0, Math.ceil(from[i] / step - 0.5)) * step;
+      return;
+    }
+    case "roundPow2": {
+      const { min, max } = operation;
+      for (let i = 0; i < to.length; i++) {
+        const lower = Math.floor(Math.log2(from[i]));
+        const exponent = from[i] > 1.5 * 2 ** lower ? lower + 1 : lower;
+        to[i] = from[i] > 2 ** (min - 1) ? 2 ** Math.max(min, Math.min(max, exponent)) : 0;
+      }
+    }
+  }
+}
+
+export function linear(
+  { relu }: Linear,
+  { weights, biases }: Parameters,
+  from: Value,
+  to: Float32Array,
+): void {
+  const inputs = from.channels * from.height * from.width;
+  for (let at = 0, k = 0; at < from.data.length; at += inputs) {
+    for (let o = 0; o < biases.length; o++, k++) {
+      let sum = biases[o];
+      for (let i = 0; i < inputs; i++) sum += weights[o * inputs + i] * from.data[at + i];
+      to[k] = relu ? Math.max(0, sum) : sum;
+    }
+  }
+}
+
+/** Bilinear value of a map at a point, 0 more than a cell outside of it. */
+function sampleAt(data: Float32Array, plane: number, { width, height }: Shape, y: number, x: number): number {
+  if (!(y >= -1 && y <= height && x >= -1 && x <= width)) return 0;
+  const row = Math.max(0, y);
+  const column = Math.max(0, x);
+  const top = Math.min(Math.floor(row), height - 1);
+  const left = Math.min(Math.floor(column), width - 1);
+  const down = top === height - 1 ? 0 : row - top;
+  const across = left === width - 1 ? 0 : column - left;
+  const at = plane + top * width + left;
+  const right = left === width - 1 ? 0 : 1;
+  const below = top === height - 1 ? 0 : width;
+  return (
+    (1 - down) * ((1 - across) * data[at] + across * data[at + right]) +
+    down * ((1 - across) * data[at + below] + across * data[at + below + right])
+  );
+}
+
+/** Mean of samples x samples points of cell (i, j) of a region. */
+function cellMean(
+  from: Value,
+  channel: number,
+  box: { left: number; top: number; cellWidth: number; cellHeight: number },
+  i: number,
+  j: number,
+  samples: number,
+): number {
+  const plane = channel * from.width * from.height;
+  let sum = 0;
+  for (let sy = 0; sy < samples; sy++) {
+    const y = box.top + box.cellHeight * (i + (sy + 0.5) / samples);
+    for (let sx = 0; sx < samples; sx++) {
+      const x = box.left + box.cellWidth * (j + (sx + 0.5) / samples);
+      sum += sampleAt(from.data, plane, from, y, x);
+    }
+  }
+  return sum / samples ** 2;
+}
+
+export function roiAlign(
+  { size, samples, stride }: RoiAlign,
+  from: Value,
+  regions: Float32Array,
+  to: Float32Array,
+): void {
+  for (let r = 0, k = 0; r < regions.length; r += 4) {
+    const left = regions[r] / stride;
+    const top = regions[r + 1] / stride;
+    // A region is at least a cell wide and high, as torchvision has it without "aligned".
+    const cellWidth = Math.max(regions[r + 2] / stride - left, 1) / size;
+    const cellHeight = Math.max(regions[r + 3] / stride - top, 1) / size;
+    const box = { left, top, cellWidth, cellHeight };
+    for (let c = 0; c < from.channels; c++)
+      for (let i = 0; i < size; i++)
+        for (let j = 0; j < size; j++, k++) to[k] = cellMean(from, c, box, i, j, samples);
+  }
+}
+
+export function psRoiAlign(
+  { size, samples, stride }: PsRoiAlign,
+  from: Value,
+  regions: Float32Array,
+  to: Float32Array,
+): void {
+  const channels = from.channels / size ** 2;
+  for (let r = 0, k = 0; r < regions.length; r += 4) {
+    // Shifted by half a cell, so that cell centres line up.
+    const left = regions[r] / stride - 0.5;
+    const top = regions[r + 1] / stride - 0.5;
+    const cellWidth = (regions[r + 2] / stride - 0.5 - left) / size;
+    const cellHeight = (regions[r + 3] / stride - 0.5 - top) / size;
+    const box = { left, top, cellWidth, cellHeight };
+    for (let c = 0; c < channels; c++, k++) {
+      let sum = 0;
+      for (let i = 0; i < size; i++)
+        for (let j = 0; j < size; j++) sum += cellMean(from, (c * size + i) * size + j, box, i, j, samples);
+      to[k] = sum / size ** 2;
+    }
+  }
+}

@@ -1,0 +1,111 @@
+// From bytes of a picture to the network's input: scaled, and normalised by mean and standard deviation. Sampling is bilinear;
+// where the picture gets smaller the filter is as much wider as an input pixel is (a triangle of one input pixel to each
+// side), so that nothing finer aliases into it. Training draws with the same filter.
+import type { ModelInput } from "../model/model.js";
+import type { Placement } from "./placement.js";
+
+/** Rows from the top, 8 bits a channel. */
+export interface RawPicture {
+  /** [height, width, channels] */
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+  /** 3: RGB; 4: RGBA, transparency is laid over black. */
+  channels: 3 | 4;
+}
+
+/** What each position of an output axis is made of. */
+export interface Axis {
+  /** Source positions of one output position. */
+  taps: number;
+  /** [size] first of them */
+  first: Int32Array;
+  /** [size, taps] */
+  weights: Float32Array;
+}
+
+const f32 = Math.fround;
+
+/**
+ * @param from, to lengths in pixels: of the picture, and of what it takes of the input
+ * @param scale input pixels a pixel of the picture
+ */
+export function sampleAxis(from: number, to: number, scale: number): Axis {
+  const exact = f32(scale);
+  const slope = exact < 1 ? exact : 1;
+  const taps = Math.min(exact < 1 ? Math.ceil(f32(2 / exact)) : 2, from);
+  const first = new Int32Array(to);
+  const weights = new Float32Array(to * taps);
+  for (let at = 0; at < to; at++) {
+    const centre = Math.max(0, Math.min(f32(f32((at + 0.5) / exact) - 0.5), from - 1));
+    const lowest = Math.floor(f32(centre - f32(1 / slope))) + 1;
+    first[at] = Math.max(0, Math.min(lowest, from - taps));
+    let sum = 0;
+    for (let t = 0; t < taps; t++) {
+      const weight = f32(1 - f32(Math.abs(f32(first[at] + t - centre)) * slope));
+      weights[at * taps + t] = Math.max(0, weight);
+      sum += weights[at * taps + t];
+    }
+    if (slope < 1) for (let t = 0; t < taps; t++) weights[at * taps + t] /= sum;
+  }
+  return { taps, first, weights };
+}
+
+/**
+ * Draws a picture into the input's planes.
+ * @param planes [3, canvas.height, canvas.width]; all of it is written
+ */
+export function drawPicture(
+  picture: RawPicture,
+  { scale, size, canvas }: Placement,
+  { mean, std }: ModelInput,
+  planes: Float32Array,
+): void {
+  const { data, width, channels } = picture;
+  const columns = sampleAxis(width, size.width, scale);
+  const rows = sampleAxis(picture.height, size.height, scale);
+  const line = new Float32Array(3 * width);
+  const plane = canvas.width * canvas.height;
+  planes.fill(0);
+  for (let y = 0; y < size.height; y++) {
+    sumRows(data, channels, width, rows, y, line);
+    for (let c = 0; c < 3; c++) {
+      const gain = 1 / (255 * std[c]);
+      const shift = -mean[c] / std[c];
+      const at = c * plane + y * canvas.width;
+      for (let x = 0; x < size.width; x++) {
+        let sum = 0;
+        const from = 3 * columns.first[x] + c;
+        for (let t = 0; t < columns.taps; t++)
+          sum += columns.weights[x * columns.taps + t] * line[from + 3 * t];
+        planes[at + x] = gain * sum + shift;
+      }
+    }
+  }
+}
+
+/** line[x, c] = the weighted sum of the rows that output row `y` is made of. */
+function sumRows(
+  data: Uint8Array | Uint8ClampedArray,
+  channels: number,
+  width: number,
+  { taps, first, weights }: Axis,
+  y: number,
+  line: Float32Array,
+): void {
+  line.fill(0);
+  for (let t = 0; t < taps; t++) {
+    const weight = weights[y * taps + t];
+    let from = (first[y] + t) * width * channels;
+    if (channels === 3) {
+      for (let i = 0; i < line.length; i++) line[i] += weight * data[from + i];
+      continue;
+    }
+    for (let i = 0; i < line.length; i += 3, from += 4) {
+      const shown = (weight * data[from + 3]) / 255;
+      line[i] += shown * data[from];
+      line[i + 1] += shown * data[from + 1];
+      line[i + 2] += shown * data[from + 2];
+    }
+  }
+}

@@ -1,0 +1,77 @@
+// Pixels of whatever a picture may be, in a browser or without one.
+import type { RawPicture } from "./pixels.js";
+
+/** Bytes of a decoded picture, rows from the top; RGB or RGBA, as their number says. */
+export interface RawImage {
+  data: Uint8Array | Uint8ClampedArray;
+  width: number;
+  height: number;
+}
+
+/**
+ * Pixels, or what a browser can draw: an img element, a video, a VideoFrame, a canvas, an ImageBitmap. Said by what they have,
+ * so that these types need no browser's.
+ */
+export type PictureSource =
+  | RawImage
+  | { naturalWidth: number; naturalHeight: number }
+  | { videoWidth: number; videoHeight: number }
+  | { displayWidth: number; displayHeight: number }
+  | { width: number; height: number };
+
+/** A picture that cannot be used: without pixels, or of too many. */
+export class PictureError extends Error {
+  override name = "PictureError";
+}
+
+/** Pixels of larger pictures are not taken. */
+const MOST_PIXELS = 100e6;
+
+/** @throws PictureError */
+export function readPixels(source: PictureSource): RawPicture {
+  const { width, height } = sizeOf(source);
+  if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1)
+    throw new PictureError(`the picture has ${width} x ${height} pixels: it is not loaded yet, or empty`);
+  if (width * height > MOST_PIXELS)
+    throw new PictureError(`the picture has ${width} x ${height} pixels, expected at most ${MOST_PIXELS}`);
+  if (!isRaw(source)) return draw(source, width, height);
+  const channels = source.data.length / (width * height);
+  if (channels !== 3 && channels !== 4)
+    throw new PictureError(
+      `the picture's data has ${source.data.length} bytes for ${width} x ${height} pixels, expected 3 (RGB) or 4 (RGBA) each`,
+    );
+  return { data: source.data, width, height, channels };
+}
+
+const isRaw = (source: PictureSource): source is RawImage =>
+  "data" in source && ArrayBuffer.isView(source.data);
+
+function sizeOf(source: PictureSource): { width: number; height: number } {
+  if (typeof source !== "object" || source === null)
+    throw new PictureError(`a picture is ${typeof source}, expected an image, canvas, video or pixels`);
+  if ("videoWidth" in source) return { width: source.videoWidth, height: source.videoHeight };
+  if ("naturalWidth" in source) return { width: source.naturalWidth, height: source.naturalHeight };
+  if ("displayWidth" in source) return { width: source.displayWidth, height: source.displayHeight };
+  return { width: source.width, height: source.height };
+}
+
+let canvas: OffscreenCanvas | HTMLCanvasElement | undefined;
+
+function draw(source: Exclude<PictureSource, RawImage>, width: number, height: number): RawPicture {
+  if (typeof OffscreenCanvas === "undefined" && typeof document === "undefined")
+    throw new PictureError("without a browser a picture is { data, width, height } with RGB or RGBA bytes");
+  canvas ??=
+    typeof OffscreenCanvas === "undefined"
+      ? document.createElement("canvas")
+      : new OffscreenCanvas(width, height);
+  // Setting the size clears the canvas, too.
+  canvas.width = width;
+  canvas.height = height;
+  const context = canvas.getContext("2d", { willReadFrequently: true }) as
+    | OffscreenCanvasRenderingContext2D
+    | CanvasRenderingContext2D
+    | null;
+  if (context === null) throw new PictureError("the browser gives no 2d canvas to read pixels from");
+  context.drawImage(source as unknown as CanvasImageSource, 0, 0, width, height);
+  return { data: context.getImageData(0, 0, width, height).data, width, height, channels: 4 };
+}
