@@ -1,4 +1,4 @@
-// Makes a checkout ready: libtorch and OpenBLAS, npm packages, the native addon, the compiled packages.
+// Makes a checkout ready: libtorch and OpenBLAS, npm packages, the native addon, the runtime's kernels, the compiled packages.
 // Safe to run twice; what is done is skipped. Settings: LIBTORCH, LIBTORCH_USE_PYTORCH=1, CXX.
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { buildAddon } from "./lib/addon.mjs";
 import { exec, Failure, step } from "./lib/exec.mjs";
 import { blas, compiler, libtorch } from "./lib/libtorch.mjs";
+import { buildWasm } from "./lib/wasm.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const start = performance.now();
@@ -38,6 +39,10 @@ async function main() {
   await step("addon", async () => {
     const { compiled, objects, linked } = await buildAddon(root, torch, cxx);
     return { text: linked ? `compiled ${compiled} of ${objects} files, linked` : "up to date" };
+  });
+  await step("wasm", async () => {
+    const { compiled, bytes } = await buildWasm(root);
+    return { text: `${bytes} bytes, ${compiled ? "compiled" : "up to date"}` };
   });
   await step("packages", async () => {
     await exec(join(root, "node_modules/.bin/tsc"), ["-b"], { cwd: root });

@@ -6,9 +6,10 @@ import { generateAnchors } from "./geometry/anchors.js";
 import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
 import { fail } from "./model/errors.js";
 import { type Model, parseModel } from "./model/model.js";
+import { hasSimd } from "./network/kernels.js";
 import type { Network, Value } from "./network/network.js";
 import { createReferenceNetwork } from "./network/reference.js";
-import { drawPicture } from "./picture/pixels.js";
+import { createWasmNetwork } from "./network/wasm.js";
 import { type Placement, placePicture } from "./picture/placement.js";
 import { type PictureSource, readPixels } from "./picture/source.js";
 
@@ -42,13 +43,10 @@ export class Detector {
    * @throws ModelError when it is not one, or damaged; what fetch throws when it cannot be loaded
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
-    return Detector.from(await readBytes(source, options));
-  }
-
-  /** A detector from the bytes of a model file. @throws ModelError */
-  static from(bytes: Uint8Array): Detector {
-    const model = parseModel(bytes);
-    return new Detector(model, createReferenceNetwork(model));
+    const model = parseModel(await readBytes(source, options));
+    const backend = options.backend ?? (hasSimd() ? "wasm" : "typescript");
+    const create = backend === "wasm" ? createWasmNetwork : createReferenceNetwork;
+    return new Detector(model, await create(model));
   }
 
   /** The names that detections have. */
@@ -65,7 +63,7 @@ export class Detector {
     const pixels = readPixels(picture);
     const { side, grid } = model.input;
     const placement = placePicture(pixels, side, grid);
-    drawPicture(pixels, placement, model.input, this.network.input(placement.canvas));
+    this.network.draw(pixels, placement);
     const { boxes, scores, labels } = this.decode(placement);
     const across = (x: number) => Math.min(pixels.width, x / placement.scale);
     const down = (y: number) => Math.min(pixels.height, y / placement.scale);

@@ -3,6 +3,8 @@
 export type ModelSource = string | URL | Request | Response | Blob | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
+  /** What computes. Default: wasm where there is WebAssembly with SIMD, else plain TypeScript, which is some twenty times slower. */
+  backend?: "wasm" | "typescript";
   /** Called as bytes arrive; `total` is undefined where the server does not say it. */
   onProgress?: (progress: { loaded: number; total: number | undefined }) => void;
   /** Ends the download. */

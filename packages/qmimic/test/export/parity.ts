@@ -1,5 +1,5 @@
 // One picture through libtorch and through a model file: the same boxes.
-import { type Detections, Detector as Exported, type RawImage } from "@qmimic/runtime";
+import { type Detection, type Detections, Detector as Exported, type RawImage } from "@qmimic/runtime";
 import { expect } from "vitest";
 import type { RawImage as Decoded } from "../../src/data/images.js";
 import { detectImages } from "../../src/eval/detect.js";
@@ -23,30 +23,46 @@ function listed({ boxes, scores, labels }: Detections, classes: readonly string[
   });
 }
 
-/** Each detection of either side has its like on the other. Those as good as the worst may have made way for one another. */
-export function expectSameDetections(detector: Detector, pictures: readonly RawImage[]): number {
-  const exported = Exported.from(modelFile(detector, undefined, "float32"));
+/**
+ * Each detection of either side has its like on the other, in both back ends of the runtime. Those as good as the worst may have
+ * made way for one another.
+ * @returns how many were compared
+ */
+export async function expectSameDetections(
+  detector: Detector,
+  pictures: readonly RawImage[],
+): Promise<number> {
+  const file = modelFile(detector, undefined, "float32");
   let count = 0;
-  for (const picture of pictures) {
-    detector.eval();
-    const found = listed(detectImages(detector, [asDecoded(picture)])[0], detector.config.classes);
-    const ours = exported.detect(picture, { threshold: 0 });
-    const worst = Math.max(found.at(-1)?.score ?? 0, ours.at(-1)?.score ?? 0) + 1e-4;
-    for (const [side, other] of [
-      [found, ours],
-      [ours, found],
-    ]) {
-      for (const { label, score, box } of side.filter((one) => one.score > worst)) {
-        const like = other.some(
-          (one) =>
-            one.label === label &&
-            Math.abs(one.score - score) < 1e-4 &&
-            (["xmin", "ymin", "xmax", "ymax"] as const).every((k) => Math.abs(one.box[k] - box[k]) < 0.01),
-        );
-        expect(like, `${label} ${score} ${JSON.stringify(box)}`).toBe(true);
-        count++;
-      }
+  for (const backend of ["wasm", "typescript"] as const) {
+    const exported = await Exported.load(file, { backend });
+    for (const picture of pictures) count += compare(detector, exported, picture);
+  }
+  return count;
+}
+
+function compare(detector: Detector, exported: Exported, picture: RawImage): number {
+  detector.eval();
+  const found = listed(detectImages(detector, [asDecoded(picture)])[0], detector.config.classes);
+  const ours = exported.detect(picture, { threshold: 0 });
+  const worst = Math.max(found.at(-1)?.score ?? 0, ours.at(-1)?.score ?? 0) + 1e-4;
+  let count = 0;
+  for (const [side, other] of [
+    [found, ours],
+    [ours, found],
+  ]) {
+    for (const detection of side.filter(({ score }) => score > worst)) {
+      expect(
+        other.some((candidate) => isSame(detection, candidate)),
+        JSON.stringify(detection),
+      ).toBe(true);
+      count++;
     }
   }
   return count;
 }
+
+const isSame = (a: Detection, b: Detection): boolean =>
+  a.label === b.label &&
+  Math.abs(a.score - b.score) < 1e-4 &&
+  (["xmin", "ymin", "xmax", "ymax"] as const).every((side) => Math.abs(a.box[side] - b.box[side]) < 0.01);

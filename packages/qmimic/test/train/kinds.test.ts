@@ -99,7 +99,7 @@ describe.each(DETECTORS)("%s", (kind) => {
     const { parameters, multiplyAdds } = detectorCost(loaded);
     expect(Math.min(parameters, multiplyAdds)).toBeGreaterThan(1000);
     const pictures = await Promise.all([0, 1, 2].map((i) => store.get(i)));
-    expect(expectSameDetections(loaded, pictures)).toBeGreaterThan(0);
+    expect(await expectSameDetections(loaded, pictures)).toBeGreaterThan(0);
     loaded.dispose();
   });
 });

@@ -39,8 +39,8 @@ export function readContainer(bytes: Uint8Array): Container {
         `tensor ${show(name)} of shape ${show(shape)} lies at bytes ${begin} to ${end} of ${bytes.length - start}`,
       );
     ranges.push([begin, end, name]);
-    // A copy: the data need not be aligned, and the file can be freed.
-    const data = bytes.slice(start + begin, start + end);
+    // A copy: the data need not be aligned, and the file can be freed. (slice() of Node's Buffer would be none.)
+    const data = new Uint8Array(bytes.subarray(start + begin, start + end));
     tensors.set(name, new ArrayType(data.buffer));
   }
   ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);

@@ -2,8 +2,11 @@
 
 import type { Size } from "../decode/keepBest.js";
 import { fail } from "../model/errors.js";
+import type { Model, ModelInput } from "../model/model.js";
 import type { Operation } from "../model/operations.js";
 import { inferShapes, type Shape } from "../model/shapes.js";
+import type { RawPicture } from "../picture/pixels.js";
+import type { Placement } from "../picture/placement.js";
 
 /** What an operation made. */
 export interface Value extends Shape {
@@ -12,15 +15,25 @@ export interface Value extends Shape {
 }
 
 export interface Network {
-  /** Where the picture's planes go, [3, height, width]; sides are multiples of the model's grid. @throws ModelError when the maps would be too large */
-  input(canvas: Size): Float32Array;
-  /** Runs the operations on maps, on what stands in the input. @returns the values asked for, until the next run */
+  /** Draws a picture into the network's input. @throws ModelError when its maps would be too large */
+  draw(picture: RawPicture, placement: Placement): void;
+  /** Runs the operations on maps, once for each picture drawn: its memory may then be another value's. @returns the values asked for, until the next run */
   runMaps(values: readonly number[]): Value[];
   /**
    * Runs the operations of regions.
    * @param regions [N, 4] xyxy, pixels of the input
    */
   runRegions(regions: Float32Array, values: readonly number[]): Value[];
+}
+
+/** Most regions that a decoder proposes. */
+export const mostRegions = ({ decoder }: Model): number =>
+  decoder.of === "regions" ? decoder.proposals.postNms : 0;
+
+/** Of a picture of some size, to look at what does not depend on it. */
+export function nominalCanvas({ grid }: ModelInput): Size {
+  const side = grid * Math.ceil(256 / grid);
+  return { width: side, height: side };
 }
 
 /** Numbers that all values of a picture may have together: 1 GiB. */

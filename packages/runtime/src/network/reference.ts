@@ -2,7 +2,8 @@
 import type { Size } from "../decode/keepBest.js";
 import type { Model, Parameters } from "../model/model.js";
 import type { Operation } from "../model/operations.js";
-import { type Network, planShapes, type Value } from "./network.js";
+import { drawPicture } from "../picture/pixels.js";
+import { mostRegions, type Network, planShapes, type Value } from "./network.js";
 import {
   addValues,
   convolve,
@@ -13,10 +14,6 @@ import {
   roiAlign,
   upsample,
 } from "./referenceKernels.js";
-
-/** Most regions that a decoder proposes. */
-export const mostRegions = ({ decoder }: Model): number =>
-  decoder.of === "regions" ? decoder.proposals.postNms : 0;
 
 export function createReferenceNetwork(model: Model): Network {
   const { operations, parameters } = model;
@@ -35,9 +32,9 @@ export function createReferenceNetwork(model: Model): Network {
   }
 
   return {
-    input(wanted) {
-      plan(wanted);
-      return values[0].data;
+    draw(picture, placement) {
+      plan(placement.canvas);
+      drawPicture(picture, placement, model.input, values[0].data);
     },
     runMaps(wanted) {
       operations.forEach((operation, i) => {

@@ -102,10 +102,11 @@ function sumRows(
       continue;
     }
     for (let i = 0; i < line.length; i += 3, from += 4) {
-      const shown = (weight * data[from + 3]) / 255;
-      line[i] += shown * data[from];
-      line[i + 1] += shown * data[from + 1];
-      line[i + 2] += shown * data[from + 2];
+      const alpha = data[from + 3];
+      for (let c = 0; c < 3; c++) line[i + c] += weight * overBlack(data[from + c], alpha);
     }
   }
 }
+
+/** A colour of 0..255 that is transparent by 255 - alpha, in front of black. */
+export const overBlack = (value: number, alpha: number): number => Math.round((value * alpha) / 255);

@@ -1,0 +1,132 @@
+// The module of packages/runtime/wasm, made once and instantiated for each network with a memory of its own.
+import { KERNELS_BASE64 } from "./kernelsBase64.js";
+
+/** What the module exports; meanings stand in packages/runtime/wasm. Addresses and strides are in bytes. */
+export interface Kernels {
+  conv1: Convolution;
+  conv2: Convolution;
+  conv4: Convolution;
+  clear(at: number, bytes: number): void;
+  clearPads(output: number, rows: number, width: number, pad: number): void;
+  halve(input: number, output: number, rows: number, width: number, inRow: number, outRow: number): void;
+  maxPool(
+    input: number,
+    output: number,
+    rows: number,
+    width: number,
+    inRows: number,
+    inWidth: number,
+    inRow: number,
+    outRow: number,
+    kernel: number,
+    stride: number,
+    padding: number,
+  ): void;
+  add(a: number, b: number, output: number, bytes: number, low: number): void;
+  upsample(
+    input: number,
+    output: number,
+    rows: number,
+    width: number,
+    factor: number,
+    inRow: number,
+    outRow: number,
+  ): void;
+  phase(
+    input: number,
+    output: number,
+    rows: number,
+    width: number,
+    inRows: number,
+    inWidth: number,
+    inRow: number,
+    outRow: number,
+    stride: number,
+    dy: number,
+    dx: number,
+  ): void;
+  round(input: number, output: number, bytes: number, step: number): void;
+  channelsLast(
+    input: number,
+    output: number,
+    channels: number,
+    rows: number,
+    width: number,
+    inPlane: number,
+    inRow: number,
+    cell: number,
+  ): void;
+  sumRows(rows: number, row: number, taps: number, weights: number, width: number, line: number): void;
+  sumColumns(
+    line: number,
+    first: number,
+    weights: number,
+    taps: number,
+    width: number,
+    gains: number,
+    output: number,
+    plane: number,
+  ): void;
+  pool(
+    map: number,
+    rows: number,
+    columns: number,
+    rowTaps: number,
+    columnTaps: number,
+    size: number,
+    bytes: number,
+    output: number,
+  ): void;
+  poolVotes(
+    map: number,
+    plane: number,
+    rows: number,
+    columns: number,
+    rowTaps: number,
+    columnTaps: number,
+    size: number,
+    channels: number,
+    output: number,
+  ): void;
+  linear(
+    input: number,
+    weights: number,
+    output: number,
+    count: number,
+    inputs: number,
+    outputs: number,
+    low: number,
+  ): void;
+}
+
+type Convolution = (
+  input: number,
+  offsets: number,
+  taps: number,
+  block: number,
+  output: number,
+  plane: number,
+  rows: number,
+  width: number,
+  inRow: number,
+  outRow: number,
+  low: number,
+) => void;
+
+let compiled: Promise<WebAssembly.Module> | undefined;
+
+/** @throws where there is no WebAssembly with SIMD */
+export async function instantiateKernels(memory: WebAssembly.Memory): Promise<Kernels> {
+  compiled ??= WebAssembly.compile(Uint8Array.from(atob(KERNELS_BASE64), (char) => char.charCodeAt(0)));
+  const instance = await WebAssembly.instantiate(await compiled, { env: { memory } });
+  return instance.exports as unknown as Kernels;
+}
+
+/** A module of one function that returns a vector. */
+const SIMD_PROBE = [
+  0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98,
+  11,
+];
+
+export const hasSimd = (): boolean =>
+  typeof WebAssembly === "object" && WebAssembly.validate(Uint8Array.from(SIMD_PROBE));

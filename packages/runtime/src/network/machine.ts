@@ -1,0 +1,66 @@
+// One module with its memory: weights at the bottom, for good; above them what a plan places there.
+import type { Model } from "../model/model.js";
+import type { Shape } from "../model/shapes.js";
+import { instantiateKernels, type Kernels } from "./kernels.js";
+import { type ConvBlock, packConvolution, packLinear } from "./packing.js";
+import { rowLayouts } from "./rows.js";
+
+/** A block of a convolution, with the address of its weights. */
+export type PlacedBlock = Omit<ConvBlock, "packed"> & { address: number };
+
+/** Weights of an operation: blocks of a convolution, or the address of a fully connected layer's. */
+export type PlacedWeights = { blocks: PlacedBlock[] } | { address: number } | undefined;
+
+export interface Machine {
+  kernels: Kernels;
+  /** Of each operation. */
+  weights: readonly PlacedWeights[];
+  /** The first byte that is free. */
+  free: number;
+  /** All of the memory; made anew when it has grown. */
+  floats: Float32Array;
+  bytes: Uint8Array;
+  /** Makes sure that there are so many bytes. */
+  reserve(bytes: number): void;
+}
+
+const PAGE = 65_536;
+
+/** @param shapes of the model's values for a picture of any size: none of what is read of them depends on it */
+export async function createMachine(model: Model, shapes: readonly Shape[]): Promise<Machine> {
+  const memory = new WebAssembly.Memory({ initial: 1 });
+  const kernels = await instantiateKernels(memory);
+  const machine: Machine = {
+    kernels,
+    weights: [],
+    free: 64,
+    floats: new Float32Array(memory.buffer),
+    bytes: new Uint8Array(memory.buffer),
+    reserve(bytes) {
+      const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE);
+      if (missing > 0) memory.grow(missing);
+      machine.floats = new Float32Array(memory.buffer);
+      machine.bytes = new Uint8Array(memory.buffer);
+    },
+  };
+  const place = (packed: Float32Array): number => {
+    const address = machine.free;
+    // Kernels read whole vectors.
+    machine.free = (address + packed.byteLength + 31) & ~15;
+    machine.reserve(machine.free);
+    machine.floats.set(packed, address / 4);
+    return address;
+  };
+  const rows = rowLayouts(model.operations, shapes);
+  machine.weights = model.operations.map((operation, i): PlacedWeights => {
+    const parameters = model.parameters[i];
+    if (operation.op === "conv") {
+      const blocks = packConvolution(parameters!, operation.groups);
+      return { blocks: blocks.map(({ packed, ...block }) => ({ ...block, address: place(packed) })) };
+    }
+    if (operation.op === "linear")
+      return { address: place(packLinear(parameters!, rows[operation.input]!.order)) };
+    return undefined;
+  });
+  return machine;
+}

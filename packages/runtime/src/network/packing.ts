@@ -1,0 +1,58 @@
+// Weights in the order in which the kernels read them.
+import type { Parameters } from "../model/model.js";
+
+/** Output channels that one call of a convolution kernel makes. */
+export interface ConvBlock {
+  outputs: 1 | 2 | 4;
+  /** The first of them, and the first input channel that they read. */
+  firstOutput: number;
+  firstInput: number;
+  /** Biases, then for each tap the weights of the outputs. */
+  packed: Float32Array;
+}
+
+/**
+ * Blocks of four outputs as far as they go, then of two and one; none reaches over two groups. Taps are input channels, each
+ * with the cells of its kernel.
+ */
+export function packConvolution({ weights, biases }: Parameters, groups: number): ConvBlock[] {
+  const taps = weights.length / biases.length;
+  const perGroup = biases.length / groups;
+  const blocks: ConvBlock[] = [];
+  for (let first = 0; first < biases.length; ) {
+    const left = perGroup - (first % perGroup);
+    const outputs = left >= 4 ? 4 : left >= 2 ? 2 : 1;
+    const packed = new Float32Array(outputs * (taps + 1));
+    for (let o = 0; o < outputs; o++) {
+      packed[o] = biases[first + o];
+      for (let t = 0; t < taps; t++) packed[outputs * (t + 1) + o] = weights[(first + o) * taps + t];
+    }
+    blocks.push({ outputs, firstOutput: first, firstInput: Math.floor(first / perGroup), packed });
+    first += outputs;
+  }
+  return blocks;
+}
+
+/** Outputs of a fully connected layer that are made at once. */
+export const LINEAR_BLOCK = 16;
+
+export const linearOutputs = (channels: number): number => Math.ceil(channels / LINEAR_BLOCK) * LINEAR_BLOCK;
+
+/**
+ * @param order where each number of an input row stands in the layer's weights, -1: it is padding
+ * @returns blocks of sixteen outputs, each of 16 biases and then [order.length, 16]
+ */
+export function packLinear({ weights, biases }: Parameters, order: Int32Array): Float32Array {
+  const inputs = weights.length / biases.length;
+  const outputs = linearOutputs(biases.length);
+  const packed = new Float32Array(outputs * (order.length + 1));
+  for (let o = 0; o < biases.length; o++) {
+    const block = Math.floor(o / LINEAR_BLOCK) * LINEAR_BLOCK * (order.length + 1);
+    const lane = o % LINEAR_BLOCK;
+    packed[block + lane] = biases[o];
+    order.forEach((from, k) => {
+      if (from >= 0) packed[block + LINEAR_BLOCK * (k + 1) + lane] = weights[o * inputs + from];
+    });
+  }
+  return packed;
+}

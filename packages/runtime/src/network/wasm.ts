@@ -1,0 +1,30 @@
+// The operations by the kernels of packages/runtime/wasm. What is done for pictures of one size is planned once.
+import type { Model } from "../model/model.js";
+import { inferShapes } from "../model/shapes.js";
+import { createMachine } from "./machine.js";
+import { type Network, nominalCanvas } from "./network.js";
+import { type Plan, planNetwork, readMap, readRows } from "./plan.js";
+import { drawIntoPlanes } from "./wasmPicture.js";
+
+/** @throws where there is no WebAssembly with SIMD */
+export async function createWasmNetwork(model: Model): Promise<Network> {
+  const { width, height } = nominalCanvas(model.input);
+  const machine = await createMachine(model, inferShapes(model.operations, height, width));
+  let plan: Plan | undefined;
+  return {
+    draw(picture, placement) {
+      const { canvas } = placement;
+      if (plan?.canvas.width !== canvas.width || plan.canvas.height !== canvas.height)
+        plan = planNetwork(model, machine, canvas);
+      drawIntoPlanes(machine, plan, picture, placement, model.input);
+    },
+    runMaps(wanted) {
+      for (const step of plan!.mapSteps) step();
+      return wanted.map((value) => readMap(plan!, machine, value));
+    },
+    runRegions(regions, wanted) {
+      for (const step of plan!.regionSteps) step(regions);
+      return wanted.map((value) => readRows(plan!, machine, value, regions.length / 4));
+    },
+  };
+}

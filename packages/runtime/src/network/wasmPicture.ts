@@ -1,0 +1,96 @@
+// Drawing a picture with the kernels: as drawPicture does it, a band of rows at a time, so that large pictures take little memory.
+import type { ModelInput } from "../model/model.js";
+import { type Axis, overBlack, type RawPicture, sampleAxis } from "../picture/pixels.js";
+import type { Placement } from "../picture/placement.js";
+import type { Machine } from "./machine.js";
+import type { Plan } from "./plan.js";
+
+/** Output rows drawn from one copy of the picture's rows. */
+const BAND = 16;
+
+const aligned = (bytes: number): number => (bytes + 15) & ~15;
+
+export function drawIntoPlanes(
+  machine: Machine,
+  plan: Plan,
+  picture: RawPicture,
+  { scale, size }: Placement,
+  { mean, std }: ModelInput,
+): void {
+  const { kernels } = machine;
+  const { width, height, data, channels } = picture;
+  const columns = sampleAxis(width, size.width, scale);
+  const rows = sampleAxis(height, size.height, scale);
+  const { address, row, plane, lead, size: floats } = plan.maps[0]!;
+  kernels.clear(address - 4 * lead, 4 * floats);
+
+  // Behind the plan: tables, a line of floats, and the rows of a band.
+  const pitch = aligned(4 * width);
+  let end = aligned(plan.end);
+  const take = (bytes: number): number => {
+    const at = end;
+    end = aligned(end + bytes);
+    return at;
+  };
+  const first = take(columns.first.byteLength);
+  const columnWeights = take(columns.weights.byteLength);
+  const rowWeights = take(rows.weights.byteLength);
+  const gains = take(32);
+  const line = take(4 * pitch);
+  const band = take(0);
+  machine.reserve(band + pitch * mostRows(rows));
+  const { bytes } = machine;
+  new Int32Array(bytes.buffer).set(columns.first, first / 4);
+  machine.floats.set(columns.weights, columnWeights / 4);
+  machine.floats.set(rows.weights, rowWeights / 4);
+  for (let c = 0; c < 3; c++) {
+    machine.floats[gains / 4 + c] = 1 / (255 * std[c]);
+    machine.floats[gains / 4 + 4 + c] = -mean[c] / std[c];
+  }
+  for (let top = 0; top < size.height; top += BAND) {
+    const bottom = Math.min(size.height, top + BAND);
+    const begin = rows.first[top];
+    const stop = rows.first[bottom - 1] + rows.taps;
+    for (let y = begin; y < stop; y++)
+      copyRow(data, channels, y * width, width, bytes, band + (y - begin) * pitch);
+    for (let y = top; y < bottom; y++) {
+      const from = band + (rows.first[y] - begin) * pitch;
+      kernels.sumRows(from, pitch, rows.taps, rowWeights + 4 * y * rows.taps, width, line);
+      const to = address + 4 * y * row;
+      kernels.sumColumns(line, first, columnWeights, columns.taps, size.width, gains, to, 4 * plane);
+    }
+  }
+}
+
+/** Of the picture's rows that a band is made of. */
+function mostRows({ first, taps }: Axis): number {
+  let most = 0;
+  for (let top = 0; top < first.length; top += BAND)
+    most = Math.max(most, first[Math.min(first.length, top + BAND) - 1] - first[top] + taps);
+  return most;
+}
+
+/** A row as RGBA; transparency is laid over black. */
+function copyRow(
+  data: Uint8Array | Uint8ClampedArray,
+  channels: 3 | 4,
+  pixel: number,
+  width: number,
+  bytes: Uint8Array,
+  to: number,
+): void {
+  if (channels === 3) {
+    for (let x = 0, from = 3 * pixel; x < width; x++, from += 3, to += 4) {
+      bytes[to] = data[from];
+      bytes[to + 1] = data[from + 1];
+      bytes[to + 2] = data[from + 2];
+    }
+    return;
+  }
+  bytes.set(data.subarray(4 * pixel, 4 * (pixel + width)), to);
+  for (let at = to; at < to + 4 * width; at += 4) {
+    const alpha = bytes[at + 3];
+    if (alpha === 255) continue;
+    for (let c = 0; c < 3; c++) bytes[at + c] = overBlack(bytes[at + c], alpha);
+  }
+}

@@ -1,0 +1,202 @@
+// Lists of operations on the kernels and in plain TypeScript: the same numbers, whatever the shapes.
+import { describe, expect, test } from "vitest";
+import type { Decoder } from "../src/index.js";
+import { inferShapes, type Model, type Operation, parametersOf, placePicture } from "../src/index.js";
+import { createReferenceNetwork } from "../src/network/reference.js";
+import { createWasmNetwork } from "../src/network/wasm.js";
+
+/** Numbers that look random, the same each time. */
+function sequence(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 32 - 0.5;
+  };
+}
+
+const GRID = 32;
+const conv = (input: number, channels: number, kernel: number, more: object = {}): Operation => ({
+  ...{ op: "conv", input, channels, kernel, stride: 1, padding: (kernel - 1) >> 1, groups: 1, relu: 0 },
+  ...more,
+});
+
+const keep = { nms: 0.5, vote: 1, detections: 100 };
+const cells: Decoder = { of: "cells", stride: 4, score: 0.1, preNms: 100, keep };
+const regions: Decoder = {
+  of: "regions",
+  stride: 4,
+  anchorSizes: [8],
+  aspectRatios: [1],
+  proposals: { score: 0, nms: 0.7, preNms: 50, postNms: 25 },
+  boxWeights: [10, 10, 5, 5],
+  score: 0.1,
+  keep,
+};
+
+function modelOf(operations: Operation[], outputs: number[], decoder: Decoder): Model {
+  const random = sequence(7);
+  const shapes = inferShapes(operations, 256, 256);
+  const parameters = operations.map((operation) => {
+    const { weights, biases } = parametersOf(operation, shapes[operation.input]);
+    if (weights === 0) return undefined;
+    const spread = Math.sqrt((12 * biases) / weights);
+    return {
+      weights: Float32Array.from({ length: weights }, () => spread * random()),
+      biases: Float32Array.from({ length: biases }, random),
+    };
+  });
+  const input = { side: 90, grid: GRID, mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.25] };
+  return { classes: ["a"], thresholds: [0.5], input, operations, outputs, decoder, parameters };
+}
+
+function pictureOf(width: number, height: number, channels: 3 | 4) {
+  const random = sequence(width + height);
+  const data = Uint8Array.from({ length: width * height * channels }, () => 256 * (random() + 0.5));
+  return { data, width, height, channels };
+}
+
+function expectClose(a: Float32Array, b: Float32Array): void {
+  expect(a.length).toBe(b.length);
+  let worst = 0;
+  for (let i = 0; i < a.length; i++) worst = Math.max(worst, Math.abs(a[i] - b[i]) / (1 + Math.abs(b[i])));
+  expect(worst).toBeLessThan(2e-5);
+}
+
+const MAPS: Record<string, Operation[]> = {
+  "3x3 of 1 to 9 channels": [1, 2, 3, 4, 5, 6, 7, 8, 9].map((channels, i) =>
+    conv(i, channels, 3, { relu: i % 2 }),
+  ),
+  "kernels of 1, 3, 5 and 7 in place": [conv(0, 5, 1), conv(1, 6, 3), conv(2, 3, 5), conv(3, 4, 7)],
+  "without padding, with too much": [
+    conv(0, 4, 3, { padding: 0 }),
+    conv(1, 4, 3, { padding: 2 }),
+    conv(2, 2, 2),
+  ],
+  "strides of 2, 3 and 4": [
+    conv(0, 16, 4, { stride: 4, padding: 0 }),
+    conv(0, 6, 7, { stride: 2, padding: 3 }),
+    conv(2, 5, 3, { stride: 2, padding: 1 }),
+    conv(3, 7, 1, { stride: 2 }),
+    conv(0, 3, 5, { stride: 3, padding: 2 }),
+    conv(0, 3, 2, { stride: 3, padding: 0 }),
+  ],
+  "groups and depthwise": [
+    conv(0, 12, 3),
+    conv(1, 12, 3, { groups: 12 }),
+    conv(2, 18, 3, { groups: 2 }),
+    conv(3, 6, 1, { groups: 3 }),
+    conv(4, 12, 3, { groups: 6, stride: 2, padding: 1 }),
+  ],
+  poolings: [
+    { op: "maxPool", input: 0, kernel: 2, stride: 2, padding: 0 },
+    { op: "maxPool", input: 0, kernel: 3, stride: 2, padding: 1 },
+    { op: "maxPool", input: 2, kernel: 5, stride: 1, padding: 2 },
+    { op: "maxPool", input: 2, kernel: 3, stride: 3, padding: 0 },
+    conv(4, 3, 3),
+  ],
+  "sums, steps and enlarging": [
+    conv(0, 3, 3),
+    { op: "add", input: 0, other: 1, relu: 1 },
+    { op: "upsample", input: 2, factor: 2 },
+    conv(3, 2, 3),
+    { op: "upsample", input: 4, factor: 3 },
+    conv(5, 2, 3),
+    { op: "round", input: 6, step: 0.3 },
+    { op: "roundPow2", input: 6, min: -3, max: 1 },
+    { op: "exp", input: 6, max: 0.5 },
+    { op: "add", input: 7, other: 8, relu: 0 },
+    conv(10, 2, 3),
+  ],
+  "a value that is needed long after others": [
+    conv(0, 3, 3),
+    conv(1, 4, 3),
+    conv(2, 3, 3),
+    conv(3, 3, 3),
+    { op: "add", input: 1, other: 4, relu: 0 },
+    { op: "add", input: 0, other: 5, relu: 0 },
+  ],
+};
+
+describe("maps", () => {
+  test.each(Object.entries(MAPS))("%s", async (_, operations) => {
+    const values = operations.map((_, i) => i + 1);
+    const model = modelOf(operations, values, cells);
+    const [fast, plain] = [await createWasmNetwork(model), createReferenceNetwork(model)];
+    // Twice the same, then another size, then the first again: what a picture leaves must not be seen by the next.
+    for (const [width, height] of [
+      [90, 61],
+      [90, 61],
+      [33, 90],
+      [90, 61],
+    ]) {
+      const picture = pictureOf(width, height, 3);
+      const placement = placePicture(picture, 90, GRID);
+      for (const network of [fast, plain]) network.draw(picture, placement);
+      const [ours, theirs] = [fast.runMaps(values), plain.runMaps(values)];
+      values.forEach((_, i) => {
+        expectClose(ours[i].data, theirs[i].data);
+      });
+    }
+  });
+
+  test("only the last value, so that memory is used again and again", async () => {
+    const operations = Array.from({ length: 12 }, (_, i) => conv(i, 3 + (i % 3), 3, { relu: i % 2 }));
+    const model = modelOf(operations, [12], cells);
+    const picture = pictureOf(90, 80, 4);
+    const [fast, plain] = [await createWasmNetwork(model), createReferenceNetwork(model)];
+    for (let again = 0; again < 2; again++) {
+      for (const network of [fast, plain]) network.draw(picture, placePicture(picture, 90, GRID));
+      expectClose(fast.runMaps([12])[0].data, plain.runMaps([12])[0].data);
+    }
+  });
+});
+
+test.each([
+  ["larger than the input", 301, 200, 3],
+  ["smaller", 20, 13, 4],
+  ["of its size", 90, 77, 4],
+  ["very wide", 1000, 9, 3],
+  ["one pixel", 1, 1, 3],
+  ["many rows", 50, 2000, 4],
+] as const)("a picture is drawn the same: %s", async (_, width, height, channels) => {
+  const model = modelOf([conv(0, 3, 1)], [1], cells);
+  const picture = pictureOf(width, height, channels);
+  const [fast, plain] = [await createWasmNetwork(model), createReferenceNetwork(model)];
+  for (const network of [fast, plain]) network.draw(picture, placePicture(picture, 90, GRID));
+  expectClose(fast.runMaps([1])[0].data, plain.runMaps([1])[0].data);
+});
+
+test("regions: pooled, voted, fully connected, none, one and many", async () => {
+  const operations: Operation[] = [
+    conv(0, 6, 4, { stride: 4, padding: 0, relu: 1 }),
+    conv(1, 18, 1),
+    { op: "roiAlign", input: 1, size: 3, samples: 2, stride: 4 },
+    { op: "linear", input: 3, channels: 20, relu: 1 },
+    { op: "linear", input: 4, channels: 2, relu: 0 },
+    { op: "psRoiAlign", input: 2, size: 3, samples: 3, stride: 4 },
+    { op: "add", input: 5, other: 6, relu: 1 },
+    { op: "roiAlign", input: 1, size: 1, samples: 4, stride: 4 },
+    { op: "round", input: 8, step: 0.1 },
+    { op: "linear", input: 9, channels: 17, relu: 0 },
+  ];
+  const values = [3, 4, 5, 6, 7, 8, 9, 10];
+  const model = modelOf(operations, [1, 2, ...values], regions);
+  const picture = pictureOf(90, 61, 3);
+  const [fast, plain] = [await createWasmNetwork(model), createReferenceNetwork(model)];
+  for (const network of [fast, plain]) {
+    network.draw(picture, placePicture(picture, 90, GRID));
+    network.runMaps([1]);
+  }
+  const random = sequence(3);
+  for (const count of [0, 1, 25, 2]) {
+    // Some are outside of the map, some inverted, some tiny.
+    const boxes = Float32Array.from(
+      { length: 4 * count },
+      (_, i) => (i % 4 < 2 ? 60 : 90) * (random() + 0.4),
+    );
+    const [ours, theirs] = [fast.runRegions(boxes, values), plain.runRegions(boxes, values)];
+    values.forEach((_, i) => {
+      expectClose(ours[i].data, theirs[i].data);
+    });
+  }
+});

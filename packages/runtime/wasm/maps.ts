@@ -1,0 +1,158 @@
+// Operations that move or change single cells. Maps have rows `inRow` and `outRow` bytes apart.
+
+/** out[c, y, x] = largest of in[c, 2y..2y+1, 2x..2x+1]; whole vectors of four results are written. */
+export function halve(input: usize, output: usize, rows: i32, width: i32, inRow: usize, outRow: usize): void {
+  for (let y = 0; y < rows; y++) {
+    for (let x = 0; x < width; x += 4) {
+      const from = input + ((<usize>x) << 3);
+      const a = f32x4.max(v128.load(from), v128.load(from + inRow));
+      const b = f32x4.max(v128.load(from, 16), v128.load(from + inRow, 16));
+      const even = v128.shuffle<f32>(a, b, 0, 2, 4, 6);
+      const odd = v128.shuffle<f32>(a, b, 1, 3, 5, 7);
+      v128.store(output + ((<usize>x) << 2), f32x4.max(even, odd));
+    }
+    input += inRow << 1;
+    output += outRow;
+  }
+}
+
+/** The same for windows of any size, that may hang over the edge. */
+export function maxPool(
+  input: usize,
+  output: usize,
+  rows: i32,
+  width: i32,
+  inRows: i32,
+  inWidth: i32,
+  inRow: usize,
+  outRow: usize,
+  kernel: i32,
+  stride: i32,
+  padding: i32,
+): void {
+  for (let y = 0; y < rows; y++) {
+    const top = max(0, stride * y - padding);
+    const bottom = min(inRows, stride * y - padding + kernel);
+    for (let x = 0; x < width; x++) {
+      const left = max(0, stride * x - padding);
+      const right = min(inWidth, stride * x - padding + kernel);
+      let largest = -f32.MAX_VALUE;
+      for (let row = top; row < bottom; row++) {
+        const at = input + <usize>row * inRow;
+        for (let column = left; column < right; column++)
+          largest = max(largest, load<f32>(at + ((<usize>column) << 2)));
+      }
+      store<f32>(output + ((<usize>x) << 2), largest);
+    }
+    output += outRow;
+  }
+}
+
+/** out = max(a + b, low) of so many bytes, a multiple of 16; out may be a or b. */
+export function add(a: usize, b: usize, output: usize, bytes: usize, low: f32): void {
+  const floor = f32x4.splat(low);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    v128.store(output + i, f32x4.max(f32x4.add(v128.load(a + i), v128.load(b + i)), floor));
+  }
+}
+
+/** Each cell becomes factor x factor equal ones. `width` is the input's. */
+export function upsample(
+  input: usize,
+  output: usize,
+  rows: i32,
+  width: i32,
+  factor: i32,
+  inRow: usize,
+  outRow: usize,
+): void {
+  for (let y = 0; y < rows; y++) {
+    let to = output;
+    for (let x = 0; x < width; x++) {
+      const value = load<f32>(input + ((<usize>x) << 2));
+      for (let i = 0; i < factor; i++) {
+        store<f32>(to, value);
+        to += 4;
+      }
+    }
+    const bytes = (<usize>(width * factor)) << 2;
+    for (let i = 1; i < factor; i++) memory.copy(output + <usize>i * outRow, output, bytes);
+    input += inRow;
+    output += outRow * <usize>factor;
+  }
+}
+
+/**
+ * One of stride x stride phases of a map, in rows of its own: out[y, x] = in[stride y + dy, stride x + dx], 0 outside. A
+ * convolution with a stride is one without over the phases of its input.
+ */
+export function phase(
+  input: usize,
+  output: usize,
+  rows: i32,
+  width: i32,
+  inRows: i32,
+  inWidth: i32,
+  inRow: usize,
+  outRow: usize,
+  stride: i32,
+  dy: i32,
+  dx: i32,
+): void {
+  for (let y = 0; y < rows; y++) {
+    const row = stride * y + dy;
+    if (row < 0 || row >= inRows) {
+      memory.fill(output, 0, (<usize>width) << 2);
+    } else {
+      const at = input + <usize>row * inRow;
+      let column = dx;
+      for (let x = 0; x < width; x++) {
+        const inside = column >= 0 && column < inWidth;
+        store<f32>(output + ((<usize>x) << 2), inside ? load<f32>(at + ((<usize>column) << 2)) : 0);
+        column += stride;
+      }
+    }
+    output += outRow;
+  }
+}
+
+/** Nearest entry of {0, step, 2 step, ...}, ties down; so many bytes, a multiple of 16. The quotient is taken in double: there ties are exact. */
+export function round(input: usize, output: usize, bytes: usize, step: f32): void {
+  const divisor = f64x2.splat(<f64>step);
+  const half = f64x2.splat(0.5);
+  const zero = f64x2.splat(0);
+  const factor = f32x4.splat(step);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const x = v128.load(input + i);
+    const low = f64x2.promote_low_f32x4(x);
+    const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
+    const a = f64x2.pmax(zero, f64x2.ceil(f64x2.sub(f64x2.div(low, divisor), half)));
+    const b = f64x2.pmax(zero, f64x2.ceil(f64x2.sub(f64x2.div(high, divisor), half)));
+    const codes = v128.shuffle<f32>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 1, 4, 5);
+    v128.store(output + i, f32x4.mul(codes, factor));
+  }
+}
+
+/** [channels, rows, width] -> [rows, width, channels], channels rounded up to a multiple of 4 (the caller clears those). */
+export function channelsLast(
+  input: usize,
+  output: usize,
+  channels: i32,
+  rows: i32,
+  width: i32,
+  inPlane: usize,
+  inRow: usize,
+  cell: usize,
+): void {
+  for (let c = 0; c < channels; c++) {
+    let at = input + <usize>c * inPlane;
+    let to = output + ((<usize>c) << 2);
+    for (let y = 0; y < rows; y++) {
+      for (let x = 0; x < width; x++) {
+        store<f32>(to, load<f32>(at + ((<usize>x) << 2)));
+        to += cell;
+      }
+      at += inRow;
+    }
+  }
+}
