@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildAddon } from "./lib/addon.mjs";
+import { buildBundle } from "./lib/bundle.mjs";
 import { exec, Failure, step } from "./lib/exec.mjs";
 import { blas, compiler, libtorch } from "./lib/libtorch.mjs";
 import { buildWasm } from "./lib/wasm.mjs";
@@ -47,6 +48,10 @@ async function main() {
   await step("packages", async () => {
     await exec(join(root, "node_modules/.bin/tsc"), ["-b"], { cwd: root });
     return { text: "TypeScript compiled" };
+  });
+  await step("bundle", async () => {
+    const { bytes, gzip } = await buildBundle(root);
+    return { text: `the runtime in one file: ${bytes} bytes, ${gzip} gzipped` };
   });
   console.log(`ready in ${((performance.now() - start) / 1000).toFixed(1)} s`);
 }

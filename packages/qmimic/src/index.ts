@@ -32,7 +32,14 @@ export {
   type Interval,
 } from "./eval/bootstrap.js";
 export { type CocoMatches, type CocoResult, evaluateCoco, matchCoco } from "./eval/coco.js";
-export { detectImages, detectSamples, type SampleDetections, scoreDetections } from "./eval/detect.js";
+export {
+  type DetectImages,
+  detectImages,
+  detectSamples,
+  detectWith,
+  type SampleDetections,
+  scoreDetections,
+} from "./eval/detect.js";
 export { type ClassEvaluation, type EvaluateOptions, type Evaluation, evaluate } from "./eval/evaluation.js";
 export type { BestF1 } from "./eval/precisionRecall.js";
 export type { ImageDetections, ImageGroundTruth } from "./eval/types.js";

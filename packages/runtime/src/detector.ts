@@ -5,7 +5,7 @@ import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
 import { generateAnchors } from "./geometry/anchors.js";
 import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
 import { fail } from "./model/errors.js";
-import { type Model, parseModel } from "./model/model.js";
+import { MAX_SIDE, type Model, parseModel } from "./model/model.js";
 import { hasSimd } from "./network/kernels.js";
 import type { Network, Value } from "./network/network.js";
 import { createReferenceNetwork } from "./network/reference.js";
@@ -43,7 +43,11 @@ export class Detector {
    * @throws ModelError when it is not one, or damaged; what fetch throws when it cannot be loaded
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
-    const model = parseModel(await readBytes(source, options));
+    const read = parseModel(await readBytes(source, options));
+    const model =
+      options.side === undefined
+        ? read
+        : { ...read, input: { ...read.input, side: checkSide(options.side) } };
     const backend = options.backend ?? (hasSimd() ? "wasm" : "typescript");
     const create = backend === "wasm" ? createWasmNetwork : createReferenceNetwork;
     return new Detector(model, await create(model));
@@ -52,6 +56,16 @@ export class Detector {
   /** The names that detections have. */
   get classes(): readonly string[] {
     return this.model.classes;
+  }
+
+  /** The score from which each class is shown, 0..1. */
+  get thresholds(): readonly number[] {
+    return this.model.thresholds;
+  }
+
+  /** Longest side of a picture in the network's input, in pixels. */
+  get side(): number {
+    return this.model.input.side;
   }
 
   /**
@@ -110,6 +124,11 @@ export class Detector {
     }
     return this.anchors;
   }
+}
+
+function checkSide(side: number): number {
+  if (Number.isInteger(side) && side >= 1 && side <= MAX_SIDE) return side;
+  return fail(`side is ${side}, expected a whole number from 1 to ${MAX_SIDE}`);
 }
 
 /** Finite weights can overflow all the same, and then nothing would be found without a word. */

@@ -5,6 +5,8 @@ export type ModelSource = string | URL | Request | Response | Blob | ArrayBuffer
 export interface LoadOptions {
   /** What computes. Default: wasm where there is WebAssembly with SIMD, else plain TypeScript, which is some twenty times slower. */
   backend?: "wasm" | "typescript";
+  /** Longest side of a picture in the network's input, in pixels. Default: the model's; larger finds smaller objects, smaller is faster. */
+  side?: number;
   /** Called as bytes arrive; `total` is undefined where the server does not say it. */
   onProgress?: (progress: { loaded: number; total: number | undefined }) => void;
   /** Ends the download. */

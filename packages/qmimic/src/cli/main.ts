@@ -14,6 +14,7 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   val: async () => (await import("./val.js")).addVal,
   evaluate: async () => (await import("./evaluate.js")).addEvaluate,
   predict: async () => (await import("./predict.js")).addPredict,
+  export: async () => (await import("./export.js")).addExport,
   benchmark: async () => (await import("./benchmark.js")).addBenchmark,
   data: async () => (await import("./data.js")).addData,
   doctor: async () => (await import("./doctor.js")).addDoctor,

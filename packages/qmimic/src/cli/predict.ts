@@ -6,16 +6,15 @@ import type { Command } from "commander";
 import { mapConcurrent } from "../data/concurrent.js";
 import { decodeImage, readImageSize, unusableSize } from "../data/images.js";
 import { InputError } from "../errors.js";
-import { detectImages } from "../eval/detect.js";
+import { type OpenedDetector, openDetector } from "../export/openDetector.js";
 import { writeFileAtomic, writeFolderAtomic } from "../files.js";
-import type { Detector } from "../models/index.js";
 import { drawDetections } from "../report/pictures.js";
-import { summarize } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
 import { createCounter } from "./counter.js";
+import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { share } from "./numbers.js";
-import { loadForSide, type SideFlag, sideOption } from "./side.js";
+import { type SideFlag, sideOption } from "./side.js";
 import { chooseThresholds, describeThresholds, type Thresholds } from "./thresholds.js";
 import { findWeights } from "./weights.js";
 
@@ -45,7 +44,7 @@ export function addPredict(program: Command): void {
   const command = program
     .command("predict <weights> <images...>")
     .description(
-      "find objects in images and folders of images; weights: a file, or a run folder's best student",
+      "find objects in images and folders of images; weights: a file, a run folder's best student, or an exported model",
     )
     .option(
       "--threshold <score>",
@@ -73,11 +72,11 @@ export function addPredict(program: Command): void {
 async function predict(weights: string, images: string[], flags: PredictFlags): Promise<void> {
   useEngine(flags);
   const { path } = findWeights(weights);
-  const detector = loadForSide(path, flags);
+  const detector = await openDetector(path, flags);
   const files = await listImages(images, flags.recursive === true);
-  const { classes } = detector.config;
-  const thresholds = chooseThresholds(path, classes, flags.threshold);
-  const { predictions, bad } = await detectFiles(detector, files, thresholds, flags.device);
+  const { classes } = detector;
+  const thresholds = chooseThresholds(detector, flags.threshold);
+  const { predictions, bad } = await detectFiles(detector, files, thresholds);
   if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {
     throw new InputError(
       `${bad.join("\n")}\nNothing was written: ${bad.length} of ${files.length} images cannot be read` +
@@ -90,7 +89,7 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
     await writeFileAtomic(join(temporary, "predictions.json"), `${JSON.stringify(result, null, 2)}\n`);
   });
 
-  console.log(`${summarize(detector)}\n${describeThresholds(thresholds)}`);
+  console.log(`${describeDetector(detector)}\n${describeThresholds(thresholds)}`);
   for (const { file, detections } of predictions.slice(0, 20)) {
     console.log(`${file}: ${describe(detections)}`);
   }
@@ -135,10 +134,9 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
 }
 
 async function detectFiles(
-  detector: Detector,
+  { detect, side }: OpenedDetector,
   files: readonly string[],
   { thresholds }: Thresholds,
-  device: string,
 ): Promise<{ predictions: Prediction[]; bad: string[] }> {
   const bad = new Map<string, string>();
   const attempt = async <T>(file: string, read: Promise<T>): Promise<T | undefined> => {
@@ -157,9 +155,9 @@ async function detectFiles(
   for (const [i, file] of files.entries()) {
     counter.update(i, files.length);
     if (bad.has(file)) continue;
-    const image = await attempt(file, decodeImage(file, { maxSide: detector.config.side }));
+    const image = await attempt(file, decodeImage(file, { maxSide: side }));
     if (!image) continue;
-    const [found] = detectImages(detector, [image], device);
+    const [found] = await detect([image]);
     predictions.push({
       file,
       width: image.originalWidth,

@@ -1,5 +1,5 @@
 // The score from which a detection is shown: the user's for all classes, or each class's own from the weights.
-import { readThresholds } from "../train/weights.js";
+import type { OpenedDetector } from "../export/openDetector.js";
 
 export interface Thresholds {
   /** In the order of the detector's classes. */
@@ -12,9 +12,12 @@ const DEFAULT = 0.5;
 /** Of more classes only the range is printed. */
 const MAX_NAMED = 12;
 
-/** @param asked of the user, for all classes. @throws InputError as readThresholds does */
-export function chooseThresholds(path: string, classes: readonly string[], asked?: number): Thresholds {
-  const stored = asked === undefined ? readThresholds(path) : undefined;
+/** @param asked of the user, for all classes */
+export function chooseThresholds(
+  { classes, thresholds: known }: Pick<OpenedDetector, "classes" | "thresholds">,
+  asked?: number,
+): Thresholds {
+  const stored = asked === undefined ? known : undefined;
   const without = classes.filter((_, i) => stored?.[i] === null);
   const best = "best F1 of each class on val, from the weights";
   return {

@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import type { Command } from "commander";
 import { InputError } from "../errors.js";
-import { detectSamples } from "../eval/detect.js";
+import { detectSamples, detectWith } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
 import { writeFileAtomic } from "../files.js";
 import { chromeTrace, profiled, profileTable } from "../profile.js";
@@ -73,7 +73,7 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   });
   const detector = loadDetector(last.weights, recipe.device);
   const { dataset, store } = splits.val;
-  const found = await detectSamples(detector, dataset.samples, store, recipe.device);
+  const found = await detectSamples(detectWith(detector, recipe.device), dataset.samples, store);
   const evaluation = evaluate(dataset, found);
   storeThresholds(
     last.weights,

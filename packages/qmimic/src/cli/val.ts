@@ -2,20 +2,21 @@
 import type { Command } from "commander";
 import { createImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
-import { readVoc } from "../data/voc.js";
 import { InputError } from "../errors.js";
 import { type ApComparisons, bootstrapIntervals, comparePaired } from "../eval/bootstrap.js";
 import { type CocoMatches, matchCoco } from "../eval/coco.js";
 import { detectSamples, evaluationInputs, type SampleDetections } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
+import { type OpenedDetector, openDetector } from "../export/openDetector.js";
 import { writeFileAtomic } from "../files.js";
-import type { Detector } from "../models/index.js";
 import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
-import { detectorCost, summarize } from "../report/summary.js";
+import { detectorCost } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
+import { readDatasetFor } from "./dataset.js";
+import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { positiveShare } from "./numbers.js";
-import { loadForSide, type SideFlag, sideOption } from "./side.js";
+import { type SideFlag, sideOption } from "./side.js";
 import { findWeights } from "./weights.js";
 
 interface ValFlags extends EngineFlags, SideFlag {
@@ -33,7 +34,7 @@ interface ValFlags extends EngineFlags, SideFlag {
 export function addVal(program: Command): void {
   const command = program
     .command("val <weights>")
-    .description("evaluate a weights file, or a run folder's best student, on one split")
+    .description("evaluate weights, a run folder's best student, or an exported model, on one split")
     .requiredOption("--data <folder>", "folder in the Pascal VOC layout")
     .option("--split <name>", "val to choose among models, test once at the end", "val")
     .option("--classes <names>", "score these of the detector's classes and leave all others out")
@@ -49,27 +50,27 @@ export function addVal(program: Command): void {
 async function val(weights: string, flags: ValFlags): Promise<void> {
   useEngine(flags);
   const { path, stage } = findWeights(weights, flags);
-  const detector = loadForSide(path, flags);
-  const dataset = await readFor(detector, path, flags);
-  const other = flags.compare === undefined ? undefined : loadOther(flags.compare, dataset, flags);
-  const { found, imagesPerSecond } = await detectSplit(detector, dataset, flags.device);
+  const detector = await openDetector(path, flags);
+  const dataset = await readDatasetFor(detector, flags);
+  const other = flags.compare === undefined ? undefined : await openOther(flags.compare, dataset, flags);
+  const { found, imagesPerSecond } = await detectSplit(detector, dataset);
   const evaluation = evaluate(dataset, found, { iou: flags.iou, pixelInclusive: flags.inclusive === true });
   const matches = matchDataset(dataset, found);
   const intervals = bootstrapIntervals(matches, evaluation.images);
 
-  console.log(`${path}\n${summarize(detector)}\n`);
+  console.log(`${path}\n${describeDetector(detector)}\n`);
   console.log(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
   console.log(formatEvaluation(evaluation, intervals));
   console.log(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
-  const comparison = other && (await compare({ path, matches }, other, dataset, flags.device));
+  const comparison = other && (await compare({ path, matches }, other, dataset));
   if (flags.json !== undefined) {
-    const { config } = detector;
+    const { trained, bytes } = detector;
     const result = {
       command: { weights, ...flags },
       weights: path,
       stage,
-      detector: config,
-      cost: detectorCost(detector),
+      bytes,
+      ...(trained ? { detector: trained.config, cost: detectorCost(trained) } : {}),
       ...evaluation,
       intervals,
       ...(comparison ? { comparison } : {}),
@@ -80,16 +81,11 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
   }
 }
 
-interface Other {
-  path: string;
-  detector: Detector;
-}
-
 /** @throws InputError when it lacks a class of the data */
-function loadOther(weights: string, { classes }: Dataset, flags: ValFlags): Other {
+async function openOther(weights: string, { classes }: Dataset, flags: ValFlags): Promise<OpenedDetector> {
   const { path } = findWeights(weights);
-  const detector = loadForSide(path, flags);
-  const known = detector.config.classes;
+  const detector = await openDetector(path, flags);
+  const known = detector.classes;
   const lacks = classes.find((name) => !known.includes(name));
   if (flags.merge !== undefined && known.length > 1) {
     throw new InputError(
@@ -101,55 +97,24 @@ function loadOther(weights: string, { classes }: Dataset, flags: ValFlags): Othe
       `--compare: ${path} detects ${known.join(", ")}, not "${lacks}". --classes scores classes that both have.`,
     );
   }
-  return { path, detector };
+  return detector;
 }
 
 /** Prints the paired bootstrap of both detectors on the split, and returns it for the JSON. */
 async function compare(
   a: { path: string; matches: CocoMatches },
-  { path, detector }: Other,
+  other: OpenedDetector,
   dataset: Dataset,
-  device: string,
 ): Promise<ApComparisons & { weights: string }> {
-  const { found } = await detectSplit(detector, dataset, device);
+  const { found } = await detectSplit(other, dataset);
   const result = comparePaired(a.matches, matchDataset(dataset, found), dataset.samples.length);
-  console.log(`\nA  ${a.path}\nB  ${path}\n${formatComparisons(result)}`);
-  return { weights: path, ...result };
+  console.log(`\nA  ${a.path}\nB  ${other.path}\n${formatComparisons(result)}`);
+  return { weights: other.path, ...result };
 }
 
 function matchDataset(dataset: Dataset, found: readonly SampleDetections[]): CocoMatches {
   const { groundTruths, detections } = evaluationInputs(dataset, found);
   return matchCoco(groundTruths, detections, dataset.classes);
-}
-
-/** The split with the detector's labels. @throws InputError when the data's classes are not the detector's */
-async function readFor(detector: Detector, path: string, flags: ValFlags): Promise<Dataset> {
-  const { data, split, merge } = flags;
-  const known = detector.config.classes;
-  const has = `${path} detects ${known.join(", ")}`;
-  if (merge !== undefined) {
-    if (flags.classes !== undefined) throw new InputError("--merge and --classes exclude each other");
-    if (known.length > 1 || known[0] !== merge) {
-      throw new InputError(`--merge ${merge}: ${has}; --merge needs a detector of that one class`);
-    }
-    return readVoc(data, split, { merge });
-  }
-  if (flags.classes !== undefined) {
-    const classes = flags.classes.split(",").map((name) => name.trim());
-    const unknown = classes.find((name) => !known.includes(name));
-    if (unknown !== undefined) throw new InputError(`--classes: ${has}, not "${unknown}"`);
-    return readVoc(data, split, { classes, ignoreOthers: true });
-  }
-  try {
-    return await readVoc(data, split, { classes: known });
-  } catch (error) {
-    if (!(error instanceof InputError) || !error.message.includes("unknown class")) throw error;
-    const remedy =
-      known.length === 1
-        ? `--merge ${known[0]} counts every class of the data as ${known[0]}`
-        : `--classes ${known.join(",")} leaves objects of other classes out`;
-    throw new InputError(`${error.message}\n${has}: ${remedy}.`);
-  }
 }
 
 /** Detections with the labels of `wanted`; those of other classes are dropped. */
@@ -174,17 +139,16 @@ const MEMORY = 2 ** 31;
 
 /** Decodes first, so that the clock sees the detector alone (as long as the images fit into 2 GiB). */
 async function detectSplit(
-  detector: Detector,
+  { detect, side, classes: known }: OpenedDetector,
   { samples, classes }: Dataset,
-  device: string,
 ): Promise<{ found: SampleDetections[]; imagesPerSecond: number }> {
-  const store = createImageStore(samples, { maxSide: detector.config.side, memoryBudgetBytes: MEMORY });
+  const store = createImageStore(samples, { maxSide: side, memoryBudgetBytes: MEMORY });
   store.prefetch(samples.keys());
   for (const i of samples.keys()) await store.get(i);
   // The first calls also plan the convolutions.
-  await detectSamples(detector, samples.slice(0, 8), store, device);
+  await detectSamples(detect, samples.slice(0, 8), store);
   const started = performance.now();
-  const found = await detectSamples(detector, samples, store, device);
+  const found = await detectSamples(detect, samples, store);
   const imagesPerSecond = (1000 * samples.length) / (performance.now() - started);
-  return { found: keepClasses(found, detector.config.classes, classes), imagesPerSecond };
+  return { found: keepClasses(found, known, classes), imagesPerSecond };
 }

@@ -12,13 +12,23 @@ import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
 
 const BATCH = 8;
 
+/** As detectSamples takes it. */
+export const detectWith =
+  (detector: Detector, device = "cpu"): DetectImages =>
+  (images) =>
+    detectImages(detector, images, device);
+
 /** Detections of one image in the pixels of its file. */
 export interface SampleDetections extends Detections {
   id: string;
 }
 
+/** Whatever finds objects in decoded images; boxes are in pixels of the files (before any reduction at decoding). */
+export type DetectImages = (images: readonly RawImage[]) => Detections[] | Promise<Detections[]>;
+
 /** Finds objects in images of any size; boxes are in pixels of the files (before any reduction at decoding). */
 export function detectImages(detector: Detector, images: readonly RawImage[], device = "cpu"): Detections[] {
+  detector.eval();
   const { found, augmentations } = scope(() => {
     const { batch, sizes, augmentations } = drawWhole(images, detector.config.side, device);
     return { found: namingFile(detector, () => detector.detect(batch, sizes)), augmentations };
@@ -36,14 +46,12 @@ export function detectImages(detector: Detector, images: readonly RawImage[], de
   return found;
 }
 
-/** Detections in every image of `samples`, in their order. Images of one size share a batch. */
+/** Detections in every image of `samples`, in their order. Images of one size are given together. */
 export async function detectSamples(
-  detector: Detector,
+  detect: DetectImages,
   samples: readonly Sample[],
   store: ImageStore,
-  device = "cpu",
 ): Promise<SampleDetections[]> {
-  detector.eval();
   const order = samples
     .map(({ width, height }, index) => ({ index, shape: width * 1e6 + height }))
     .sort((a, b) => a.shape - b.shape || a.index - b.index);
@@ -54,8 +62,8 @@ export async function detectSamples(
     const indices = order.slice(at, end).map((one) => one.index);
     store.prefetch(order.slice(end, end + BATCH).map((one) => one.index));
     const images = await Promise.all(indices.map((i) => store.get(i)));
-    detectImages(detector, images, device).forEach((one, i) => {
-      found[indices[i]] = { id: samples[indices[i]].id, ...one };
+    (await detect(images)).forEach((detections, i) => {
+      found[indices[i]] = { id: samples[indices[i]].id, ...detections };
     });
     at = end;
   }

@@ -72,7 +72,7 @@ export function detectorCost(detector: Detector): DetectorCost {
   };
 }
 
-const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
+export const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
 /** One line: network, parameters, sizes, cost. */
 export function summarize(detector: Detector): string {

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { learningRate, type Tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
-import { detectSamples, scoreDetections } from "../eval/detect.js";
+import { detectSamples, detectWith, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
 import { OverflowError } from "../finite.js";
 import { type GradientBalance, meanBalance } from "../mimic/gradients.js";
@@ -192,5 +192,6 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
 
 /** mAP at IoU 0.5 over a split. */
 export async function meanAp(detector: Detector, { dataset, store }: Split, device: string): Promise<number> {
-  return scoreDetections(dataset, await detectSamples(detector, dataset.samples, store, device)).mAP;
+  return scoreDetections(dataset, await detectSamples(detectWith(detector, device), dataset.samples, store))
+    .mAP;
 }

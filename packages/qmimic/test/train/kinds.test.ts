@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { setThreads } from "@qmimic/torch";
 import { beforeAll, describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import { detectSamples, scoreDetections } from "../../src/eval/detect.js";
+import { detectSamples, detectWith, scoreDetections } from "../../src/eval/detect.js";
 import { createDetector, DETECTORS, NECKS } from "../../src/models/index.js";
 import { profiled } from "../../src/profile.js";
 import { detectorCost } from "../../src/report/summary.js";
@@ -94,7 +94,7 @@ describe.each(DETECTORS)("%s", (kind) => {
 
     const loaded = loadDetector(result.bestPath);
     const { dataset, store } = splits.val;
-    const found = await detectSamples(loaded, dataset.samples, store);
+    const found = await detectSamples(detectWith(loaded), dataset.samples, store);
     expect(scoreDetections(dataset, found).mAP).toBeCloseTo(result.best.val, 6);
     const { parameters, multiplyAdds } = detectorCost(loaded);
     expect(Math.min(parameters, multiplyAdds)).toBeGreaterThan(1000);

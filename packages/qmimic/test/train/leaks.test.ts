@@ -7,7 +7,7 @@ import { afterAll, expect, test } from "vitest";
 import { createImageStore } from "../../src/data/imageStore.js";
 import { createRandom } from "../../src/data/random.js";
 import { readVoc } from "../../src/data/voc.js";
-import { detectSamples } from "../../src/eval/detect.js";
+import { detectSamples, detectWith } from "../../src/eval/detect.js";
 import { createDetector, DETECTORS, type Quantizer } from "../../src/models/index.js";
 import { epochOrder, makeBatch } from "../../src/train/batches.js";
 import { createMimicTask } from "../../src/train/mimicTask.js";
@@ -76,7 +76,7 @@ test.each(
       expect(losses.balance?.ratio).toBeGreaterThan(0);
     }
     await mimic?.valMatch();
-    await detectSamples(student, dataset.samples, split.store);
+    await detectSamples(detectWith(student), dataset.samples, split.store);
     live.push(liveTensors());
   }
   // The optimizer makes its moments in the first step.

@@ -82,7 +82,9 @@ describe("storeThresholds", () => {
 
 describe("chooseThresholds", () => {
   const text = (path: string, asked?: number) =>
-    describeThresholds(chooseThresholds(path, config.classes, asked));
+    describeThresholds(
+      chooseThresholds({ classes: config.classes, thresholds: readThresholds(path) }, asked),
+    );
 
   it("takes the user's, else the weights' own, else 0.5, and says which", () => {
     const path = weights("chosen.safetensors");

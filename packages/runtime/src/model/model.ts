@@ -8,6 +8,9 @@ import { inferShapes, parametersOf } from "./shapes.js";
 export const MODEL_FORMAT = "qmimic-model";
 export const MODEL_VERSION = 1;
 
+/** Longest side of a picture in the input of any network, in pixels. */
+export const MAX_SIDE = 8192;
+
 /** How a picture becomes the input of the network. */
 export interface ModelInput {
   /** Longest side of the picture in the input, in pixels. */
@@ -93,7 +96,7 @@ function parseInput(value: unknown): ModelInput {
     return list.map((number) => numberIn(name, number, low, 1e6));
   };
   return {
-    side: wholeIn("input side", value.side, 1, 65_536),
+    side: wholeIn("input side", value.side, 1, MAX_SIDE),
     grid: wholeIn("input grid", value.grid, 1, 1024),
     mean: three("mean", -1e6),
     std: three("std", 1e-6),

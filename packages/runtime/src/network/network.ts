@@ -37,22 +37,45 @@ export function nominalCanvas({ grid }: ModelInput): Size {
 }
 
 /** Numbers that all values of a picture may have together: 1 GiB. */
-const MOST_NUMBERS = 2 ** 28;
+const MAX_NUMBERS = 2 ** 28;
+/** Multiply-adds of a picture: some 20 seconds. No model of use is near; a damaged file can ask for more. */
+const MAX_MULTIPLY_ADDS = 2 ** 38;
 
-/** Shapes of all values for a picture, when they can be held. */
+/** Shapes of all values for a picture, when they can be held and made. */
 export function planShapes(
   operations: readonly Operation[],
   { width, height }: Size,
   regions: number,
 ): Shape[] {
   const shapes = inferShapes(operations, height, width);
-  const numbers = shapes.reduce(
-    (sum, shape) => sum + shape.channels * shape.height * shape.width * (shape.regions ? regions : 1),
+  const count = ({ channels, height, width, regions: each }: Shape): number =>
+    channels * height * width * (each ? regions : 1);
+  const numbers = shapes.reduce((sum, shape) => sum + count(shape), 0);
+  const work = operations.reduce(
+    (sum, operation, i) => sum + count(shapes[i + 1]) * multiplyAdds(operation, shapes[operation.input]),
     0,
   );
-  if (numbers > MOST_NUMBERS)
+  if (numbers > MAX_NUMBERS || work > MAX_MULTIPLY_ADDS)
     fail(
-      `an input of ${width} x ${height} pixels needs ${Math.round(numbers / 2 ** 18)} MiB, expected at most 1024: take a smaller side`,
+      `an input of ${width} x ${height} pixels needs ${Math.round(numbers / 2 ** 18)} MiB and ${Math.round(work / 1e9)} billion multiply-adds; at most ${MAX_NUMBERS / 2 ** 18} and ${Math.round(MAX_MULTIPLY_ADDS / 1e9)} are run. Take a smaller side.`,
     );
   return shapes;
+}
+
+/** Of one number of an operation's result, about. */
+function multiplyAdds(operation: Operation, from: Shape): number {
+  switch (operation.op) {
+    case "conv":
+      return (from.channels / operation.groups) * operation.kernel ** 2;
+    case "linear":
+      return from.channels * from.height * from.width;
+    case "maxPool":
+      return operation.kernel ** 2;
+    case "roiAlign":
+      return 4 * operation.samples ** 2;
+    case "psRoiAlign":
+      return 4 * operation.samples ** 2 * operation.size ** 2;
+    default:
+      return 1;
+  }
 }

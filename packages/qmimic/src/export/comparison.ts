@@ -1,0 +1,78 @@
+// Is an exported file what was trained? The same images through both.
+import { type Detections, iou } from "@qmimic/runtime";
+import type { ImageStore } from "../data/imageStore.js";
+import type { Dataset } from "../data/types.js";
+import { type DetectImages, detectSamples, type SampleDetections, scoreDetections } from "../eval/detect.js";
+
+export interface Comparison {
+  images: number;
+  /** Detections that both sides have, of those that at least one has. */
+  matched: number;
+  detections: number;
+  /** Largest difference between those: in pixels of the image, and between scores. */
+  boxDifference: number;
+  scoreDifference: number;
+  /** AP50 by VOC, all points, 0..1; NaN where there are no objects. */
+  trainedAp: number;
+  exportedAp: number;
+}
+
+/** What counts as one detection: the IoU that evaluation asks for. */
+const SAME_IOU = 0.5;
+
+/** What both find in every image of a data set. Detections below `least` are left out of the pairs, not of AP. */
+export async function compareDetectors(
+  trained: DetectImages,
+  exported: DetectImages,
+  dataset: Dataset,
+  store: ImageStore,
+  least: number,
+): Promise<Comparison> {
+  const a = await detectSamples(trained, dataset.samples, store);
+  const b = await detectSamples(exported, dataset.samples, store);
+  const result: Comparison = {
+    images: dataset.samples.length,
+    matched: 0,
+    detections: 0,
+    boxDifference: 0,
+    scoreDifference: 0,
+    trainedAp: scoreDetections(dataset, a).mAP,
+    exportedAp: scoreDetections(dataset, b).mAP,
+  };
+  a.forEach((found, i) => {
+    addPairs(result, found, b[i], least);
+  });
+  return result;
+}
+
+/** Pairs each detection with the one of the other side that overlaps it most. */
+function addPairs(result: Comparison, a: SampleDetections, b: SampleDetections, least: number): void {
+  const taken = new Set<number>();
+  for (let i = 0; i < a.scores.length && a.scores[i] >= least; i++) {
+    result.detections++;
+    const partner = bestPartner(a, i, b, taken);
+    if (partner < 0) continue;
+    taken.add(partner);
+    result.matched++;
+    result.scoreDifference = Math.max(result.scoreDifference, Math.abs(a.scores[i] - b.scores[partner]));
+    for (let k = 0; k < 4; k++) {
+      const apart = Math.abs(a.boxes[4 * i + k] - b.boxes[4 * partner + k]);
+      result.boxDifference = Math.max(result.boxDifference, apart);
+    }
+  }
+  for (let k = 0; k < b.scores.length && b.scores[k] >= least; k++) if (!taken.has(k)) result.detections++;
+}
+
+function bestPartner(a: Detections, i: number, b: Detections, taken: ReadonlySet<number>): number {
+  let best = -1;
+  let bestOverlap = SAME_IOU;
+  for (let k = 0; k < b.scores.length; k++) {
+    if (taken.has(k) || a.labels[i] !== b.labels[k]) continue;
+    const overlap = iou(a.boxes, i, b.boxes, k);
+    if (overlap >= bestOverlap) {
+      best = k;
+      bestOverlap = overlap;
+    }
+  }
+  return best;
+}

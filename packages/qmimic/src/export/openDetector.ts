@@ -1,0 +1,70 @@
+// Anything that detects, by its file: trained weights run on libtorch, a model file on the runtime that users have.
+import { readFileSync, statSync } from "node:fs";
+import { type Detection, type Detections, Detector as ExportedDetector, ModelError } from "@qmimic/runtime";
+import type { RawImage } from "../data/images.js";
+import { InputError } from "../errors.js";
+import { type DetectImages, detectWith } from "../eval/detect.js";
+import type { Detector } from "../models/index.js";
+import { loadDetector, readThresholds, readWeights } from "../train/weights.js";
+
+export interface OpenedDetector {
+  path: string;
+  classes: readonly string[];
+  /** Longest side of an image in the network's input, in pixels. */
+  side: number;
+  /** Of each class, 0..1; null where it has none, undefined where the file holds none. */
+  thresholds: readonly (number | null)[] | undefined;
+  detect: DetectImages;
+  /** Absent where the file is an exported model. */
+  trained?: Detector;
+  /** Size of the file. */
+  bytes: number;
+}
+
+export interface OpenOptions {
+  device: string;
+  /** Instead of the file's own. */
+  side?: number;
+}
+
+/** @throws InputError naming the file when it is neither, or damaged */
+export async function openDetector(path: string, { device, side }: OpenOptions): Promise<OpenedDetector> {
+  const { bytes } = { bytes: statSync(path).size };
+  const { format } = readWeights(path).metadata;
+  if (format === "qmimic-model") {
+    try {
+      const exported = await ExportedDetector.load(readFileSync(path), side === undefined ? {} : { side });
+      const { classes, thresholds } = exported;
+      return { path, classes, side: exported.side, thresholds, detect: detectExported(exported), bytes };
+    } catch (error) {
+      throw error instanceof ModelError ? new InputError(`${path}: ${error.message}`) : error;
+    }
+  }
+  const trained = loadDetector(path, device, side === undefined ? {} : { side });
+  const { classes } = trained.config;
+  const thresholds = readThresholds(path);
+  const detect = detectWith(trained, device);
+  return { path, classes, side: trained.config.side, thresholds, detect, trained, bytes };
+}
+
+/** A model file's detections as training and evaluation know them. */
+export const detectExported =
+  (detector: ExportedDetector): DetectImages =>
+  (images) =>
+    images.map((image) => toArrays(detector.detect(image, { threshold: 0 }), detector.classes, image));
+
+function toArrays(
+  found: readonly Detection[],
+  classes: readonly string[],
+  { width, height, originalWidth, originalHeight }: RawImage,
+): Detections {
+  const across = originalWidth / width;
+  const down = originalHeight / height;
+  return {
+    boxes: Float32Array.from(
+      found.flatMap(({ box }) => [box.xmin * across, box.ymin * down, box.xmax * across, box.ymax * down]),
+    ),
+    scores: Float32Array.from(found, ({ score }) => score),
+    labels: Int32Array.from(found, ({ label }) => classes.indexOf(label) + 1),
+  };
+}

@@ -1,0 +1,114 @@
+/** The page's script, as text: it runs in a browser beside the runtime's bundle. */
+export const APP = `
+(async () => {
+  const $ = (id) => document.getElementById(id);
+  const status = (text) => { $("status").textContent = text; };
+  const { Detector, draw } = qmimic;
+  const model = Uint8Array.from(atob($("model").textContent), (c) => c.charCodeAt(0));
+  let detector;
+  try {
+    detector = await Detector.load(model);
+  } catch (error) {
+    status(error.message);
+    return;
+  }
+  const ready = detector.classes.join(", ") + ", " + Math.round(model.length / 1000) + " kB";
+  status(ready);
+
+  const canvas = $("canvas");
+  const context = canvas.getContext("2d");
+  const mean = detector.thresholds.reduce((sum, one) => sum + one, 0) / detector.thresholds.length;
+  let threshold; // undefined: each class's own
+  let picture;
+  let stream;
+
+  /** Draws a picture or a frame, and the boxes over it. */
+  function show(source, width, height) {
+    canvas.width = width;
+    canvas.height = height;
+    context.drawImage(source, 0, 0, width, height);
+    const started = performance.now();
+    const found = detector.detect(canvas, threshold === undefined ? {} : { threshold });
+    const took = performance.now() - started;
+    draw(canvas, found);
+    $("hint").hidden = true;
+    status(found.length + (found.length === 1 ? " object, " : " objects, ") + took.toFixed(1) + " ms, " + width + " x " + height + " px");
+    $("found").tBodies[0].replaceChildren(...found.slice(0, 50).map(row));
+    window.detections = found;
+  }
+
+  function row({ label, score, box }) {
+    const { xmin, ymin, xmax, ymax } = box;
+    const tr = document.createElement("tr");
+    const cells = [label, score.toFixed(2), ...[xmin, ymin, xmax - xmin, ymax - ymin].map(Math.round)];
+    for (const text of cells) tr.insertCell().textContent = text;
+    return tr;
+  }
+
+  function again() {
+    $("shown").textContent = threshold === undefined ? mean.toFixed(2) : threshold.toFixed(2);
+    $("threshold").value = threshold ?? mean;
+    if (picture) show(picture, picture.width, picture.height);
+  }
+
+  async function open(file) {
+    stop();
+    try {
+      picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+      again();
+    } catch (error) {
+      status((file.name || "the picture") + " cannot be shown: " + error.message);
+    }
+  }
+
+  function stop() {
+    for (const track of stream ? stream.getTracks() : []) track.stop();
+    stream = undefined;
+    $("camera").textContent = "Start camera";
+  }
+
+  async function start() {
+    const video = document.createElement("video");
+    video.playsInline = true;
+    try {
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      video.srcObject = stream;
+      await video.play();
+    } catch (error) {
+      stop();
+      status("no camera: " + error.message);
+      return;
+    }
+    picture = undefined;
+    $("camera").textContent = "Stop camera";
+    const own = stream;
+    const frame = () => {
+      if (stream !== own) return;
+      if (video.videoWidth > 0) show(video, video.videoWidth, video.videoHeight);
+      requestAnimationFrame(frame);
+    };
+    frame();
+  }
+
+  $("files").onchange = async ({ target }) => {
+    for (const file of target.files) await open(file);
+    target.value = "";
+  };
+  $("camera").onclick = () => (stream ? stop() : start());
+  $("threshold").oninput = ({ target }) => { threshold = Number(target.value); again(); };
+  $("reset").onclick = () => { threshold = undefined; again(); };
+  addEventListener("dragover", (event) => { event.preventDefault(); $("stage").classList.add("over"); });
+  addEventListener("dragleave", () => $("stage").classList.remove("over"));
+  addEventListener("drop", (event) => {
+    event.preventDefault();
+    $("stage").classList.remove("over");
+    const [file] = event.dataTransfer.files;
+    if (file) open(file);
+  });
+  addEventListener("paste", (event) => {
+    const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+    if (file) open(file);
+  });
+  again();
+})();
+`;

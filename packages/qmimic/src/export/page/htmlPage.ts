@@ -1,0 +1,46 @@
+// One page with everything in it: the runtime, the model, and what is needed to try them on pictures or with a camera. It opens
+// from disk and asks no server for anything.
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { APP } from "./app.js";
+import { STYLE } from "./style.js";
+
+/**
+ * @param model the bytes of a model file
+ * @param title shown at the top, for instance the classes
+ */
+export function htmlPage(model: Uint8Array, title: string): string {
+  const runtime = readFileSync(fileURLToPath(import.meta.resolve("@qmimic/runtime/bundle")), "utf8");
+  const name = escapeHtml(title);
+  return `<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${name}</title>
+<style>${STYLE}</style>
+<header><h1>${name}</h1><p id="status" role="status">loading</p></header>
+<main>
+  <div class="controls">
+    <label class="button">Open pictures<input id="files" type="file" accept="image/*" multiple></label>
+    <button id="camera" type="button">Start camera</button>
+    <label>Score from <output id="shown"></output>
+      <input id="threshold" type="range" min="0.01" max="0.99" step="0.01"></label>
+    <button id="reset" type="button" title="each class's own threshold, from the model">Default</button>
+  </div>
+  <div id="stage"><canvas id="canvas" width="1" height="1"></canvas><p id="hint">Drop a picture here, paste one, or use the buttons.</p></div>
+  <table id="found"><caption>Objects</caption><thead><tr><th>label<th>score<th>x<th>y<th>width<th>height</thead><tbody></tbody></table>
+</main>
+<script type="application/octet-stream" id="model">${Buffer.from(model).toString("base64")}</script>
+<script>${scriptText(runtime)}</script>
+<script>${scriptText(APP)}</script>
+</html>
+`;
+}
+
+/** A script must not hold what would end it. */
+const scriptText = (text: string): string =>
+  text.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+
+const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
+
+const escapeHtml = (text: string): string => text.replace(/[&<>"]/g, (letter) => ENTITIES[letter]);

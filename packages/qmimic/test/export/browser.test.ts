@@ -1,0 +1,206 @@
+// What a page does with the runtime, in a real Chromium: the same boxes as Node, from every kind of picture, in the page and in a
+// worker; and the page that carries everything with it.
+import { writeFileSync } from "node:fs";
+import type { Server } from "node:http";
+import { join } from "node:path";
+import { fileURLToPath, pathToFileURL } from "node:url";
+import { type Detection, Detector } from "@qmimic/runtime";
+import { copy, mul, noGrad, scope } from "@qmimic/torch";
+import type { Browser, Page } from "playwright-core";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createRandom } from "../../src/data/random.js";
+import { modelFile } from "../../src/export/modelFile.js";
+import { htmlPage } from "../../src/export/page/htmlPage.js";
+import { configureDetector, createDetector, kindOf } from "../../src/models/index.js";
+import { temporaryFolder } from "../data/temporary.js";
+import { hasBrowser, openBrowser, serve } from "./browser.js";
+
+const dist = fileURLToPath(new URL("../../../runtime/dist", import.meta.url));
+const root = await temporaryFolder();
+const [WIDTH, HEIGHT] = [131, 90];
+
+/** A network that nobody has trained, but which finds something everywhere. */
+function modelOf(kind: string): Uint8Array {
+  const shared = { detector: kind, side: 96, outputStride: 8, neck: "detail" };
+  const settings = {
+    ...shared,
+    ...kindOf(kind).settings.parse({ anchorSizes: [20, 40], aspectRatios: [1] }),
+  };
+  const facts = { backbone: "vgg-1-64", samples: [], side: 96, classes: ["cat", "dog"] };
+  const detector = createDetector(configureDetector(settings, facts), createRandom("browser"));
+  // Fresh predictions are all but equal.
+  noGrad(() =>
+    scope(() => {
+      for (const { tensor: weights, predicts } of detector.named())
+        if (predicts) copy(weights, mul(weights, weights.shape.length > 1 ? 8 : 0.3));
+    }),
+  );
+  const file = modelFile(detector, [0.01, 0.01], "float32");
+  detector.dispose();
+  return file;
+}
+
+const PAGE = `<!doctype html><title>test</title><script type="module">
+import * as runtime from "/index.js";
+import { WorkerDetector } from "/worker.js";
+window.qmimic = { ...runtime, WorkerDetector };
+</script>`;
+
+/** What the page above puts there. */
+declare const qmimic: typeof import("@qmimic/runtime") & typeof import("../../../runtime/src/worker.js");
+
+const random = createRandom("picture");
+const pixels = Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, () => Math.floor(256 * random()));
+const png = await sharp(pixels, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } })
+  .png()
+  .toBuffer();
+
+function expectSame(found: readonly Detection[], expected: readonly Detection[]): void {
+  expect(found.length).toBe(expected.length);
+  found.forEach((detection, i) => {
+    expect(detection.label).toBe(expected[i].label);
+    expect(detection.score).toBeCloseTo(expected[i].score, 4);
+    for (const side of ["xmin", "ymin", "xmax", "ymax"] as const)
+      expect(Math.abs(detection.box[side] - expected[i].box[side])).toBeLessThan(0.01);
+  });
+}
+
+describe.skipIf(!hasBrowser)("in Chromium", () => {
+  const models = { "faster-rcnn": modelOf("faster-rcnn"), "r-fcn": modelOf("r-fcn"), fcos: modelOf("fcos") };
+  let browser: Browser;
+  let page: Page;
+  let server: Server;
+  let url: string;
+  beforeAll(async () => {
+    browser = await openBrowser();
+    const files = Object.entries(models).map(([kind, file]) => [`/${kind}.safetensors`, file]);
+    ({ server, url } = await serve(dist, {
+      ...Object.fromEntries(files),
+      "/picture.png": png,
+      "/page.html": PAGE,
+    }));
+    page = await browser.newPage();
+    await page.goto(`${url}/page.html`);
+    await page.waitForFunction(() => "qmimic" in window);
+  });
+  afterAll(async () => {
+    await browser?.close();
+    server?.close();
+  });
+
+  const expectedOf = async (kind: keyof typeof models) =>
+    (await Detector.load(models[kind])).detect(
+      { data: pixels, width: WIDTH, height: HEIGHT },
+      { threshold: 0.02 },
+    );
+
+  test.each(Object.keys(models) as (keyof typeof models)[])("%s: boxes of every source", async (kind) => {
+    const expected = await expectedOf(kind);
+    expect(expected.length).toBeGreaterThan(3);
+    const found = await page.evaluate(async (model) => {
+      const { Detector } = qmimic;
+      const detector = await Detector.load(model);
+      const image = new Image();
+      image.src = "/picture.png";
+      await image.decode();
+      const canvas = document.createElement("canvas");
+      canvas.width = image.naturalWidth;
+      canvas.height = image.naturalHeight;
+      const context = canvas.getContext("2d")!;
+      context.drawImage(image, 0, 0);
+      const offscreen = new OffscreenCanvas(canvas.width, canvas.height);
+      offscreen.getContext("2d")!.drawImage(image, 0, 0);
+      const sources = {
+        image,
+        canvas,
+        offscreen,
+        imageData: context.getImageData(0, 0, canvas.width, canvas.height),
+        bitmap: await createImageBitmap(image),
+        frame: new VideoFrame(canvas, { timestamp: 0 }),
+      };
+      return Object.entries(sources).map(([name, source]) => [
+        name,
+        detector.detect(source, { threshold: 0.02 }),
+      ]);
+    }, `/${kind}.safetensors`);
+    expect(found).toHaveLength(6);
+    for (const [, detections] of found as [string, Detection[]][]) expectSame(detections, expected);
+  });
+
+  test("a worker: the same, and errors come back", async () => {
+    const expected = await expectedOf("fcos");
+    const { found, classes, error, missing } = await page.evaluate(async () => {
+      const { WorkerDetector } = qmimic;
+      const detector = await WorkerDetector.load("fcos.safetensors");
+      const image = new Image();
+      image.src = "/picture.png";
+      await image.decode();
+      const found = await Promise.all([
+        detector.detect(image, { threshold: 0.02 }),
+        detector.detect(await createImageBitmap(image), { threshold: 0.02 }),
+      ]);
+      const empty = { data: new Uint8Array(0), width: 0, height: 0 };
+      const error = await detector
+        .detect(empty)
+        .catch((reason: Error) => `${reason.name}: ${reason.message}`);
+      const missing = await WorkerDetector.load("/nowhere").catch((reason: Error) => reason.message);
+      detector.close();
+      return { found, classes: detector.classes, error, missing };
+    });
+    expect(classes).toEqual(["cat", "dog"]);
+    for (const detections of found) expectSame(detections, expected);
+    expect(error).toMatch(/^PictureError: the picture has 0 x 0 pixels/);
+    expect(missing).toMatch(/nowhere: 404/);
+  });
+
+  test("boxes are drawn where they are", async () => {
+    const painted = await page.evaluate(async () => {
+      const { draw } = qmimic;
+      const canvas = new OffscreenCanvas(100, 100);
+      const box = { xmin: 20, ymin: 40, xmax: 60, ymax: 80 };
+      draw(canvas, [{ label: "cat", score: 0.5, box }], { color: () => "#ff0000", lineWidth: 2 });
+      const { data } = canvas.getContext("2d")!.getImageData(0, 0, 100, 100);
+      const redAt = (x: number, y: number) =>
+        data[4 * (100 * y + x)] === 255 && data[4 * (100 * y + x) + 3] === 255;
+      return [redAt(20, 60), redAt(60, 60), redAt(40, 40), redAt(40, 80), redAt(40, 60), redAt(80, 60)];
+    });
+    expect(painted).toEqual([true, true, true, true, false, false]);
+  });
+
+  test("the page that carries everything: opens from disk, takes a picture, a threshold and a camera", async () => {
+    const title = 'cats & <dogs> "x"';
+    const file = join(root, "page.html");
+    writeFileSync(file, htmlPage(models.fcos, title));
+    const own = await browser.newPage();
+    const errors: string[] = [];
+    const requests: string[] = [];
+    own.on("pageerror", ({ message }) => errors.push(message));
+    own.on("request", (request) => {
+      if (!/^(file|data|blob):/.test(request.url())) requests.push(request.url());
+    });
+    await own.goto(pathToFileURL(file).href);
+    expect(await own.textContent("h1")).toBe(title);
+    await own.waitForFunction(() => document.getElementById("status")!.textContent!.startsWith("cat, dog"));
+    await own.setInputFiles("#files", { name: "p.png", mimeType: "image/png", buffer: png });
+    await own.waitForFunction(() => "detections" in window);
+    await own.fill("#threshold", "0.02");
+    const found = await own.evaluate(() => (window as unknown as { detections: Detection[] }).detections);
+    expectSame(found, await expectedOf("fcos"));
+    expect(await own.locator("#found tbody tr").count()).toBe(Math.min(50, found.length));
+    await own.click("#camera");
+    await own.waitForFunction(() => document.getElementById("status")!.textContent!.includes("640 x 480"));
+    await own.click("#camera");
+    await own.setInputFiles("#files", {
+      name: "notes.txt",
+      mimeType: "text/plain",
+      buffer: Buffer.from("no"),
+    });
+    await own.waitForFunction(() =>
+      document.getElementById("status")!.textContent!.includes("notes.txt cannot be shown"),
+    );
+    expect(errors).toEqual([]);
+    expect(requests).toEqual([]);
+    await own.close();
+  });
+});

@@ -1,0 +1,54 @@
+// Boxes with labels on a canvas.
+import type { Detection } from "./detector.js";
+
+export interface DrawOptions {
+  /** CSS colour of a label. Default: one of its own for each. */
+  color?: (label: string) => string;
+  /** Width of lines in pixels of the canvas. Default: a 300th of its longer side, at least 2. */
+  lineWidth?: number;
+  /** Pixels of the canvas a pixel of the picture. Default: 1. */
+  scale?: number;
+}
+
+type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
+
+/** Draws over what is on the canvas. @param canvas one with a 2d context */
+export function draw(
+  canvas: { width: number; height: number },
+  detections: readonly Detection[],
+  options: DrawOptions = {},
+): void {
+  const context = (canvas as HTMLCanvasElement).getContext("2d") as Context | null;
+  if (context === null) throw new TypeError("draw: the canvas has no 2d context");
+  const {
+    color = colorOf,
+    lineWidth = Math.max(2, Math.max(canvas.width, canvas.height) / 300),
+    scale = 1,
+  } = options;
+  const size = Math.round(6 * lineWidth);
+  context.save();
+  context.lineWidth = lineWidth;
+  context.font = `${size}px system-ui, sans-serif`;
+  context.textBaseline = "top";
+  // The best lie on top.
+  for (const { label, score, box } of detections.toReversed()) {
+    const [x, y] = [scale * box.xmin, scale * box.ymin];
+    context.strokeStyle = color(label);
+    context.strokeRect(x, y, scale * box.xmax - x, scale * box.ymax - y);
+    const text = `${label} ${score.toFixed(2)}`;
+    const above = y - 1.4 * size;
+    const top = above < 0 ? y : above;
+    context.fillStyle = color(label);
+    context.fillRect(x - lineWidth / 2, top, context.measureText(text).width + size, 1.4 * size);
+    context.fillStyle = "#fff";
+    context.fillText(text, x + size / 2, top + 0.2 * size);
+  }
+  context.restore();
+}
+
+/** A hue from the label's letters: the same wherever it is drawn, dark enough for white text. */
+function colorOf(label: string): string {
+  let hash = 7;
+  for (const letter of label) hash = (Math.imul(hash, 31) + letter.codePointAt(0)!) >>> 0;
+  return `hsl(${(hash * 0.618034 * 360) % 360} 75% 38%)`;
+}

@@ -1,0 +1,39 @@
+// What runs in the worker of worker.ts: loads a detector, then answers one question after another.
+import { type DetectOptions, Detector } from "./detector.js";
+import type { LoadOptions } from "./load.js";
+import type { PictureSource } from "./picture/source.js";
+
+export type Question =
+  | { id: number; load: string | Uint8Array | ArrayBuffer; backend?: NonNullable<LoadOptions["backend"]> }
+  | { id: number; detect: PictureSource; options: DetectOptions };
+
+export interface Answer {
+  id: number;
+  /** The classes' names, or detections. */
+  result?: unknown;
+  error?: { name: string; message: string };
+}
+
+let detector: Detector | undefined;
+
+async function answer(question: Question): Promise<unknown> {
+  if ("load" in question) {
+    const { load, backend } = question;
+    detector = await Detector.load(load, backend ? { backend } : {});
+    return detector.classes;
+  }
+  const { detect, options } = question;
+  const found = detector!.detect(detect, options);
+  if ("close" in detect) (detect as ImageBitmap).close();
+  return found;
+}
+
+globalThis.onmessage = async ({ data }: MessageEvent<Question>) => {
+  const { id } = data;
+  try {
+    globalThis.postMessage({ id, result: await answer(data) } satisfies Answer);
+  } catch (error) {
+    const { name, message } = error as Error;
+    globalThis.postMessage({ id, error: { name, message } } satisfies Answer);
+  }
+};

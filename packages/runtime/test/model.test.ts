@@ -1,0 +1,286 @@
+// Model files, sound and not: what is wrong with one is said, and nothing hangs or takes memory that its size does not justify.
+import { describe, expect, test } from "vitest";
+import {
+  Detector,
+  inferShapes,
+  ModelError,
+  type Operation,
+  PictureError,
+  parametersOf,
+  parseModel,
+} from "../src/index.js";
+import { formatOperation } from "../src/model/operations.js";
+
+const conv = (input: number, channels: number, kernel: number, more: object = {}): Operation => ({
+  ...{ op: "conv", input, channels, kernel, stride: 1, padding: (kernel - 1) >> 1, groups: 1, relu: 0 },
+  ...more,
+});
+
+const OPERATIONS: Operation[] = [
+  conv(0, 4, 4, { stride: 4, padding: 0, relu: 1 }),
+  conv(1, 4, 3, { relu: 1 }),
+  conv(2, 2, 1),
+  conv(2, 4, 1),
+  { op: "exp", input: 4, max: 5 },
+];
+
+const DESCRIPTION = {
+  classes: ["cat", "dog"],
+  thresholds: [0.2, 0.3],
+  input: { side: 64, grid: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
+  operations: OPERATIONS.map(formatOperation),
+  outputs: [3, 5],
+  decoder: {
+    of: "cells",
+    stride: 4,
+    score: 0.01,
+    preNms: 50,
+    keep: { nms: 0.5, vote: 0.6, detections: 20 },
+  },
+};
+
+interface Parts {
+  description?: unknown;
+  metadata?: Record<string, string>;
+  weights?: Float32Array | Int8Array;
+  biases?: Float32Array;
+  scales?: Float32Array;
+  /** Changes the header before it is written. */
+  header?: (header: Record<string, { data_offsets: number[] }>) => void;
+}
+
+const COUNTS = inferShapes(OPERATIONS, 64, 64);
+const sum = (key: "weights" | "biases") =>
+  OPERATIONS.reduce((total, one) => total + parametersOf(one, COUNTS[one.input])[key], 0);
+const WEIGHTS = Float32Array.from({ length: sum("weights") }, (_, i) => Math.sin(7 * i) / 3);
+const BIASES = Float32Array.from({ length: sum("biases") }, (_, i) => Math.cos(i) / 5);
+
+/** A file of these parts. */
+function fileOf({ description, metadata, weights, biases, scales, header: change }: Parts = {}): Uint8Array {
+  const tensors = Object.entries({ weights: weights ?? WEIGHTS, biases: biases ?? BIASES, scales });
+  const header: Record<string, unknown> = {
+    __metadata__: {
+      ...{ format: "qmimic-model", version: "1", model: JSON.stringify(description ?? DESCRIPTION) },
+      ...metadata,
+    },
+  };
+  const parts: Uint8Array[] = [];
+  let at = 0;
+  for (const [name, data] of tensors) {
+    if (!data) continue;
+    const dtype = data instanceof Int8Array ? "I8" : "F32";
+    header[name] = { dtype, shape: [data.length], data_offsets: [at, at + data.byteLength] };
+    parts.push(new Uint8Array(data.buffer));
+    at += data.byteLength;
+  }
+  change?.(header as Record<string, { data_offsets: number[] }>);
+  const text = Buffer.from(JSON.stringify(header));
+  const length = new Uint8Array(8);
+  new DataView(length.buffer).setUint32(0, text.length, true);
+  return new Uint8Array(Buffer.concat([length, text, ...parts]));
+}
+
+const PICTURE = {
+  width: 61,
+  height: 40,
+  data: Uint8Array.from({ length: 61 * 40 * 3 }, (_, i) => (i * 31) % 256),
+};
+
+describe("sound", () => {
+  test("from bytes of any kind, even a slice of a larger buffer", async () => {
+    const file = fileOf();
+    const inner = Buffer.concat([Buffer.alloc(3), file, Buffer.alloc(5)]).subarray(3, 3 + file.length);
+    const found = (await Detector.load(file)).detect(PICTURE, { threshold: 0 });
+    expect(found.length).toBeGreaterThan(2);
+    const copy = file.slice().buffer as ArrayBuffer;
+    for (const source of [inner, copy, new Blob([copy]), new Response(copy)])
+      expect((await Detector.load(source)).detect(PICTURE, { threshold: 0 })).toEqual(found);
+  });
+
+  test("int8: integers times their channel's scale", async () => {
+    const weights = Int8Array.from(WEIGHTS, (weight) => Math.round(100 * weight));
+    const scales = new Float32Array(BIASES.length).fill(0.01);
+    const rounded = Float32Array.from(weights, (weight) => weight * Math.fround(0.01));
+    const a = parseModel(fileOf({ weights, scales }));
+    const b = parseModel(fileOf({ weights: rounded }));
+    expect(a.parameters).toEqual(b.parameters);
+  });
+
+  test("thresholds, the most detections, labels, order, boxes on the picture", async () => {
+    const detector = await Detector.load(fileOf());
+    const all = detector.detect(PICTURE, { threshold: 0 });
+    expect(all.map(({ score }) => score)).toEqual(all.map(({ score }) => score).sort((a, b) => b - a));
+    for (const { label, box } of all) {
+      expect(detector.classes).toContain(label);
+      expect(Math.min(box.xmin, box.ymin)).toBeGreaterThanOrEqual(0);
+      expect(box.xmax).toBeLessThanOrEqual(61);
+      expect(box.ymax).toBeLessThanOrEqual(40);
+    }
+    const own = all.filter(({ label, score }) => score >= (label === "cat" ? 0.2 : 0.3));
+    expect(detector.detect(PICTURE)).toEqual(own);
+    expect(detector.detect(PICTURE, { threshold: 0, maxDetections: 2 })).toEqual(all.slice(0, 2));
+    expect(detector.detect(PICTURE, { threshold: 1 })).toEqual([]);
+  });
+
+  test("another side of the input", async () => {
+    const detector = await Detector.load(fileOf(), { side: 96 });
+    expect(detector.side).toBe(96);
+    expect(detector.detect(PICTURE, { threshold: 0 }).length).toBeGreaterThan(0);
+    await expect(Detector.load(fileOf(), { side: 0 })).rejects.toThrow("side is 0");
+  });
+
+  test("progress of a download", async () => {
+    const file = fileOf();
+    const seen: unknown[] = [];
+    const response = new Response(file.slice(), { headers: { "content-length": String(file.length) } });
+    await Detector.load(response, { onProgress: (progress) => seen.push(progress) });
+    expect(seen.at(-1)).toEqual({ loaded: file.length, total: file.length });
+    const gone = new Response("", { status: 404, statusText: "Not Found" });
+    await expect(Detector.load(gone)).rejects.toThrow("404 Not Found");
+  });
+});
+
+describe("pictures", () => {
+  test.each([
+    ["no pixels", { width: 0, height: 0, data: new Uint8Array(0) }, "0 x 0 pixels"],
+    ["half a pixel", { width: 1.5, height: 2, data: new Uint8Array(9) }, "1.5 x 2 pixels"],
+    ["grey bytes", { width: 4, height: 4, data: new Uint8Array(16) }, "16 bytes for 4 x 4"],
+    ["too many", { width: 20_000, height: 20_000, data: new Uint8Array(0) }, "at most 100000000"],
+    ["an element without a browser", { naturalWidth: 4, naturalHeight: 4 }, "without a browser"],
+  ])("%s", async (_, picture, message) => {
+    const detector = await Detector.load(fileOf());
+    expect(() => detector.detect(picture)).toThrow(message);
+    expect(() => detector.detect(picture)).toThrow(PictureError);
+  });
+
+  test("one pixel, one row, and one of 8000 x 8000", async () => {
+    const detector = await Detector.load(fileOf());
+    for (const [width, height] of [
+      [1, 1],
+      [500, 1],
+      [8000, 8000],
+    ])
+      expect(
+        detector.detect({ width, height, data: new Uint8Array(4 * width * height).fill(99) }),
+      ).toBeInstanceOf(Array);
+  });
+});
+
+const changed = (change: (description: Record<string, never>) => void): Parts => {
+  const description = JSON.parse(JSON.stringify(DESCRIPTION));
+  change(description);
+  return { description };
+};
+// biome-ignore lint/suspicious/noExplicitAny: what stands in a damaged file has no type
+type Anything = any;
+const change = (body: (description: Anything) => void): Parts => changed(body);
+
+describe("not sound", () => {
+  test.each<[string, Parts, string]>([
+    ["of another format", { metadata: { format: "pt" } }, 'format is "pt"'],
+    ["of a later version", { metadata: { version: "2" } }, 'version is "2"'],
+    ["no description", { metadata: { model: "{" } }, "not JSON"],
+    ["no classes", change((d) => (d.classes = [])), "classes are []"],
+    ["too few thresholds", change((d) => (d.thresholds = [0.5])), "one for each of 2 classes"],
+    ["a side of 0", change((d) => (d.input.side = 0)), "input side is 0"],
+    ["a side of 1e9", change((d) => (d.input.side = 1e9)), "input side is 1000000000"],
+    ["std of 0", change((d) => (d.input.std[1] = 0)), "std is 0"],
+    ["an unknown operation", change((d) => (d.operations[0].op = "attention")), '"attention": unknown'],
+    ["an inherited name", change((d) => (d.operations[0].op = "constructor")), '"constructor": unknown'],
+    ["an unknown field", change((d) => (d.operations[0].dilation = 2)), '"dilation" is unknown'],
+    ["a cycle", change((d) => (d.operations[1].input = 2)), "operation 1, conv: input is 2"],
+    ["a missing input", change((d) => delete d.operations[1].input), "input is undefined"],
+    ["a negative input", change((d) => (d.operations[1].input = -1)), "input is -1"],
+    ["many channels", change((d) => (d.operations[1].channels = 60_000)), "the operations need"],
+    [
+      "a channel count of 1e12",
+      change((d) => (d.operations[1].channels = 1e12)),
+      "channels is 1000000000000",
+    ],
+    ["groups that do not fit", change((d) => (d.operations[1].groups = 3)), "in 3 groups"],
+    ["an output that is none", change((d) => (d.outputs[1] = 9)), "distances is 9"],
+    ["an output of other channels", change((d) => (d.outputs = [5, 3])), "4 channels, expected 2"],
+    ["an output of another stride", change((d) => (d.decoder.stride = 8)), "4 pixels apart"],
+    ["regions that there are none of", change((d) => (d.decoder.of = "regions")), "proposals is undefined"],
+    ["no suppression", change((d) => delete d.decoder.keep.nms), "nms is undefined"],
+    [
+      "a kernel larger than the map",
+      change((d) => {
+        for (const operation of d.operations.slice(1, 3))
+          Object.assign(operation, { kernel: 50, padding: 0 });
+      }),
+      "no cells",
+    ],
+    [
+      "weights that are NaN",
+      { weights: WEIGHTS.map((w, i) => (i === 7 ? Number.NaN : w)) },
+      "weights holds NaN at 7",
+    ],
+    ["biases that are infinite", { biases: BIASES.map(() => 1 / 0) }, "biases holds Infinity at 0"],
+    ["too few weights", { weights: WEIGHTS.slice(1) }, "the operations need"],
+    ["integers without scales", { weights: new Int8Array(WEIGHTS.length) }, "no tensor scales"],
+    ["offsets beyond the file", { header: (h) => (h.biases.data_offsets[1] += 400) }, "lies at bytes"],
+    [
+      "a hole",
+      { header: (h) => (h.biases.data_offsets = h.biases.data_offsets.map((o) => o + 4)) },
+      "lies at bytes",
+    ],
+    [
+      "tensors that overlap",
+      { header: (h) => (h.biases.data_offsets = h.biases.data_offsets.map((o) => o - 4)) },
+      "begins at byte",
+    ],
+  ])("%s", (_, parts, message) => {
+    expect(() => parseModel(fileOf(parts))).toThrow(message);
+    expect(() => parseModel(fileOf(parts))).toThrow(ModelError);
+  });
+
+  test("cut off anywhere", () => {
+    const file = fileOf();
+    for (let length = 0; length < file.length; length += 13)
+      expect(() => parseModel(file.subarray(0, length))).toThrow(ModelError);
+  });
+
+  test("maps that would take gigabytes, or hours", async () => {
+    const up = (input: number) => ({ op: "upsample", input, factor: 16 });
+    const big = change((d) => d.operations.push(up(5), up(6), up(7)));
+    const detector = await Detector.load(fileOf(big));
+    expect(() => detector.detect(PICTURE)).toThrow(/needs \d+ MiB/);
+  });
+
+  test("finite weights that overflow", async () => {
+    for (const backend of ["wasm", "typescript"] as const) {
+      const detector = await Detector.load(fileOf({ weights: WEIGHTS.map((w) => w * 1e30) }), { backend });
+      expect(() => detector.detect(PICTURE)).toThrow("NaN or infinity");
+    }
+  });
+
+  test("2,000 damaged files: refused, or run", { timeout: 60_000 }, async () => {
+    const file = fileOf();
+    const headerLength = 8 + new DataView(file.buffer).getUint32(0, true);
+    let state = 5;
+    const random = (below: number): number => {
+      state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+      return Math.floor((state / 2 ** 32) * below);
+    };
+    const digits = "0123456789-.e,]}";
+    let run = 0;
+    for (let i = 0; i < 2000; i++) {
+      const damaged = file.slice();
+      for (let k = 0; k <= random(3); k++) {
+        const at = random(i % 4 === 0 ? file.length : headerLength);
+        // Half of the changes keep the header JSON: numbers become other numbers.
+        const digit = i % 2 === 0 && damaged[at] >= 48 && damaged[at] <= 57;
+        damaged[at] = digit ? digits.charCodeAt(random(10)) : random(256);
+      }
+      try {
+        const detector = await Detector.load(damaged, { backend: i % 8 === 0 ? "typescript" : "wasm" });
+        detector.detect(PICTURE, { threshold: 0 });
+        run++;
+      } catch (error) {
+        expect(error, String((error as Error).stack)).toBeInstanceOf(ModelError);
+      }
+    }
+    expect(run).toBeGreaterThan(100);
+  });
+});
