@@ -5,41 +5,18 @@ import type { Server } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { type Detection, Detector } from "@qmimic/runtime";
-import { copy, mul, noGrad, scope } from "@qmimic/torch";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import { modelFile } from "../../src/export/modelFile.js";
 import { htmlPage } from "../../src/export/page/htmlPage.js";
-import { configureDetector, createDetector, kindOf } from "../../src/models/index.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { hasBrowser, openBrowser, serve } from "./browser.js";
+import { untrainedModel } from "./untrained.js";
 
 const dist = fileURLToPath(new URL("../../../runtime/dist", import.meta.url));
 const root = await temporaryFolder();
 const [WIDTH, HEIGHT] = [131, 90];
-
-/** A network that nobody has trained, but which finds something everywhere. */
-function modelOf(kind: string): Uint8Array {
-  const shared = { detector: kind, side: 96, outputStride: 8, neck: "detail" };
-  const settings = {
-    ...shared,
-    ...kindOf(kind).settings.parse({ anchorSizes: [20, 40], aspectRatios: [1] }),
-  };
-  const facts = { backbone: "vgg-1-64", samples: [], side: 96, classes: ["cat", "dog"] };
-  const detector = createDetector(configureDetector(settings, facts), createRandom("browser"));
-  // Fresh predictions are all but equal.
-  noGrad(() =>
-    scope(() => {
-      for (const { tensor: weights, predicts } of detector.named())
-        if (predicts) copy(weights, mul(weights, weights.shape.length > 1 ? 8 : 0.3));
-    }),
-  );
-  const file = modelFile(detector, [0.01, 0.01], "float32");
-  detector.dispose();
-  return file;
-}
 
 const PAGE = `<!doctype html><title>test</title><script type="module">
 import * as runtime from "/index.js";
@@ -67,7 +44,11 @@ function expectSame(found: readonly Detection[], expected: readonly Detection[])
 }
 
 describe.skipIf(!hasBrowser)("in Chromium", () => {
-  const models = { "faster-rcnn": modelOf("faster-rcnn"), "r-fcn": modelOf("r-fcn"), fcos: modelOf("fcos") };
+  const models = {
+    "faster-rcnn": untrainedModel("faster-rcnn"),
+    "r-fcn": untrainedModel("r-fcn"),
+    fcos: untrainedModel("fcos"),
+  };
   let browser: Browser;
   let page: Page;
   let server: Server;

@@ -1,0 +1,32 @@
+// Model files of networks that nobody has trained, but which find something everywhere.
+import { copy, mul, noGrad, scope } from "@qmimic/torch";
+import { createRandom } from "../../src/data/random.js";
+import { modelFile } from "../../src/export/modelFile.js";
+import { configureDetector, createDetector, type Detector, kindOf } from "../../src/models/index.js";
+
+/** Of two classes, "cat" and "dog", for inputs of 96 px. */
+export function untrainedDetector(kind: string): Detector {
+  const shared = { detector: kind, side: 96, outputStride: 8, neck: "detail" };
+  const settings = {
+    ...shared,
+    ...kindOf(kind).settings.parse({ anchorSizes: [20, 40], aspectRatios: [1] }),
+  };
+  const facts = { backbone: "vgg-1-64", samples: [], side: 96, classes: ["cat", "dog"] };
+  const detector = createDetector(configureDetector(settings, facts), createRandom("untrained"));
+  // Fresh predictions are all but equal.
+  noGrad(() =>
+    scope(() => {
+      for (const { tensor: weights, predicts } of detector.named())
+        if (predicts) copy(weights, mul(weights, weights.shape.length > 1 ? 8 : 0.3));
+    }),
+  );
+  return detector.eval();
+}
+
+/** Thresholds are 0.01. */
+export function untrainedModel(kind: string): Uint8Array<ArrayBuffer> {
+  const detector = untrainedDetector(kind);
+  const file = modelFile(detector, [0.01, 0.01], "float32");
+  detector.dispose();
+  return file;
+}
