@@ -1,6 +1,12 @@
 // Anything that detects, by its file: trained weights run on libtorch, a model file on the runtime that users have.
 import { readFileSync, statSync } from "node:fs";
-import { type Detection, type Detections, Detector as ExportedDetector, ModelError } from "@qmimic/runtime";
+import {
+  type Detection,
+  type Detections,
+  Detector as ExportedDetector,
+  MODEL_FORMAT,
+  ModelError,
+} from "@qmimic/runtime";
 import type { RawImage } from "../data/images.js";
 import { InputError } from "../errors.js";
 import { type DetectImages, detectWith } from "../eval/detect.js";
@@ -29,9 +35,9 @@ export interface OpenOptions {
 
 /** @throws InputError naming the file when it is neither, or damaged */
 export async function openDetector(path: string, { device, side }: OpenOptions): Promise<OpenedDetector> {
-  const { bytes } = { bytes: statSync(path).size };
+  const bytes = statSync(path).size;
   const { format } = readWeights(path).metadata;
-  if (format === "qmimic-model") {
+  if (format === MODEL_FORMAT) {
     try {
       const exported = await ExportedDetector.load(readFileSync(path), side === undefined ? {} : { side });
       const { classes, thresholds } = exported;

@@ -1,4 +1,5 @@
 // Detectors and training state as safetensors files. The metadata says what the detector is.
+import { MODEL_FORMAT } from "@qmimic/runtime";
 import {
   copy,
   type Module,
@@ -135,6 +136,11 @@ export function readThresholds(path: string): (number | null)[] | undefined {
 }
 
 function configOf(path: string, { format, config }: Record<string, string>): DetectorConfig {
+  if (format === MODEL_FORMAT) {
+    throw new InputError(
+      `${path}: an exported model, which can be used but not trained or exported again; name the weights that it was made of`,
+    );
+  }
   if (format !== FORMAT) {
     throw new InputError(
       `${path}: not a detector of qmimic (format "${format ?? ""}", expected "${FORMAT}")`,

@@ -1,0 +1,135 @@
+// qmimic export, and what val and predict make of its files.
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { saveDetector, storeThresholds } from "../../src/train/weights.js";
+import { makeShapes } from "../data/shapes.js";
+import { temporaryFolder } from "../data/temporary.js";
+import { untrainedDetector } from "../export/untrained.js";
+import { filesBelow, qmimic } from "./qmimic.js";
+
+const root = await temporaryFolder();
+const data = join(root, "shapes");
+const weights = join(root, "weights.safetensors");
+const out = join(root, "out");
+const model = join(out, "detector.safetensors");
+let exported: Awaited<ReturnType<typeof qmimic>>;
+
+beforeAll(async () => {
+  await makeShapes(data, { val: 3 });
+  const detector = untrainedDetector("faster-rcnn", ["disc", "square"]);
+  saveDetector(weights, detector);
+  detector.dispose();
+  storeThresholds(weights, [0.02, null]);
+  const formats = "safetensors,int8,html,html-int8";
+  exported = await qmimic(["export", weights, "--format", formats, "--out", out, "--data", data]);
+});
+
+describe("qmimic export", () => {
+  it("writes every format that is asked for, and says sizes and how far each is from the detector", () => {
+    expect(exported).toMatchObject({ code: 0, stderr: "" });
+    const names = [
+      "detector.html",
+      "detector.int8.html",
+      "detector.int8.safetensors",
+      "detector.safetensors",
+    ];
+    expect(filesBelow(out)).toEqual(names);
+    for (const name of names) {
+      const { length } = readFileSync(join(out, name));
+      const size = `${(length / 1000).toFixed(1)} kB`;
+      expect(exported.stdout).toMatch(new RegExp(`${size}, [\\d.]+ kB gzipped  .*${name}`));
+    }
+    expect(exported.stdout).toContain("compared with the detector on 3 images of val");
+    const [, detections, both, apart] =
+      /^float32 .* of (\d+) detections with scores from 0.1 (\d+) are in both, boxes at most (\S+) px/m.exec(
+        exported.stdout,
+      )!;
+    expect(Number(detections)).toBeGreaterThan(5);
+    expect(both).toBe(detections);
+    expect(Number(apart)).toBeLessThan(0.01);
+    expect(exported.stdout).toMatch(/^int8 +AP50 [\d.]+ \(trained [\d.]+\)/m);
+  });
+
+  it("without data only writes, and says so", async () => {
+    const folder = join(root, "alone");
+    const { code, stdout } = await qmimic(["export", weights, "--out", folder]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("not compared with the detector: --data names images");
+    expect(filesBelow(folder)).toEqual(["detector.int8.safetensors", "detector.safetensors"]);
+    expect(readFileSync(join(folder, "detector.safetensors")).equals(readFileSync(model))).toBe(true);
+  });
+
+  it.each([
+    [["export", weights, "--format", "onyx"], /"onyx" is not a format\. There are safetensors, int8/],
+    [["export", join(root, "nowhere")], /nowhere: there is no such file/],
+    [["export", model], /out\/detector.safetensors: .*an exported model/],
+    [["export", weights, "--data", join(root, "nothing")], /nothing/],
+    [["export", weights, "--data", data, "--split", "vla"], /vla/],
+    [["export", weights, "--out", weights], /weights.safetensors/],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await qmimic(args, { cwd: root });
+    expect(stderr).toMatch(message);
+    expect(stderr).not.toMatch(/\n +at /);
+    expect(code).toBe(1);
+  });
+});
+
+describe("val and predict", () => {
+  it("val: the model file has the detector's AP", async () => {
+    const numbers: { coco: unknown }[] = [];
+    for (const file of [weights, model]) {
+      const json = join(root, "numbers.json");
+      const { code, stderr, stdout } = await qmimic(["val", file, "--data", data, "--json", json]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      if (file === model) expect(stdout).toMatch(/exported model, [\d.]+ kB, 2 classes, 96 px/);
+      const { mean } = JSON.parse(readFileSync(json, "utf8"));
+      numbers.push(mean);
+    }
+    expect(numbers[1]).toEqual(numbers[0]);
+  });
+
+  it("val --compare takes either", async () => {
+    const { code, stdout } = await qmimic(["val", weights, "--data", data, "--compare", model]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`B  ${model}`);
+  });
+
+  it("predict: the same boxes, with each class's own threshold", async () => {
+    const found: { file: string; detections: object[] }[][] = [];
+    for (const file of [weights, model]) {
+      const folder = join(root, file === model ? "exported" : "trained");
+      const args = ["predict", file, join(data, "JPEGImages"), "--no-pictures", "--out", folder];
+      const { code, stdout } = await qmimic(args);
+      expect(code).toBe(0);
+      expect(stdout).toContain("disc 0.02, square 0.50");
+      found.push(JSON.parse(readFileSync(join(folder, "predictions.json"), "utf8")).images);
+    }
+    expect(found[1].flatMap(({ detections }) => detections).length).toBeGreaterThan(0);
+    expect(found[1]).toEqual(found[0]);
+  });
+
+  it("another side", async () => {
+    const { code, stdout } = await qmimic(["val", model, "--data", data, "--side", "64"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("2 classes, 64 px");
+  });
+
+  it("a damaged model file is refused by name", async () => {
+    const damaged = join(root, "damaged.safetensors");
+    writeFileSync(
+      damaged,
+      readFileSync(model, "latin1").replace('\\"op\\":\\"conv\\"', '\\"op\\":\\"cnov\\"'),
+      "latin1",
+    );
+    for (const args of [
+      ["val", damaged, "--data", data],
+      ["predict", damaged, join(data, "JPEGImages"), "--out", join(root, "none")],
+    ]) {
+      const { code, stderr } = await qmimic(args);
+      expect(stderr).toMatch(/damaged.safetensors: operation \d+ is "cnov": unknown/);
+      expect(code).toBe(1);
+    }
+    expect(existsSync(join(root, "none"))).toBe(false);
+  });
+});
