@@ -1,5 +1,5 @@
-// npm run demo: generated street scenes, a teacher, its quantized form and a very tiny student, all evaluated, and
-// pictures of what the student sees. Runs after scripts/setup.mjs; needs no download. Each time a new run folder.
+// npm run demo: generated street scenes, a teacher, its quantized form and a very tiny student, all evaluated, pictures of
+// what the student sees, and a page that runs it. Runs after scripts/setup.mjs; needs no download. Each time a new run folder.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -56,6 +56,9 @@ async function main() {
   const out = join(run, "predictions");
   await qmimic("predict", run, ...images, "--out", out);
 
+  title("Export: files that run without libtorch");
+  await qmimic("export", run, "--format", "safetensors,int8,html-int8");
+
   title(`Done in ${((performance.now() - start) / 60_000).toFixed(1)} minutes. AP at IoU 0.5, in per cent`);
   const { stages, cost } = read(join(run, "metrics.json"));
   for (const { stage, val } of stages) console.log(`  ${stage.padEnd(18)} val  ${percent(val)}`);
@@ -73,6 +76,8 @@ async function main() {
     ["detections as JSON", join(out, "predictions.json")],
     ["metrics", join(run, "metrics.json")],
     ["the student's weights", join(run, "student/weights/best.safetensors")],
+    ["model for browsers", join(run, "export/detector.int8.safetensors")],
+    ["try it: a page", join(run, "export/detector.int8.html")],
   ]) {
     if (!existsSync(path)) throw new Error(`${path} is missing`);
     console.log(`  ${what.padEnd(24)}${show(path)}`);

@@ -48,6 +48,11 @@ test("nothing comes along, and what is there is what is needed", () => {
   for (const name of ["LICENSE", "README.md", "dist", "package.json"]) expect(files).toContain(name);
 });
 
+test("the repository's README has the same code", () => {
+  const main = readFileSync(join(runtime, "../../README.md"), "utf8");
+  expect(main).toContain(`\`\`\`js\n${snippet("browser")}\`\`\``);
+});
+
 test("the README's code in Node", async () => {
   writeFileSync(join(project, "node.js"), snippet("node"));
   const { stdout } = await run(process.execPath, ["node.js"], { cwd: project });
