@@ -1,6 +1,6 @@
 // A detector from a model file: a picture in, labelled boxes out.
 import { detectCells, detectRegions } from "./decode/decoder.js";
-import type { Detections } from "./decode/keepBest.js";
+import type { Detections, Size } from "./decode/keepBest.js";
 import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
 import { generateAnchors } from "./geometry/anchors.js";
 import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
@@ -27,6 +27,17 @@ export interface DetectOptions {
   threshold?: number;
   /** Most detections of a picture; the best are kept. Default: the model's. */
   maxDetections?: number;
+}
+
+/** What happened on the way to the detections. */
+export interface Inspection {
+  detections: Detection[];
+  /** Taking the picture's pixels, drawing them into the network's input, operations on maps, and all that follows. */
+  milliseconds: { pixels: number; draw: number; maps: number; decode: number };
+  /** What a two-stage detector's first stage proposed, best first, [N, 4] xyxy in pixels of the picture; empty for other kinds. */
+  regions: Float32Array;
+  /** The last map before the heads, and where the picture lies in the network's input. Until the next picture. */
+  features: () => Value & { placement: Placement };
 }
 
 export class Detector {
@@ -72,15 +83,46 @@ export class Detector {
    * Finds objects, best first.
    * @throws PictureError when the picture has no pixels; ModelError when the network overflows
    */
-  detect(picture: PictureSource, { threshold, maxDetections }: DetectOptions = {}): Detection[] {
-    const { model } = this;
+  detect(picture: PictureSource, options: DetectOptions = {}): Detection[] {
+    return this.inspect(picture, options).detections;
+  }
+
+  /** As detect, with what happened on the way: for tools that show how a detector works. */
+  inspect(picture: PictureSource, options: DetectOptions = {}): Inspection {
+    const { side, grid } = this.model.input;
+    const times = [performance.now()];
     const pixels = readPixels(picture);
-    const { side, grid } = model.input;
+    times.push(performance.now());
     const placement = placePicture(pixels, side, grid);
     this.network.draw(pixels, placement);
-    const { boxes, scores, labels } = this.decode(placement);
-    const across = (x: number) => Math.min(pixels.width, x / placement.scale);
-    const down = (y: number) => Math.min(pixels.height, y / placement.scale);
+    times.push(performance.now());
+    const maps = this.network.runMaps(this.model.outputs.slice(0, 2));
+    times.push(performance.now());
+    const { found, regions } = this.decode(maps, placement);
+    times.push(performance.now());
+    return {
+      detections: this.listed(found, pixels, placement.scale, options),
+      milliseconds: {
+        pixels: times[1] - times[0],
+        draw: times[2] - times[1],
+        maps: times[3] - times[2],
+        decode: times[4] - times[3],
+      },
+      regions: regions.map((value) => value / placement.scale),
+      features: () => ({ ...this.network.readMap(this.model.features), placement }),
+    };
+  }
+
+  /** What is shown of what was found, in pixels of the picture. */
+  private listed(
+    { boxes, scores, labels }: Detections,
+    pixels: Size,
+    scale: number,
+    { threshold, maxDetections }: DetectOptions,
+  ): Detection[] {
+    const { model } = this;
+    const across = (x: number) => Math.min(pixels.width, x / scale);
+    const down = (y: number) => Math.min(pixels.height, y / scale);
     const found: Detection[] = [];
     for (let i = 0; i < scores.length && found.length < (maxDetections ?? Infinity); i++) {
       const label = labels[i] - 1;
@@ -92,13 +134,16 @@ export class Detector {
     return found;
   }
 
-  /** Runs the network on what stands in its input. */
-  private decode({ size, canvas }: Placement): Detections {
+  /** From the outputs on maps to detections; of a two-stage detector the regions are looked at in between. */
+  private decode(
+    [first, second]: readonly Value[],
+    { size, canvas }: Placement,
+  ): { found: Detections; regions: Float32Array } {
     const { decoder, outputs } = this.model;
-    const [first, second] = this.network.runMaps(outputs.slice(0, 2));
     requireFinite(first, second);
     if (decoder.of === "cells") {
-      return detectCells({ logits: first.data, distances: second.data }, first.width, size, decoder);
+      const outputs = { logits: first.data, distances: second.data };
+      return { found: detectCells(outputs, first.width, size, decoder), regions: new Float32Array(0) };
     }
     const anchorOutputs: AnchorOutputs = {
       logits: first.data,
@@ -110,7 +155,8 @@ export class Detector {
     const regions = proposeRegions(anchorOutputs, placed, decoder.proposals);
     const [logits, deltas] = this.network.runRegions(regions, outputs.slice(2));
     requireFinite(logits, deltas);
-    return detectRegions({ logits: logits.data, deltas: deltas.data }, regions, size, decoder);
+    const found = detectRegions({ logits: logits.data, deltas: deltas.data }, regions, size, decoder);
+    return { found, regions };
   }
 
   /** Pictures are mostly of one size. */

@@ -4,7 +4,7 @@ export * from "./decode/decoder.js";
 export * from "./decode/keepBest.js";
 export * from "./decode/proposals.js";
 export * from "./decode/regions.js";
-export { type Detection, type DetectOptions, Detector } from "./detector.js";
+export { type Detection, type DetectOptions, Detector, type Inspection } from "./detector.js";
 export { type DrawOptions, draw } from "./draw.js";
 export * from "./geometry/anchors.js";
 export * from "./geometry/boxCoding.js";

@@ -30,6 +30,7 @@ const DESCRIPTION = {
   input: { side: 64, grid: 32, mean: [0.5, 0.5, 0.5], std: [0.25, 0.25, 0.25] },
   operations: OPERATIONS.map(formatOperation),
   outputs: [3, 5],
+  features: 2,
   decoder: {
     of: "cells",
     stride: 4,
@@ -127,6 +128,23 @@ describe("sound", () => {
     expect(detector.side).toBe(96);
     expect(detector.detect(PICTURE, { threshold: 0 }).length).toBeGreaterThan(0);
     await expect(Detector.load(fileOf(), { side: 0 })).rejects.toThrow("side is 0");
+  });
+
+  test("inspect: times, and the last map before the heads, the same on both back ends", async () => {
+    const [fast, plain] = await Promise.all(
+      (["wasm", "typescript"] as const).map((backend) => Detector.load(fileOf(), { backend })),
+    );
+    const [a, b] = [fast, plain].map((detector) => detector.inspect(PICTURE, { threshold: 0 }));
+    expect(a.detections).toEqual(fast.detect(PICTURE, { threshold: 0 }));
+    fast.inspect(PICTURE);
+    expect(a.regions).toHaveLength(0);
+    for (const time of Object.values(a.milliseconds)) expect(time).toBeGreaterThanOrEqual(0);
+    const [ours, theirs] = [a.features(), b.features()];
+    expect([ours.channels, ours.height, ours.width]).toEqual([4, 16, 16]);
+    expect(ours.placement).toEqual(theirs.placement);
+    ours.data.forEach((value, i) => {
+      expect(value).toBeCloseTo(theirs.data[i], 4);
+    });
   });
 
   test("progress of a download", async () => {

@@ -46,7 +46,7 @@ function modelOf(operations: Operation[], outputs: number[], decoder: Decoder): 
     };
   });
   const input = { side: 90, grid: GRID, mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.25] };
-  return { classes: ["a"], thresholds: [0.5], input, operations, outputs, decoder, parameters };
+  return { classes: ["a"], thresholds: [0.5], input, operations, outputs, features: 1, decoder, parameters };
 }
 
 function pictureOf(width: number, height: number, channels: 3 | 4) {

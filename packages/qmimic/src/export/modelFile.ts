@@ -29,6 +29,7 @@ export function modelFile(
     input: { side: config.side, grid: GRID, mean, std },
     operations: traced.operations.map(formatOperation),
     outputs: OUTPUTS[decoder.of].map((name) => traced.outputs[name]),
+    features: traced.outputs.features,
     decoder,
   };
   const metadata = { format: MODEL_FORMAT, version: String(MODEL_VERSION), model: JSON.stringify(model) };

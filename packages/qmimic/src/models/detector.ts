@@ -64,7 +64,7 @@ export interface Detector extends Module {
   detect(images: Tensor, sizes: readonly Size[]): Detections[];
   /** How outputs become detections. */
   readonly decoder: Decoder;
-  /** Every layer once, on as many regions as detect() may have: what the cost is of, and what is exported. Outputs by OUTPUTS' names. */
+  /** Every layer once, on as many regions as detect() may have: what the cost is of, and what is exported. Outputs by OUTPUTS' names, and `features`. */
   everyLayer(images: Tensor): Record<string, Tensor>;
 }
 

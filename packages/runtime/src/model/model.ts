@@ -31,6 +31,8 @@ export interface Model {
   operations: readonly Operation[];
   /** Numbers of the values that the decoder reads, in the order of OUTPUTS. */
   outputs: readonly number[];
+  /** The last map that the detector's heads read: what a student mimics. */
+  features: number;
   decoder: Decoder;
   /** Weights of each operation that has some, int8 ones multiplied by their scales, and biases. */
   parameters: readonly (Parameters | undefined)[];
@@ -68,6 +70,7 @@ export function parseModel(bytes: Uint8Array): Model {
     input,
     operations,
     outputs,
+    features: wholeIn("features", described.features, 0, operations.length),
     decoder,
     parameters: sliceParameters(operations, input.grid, tensors),
   };

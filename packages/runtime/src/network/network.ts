@@ -19,6 +19,8 @@ export interface Network {
   draw(picture: RawPicture, placement: Placement): void;
   /** Runs the operations on maps, once for each picture drawn: its memory may then be another value's. @returns the values asked for, until the next run */
   runMaps(values: readonly number[]): Value[];
+  /** A map that is kept until the next picture: an output, or the features. */
+  readMap(value: number): Value;
   /**
    * Runs the operations of regions.
    * @param regions [N, 4] xyxy, pixels of the input

@@ -47,9 +47,8 @@ export function planNetwork(model: Model, machine: Machine, canvas: Size): Plan 
   // Steps on maps come first, those of regions after all of them.
   const time = (value: number): number =>
     value === 0 ? -1 : value - 1 + (shapes[value].regions ? operations.length : 0);
-  const last = shapes.map((_, value) =>
-    model.outputs.includes(value) ? 2 * operations.length : time(value),
-  );
+  const kept = new Set([...model.outputs, model.features]);
+  const last = shapes.map((_, value) => (kept.has(value) ? 2 * operations.length : time(value)));
   operations.forEach((operation, i) => {
     const reads = operation.op === "add" ? [operation.input, operation.other] : [operation.input];
     for (const value of reads) last[value] = Math.max(last[value], time(i + 1));

@@ -42,6 +42,7 @@ export function createReferenceNetwork(model: Model): Network {
       });
       return wanted.map((value) => values[value]);
     },
+    readMap: (value) => values[value],
     runRegions(regions, wanted) {
       const count = regions.length / 4;
       operations.forEach((operation, i) => {

@@ -22,6 +22,7 @@ export async function createWasmNetwork(model: Model): Promise<Network> {
       for (const step of plan!.mapSteps) step();
       return wanted.map((value) => readMap(plan!, machine, value));
     },
+    readMap: (value) => readMap(plan!, machine, value),
     runRegions(regions, wanted) {
       for (const step of plan!.regionSteps) step(regions);
       return wanted.map((value) => readRows(plan!, machine, value, regions.length / 4));

@@ -70,8 +70,8 @@ export class Fcos extends Module implements Detector {
   }
 
   everyLayer(images: Tensor): Record<string, Tensor> {
-    const { logits, distances } = this.head.forward(this.features(images));
-    return { logits, distances };
+    const features = this.features(images);
+    return { features, ...this.head.forward(features) };
   }
 
   detect(images: Tensor, sizes: readonly Size[]): Detections[] {

@@ -108,6 +108,7 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     const regions = Array.from({ length: images.shape[0] as number }, someRegions);
     const { logits, deltas } = this.head.forward(features, regions);
     return {
+      features,
       anchorLogits: anchors.logits,
       anchorDeltas: anchors.deltas,
       regionLogits: logits,
