@@ -9,7 +9,7 @@ export default defineConfig({
     alias: { "@qmimic/torch": source("torch"), "@qmimic/runtime": source("runtime") },
   },
   test: {
-    include: ["packages/*/test/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],
     // Native code and fork-safety: one process a file, two at most (each test file uses libtorch's threads).
     pool: "forks",
     maxWorkers: 2,

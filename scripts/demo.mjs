@@ -58,6 +58,8 @@ async function main() {
 
   title("Export: files that run without libtorch");
   await qmimic("export", run, "--format", "safetensors,int8,html-int8");
+  const teacher = ["--teacher", "--format", "safetensors", "--out", join(run, "export-teacher")];
+  await qmimic("export", run, ...teacher, "--no-compare");
 
   title(`Done in ${((performance.now() - start) / 60_000).toFixed(1)} minutes. AP at IoU 0.5, in per cent`);
   const { stages, cost } = read(join(run, "metrics.json"));

@@ -4,7 +4,7 @@ import type { Detection } from "./detector.js";
 export interface DrawOptions {
   /** CSS colour of a label. Default: one of its own for each. */
   color?: (label: string) => string;
-  /** Width of lines in pixels of the canvas. Default: a 300th of its longer side, at least 2. */
+  /** Width of lines in pixels of the canvas. Default: a 400th of its longer side, at least 1. */
   lineWidth?: number;
   /** Pixels of the canvas a pixel of the picture. Default: 1. */
   scale?: number;
@@ -22,10 +22,10 @@ export function draw(
   if (context === null) throw new TypeError("draw: the canvas has no 2d context");
   const {
     color = colorOf,
-    lineWidth = Math.max(2, Math.max(canvas.width, canvas.height) / 300),
+    lineWidth = Math.max(1, Math.max(canvas.width, canvas.height) / 400),
     scale = 1,
   } = options;
-  const size = Math.round(6 * lineWidth);
+  const size = Math.round(5 + 4 * lineWidth);
   context.save();
   context.lineWidth = lineWidth;
   context.font = `${size}px system-ui, sans-serif`;

@@ -1,0 +1,157 @@
+// The playground: models and pictures in, boxes out, everything in this page.
+import { Detector } from "@qmimic/runtime";
+import { media, openFiles, step, toggleCamera, togglePause } from "./media.js";
+import { createPanel, kilobytes, type Overlay, type Panel } from "./panel.js";
+
+const $ = <E extends HTMLElement>(id: string): E => document.getElementById(id) as E;
+const panels: Panel[] = [];
+let threshold: number | undefined;
+
+const say = (text: string): void => {
+  $("status").textContent = text;
+};
+
+function show(): void {
+  const picture = media.current();
+  if (picture === undefined) return;
+  const overlay = $<HTMLSelectElement>("overlay").value as Overlay;
+  for (const panel of panels) {
+    try {
+      panel.show(picture, threshold, overlay);
+    } catch (error) {
+      say((error as Error).message);
+    }
+  }
+}
+
+/** One frame after another while there are some. */
+function run(): void {
+  show();
+  if (media.moves()) requestAnimationFrame(run);
+}
+
+async function openModel(name: string, bytes: Uint8Array): Promise<void> {
+  try {
+    const detector = await Detector.load(bytes);
+    const panel = createPanel(detector, name, bytes.length, () => {
+      panels.splice(panels.indexOf(panel), 1);
+      panel.element.remove();
+    });
+    panels.push(panel);
+    $("panels").append(panel.element);
+    offerChannels();
+    say(`${name}: ${kilobytes(bytes.length)}`);
+  } catch (error) {
+    say(`${name}: ${(error as Error).message}`);
+  }
+}
+
+/** One entry of the list of overlays for each channel of the first model's map. */
+function offerChannels(): void {
+  const picture = media.current();
+  const select = $<HTMLSelectElement>("overlay");
+  if (picture === undefined || panels.length === 0 || select.options.length > 3) return;
+  const { channels } = panels[0].detector.inspect(picture).features();
+  for (let c = 0; c < channels; c++) select.add(new Option(`feature map: channel ${c}`, `channel ${c}`));
+}
+
+async function open(files: readonly File[]): Promise<void> {
+  const isModel = ({ name }: File) => name.endsWith(".safetensors");
+  for (const file of files.filter(isModel))
+    await openModel(file.name, new Uint8Array(await file.arrayBuffer()));
+  const shown = files.filter((file) => !isModel(file));
+  try {
+    if (shown.length > 0) await openFiles(shown);
+    showCamera(false);
+  } catch (error) {
+    say((error as Error).message);
+  }
+  offerChannels();
+  run();
+}
+
+const showCamera = (running: boolean): void => {
+  $("camera").ariaPressed = String(running);
+};
+
+function setThreshold(value: number): void {
+  const slider = $<HTMLInputElement>("threshold");
+  slider.value = String(value);
+  threshold = Number(slider.value) === 0 ? undefined : Number(slider.value);
+  $("shown").textContent = threshold === undefined ? "model's" : threshold.toFixed(2);
+  show();
+}
+
+for (const id of ["models", "media"]) {
+  $<HTMLInputElement>(id).onchange = async ({ target }) => {
+    const input = target as HTMLInputElement;
+    await open([...(input.files ?? [])]);
+    input.value = "";
+  };
+}
+$("camera").onclick = async () => {
+  try {
+    showCamera(await toggleCamera());
+  } catch (error) {
+    say(`no camera: ${(error as Error).message}`);
+  }
+  offerChannels();
+  run();
+};
+$("threshold").oninput = ({ target }) => setThreshold(Number((target as HTMLInputElement).value));
+$("overlay").onchange = show;
+const turn = (by: 1 | -1) => () => {
+  step(by);
+  show();
+};
+$("previous").onclick = turn(-1);
+$("next").onclick = turn(1);
+
+const KEYS: Record<string, () => void> = {
+  ArrowLeft: turn(-1),
+  ArrowRight: turn(1),
+  " ": () => {
+    togglePause();
+    run();
+  },
+  "+": () => setThreshold((threshold ?? 0) + 0.05),
+  "-": () => setThreshold(Math.max(0, (threshold ?? 0) - 0.05)),
+  o: () => {
+    const select = $<HTMLSelectElement>("overlay");
+    select.selectedIndex = (select.selectedIndex + 1) % select.options.length;
+    show();
+  },
+};
+addEventListener("keydown", (event) => {
+  const inControl = (event.target as HTMLElement).closest("input, select, button, summary") !== null;
+  const action = KEYS[event.key];
+  if (!action || inControl || event.ctrlKey || event.metaKey || event.altKey) return;
+  event.preventDefault();
+  action();
+});
+addEventListener("dragover", (event) => {
+  event.preventDefault();
+  document.body.classList.add("over");
+});
+addEventListener("dragleave", () => document.body.classList.remove("over"));
+addEventListener("drop", (event) => {
+  event.preventDefault();
+  document.body.classList.remove("over");
+  void open([...(event.dataTransfer?.files ?? [])]);
+});
+
+/** What `npm run playground` has found: the demo's models and pictures. */
+async function openDemo(): Promise<void> {
+  const response = await fetch("demo.json").catch(() => undefined);
+  if (!response?.ok || !response.headers.get("content-type")?.includes("json")) return;
+  const { models, pictures } = (await response.json()) as Record<"models" | "pictures", string[]>;
+  const files = pictures.map(async (path) => {
+    const blob = await (await fetch(path)).blob();
+    return new File([blob], path, { type: blob.type });
+  });
+  for (const path of models)
+    await openModel(path.split("/").at(-1)!, new Uint8Array(await (await fetch(path)).arrayBuffer()));
+  await open(await Promise.all(files));
+}
+
+void openDemo();
