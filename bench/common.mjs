@@ -5,7 +5,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)));
-export const cli = join(root, "packages/qmimic/bin/qmimic.mjs");
+/** Our side of a bench. */
+export const ours = join(root, "bench/ours.mjs");
 
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs, promisify } from "node:util";
-import { cli, dataFolder, median, root, writeReport } from "./common.mjs";
+import { dataFolder, median, ours, root, writeReport } from "./common.mjs";
 
 const run = promisify(execFile);
 
@@ -55,7 +55,7 @@ try {
       const file = join(folder, "result.json");
       const flags = Object.entries(settings).flatMap(([key, value]) => [`--${key}`, value]);
       await run(process.execPath, [
-        ...[cli, "benchmark", "train-mimic", "--data", data, "--steps", given.steps],
+        ...[ours, "train-mimic", "--data", data, "--steps", given.steps],
         ...[...flags, "--json", file],
       ]);
       results.get(name).push(JSON.parse(readFileSync(file, "utf8")));

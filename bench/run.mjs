@@ -11,7 +11,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { cli, dataFolder, median, root, writeReport } from "./common.mjs";
+import { dataFolder, median, ours, root, writeReport } from "./common.mjs";
 import { startSide } from "./turns.mjs";
 
 /** Settings that both sides take, with their defaults; a bench may add to them. */
@@ -73,12 +73,12 @@ for (const [key, value] of Object.entries(bench.settings)) settings[key] = given
 const flags = (names) =>
   Object.entries(settings).flatMap(([key, value]) => [`--${names[key] ?? key}`, value]);
 const peer = [given.python ?? "/usr/bin/python3", join(root, "bench/peers", bench.peer), ...flags(RENAMED)];
-const ours = (what) => ({ command: [process.execPath, cli, "benchmark", what, ...flags({})], env: {} });
+const side = (what) => ({ command: [process.execPath, ours, what, ...flags({})], env: {} });
 const sides = {
   peer: { command: peer, env: {} },
   "peer-tuned": { command: peer, env: TUNED },
-  ours: ours(name),
-  ...(bench.alone ? { "ours-scratch": ours(bench.alone) } : {}),
+  ours: side(name),
+  ...(bench.alone ? { "ours-scratch": side(bench.alone) } : {}),
 };
 const chosen = given.only ? given.only.split(",") : Object.keys(sides);
 for (const side of chosen)

@@ -3,7 +3,7 @@ class by class, detections by descending score, each compared with all objects o
 
     /usr/bin/python3 evaluate_voc.py --data IGNORED --steps 3
 
-Objects and detections are drawn as in packages/qmimic/src/benchmark/evaluateVoc.ts: same numbers of them, other values.
+Objects and detections are drawn as in bench/ours/evaluateVoc.mjs: same numbers of them, other values.
 """
 import numpy as np
 

@@ -1,85 +1,82 @@
-// qmimic benchmark: how fast the parts of training are on a data set. bench/run.mjs runs it beside a peer.
+// qmimic benchmark: how long a detector takes for an image on this machine.
 import { resourceUsage } from "node:process";
-import type { Precision } from "@qmimic/torch";
-import { type Command, Option } from "commander";
-import { benchmarkDataLoading } from "../benchmark/dataLoading.js";
-import { benchmarkEvaluateVoc } from "../benchmark/evaluateVoc.js";
-import { convolutionPeak } from "../benchmark/peak.js";
-import type { BenchmarkSettings, Measured } from "../benchmark/settings.js";
-import { benchmarkTeacherForward } from "../benchmark/teacherForward.js";
-import { benchmarkTraining } from "../benchmark/training.js";
+import type { Command } from "commander";
+import { decodeImage, type RawImage } from "../data/images.js";
 import { quantiles } from "../data/quantiles.js";
-import { didYouMean, InputError } from "../errors.js";
+import { createRandom } from "../data/random.js";
+import { openDetector } from "../export/openDetector.js";
 import { writeFileAtomic } from "../files.js";
-import { NECKS } from "../models/index.js";
 import { useEngine } from "../train/engine.js";
-import { precisionOption } from "./engine.js";
+import { describeDetector } from "./describe.js";
+import { type EngineFlags, engineOptions } from "./engine.js";
 import { wholeNumber } from "./numbers.js";
+import { type SideFlag, sideOption } from "./side.js";
+import { findWeights } from "./weights.js";
 
-const BENCHMARKS: Record<string, (settings: BenchmarkSettings) => Promise<Measured>> = {
-  "train-scratch": (settings) => benchmarkTraining(settings, "scratch"),
-  "train-mimic": (settings) => benchmarkTraining(settings, "quantization-mimic"),
-  "teacher-forward": benchmarkTeacherForward,
-  "evaluate-voc": benchmarkEvaluateVoc,
-  "data-loading": benchmarkDataLoading,
-};
-const NAMES = Object.keys(BENCHMARKS);
-
-export function addBenchmark(program: Command): void {
-  program
-    .command("benchmark <name>")
-    .description(`measure speed: ${NAMES.join(", ")}`)
-    .requiredOption("--data <folder>", "folder in the Pascal VOC layout")
-    .option("--split <name>", "split to use", "train")
-    .option("--side <pixels>", "longest side of the input", wholeNumber(1), 480)
-    .option("--batch <images>", "images in a step", wholeNumber(1), 8)
-    .addOption(
-      new Option("--output-stride <pixels>", "input pixels per cell").choices(["4", "8", "16"]).default("16"),
-    )
-    .addOption(new Option("--neck <kind>", "how a finer map is made").choices(NECKS).default("none"))
-    .option("--head-width <neurons>", "neurons of the box head", wholeNumber(1), 32)
-    .option("--classes <count>", "classes that are trained", wholeNumber(1), 1)
-    .option("--mimic-regions <count>", "regions of an image that are mimicked", wholeNumber(1), 128)
-    .option("--student <network>", "network that is trained", "vgg-1-32")
-    .option("--teacher <network>", "network that is mimicked, or run alone", "resnet18-1-1")
-    .option("--threads <count>", "processor threads", wholeNumber(1), 2)
-    .addOption(precisionOption())
-    .option("--warmup <steps>", "steps before the clock starts", wholeNumber(0), 3)
-    .option("--steps <count>", "steps that are measured", wholeNumber(1), 20)
-    .option(
-      "--turns <steps>",
-      'say "turn" before each so many steps, and wait for a line; 0: never',
-      wholeNumber(0),
-      0,
-    )
-    .option("--json <file>", "write the result to this file")
-    .action(benchmark);
-}
-
-interface BenchmarkFlags extends Omit<BenchmarkSettings, "outputStride"> {
-  outputStride: string;
-  precision: Precision;
+interface BenchmarkFlags extends EngineFlags, SideFlag {
+  image?: string;
+  warmup: number;
+  runs: number;
   json?: string;
 }
 
-async function benchmark(name: string, { json, precision, ...flags }: BenchmarkFlags): Promise<void> {
-  const run = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
-  if (!run) {
-    throw new InputError(
-      `benchmark: unknown name "${name}"; expected ${NAMES.join(", ")}.${didYouMean(name, NAMES)}`,
-    );
+export function addBenchmark(program: Command): void {
+  const command = program
+    .command("benchmark <weights>")
+    .description(
+      "latency of weights, a run folder's best student, or an exported model on this machine: decoded image to boxes",
+    )
+    .option("--image <file>", "the image that is used; default: noise of 640 x 480 pixels")
+    .option("--warmup <count>", "images before the clock starts", wholeNumber(0), 10)
+    .option("--runs <count>", "images that are measured, one after another", wholeNumber(1), 100)
+    .option("--json <file>", "write all numbers there");
+  engineOptions(sideOption(command)).action(benchmark);
+}
+
+async function benchmark(weights: string, flags: BenchmarkFlags): Promise<void> {
+  useEngine(flags);
+  const { path } = findWeights(weights);
+  const opening = performance.now();
+  const detector = await openDetector(path, flags);
+  const image =
+    flags.image === undefined ? noise() : await decodeImage(flags.image, { maxSide: detector.side });
+  const milliseconds: number[] = [];
+  let first = 0;
+  for (let i = 0; i < flags.warmup + flags.runs; i++) {
+    const started = performance.now();
+    await detector.detect([image]);
+    const ended = performance.now();
+    if (i === 0) first = ended - opening;
+    if (i >= flags.warmup) milliseconds.push(ended - started);
   }
-  const outputStride = Number(flags.outputStride) as BenchmarkSettings["outputStride"];
-  const settings: BenchmarkSettings = { ...flags, outputStride };
-  useEngine({ threads: settings.threads, device: "cpu", precision });
-  const measured = await run(settings);
+  const { median, p95 } = spread(milliseconds);
   const peakRssBytes = resourceUsage().maxRSS * 1024;
-  const convolution = measured.multiplyAdds === undefined ? {} : { convolutionPeak: convolutionPeak() };
-  if (json !== undefined)
-    await writeFileAtomic(json, `${JSON.stringify({ ...measured, ...convolution, peakRssBytes })}\n`);
-  const { median } = quantiles(measured.imagesPerSecond)!;
-  console.log(`${median.toFixed(1)} img/s (median of ${settings.steps} steps)`);
-  for (const [part, seconds] of Object.entries(measured.phases))
-    console.log(`  ${part.padEnd(10)} ${(1000 * seconds).toFixed(1)} ms`);
-  console.log(`  peak memory ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB`);
+  console.log(`${path}\n${describeDetector(detector)}\n`);
+  console.log(`an image of ${image.width} x ${image.height} px, ${flags.runs} times`);
+  console.log(`  median           ${median.toFixed(2)} ms, ${(1000 / median).toFixed(1)} img/s`);
+  console.log(`  95th percentile  ${p95.toFixed(2)} ms`);
+  console.log(`  first            ${first.toFixed(0)} ms, opening the file included`);
+  console.log(`  peak memory      ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB, of the whole process`);
+  if (flags.json !== undefined) {
+    const result = {
+      weights: path,
+      image: { width: image.width, height: image.height },
+      side: detector.side,
+    };
+    const numbers = { milliseconds, median, p95, first, peakRssBytes };
+    await writeFileAtomic(flags.json, `${JSON.stringify({ ...result, ...numbers }, null, 2)}\n`);
+  }
+}
+
+function spread(milliseconds: readonly number[]): { median: number; p95: number } {
+  const sorted = [...milliseconds].sort((a, b) => a - b);
+  return { median: quantiles(milliseconds)!.median, p95: sorted[Math.ceil(0.95 * sorted.length) - 1] };
+}
+
+/** As large as most cameras' frames; the same each time. */
+function noise(): RawImage {
+  const [width, height] = [640, 480];
+  const random = createRandom("benchmark");
+  const data = Uint8Array.from({ length: 3 * width * height }, () => Math.floor(256 * random()));
+  return { data, width, height, originalWidth: width, originalHeight: height };
 }

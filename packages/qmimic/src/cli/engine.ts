@@ -1,5 +1,5 @@
 // Flags for the processor or graphics card that a verb runs on, and its threads.
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import type { Engine } from "../train/engine.js";
 import { wholeNumber } from "./numbers.js";
 
@@ -11,11 +11,6 @@ export function engineOptions(command: Command): Command {
     .option("--threads <count>", "processor threads; auto: all cores", threadCount, "auto")
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu");
 }
-
-export const precisionOption = (): Option =>
-  new Option("--precision <name>", "numbers that convolutions of 32 and more channels multiply in training")
-    .choices(["float32", "bfloat16"])
-    .default("float32");
 
 /** More are a typo. */
 const MOST_THREADS = 9999;

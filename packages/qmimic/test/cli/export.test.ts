@@ -109,6 +109,17 @@ describe("val and predict", () => {
     expect(found[1]).toEqual(found[0]);
   });
 
+  it("benchmark: latency of weights and of a model file", async () => {
+    for (const file of [weights, model]) {
+      const json = join(root, "latency.json");
+      const args = ["benchmark", file, "--runs", "5", "--warmup", "1", "--threads", "1", "--json", json];
+      const { code, stdout, stderr } = await qmimic(args);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      expect(stdout).toMatch(/median +[\d.]+ ms, [\d.]+ img\/s/);
+      expect(JSON.parse(readFileSync(json, "utf8")).milliseconds).toHaveLength(5);
+    }
+  });
+
   it("another side", async () => {
     const { code, stdout } = await qmimic(["val", model, "--data", data, "--side", "64"]);
     expect(code).toBe(0);

@@ -1,13 +1,12 @@
 // The teacher's backbone on whole batches, without gradient: what its maps cost.
 import { countMultiplyAdds, noGrad, scope } from "@qmimic/torch";
-import { drawWhole } from "../data/drawing.js";
-import { createRandom } from "../data/random.js";
-import { createDetector } from "../models/index.js";
-import { openSplits } from "../train/splits.js";
-import { detectorConfig } from "../train/stages.js";
-import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from "./settings.js";
-
-export async function benchmarkTeacherForward(settings: BenchmarkSettings): Promise<Measured> {
+import { drawWhole } from "../../packages/qmimic/dist/data/drawing.js";
+import { createRandom } from "../../packages/qmimic/dist/data/random.js";
+import { createDetector } from "../../packages/qmimic/dist/models/index.js";
+import { openSplits } from "../../packages/qmimic/dist/train/splits.js";
+import { detectorConfig } from "../../packages/qmimic/dist/train/stages.js";
+import { measureSteps, peerRecipe } from "./settings.mjs";
+export async function benchmarkTeacherForward(settings) {
   const recipe = peerRecipe(settings);
   const { train } = await openSplits(recipe);
   const teacher = createDetector(

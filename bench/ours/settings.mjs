@@ -1,41 +1,8 @@
 // What every benchmark is given, and what it measures.
 import { once } from "node:events";
-import { quantiles } from "../data/quantiles.js";
-import type { Neck } from "../models/index.js";
-import { profiled } from "../profile.js";
-import { parseRecipe, type Recipe } from "../train/recipe.js";
-
-export interface BenchmarkSettings {
-  /** Folder in the Pascal VOC layout, and the split to use. */
-  data: string;
-  split: string;
-  side: number;
-  batch: number;
-  outputStride: 4 | 8 | 16;
-  neck: Neck;
-  headWidth: number;
-  classes: number;
-  /** Regions of an image that are mimicked. */
-  mimicRegions: number;
-  student: string;
-  teacher: string;
-  threads: number;
-  /** Steps before the clock starts, and steps that are measured. */
-  warmup: number;
-  steps: number;
-  /** Steps between which the benchmark asks for its turn, see takeTurn; 0: never. */
-  turns: number;
-}
-
-export interface Measured {
-  /** Images a second, one number a step. */
-  imagesPerSecond: number[];
-  /** Seconds in each named part, the median of the steps. */
-  phases: Record<string, number>;
-  /** Of the layers, an image; gradients included. Absent where there are no layers. */
-  multiplyAdds?: number;
-}
-
+import { quantiles } from "../../packages/qmimic/dist/data/quantiles.js";
+import { profiled } from "../../packages/qmimic/dist/profile.js";
+import { parseRecipe } from "../../packages/qmimic/dist/train/recipe.js";
 /** What the peer (bench/peers) does: torchvision's sampling and SGD, one anchor ratio, mirrored images and nothing else. */
 export const PEER_SETTINGS = {
   "rpn-high": 0.7,
@@ -65,9 +32,8 @@ export const PEER_SETTINGS = {
   "group-shapes": false,
   merge: "object",
 };
-
 /** A training recipe that does what the peer does. */
-export const peerRecipe = (settings: BenchmarkSettings, more: Record<string, unknown> = {}): Recipe => {
+export const peerRecipe = (settings, more = {}) => {
   const { data, split, side, batch, outputStride, neck, headWidth, mimicRegions, student, teacher, threads } =
     settings;
   return parseRecipe(
@@ -80,15 +46,11 @@ export const peerRecipe = (settings: BenchmarkSettings, more: Record<string, unk
     "benchmark",
   );
 };
-
 /** Runs `step` for warm-up, then on the clock; a step returns how many images it took. */
-export async function measureSteps(
-  { warmup, steps, turns }: BenchmarkSettings,
-  step: (index: number) => Promise<number> | number,
-): Promise<Measured> {
+export async function measureSteps({ warmup, steps, turns }, step) {
   for (let i = 0; i < warmup; i++) await step(i);
-  const imagesPerSecond: number[] = [];
-  const times: Record<string, number[]> = {};
+  const imagesPerSecond = [];
+  const times = {};
   for (let i = 0; i < steps; i++) {
     if (turns > 0 && i % turns === 0) await takeTurn();
     const started = performance.now();
@@ -101,15 +63,14 @@ export async function measureSteps(
   }
   return {
     imagesPerSecond,
-    phases: Object.fromEntries(Object.entries(times).map(([k, v]) => [k, quantiles(v)!.median])),
+    phases: Object.fromEntries(Object.entries(times).map(([k, v]) => [k, quantiles(v).median])),
   };
 }
-
 /**
  * Says "turn" and waits for a line: bench/run.mjs lets the sides run some steps each in turn, so that what slows the
  * machine for a while falls on all of them.
  */
-async function takeTurn(): Promise<void> {
+async function takeTurn() {
   console.log("turn");
   process.stdin.resume();
   await once(process.stdin, "data");

@@ -1,17 +1,16 @@
 // Batches from JPEG files, nothing kept in memory: decoding, reducing, augmenting, drawing.
-import { epochOrder, makeBatch } from "../train/batches.js";
-import { openSplits } from "../train/splits.js";
-import { batchSettings } from "../train/step.js";
-import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from "./settings.js";
-
-export async function benchmarkDataLoading(settings: BenchmarkSettings): Promise<Measured> {
+import { epochOrder, makeBatch } from "../../packages/qmimic/dist/train/batches.js";
+import { openSplits } from "../../packages/qmimic/dist/train/splits.js";
+import { batchSettings } from "../../packages/qmimic/dist/train/step.js";
+import { measureSteps, peerRecipe } from "./settings.mjs";
+export async function benchmarkDataLoading(settings) {
   const recipe = peerRecipe(settings);
   // The smallest budget there is: every image is decoded at every use.
   const { train } = await openSplits({ ...recipe, memory: 0 });
   const { samples } = train.dataset;
   const batches = batchSettings(recipe, recipe.outputStride);
   const order = epochOrder(samples, batches, 0);
-  const at = (i: number) => order[i % order.length];
+  const at = (i) => order[i % order.length];
   return measureSteps(settings, async (i) => {
     train.store.prefetch([...at(i + 1), ...at(i + 2)]);
     const batch = await makeBatch(samples, train.store, at(i), batches, i);

@@ -1,16 +1,14 @@
 // VOC average precision of many detections.
-import { createRandom } from "../data/random.js";
-import type { ImageDetections, ImageGroundTruth } from "../eval/types.js";
-import { evaluateVoc } from "../eval/voc.js";
-import { type BenchmarkSettings, type Measured, measureSteps } from "./settings.js";
+import { createRandom } from "../../packages/qmimic/dist/data/random.js";
+import { evaluateVoc } from "../../packages/qmimic/dist/eval/voc.js";
+import { measureSteps } from "./settings.mjs";
 
 const IMAGES = 5000;
 const CLASSES = 20;
 const OBJECTS = 4;
 const DETECTIONS = 50;
-
 /** As many objects and detections as VOC's test set has with 50 detections an image; made the same way by the peer. */
-export async function benchmarkEvaluateVoc(settings: BenchmarkSettings): Promise<Measured & { mAP: number }> {
+export async function benchmarkEvaluateVoc(settings) {
   const { groundTruths, detections } = makeDetections();
   const classes = Array.from({ length: CLASSES }, (_, i) => `class ${i}`);
   let mAP = 0;
@@ -20,11 +18,10 @@ export async function benchmarkEvaluateVoc(settings: BenchmarkSettings): Promise
   });
   return { ...measured, mAP };
 }
-
-function makeDetections(): { groundTruths: ImageGroundTruth[]; detections: ImageDetections[] } {
+function makeDetections() {
   const random = createRandom("detections");
-  const groundTruths: ImageGroundTruth[] = [];
-  const detections: ImageDetections[] = [];
+  const groundTruths = [];
+  const detections = [];
   for (let image = 0; image < IMAGES; image++) {
     const boxes = new Float32Array(4 * OBJECTS);
     const labels = Int32Array.from({ length: OBJECTS }, () => Math.floor(random() * CLASSES));

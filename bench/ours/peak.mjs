@@ -1,14 +1,13 @@
 // The machine's convolution peak: what a wide layer reaches in libtorch. Others are stated as a part of it.
 import { Conv2d, noGrad, scope, tensor } from "@qmimic/torch";
-import { createRandom } from "../data/random.js";
+import { createRandom } from "../../packages/qmimic/dist/data/random.js";
 
 const CHANNELS = 256;
 const SIDE = 56;
 const IMAGES = 4;
 const ROUNDS = 8;
-
 /** Multiply-adds a second of the fastest of some passes through a 3x3 layer, 256 to 256 channels, 4 x 56 x 56 cells. */
-export function convolutionPeak(): number {
+export function convolutionPeak() {
   return noGrad(() =>
     scope(() => {
       const layer = new Conv2d(CHANNELS, CHANNELS, 3, createRandom("peak"), { padding: 1 });

@@ -3,29 +3,16 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { countMultiplyAdds } from "@qmimic/torch";
-import { createRandom } from "../data/random.js";
-import { createDetector, type Detector } from "../models/index.js";
-import { epochOrder, makeBatch } from "../train/batches.js";
-import { createMimicTask, type MimicTask } from "../train/mimicTask.js";
-import type { Recipe } from "../train/recipe.js";
-import { decodeAll, openSplits, type Split } from "../train/splits.js";
-import { detectorConfig } from "../train/stages.js";
-import { batchSettings, createTrainee, trainingStep } from "../train/step.js";
-import { type BenchmarkSettings, type Measured, measureSteps, peerRecipe } from "./settings.js";
-
-/** What the maps of a teacher took. */
-export interface MapsCost {
-  seconds: number;
-  bytes: number;
-  images: number;
-}
-type TrainingMeasured = Measured & { maps?: MapsCost };
-
+import { createRandom } from "../../packages/qmimic/dist/data/random.js";
+import { createDetector } from "../../packages/qmimic/dist/models/index.js";
+import { epochOrder, makeBatch } from "../../packages/qmimic/dist/train/batches.js";
+import { createMimicTask } from "../../packages/qmimic/dist/train/mimicTask.js";
+import { decodeAll, openSplits } from "../../packages/qmimic/dist/train/splits.js";
+import { detectorConfig } from "../../packages/qmimic/dist/train/stages.js";
+import { batchSettings, createTrainee, trainingStep } from "../../packages/qmimic/dist/train/step.js";
+import { measureSteps, peerRecipe } from "./settings.mjs";
 /** Every object is of the first of `classes` classes: speed depends on how many there are. */
-export async function benchmarkTraining(
-  settings: BenchmarkSettings,
-  method: "scratch" | "quantization-mimic",
-): Promise<TrainingMeasured> {
+export async function benchmarkTraining(settings, method) {
   // Maps are computed anew, so that the time they take is known.
   const cache = await mkdtemp(join(tmpdir(), "qmimic-benchmark-"));
   try {
@@ -40,8 +27,7 @@ export async function benchmarkTraining(
     await rm(cache, { recursive: true });
   }
 }
-
-async function measureTraining(settings: BenchmarkSettings, recipe: Recipe): Promise<TrainingMeasured> {
+async function measureTraining(settings, recipe) {
   const { train } = await openSplits(recipe);
   const { samples } = train.dataset;
   const classes = Array.from({ length: settings.classes }, (_, i) => `class ${i}`);
@@ -51,7 +37,6 @@ async function measureTraining(settings: BenchmarkSettings, recipe: Recipe): Pro
   const order = epochOrder(samples, batches, 0);
   // Images are decoded before the clock starts: later epochs find them in memory.
   await decodeAll([train], () => {});
-
   const started = performance.now();
   const mimic = recipe.method === "scratch" ? undefined : await mimicTask(recipe, detector, train);
   const seconds = (performance.now() - started) / 1000;
@@ -72,9 +57,8 @@ async function measureTraining(settings: BenchmarkSettings, recipe: Recipe): Pro
   // Backward makes two products for each of forward's: the gradients of the weights, and of the input.
   return { ...measured, multiplyAdds: 3 * forward, ...(maps ? { maps } : {}) };
 }
-
 /** A teacher with random weights: speed does not depend on them. */
-function mimicTask(recipe: Recipe, student: Detector, train: Split): Promise<MimicTask> {
+function mimicTask(recipe, student, train) {
   const config = detectorConfig(recipe, recipe.teacher, train);
   const teacher = createDetector(
     { ...config, quantizer: { kind: "uniform", stride: 1 } },

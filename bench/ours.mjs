@@ -1,0 +1,6 @@
+// node bench/ours.mjs train-mimic --data FOLDER [--steps 20] [--json FILE]: our side of a bench, alone. run.mjs starts it beside its peers.
+// What qmimic's command line sets before libtorch is loaded, see packages/qmimic/bin/qmimic.mjs.
+if (!process.env.OMP_WAIT_POLICY) process.env.GOMP_SPINCOUNT ||= "1000";
+process.env.OPENBLAS_THREAD_TIMEOUT ||= "6";
+
+await import("./ours/main.mjs");
