@@ -38,7 +38,7 @@ export function createProgress(epochs: Record<StageName, number>): StageReport {
       started = performance.now();
       first = -1;
       seen = 0;
-      say(`\n${name}: ${summarize(detector)}`);
+      say(`\n${name}: ${summarize(detector, false)}`);
     },
     maps(done, all) {
       write(`teacher's maps ${done}/${all}`);

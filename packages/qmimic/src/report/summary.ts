@@ -74,13 +74,16 @@ export function detectorCost(detector: Detector): DetectorCost {
 
 export const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
-/** One line: network, parameters, sizes, cost. */
-export function summarize(detector: Detector): string {
+/**
+ * One line: network, parameters, sizes, cost.
+ * @param trained whether the weights are worth compressing: how far random ones can be says nothing
+ */
+export function summarize(detector: Detector, trained = true): string {
   const { config } = detector;
   const cost = detectorCost(detector);
   return (
     `${config.backbone} ${config.detector}, stride ${config.outputStride}, ${cost.parameters.toLocaleString("en")} parameters, ` +
-    `${kilobytes(cost.bytesFp32)} fp32, ${kilobytes(cost.bytesInt8)} int8, ${kilobytes(cost.bytesGzip)} gzipped, ` +
+    `${kilobytes(cost.bytesFp32)} fp32, ${kilobytes(cost.bytesInt8)} int8, ${trained ? `${kilobytes(cost.bytesGzip)} gzipped, ` : ""}` +
     `${(cost.multiplyAdds / 1e6).toFixed(0)} million multiply-adds at ${config.side} px`
   );
 }
