@@ -67,6 +67,18 @@ const MAPS: Record<string, Operation[]> = {
     conv(i, channels, 3, { relu: i % 2 }),
   ),
   "kernels of 1, 3, 5 and 7 in place": [conv(0, 5, 1), conv(1, 6, 3), conv(2, 3, 5), conv(3, 4, 7)],
+  "eight channels and more, on maps of odd and even sides": [
+    { op: "maxPool", input: 0, kernel: 3, stride: 3, padding: 0 },
+    conv(1, 8, 3),
+    conv(2, 12, 3, { relu: 1 }),
+    conv(3, 16, 3),
+    { op: "maxPool", input: 4, kernel: 2, stride: 2, padding: 0 },
+    conv(5, 16, 3, { relu: 1 }),
+    { op: "maxPool", input: 6, kernel: 2, stride: 2, padding: 0 },
+    conv(7, 8, 3),
+    conv(0, 8, 3),
+    conv(9, 20, 3),
+  ],
   "without padding, with too much": [
     conv(0, 4, 3, { padding: 0 }),
     conv(1, 4, 3, { padding: 2 }),

@@ -3,3 +3,4 @@ export { clear, clearPads, conv1, conv2, conv4 } from "./conv";
 export { add, channelsLast, halve, maxPool, phase, round, upsample } from "./maps";
 export { sumColumns, sumRows } from "./picture";
 export { linear, pool, poolVotes } from "./regions";
+export { winograd } from "./winograd";

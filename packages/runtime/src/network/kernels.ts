@@ -88,6 +88,21 @@ export interface Kernels {
     channels: number,
     output: number,
   ): void;
+  winograd(
+    input: number,
+    weights: number,
+    biases: number,
+    output: number,
+    inputs: number,
+    outputs: number,
+    inPlane: number,
+    outPlane: number,
+    rows: number,
+    width: number,
+    row: number,
+    scratch: number,
+    low: number,
+  ): void;
   linear(
     input: number,
     weights: number,

@@ -2,13 +2,13 @@
 import type { Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
 import { instantiateKernels, type Kernels } from "./kernels.js";
-import { type ConvBlock, packConvolution, packLinear } from "./packing.js";
+import { type ConvBlock, isWinograd, packConvolution, packLinear, packWinograd } from "./packing.js";
 import { rowLayouts } from "./rows.js";
 
 /** A block of a convolution, with the address of its weights. */
 export type PlacedBlock = Omit<ConvBlock, "packed"> & { address: number };
 
-/** Weights of an operation: blocks of a convolution, or the address of a fully connected layer's. */
+/** Weights of an operation: blocks of a convolution, or the address of what is packed as one. */
 export type PlacedWeights = { blocks: PlacedBlock[] } | { address: number } | undefined;
 
 export interface Machine {
@@ -55,6 +55,8 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
   machine.weights = model.operations.map((operation, i): PlacedWeights => {
     const parameters = model.parameters[i];
     if (operation.op === "conv") {
+      if (isWinograd(operation, shapes[operation.input].channels))
+        return { address: place(packWinograd(parameters!)) };
       const blocks = packConvolution(parameters!, operation.groups);
       return { blocks: blocks.map(({ packed, ...block }) => ({ ...block, address: place(packed) })) };
     }

@@ -3,6 +3,7 @@ import type { Model } from "../model/model.js";
 import type { Conv } from "../model/operations.js";
 import type { Machine } from "./machine.js";
 import { type MapLayout, OVERRUN } from "./memory.js";
+import { isWinograd } from "./packing.js";
 import type { PlacedMap, Plan } from "./plan.js";
 
 const LOWEST = Number.NEGATIVE_INFINITY;
@@ -32,6 +33,7 @@ export function mapStep(
   };
   switch (operation.op) {
     case "conv":
+      if (isWinograd(operation, from.channels)) return winogradStep(machine, from, to, index, scratch, low);
       return convolutionStep(model, machine, plan, index, scratch);
     case "maxPool": {
       const { kernel, stride, padding } = operation;
@@ -136,6 +138,37 @@ function clearZeros({ kernels }: Machine, map: PlacedMap): () => void {
 /** Whether a convolution reads its input where it lies: its output has the same cells. */
 const inPlace = ({ kernel, stride, padding }: Conv): boolean => stride === 1 && 2 * padding === kernel - 1;
 
+function winogradStep(
+  machine: Machine,
+  from: PlacedMap,
+  to: PlacedMap,
+  index: number,
+  scratch: number,
+  low: number,
+): () => void {
+  const { address } = machine.weights[index] as { address: number };
+  const biases = address + 4 * 16 * from.channels * to.channels;
+  const clear = clearZeros(machine, to);
+  return () => {
+    machine.kernels.winograd(
+      from.address,
+      address,
+      biases,
+      to.address,
+      from.channels,
+      to.channels,
+      4 * from.plane,
+      4 * to.plane,
+      to.height,
+      to.width,
+      4 * to.row,
+      scratch,
+      low,
+    );
+    clear();
+  };
+}
+
 interface ConvolutionTables {
   /** Floats that the step needs: a table of offsets, and the phases of the input where it has some. */
   floats: number;
@@ -151,6 +184,11 @@ interface ConvolutionTables {
 /** A convolution with a stride reads phases of its input: every stride-th row and column, in a map of its own. */
 export function convolutionTables(operation: Conv, from: MapLayout, to: MapLayout): ConvolutionTables {
   const { kernel, stride } = operation;
+  if (isWinograd(operation, from.channels)) {
+    // Transformed tiles of a step, see winograd.ts.
+    const floats = 16 * 8 * (from.channels + to.channels);
+    return { floats, tableFloats: 0, phases: [], phaseRow: 0, phaseRows: 0, phasePlane: 0 };
+  }
   const tableFloats = ((from.channels / operation.groups) * kernel ** 2 + 3) & ~3;
   if (inPlace(operation))
     return { floats: tableFloats, tableFloats, phases: [], phaseRow: 0, phaseRows: 0, phasePlane: 0 };

@@ -1,5 +1,6 @@
 // Weights in the order in which the kernels read them.
 import type { Parameters } from "../model/model.js";
+import type { Conv } from "../model/operations.js";
 
 /** Output channels that one call of a convolution kernel makes. */
 export interface ConvBlock {
@@ -32,6 +33,47 @@ export function packConvolution({ weights, biases }: Parameters, groups: number)
   }
   return blocks;
 }
+
+/** Whether a convolution is made by Winograd's algorithm: from eight channels on it is faster. */
+export const isWinograd = ({ kernel, stride, padding, groups, channels }: Conv, inputs: number): boolean =>
+  kernel === 3 &&
+  stride === 1 &&
+  padding === 1 &&
+  groups === 1 &&
+  Math.min(inputs, channels) >= 8 &&
+  channels % 4 === 0;
+
+/** Places of a tile. */
+const PLACES = 16;
+
+/**
+ * G g G^T of each 3x3 kernel g (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.1).
+ * @returns [16, outputs / 4, inputs, 4], then the biases
+ */
+export function packWinograd({ weights, biases }: Parameters): Float32Array {
+  const outputs = biases.length;
+  const inputs = weights.length / (9 * outputs);
+  const packed = new Float32Array(PLACES * outputs * inputs + outputs);
+  for (let o = 0; o < outputs; o++) {
+    for (let c = 0; c < inputs; c++) {
+      const kernel = weights.subarray(9 * (o * inputs + c), 9 * (o * inputs + c + 1));
+      const column = (x: number) => spread(kernel[x], kernel[3 + x], kernel[6 + x]);
+      const columns = [0, 1, 2].map(column);
+      for (let i = 0; i < 4; i++) {
+        const row = spread(columns[0][i], columns[1][i], columns[2][i]);
+        row.forEach((value, j) => {
+          const block = ((4 * i + j) * outputs) / 4 + (o >> 2);
+          packed[4 * (block * inputs + c) + (o & 3)] = value;
+        });
+      }
+    }
+  }
+  packed.set(biases, PLACES * outputs * inputs);
+  return packed;
+}
+
+/** G times a column of three. */
+const spread = (a: number, b: number, c: number): number[] => [a, (a + b + c) / 2, (a - b + c) / 2, c];
 
 /** Outputs of a fully connected layer that are made at once. */
 export const LINEAR_BLOCK = 16;
