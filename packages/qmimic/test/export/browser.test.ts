@@ -8,6 +8,7 @@ import { type Detection, Detector } from "@qmimic/runtime";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { decodeImage } from "../../src/data/images.js";
 import { createRandom } from "../../src/data/random.js";
 import { htmlPage } from "../../src/export/page/htmlPage.js";
 import { temporaryFolder } from "../data/temporary.js";
@@ -33,15 +34,47 @@ const png = await sharp(pixels, { raw: { width: WIDTH, height: HEIGHT, channels:
   .png()
   .toBuffer();
 
-function expectSame(found: readonly Detection[], expected: readonly Detection[]): void {
+/**
+ * Each has its like among the others; where scores are all but equal their order may differ.
+ * @param apart how far, in pixels, boxes may be; scores a hundredth of that
+ * @param alike fraction of them that have to be
+ */
+function expectSame(
+  found: readonly Detection[],
+  expected: readonly Detection[],
+  apart = 0.01,
+  alike = 1,
+): void {
   expect(found.length).toBe(expected.length);
-  found.forEach((detection, i) => {
-    expect(detection.label).toBe(expected[i].label);
-    expect(detection.score).toBeCloseTo(expected[i].score, 4);
-    for (const side of ["xmin", "ymin", "xmax", "ymax"] as const)
-      expect(Math.abs(detection.box[side] - expected[i].box[side])).toBeLessThan(0.01);
-  });
+  const isLike = (a: Detection) => (b: Detection) =>
+    a.label === b.label &&
+    Math.abs(a.score - b.score) < apart / 100 &&
+    (["xmin", "ymin", "xmax", "ymax"] as const).every((side) => Math.abs(a.box[side] - b.box[side]) < apart);
+  const lonely = found.filter((detection) => !expected.some(isLike(detection)));
+  expect(lonely.length, JSON.stringify(lonely)).toBeLessThanOrEqual((1 - alike) * found.length);
 }
+
+/** Files that decoders may read differently, each with what Node makes of it. */
+async function oddFiles(): Promise<Record<string, Buffer>> {
+  const image = () => sharp(pixels, { raw: { width: WIDTH, height: HEIGHT, channels: 3 } });
+  const smooth = () => image().blur(4);
+  const alpha = Uint8Array.from({ length: WIDTH * HEIGHT }, (_, i) => (i % WIDTH < 60 ? 255 : 90));
+  const raw = { width: WIDTH, height: HEIGHT, channels: 1 } as const;
+  const jpeg = { quality: 95, chromaSubsampling: "4:4:4" };
+  return {
+    "turned.jpg": await smooth().withExif({}).withMetadata({ orientation: 6 }).jpeg(jpeg).toBuffer(),
+    "mirrored.jpg": await smooth().withMetadata({ orientation: 2 }).jpeg(jpeg).toBuffer(),
+    "subsampled.jpg": await smooth().jpeg({ quality: 90 }).toBuffer(),
+    "grey.png": await image().toColourspace("b-w").png().toBuffer(),
+    "transparent.png": await smooth().joinChannel(Buffer.from(alpha), { raw }).png().toBuffer(),
+    "palette.png": await smooth().png({ palette: true, colours: 64 }).toBuffer(),
+    "lossy.webp": await smooth().webp({ quality: 90 }).toBuffer(),
+    "one.png": await image().extract({ left: 3, top: 3, width: 1, height: 1 }).png().toBuffer(),
+    "wide.png": await image().resize(3000, 9, { fit: "fill" }).png().toBuffer(),
+    "large.jpg": await smooth().resize(2600, 1786, { fit: "fill" }).jpeg(jpeg).toBuffer(),
+  };
+}
+const odd = await oddFiles();
 
 describe.skipIf(!hasBrowser)("in Chromium", () => {
   const models = {
@@ -59,6 +92,7 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
     ({ server, url } = await serve(dist, {
       ...Object.fromEntries(files),
       "/picture.png": png,
+      ...Object.fromEntries(Object.entries(odd).map(([name, file]) => [`/${name}`, file])),
       "/page.html": PAGE,
     }));
     page = await browser.newPage();
@@ -107,6 +141,26 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
     }, `/${kind}.safetensors`);
     expect(found).toHaveLength(6);
     for (const [, detections] of found as [string, Detection[]][]) expectSame(detections, expected);
+  });
+
+  test.each(Object.keys(odd))("%s: decoded by the browser and by Node", async (name) => {
+    const file = join(root, name);
+    writeFileSync(file, odd[name]);
+    const { data, width, height } = await decodeImage(file);
+    const detector = await Detector.load(models.fcos);
+    const expected = detector.detect({ data, width, height }, { threshold: 0.02 });
+    const found = await page.evaluate(async (path) => {
+      const detector = await qmimic.Detector.load("/fcos.safetensors");
+      const image = new Image();
+      image.src = path;
+      await image.decode();
+      const bitmap = await createImageBitmap(image);
+      return [image, bitmap].map((source) => detector.detect(source, { threshold: 0.02 }));
+    }, `/${name}`);
+    // Where bytes are rounded differently boxes move a little, and near the limit others are kept. A canvas rounds
+    // transparent pixels twice.
+    const [apart, alike] = name.startsWith("transparent") ? [2, 0.9] : [0.5, 1];
+    for (const detections of found) expectSame(detections, expected, apart, alike);
   });
 
   test("a worker: the same, and errors come back", async () => {

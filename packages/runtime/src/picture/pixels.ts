@@ -108,5 +108,5 @@ function sumRows(
   }
 }
 
-/** A colour of 0..255 that is transparent by 255 - alpha, in front of black. */
-export const overBlack = (value: number, alpha: number): number => Math.round((value * alpha) / 255);
+/** A colour of 0..255 that is transparent by 255 - alpha, in front of black; rounded down, as training's decoder does. */
+export const overBlack = (value: number, alpha: number): number => Math.floor((value * alpha) / 255);
