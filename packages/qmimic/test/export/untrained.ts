@@ -4,15 +4,20 @@ import { createRandom } from "../../src/data/random.js";
 import { modelFile } from "../../src/export/modelFile.js";
 import { configureDetector, createDetector, type Detector, kindOf } from "../../src/models/index.js";
 
-/** Of two classes, for inputs of 96 px. */
-export function untrainedDetector(kind: string, classes = ["cat", "dog"]): Detector {
+/** Of two classes, for inputs of 96 px, unless `changes` to the configuration say otherwise. */
+export function untrainedDetector(
+  kind: string,
+  classes = ["cat", "dog"],
+  changes: Record<string, unknown> = {},
+): Detector {
   const shared = { detector: kind, side: 96, outputStride: 8, neck: "detail" };
   const settings = {
     ...shared,
     ...kindOf(kind).settings.parse({ anchorSizes: [20, 40], aspectRatios: [1] }),
   };
   const facts = { backbone: "vgg-1-64", samples: [], side: 96, classes };
-  const detector = createDetector(configureDetector(settings, facts), createRandom("untrained"));
+  const config = { ...configureDetector(settings, facts), ...changes };
+  const detector = createDetector(config, createRandom("untrained"));
   // Fresh predictions are all but equal.
   noGrad(() =>
     scope(() => {

@@ -13,7 +13,8 @@ long image_taps(float scale) { return scale < 1 ? (long)__builtin_ceilf(2 / scal
 // Output position `at` of an axis of `size` pixels, scaled and moved by `offset`, maybe mirrored: writes the weights of
 // `taps` source positions, `step` apart, and returns the first of these positions; -1 outside the image.
 long weigh(long at, long size, float scale, float offset, bool flip, long taps, float* weights, long step) {
-  const float scaled = __builtin_roundf(size * scale), place = at + 0.5f - offset;
+  const float rounded = __builtin_roundf(size * scale), scaled = rounded > 1 ? rounded : 1;  // at least one pixel is left
+  const float place = at + 0.5f - offset;
   if (!(place >= 0 && place < scaled)) return -1;
   float centre = (flip ? scaled - place : place) / scale - 0.5f;
   centre = centre > 0 ? centre : 0;

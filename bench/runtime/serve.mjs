@@ -1,0 +1,29 @@
+// Files of this machine to a browser of this machine.
+import { existsSync, readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import { join } from "node:path";
+
+const TYPES = { html: "text/html", js: "text/javascript", mjs: "text/javascript", wasm: "application/wasm" };
+
+/** @param folders address prefix -> folder; @param files address -> content, which may change */
+export function serve(folders, files) {
+  const server = createServer((request, response) => {
+    const path = new URL(request.url, "http://localhost").pathname;
+    const prefix = Object.keys(folders).find((one) => path.startsWith(one));
+    const file = prefix && join(folders[prefix], path.slice(prefix.length));
+    const body = files[path] ?? (file && existsSync(file) ? readFileSync(file) : undefined);
+    response.writeHead(body === undefined ? 404 : 200, {
+      "content-type": TYPES[path.split(".").at(-1)] ?? "application/octet-stream",
+      "cache-control": "no-store",
+      // Precise clocks.
+      "cross-origin-opener-policy": "same-origin",
+      "cross-origin-embedder-policy": "require-corp",
+    });
+    response.end(body);
+  });
+  return new Promise((resolve) =>
+    server.listen(0, "127.0.0.1", () =>
+      resolve({ server, url: `http://127.0.0.1:${server.address().port}` }),
+    ),
+  );
+}

@@ -1,0 +1,44 @@
+// Cases that trained detectors on photographs do not meet: every kind, the same boxes from libtorch and from the model file.
+import type { RawImage } from "@qmimic/runtime";
+import { describe, expect, test } from "vitest";
+import { createRandom } from "../../src/data/random.js";
+import { DETECTORS } from "../../src/models/index.js";
+import { expectSameDetections } from "./parity.js";
+import { untrainedDetector } from "./untrained.js";
+
+function noise(width: number, height: number): RawImage {
+  const random = createRandom(`${width} x ${height}`);
+  return { data: Uint8Array.from({ length: 3 * width * height }, () => 256 * random()), width, height };
+}
+
+const PICTURES: Record<string, RawImage> = {
+  "odd sides": noise(97, 61),
+  "one pixel": noise(1, 1),
+  "one row": noise(300, 1),
+  tall: noise(20, 900),
+  "of the input's size": noise(96, 96),
+  black: { data: new Uint8Array(3 * 50 * 40), width: 50, height: 40 },
+};
+const CLASSES = Array.from({ length: 80 }, (_, i) => `class ${i}`);
+
+const DETECTORS_UNDER_TEST: Record<string, { classes?: string[]; changes: Record<string, unknown> }> = {
+  "as usual": { changes: {} },
+  "80 classes": { classes: CLASSES, changes: {} },
+  "more detections than usual, none suppressed": { changes: { boxDetections: 400, boxNms: 1, boxVote: 1 } },
+  "hardly any proposals": { changes: { rpnPreNms: 3, rpnPostNms: 2, preNms: 2 } },
+  "a score that nothing reaches": { changes: { boxScore: 0.999 } },
+  "a uniform dictionary": { changes: { quantizer: { kind: "uniform", stride: 0.4 } } },
+  "powers of two": { changes: { quantizer: { kind: "power-of-two", minExponent: -3, maxExponent: 2 } } },
+};
+
+describe.each(DETECTORS)("%s", (kind) => {
+  test.each(Object.entries(DETECTORS_UNDER_TEST))("%s", async (name, { classes, changes }) => {
+    const detector = untrainedDetector(kind, classes, changes);
+    let compared = 0;
+    for (const picture of Object.values(PICTURES))
+      compared += await expectSameDetections(detector, [picture]);
+    if (name.startsWith("a score")) expect(compared).toBe(0);
+    else expect(compared).toBeGreaterThan(10);
+    detector.dispose();
+  });
+});
