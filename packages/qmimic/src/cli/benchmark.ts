@@ -11,8 +11,17 @@ import { benchmarkTraining } from "../benchmark/training.js";
 import { quantiles } from "../data/quantiles.js";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { NECKS } from "../models/index.js";
+import {
+  MAX_CLASSES,
+  MAX_REGIONS,
+  MAX_SIDE,
+  MAX_THREADS,
+  MAX_WIDTH,
+  MIN_SIDE,
+  NECKS,
+} from "../models/index.js";
 import { useEngine } from "../train/engine.js";
+import { MAX_BATCH } from "../train/recipe.js";
 import { precisionOption } from "./engine.js";
 import { wholeNumber } from "./numbers.js";
 
@@ -23,6 +32,7 @@ const BENCHMARKS: Record<string, (settings: BenchmarkSettings) => Promise<Measur
   "evaluate-voc": benchmarkEvaluateVoc,
   "data-loading": benchmarkDataLoading,
 };
+const MAX_STEPS = 1e6;
 const NAMES = Object.keys(BENCHMARKS);
 
 export function addBenchmark(program: Command): void {
@@ -31,25 +41,30 @@ export function addBenchmark(program: Command): void {
     .description(`measure speed: ${NAMES.join(", ")}`)
     .requiredOption("--data <folder>", "folder in the Pascal VOC layout")
     .option("--split <name>", "split to use", "train")
-    .option("--side <pixels>", "longest side of the input", wholeNumber(1), 480)
-    .option("--batch <images>", "images in a step", wholeNumber(1), 8)
+    .option("--side <pixels>", "longest side of the input", wholeNumber(MIN_SIDE, MAX_SIDE), 480)
+    .option("--batch <images>", "images in a step", wholeNumber(1, MAX_BATCH), 8)
     .addOption(
       new Option("--output-stride <pixels>", "input pixels per cell").choices(["4", "8", "16"]).default("16"),
     )
     .addOption(new Option("--neck <kind>", "how a finer map is made").choices(NECKS).default("none"))
-    .option("--head-width <neurons>", "neurons of the box head", wholeNumber(1), 32)
-    .option("--classes <count>", "classes that are trained", wholeNumber(1), 1)
-    .option("--mimic-regions <count>", "regions of an image that are mimicked", wholeNumber(1), 128)
+    .option("--head-width <neurons>", "neurons of the box head", wholeNumber(1, MAX_WIDTH), 32)
+    .option("--classes <count>", "classes that are trained", wholeNumber(1, MAX_CLASSES), 1)
+    .option(
+      "--mimic-regions <count>",
+      "regions of an image that are mimicked",
+      wholeNumber(1, MAX_REGIONS),
+      128,
+    )
     .option("--student <network>", "network that is trained", "vgg-1-32")
     .option("--teacher <network>", "network that is mimicked, or run alone", "resnet18-1-1")
-    .option("--threads <count>", "processor threads", wholeNumber(1), 2)
+    .option("--threads <count>", "processor threads", wholeNumber(1, MAX_THREADS), 2)
     .addOption(precisionOption())
-    .option("--warmup <steps>", "steps before the clock starts", wholeNumber(0), 3)
-    .option("--steps <count>", "steps that are measured", wholeNumber(1), 20)
+    .option("--warmup <steps>", "steps before the clock starts", wholeNumber(0, MAX_STEPS), 3)
+    .option("--steps <count>", "steps that are measured", wholeNumber(1, MAX_STEPS), 20)
     .option(
       "--turns <steps>",
       'say "turn" before each so many steps, and wait for a line; 0: never',
-      wholeNumber(0),
+      wholeNumber(0, MAX_STEPS),
       0,
     )
     .option("--json <file>", "write the result to this file")

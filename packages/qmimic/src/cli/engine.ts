@@ -1,5 +1,6 @@
 // Flags for the processor or graphics card that a verb runs on, and its threads.
 import { type Command, Option } from "commander";
+import { MAX_THREADS } from "../models/index.js";
 import type { Engine } from "../train/engine.js";
 import { wholeNumber } from "./numbers.js";
 
@@ -17,8 +18,5 @@ export const precisionOption = (): Option =>
     .choices(["float32", "bfloat16"])
     .default("float32");
 
-/** More are a typo. */
-const MOST_THREADS = 9999;
-
 const threadCount = (text: string): number | "auto" =>
-  text === "auto" ? text : wholeNumber(1, MOST_THREADS)(text);
+  text === "auto" ? text : wholeNumber(1, MAX_THREADS)(text);
