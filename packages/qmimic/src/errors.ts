@@ -18,6 +18,19 @@ export function reasonOf(error: unknown): string {
     .join("; ");
 }
 
+/** Whether memory for an array or a tensor could not be had: V8's, Node's, libtorch's and C++'s ways to say so. */
+export function isOutOfMemory(error: unknown): error is Error {
+  if (!(error instanceof Error)) return false;
+  const { code } = error as NodeJS.ErrnoException;
+  return (
+    code === "ENOMEM" ||
+    code === "ERR_MEMORY_ALLOCATION_FAILED" ||
+    /out of memory|bad_alloc|larger than max_size|Array buffer allocation failed|Invalid (typed )?array length/i.test(
+      error.message,
+    )
+  );
+}
+
 /**
  * The candidate closest to `name` in edit distance (case ignored), or undefined when none is close: more than
  * a third of the longer name's letters (at least 2) would have to change.

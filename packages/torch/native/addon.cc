@@ -7,6 +7,7 @@
 #include <napi.h>
 #include <torch/version.h>
 
+#include <cmath>
 #include <cstring>
 #include <deque>
 #include <sstream>
@@ -117,9 +118,22 @@ std::vector<int64_t> to_shape(const Napi::Value& value) {
   const auto array = value.As<Napi::Array>();
   std::vector<int64_t> shape(array.Length());
   for (uint32_t i = 0; i < array.Length(); ++i) {
-    shape[i] = static_cast<Napi::Value>(array[i]).As<Napi::Number>().Int64Value();
+    const double side = static_cast<Napi::Value>(array[i]).ToNumber().DoubleValue();
+    if (!(side >= 0 && side <= 9007199254740992.0 && std::floor(side) == side)) {
+      throw Napi::RangeError::New(value.Env(), "tensor: a side of " + value.ToString().Utf8Value() +
+                                                   " is not a whole number of 0 or more");
+    }
+    shape[i] = static_cast<int64_t>(side);
   }
   return shape;
+}
+
+// The bytes of a shape; false where they are more than can be counted.
+bool bytes_of(const std::vector<int64_t>& shape, at::ScalarType dtype, int64_t* bytes) {
+  *bytes = static_cast<int64_t>(c10::elementSize(dtype));
+  for (const int64_t side : shape)
+    if (__builtin_mul_overflow(*bytes, side, bytes)) return false;
+  return true;
 }
 
 // (typed array, shape, dtype) -> a tensor with a copy of the bytes.
@@ -128,13 +142,18 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
   const auto array = info[0].As<Napi::TypedArray>();
   const auto shape = to_shape(info[1]);
   const auto dtype = dtype_from_name(env, info[2].ToString().Utf8Value());
-  auto tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
-  if (tensor.nbytes() != array.ByteLength()) {
+  // Before anything is allocated: the shape may be anyone's.
+  int64_t bytes_needed;
+  const bool countable = bytes_of(shape, dtype, &bytes_needed);
+  if (!countable || bytes_needed != static_cast<int64_t>(array.ByteLength())) {
     std::ostringstream text;
-    text << "tensor: " << array.ByteLength() << " bytes given, shape " << tensor.sizes() << " of "
-         << dtype_name(dtype) << " needs " << tensor.nbytes();
+    text << "tensor: " << array.ByteLength() << " bytes given, shape " << at::IntArrayRef(shape) << " of "
+         << dtype_name(dtype) << " needs ";
+    if (countable) text << bytes_needed;
+    else text << "more than can be counted";
     throw Napi::RangeError::New(env, text.str());
   }
+  auto tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
   const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
   std::memcpy(tensor.data_ptr(), bytes, array.ByteLength());
   return wrap(env, tensor);

@@ -39,7 +39,8 @@ int64_t to_int(const Napi::Value& value, const std::string& argument) {
   }
   if (!value.IsNumber()) type_error(value, argument, "an integer");
   const double number = value.As<Napi::Number>().DoubleValue();
-  if (std::floor(number) != number) type_error(value, argument, "an integer");
+  // Beyond 2^53 it is not the number that was written; far beyond, the conversion is undefined.
+  if (std::floor(number) != number || std::abs(number) > 9007199254740992.0) type_error(value, argument, "an integer");
   return static_cast<int64_t>(number);
 }
 

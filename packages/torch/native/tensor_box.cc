@@ -24,8 +24,8 @@ Handle wrap(Napi::Env env, at::Tensor tensor) {
 }
 
 void report(Napi::Env env, TensorBox& box) {
-  // A view shares its storage with the tensor it was taken from.
-  if (box.reported != 0 || !box.tensor.defined() || box.tensor.is_view()) return;
+  // A view shares its storage with the tensor it was taken from; a tensor of the device meta has none.
+  if (box.reported != 0 || !box.tensor.defined() || box.tensor.is_view() || box.tensor.is_meta()) return;
   box.reported = static_cast<int64_t>(box.tensor.nbytes());
   Napi::MemoryManagement::AdjustExternalMemory(env, box.reported);
 }

@@ -15,6 +15,6 @@ export { muon } from "./optim/muon.js";
 export { joinOptimizers, type Optimizer, type ParameterGroup } from "./optim/optimizer.js";
 export { learningRate, type ScheduleOptions } from "./optim/schedule.js";
 export { sgd } from "./optim/sgd.js";
-export { type Random, randomNormal, randomUniform } from "./random.js";
+export { constant, type Random, randomNormal, randomUniform, shapesOnly } from "./random.js";
 export * from "./safetensors.js";
 export * from "./tensor.js";

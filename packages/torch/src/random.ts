@@ -1,4 +1,5 @@
-// Initial weights from a seeded generator of the caller's: libtorch's global generator is never used.
+// Initial weights: constant, or from a seeded generator of the caller's; libtorch's global generator is never used.
+import { operator } from "./dispatcher.js";
 import { type Tensor, tensor } from "./tensor.js";
 
 /** Uniform numbers in [0, 1). One generator serves one purpose. */
@@ -16,16 +17,41 @@ function fillNormal(target: Float32Array, std: number, random: Random): void {
 
 const count = (shape: readonly number[]): number => shape.reduce((product, side) => product * side, 1);
 
-/** Normal numbers of mean 0. */
-export function randomNormal(shape: readonly number[], std: number, random: Random): Tensor {
+const empty = operator("aten::empty.memory_format");
+
+let withoutValues = false;
+
+/**
+ * Builds networks whose tensors have shapes and no values: nothing is allocated or drawn, however large they are
+ * (libtorch's device "meta"). `body` is synchronous.
+ */
+export function shapesOnly<T>(body: () => T): T {
+  const before = withoutValues;
+  withoutValues = true;
+  try {
+    return body();
+  } finally {
+    withoutValues = before;
+  }
+}
+
+function initial(shape: readonly number[], fill: (data: Float32Array) => void): Tensor {
+  if (withoutValues) return empty([...shape], "float32", null, "meta");
   const data = new Float32Array(count(shape));
-  fillNormal(data, std, random);
+  fill(data);
   return tensor(data, shape);
 }
 
+/** The same number everywhere. */
+export const constant = (shape: readonly number[], value: number): Tensor =>
+  initial(shape, (data) => void data.fill(value));
+
+/** Normal numbers of mean 0. */
+export const randomNormal = (shape: readonly number[], std: number, random: Random): Tensor =>
+  initial(shape, (data) => fillNormal(data, std, random));
+
 /** Uniform numbers in [-bound, bound). */
-export function randomUniform(shape: readonly number[], bound: number, random: Random): Tensor {
-  const data = new Float32Array(count(shape));
-  for (let i = 0; i < data.length; i++) data[i] = (2 * random() - 1) * bound;
-  return tensor(data, shape);
-}
+export const randomUniform = (shape: readonly number[], bound: number, random: Random): Tensor =>
+  initial(shape, (data) => {
+    for (let i = 0; i < data.length; i++) data[i] = (2 * random() - 1) * bound;
+  });

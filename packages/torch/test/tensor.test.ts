@@ -7,6 +7,7 @@ import {
   conv2d,
   type DType,
   keep,
+  Linear,
   liveTensors,
   matmul,
   mul,
@@ -14,6 +15,7 @@ import {
   operator,
   reshape,
   scope,
+  shapesOnly,
   slice,
   sum,
   type Tensor,
@@ -211,7 +213,35 @@ test("noGrad records nothing, and records again after a throw", () => {
   });
 });
 
+describe("networks without values", () => {
+  test("have the shapes of those with values, and no memory, however large they are", () => {
+    const build = (width: number) => new Linear(width, 3, Math.random);
+    const shapes = (module: Linear) => module.named().map(({ name, tensor: { shape } }) => ({ name, shape }));
+    const [real, sketch] = [build(5), shapesOnly(() => build(5))];
+    expect(shapes(sketch)).toEqual(shapes(real));
+    const huge = shapesOnly(() => build(1e12));
+    expect(huge.weight.shape).toEqual([3, 1e12]);
+    for (const module of [real, sketch, huge]) module.dispose();
+    const after = build(5);
+    expect(after.weight.toFloat32()).toHaveLength(15);
+    after.dispose();
+  });
+});
+
 describe("errors", () => {
+  test("shapes that cannot be counted, and sides that are no whole numbers", () => {
+    const data = new Float32Array(4);
+    expect(() => tensor(data, [2 ** 40, 2 ** 40])).toThrow(
+      /16 bytes given, shape .* more than can be counted/,
+    );
+    expect(() => tensor(data, [2 ** 40])).toThrow(
+      /16 bytes given, shape \[1099511627776\] .* needs 4398046511104/,
+    );
+    for (const side of [-1, 0.5, Number.NaN, 1e300])
+      expect(() => tensor(data, [side])).toThrow(/whole number/);
+    expect(() => zeros([1e300])).toThrow(/expected an integer/);
+  });
+
   test("name the operator, its arguments and their shapes", () => {
     scope(() => {
       const [x, weight] = [zeros([2, 3, 5, 5]), zeros([4, 7, 3, 3])];

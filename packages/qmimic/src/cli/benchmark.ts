@@ -13,6 +13,8 @@ import { wholeNumber } from "./numbers.js";
 import { type SideFlag, sideOption } from "./side.js";
 import { findWeights } from "./weights.js";
 
+const MAX_RUNS = 1e6;
+
 interface BenchmarkFlags extends EngineFlags, SideFlag {
   image?: string;
   warmup: number;
@@ -27,8 +29,8 @@ export function addBenchmark(program: Command): void {
       "latency of weights, a run folder's best student, or an exported model on this machine: decoded image to boxes",
     )
     .option("--image <file>", "the image that is used; default: noise of 640 x 480 pixels")
-    .option("--warmup <count>", "images before the clock starts", wholeNumber(0), 10)
-    .option("--runs <count>", "images that are measured, one after another", wholeNumber(1), 100)
+    .option("--warmup <count>", "images before the clock starts", wholeNumber(0, MAX_RUNS), 10)
+    .option("--runs <count>", "images that are measured, one after another", wholeNumber(1, MAX_RUNS), 100)
     .option("--json <file>", "write all numbers there");
   engineOptions(sideOption(command)).action(benchmark);
 }

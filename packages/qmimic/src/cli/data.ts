@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { checkDataset } from "../data/check.js";
 import { formatReport } from "../data/checkReport.js";
-import { generateDemo } from "../data/demo.js";
+import { generateDemo, MAX_PICTURES, MAX_SIDE, MIN_SIDE } from "../data/demo.js";
 import { createCounter } from "./counter.js";
 import { wholeNumber } from "./numbers.js";
 
@@ -16,10 +16,10 @@ export function addData(program: Command): void {
     .command("demo <folder>")
     .description("generate street scenes with seven kinds of traffic signs, in the Pascal VOC layout")
     .option("--seed <number>", "seed; the same one gives the same pictures", "1")
-    .option("--train <count>", "pictures to train on", wholeNumber(0), 280)
-    .option("--val <count>", "pictures to choose the best weights on", wholeNumber(0), 40)
-    .option("--test <count>", "pictures for the final evaluation", wholeNumber(0), 80)
-    .option("--side <pixels>", "longest side of the pictures", wholeNumber(0), 320)
+    .option("--train <count>", "pictures to train on", wholeNumber(0, MAX_PICTURES), 280)
+    .option("--val <count>", "pictures to choose the best weights on", wholeNumber(0, MAX_PICTURES), 40)
+    .option("--test <count>", "pictures for the final evaluation", wholeNumber(0, MAX_PICTURES), 80)
+    .option("--side <pixels>", "longest side of the pictures", wholeNumber(MIN_SIDE, MAX_SIDE), 320)
     .action(demo);
 }
 

@@ -1,5 +1,6 @@
 // Flags for the processor or graphics card that a verb runs on, and its threads.
 import type { Command } from "commander";
+import { MAX_THREADS } from "../models/index.js";
 import type { Engine } from "../train/engine.js";
 import { wholeNumber } from "./numbers.js";
 
@@ -12,8 +13,5 @@ export function engineOptions(command: Command): Command {
     .option("--device <name>", "cpu, cuda or cuda:N", "cpu");
 }
 
-/** More are a typo. */
-const MOST_THREADS = 9999;
-
 const threadCount = (text: string): number | "auto" =>
-  text === "auto" ? text : wholeNumber(1, MOST_THREADS)(text);
+  text === "auto" ? text : wholeNumber(1, MAX_THREADS)(text);

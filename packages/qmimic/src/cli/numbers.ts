@@ -3,12 +3,11 @@ import { InvalidArgumentError } from "commander";
 
 /** A parser of whole numbers from `least` to `most`. */
 export const wholeNumber =
-  (least: number, most?: number) =>
+  (least: number, most: number) =>
   (text: string): number => {
     const value = Number(text);
-    if (!/^(0|[1-9]\d{0,14})$/.test(text) || value < least || value > (most ?? value)) {
-      const range = most === undefined ? `of at least ${least}` : `from ${least} to ${most}`;
-      throw new InvalidArgumentError(`Expected a whole number ${range}.`);
+    if (!/^(0|[1-9]\d{0,14})$/.test(text) || value < least || value > most) {
+      throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
     }
     return value;
   };

@@ -1,6 +1,6 @@
 // The flag for another size of the input than a detector was trained with.
-import { MAX_SIDE } from "@qmimic/runtime";
 import type { Command } from "commander";
+import { MAX_SIDE, MIN_SIDE } from "../models/index.js";
 import { wholeNumber } from "./numbers.js";
 
 export interface SideFlag {
@@ -11,5 +11,5 @@ export const sideOption = (command: Command): Command =>
   command.option(
     "--side <pixels>",
     "longest side of the input, instead of that of its training",
-    wholeNumber(1, MAX_SIDE),
+    wholeNumber(MIN_SIDE, MAX_SIDE),
   );

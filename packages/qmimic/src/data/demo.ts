@@ -29,6 +29,10 @@ export interface DemoSummary {
   objects: number;
 }
 
+/** Pictures of a split, and pixels of their longest side. */
+export const MAX_PICTURES = 100_000;
+export const MIN_SIDE = 64;
+export const MAX_SIDE = 2048;
 /** Above this hidden part a sign is marked difficult: an evaluation does not count it. */
 const DIFFICULT_ABOVE = 0.6;
 /** Marks a folder as generated, so that nothing else is ever overwritten. */
@@ -73,12 +77,16 @@ export async function generateDemo(root: string, options: DemoOptions = {}): Pro
 
 function check(counts: Record<string, number>, side: number): void {
   for (const [split, count] of Object.entries(counts)) {
-    if (!Number.isInteger(count) || count < 0 || count > 100_000) {
-      throw new InputError(`${split} is ${count}; expected a whole number of pictures from 0 to 100000.`);
+    if (!Number.isInteger(count) || count < 0 || count > MAX_PICTURES) {
+      throw new InputError(
+        `${split} is ${count}; expected a whole number of pictures from 0 to ${MAX_PICTURES}.`,
+      );
     }
   }
-  if (!Number.isInteger(side) || side < 64 || side > 2048) {
-    throw new InputError(`side is ${side}; expected a whole number of pixels from 64 to 2048.`);
+  if (!Number.isInteger(side) || side < MIN_SIDE || side > MAX_SIDE) {
+    throw new InputError(
+      `side is ${side}; expected a whole number of pixels from ${MIN_SIDE} to ${MAX_SIDE}.`,
+    );
   }
 }
 

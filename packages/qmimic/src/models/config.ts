@@ -2,11 +2,14 @@
 // adds what it alone needs to be built again (see DetectorKind.config).
 import { z } from "zod";
 import { InputError } from "../errors.js";
-import { count, positive } from "./settings.js";
+import { inputSide, MAX_CLASSES, positive } from "./settings.js";
 
 /** Whether a finer map than stride 16 comes from leaving out poolings, or from a top-down pathway, alone or with a detail path. */
 export const NECKS = ["none", "top-down", "detail"] as const;
 export type Neck = (typeof NECKS)[number];
+
+/** Powers of two that float32 holds with room for sums. */
+const exponent = z.number().int().min(-64).max(64);
 
 /** The dictionary that a feature map is rounded to (Quantization Mimic, section 3.1). */
 export const quantizerSchema = z.discriminatedUnion("kind", [
@@ -14,7 +17,9 @@ export const quantizerSchema = z.discriminatedUnion("kind", [
   /** {0, s, 2s, ...} */
   z.object({ kind: z.literal("uniform"), stride: positive }),
   /** {0, 2^min, ..., 2^max}: the alternative that the paper rejects */
-  z.object({ kind: z.literal("power-of-two"), minExponent: z.number().int(), maxExponent: z.number().int() }),
+  z
+    .object({ kind: z.literal("power-of-two"), minExponent: exponent, maxExponent: exponent })
+    .refine(({ minExponent, maxExponent }) => minExponent <= maxExponent, "minExponent is above maxExponent"),
 ]);
 export type Quantizer = z.infer<typeof quantizerSchema>;
 
@@ -27,9 +32,9 @@ export const sharedConfig = {
   /** @see NECKS */
   neck: z.enum(NECKS).default("none"),
   /** Names; label i is classes[i - 1], label 0 is background. */
-  classes: z.array(z.string()).min(1),
+  classes: z.array(z.string()).min(1).max(MAX_CLASSES),
   /** Longest side of the input in pixels. */
-  side: count,
+  side: inputSide,
   quantizer: quantizerSchema,
 };
 

@@ -5,7 +5,7 @@ import { z } from "zod";
 import type { Backbone } from "./backbones/types.js";
 import { parseBackbone } from "./config.js";
 import { defineKind } from "./defineKind.js";
-import { auto, count, MAX_ROI_CELLS, wholeUpTo } from "./settings.js";
+import { auto, count, MAX_ROI_CELLS, MAX_WIDTH, wholeUpTo } from "./settings.js";
 import { autoAnchors } from "./twoStage/chooseAnchors.js";
 import { numbered, RegionHead, type RegionOutputs } from "./twoStage/regionHead.js";
 import { conflictIn, twoStageConfig, twoStageSettings } from "./twoStage/settings.js";
@@ -14,7 +14,10 @@ import { TwoStage } from "./twoStage/twoStage.js";
 const settings = z.object({
   ...twoStageSettings,
   roiSize: wholeUpTo(MAX_ROI_CELLS, 7, "RoIAlign's output cells per side"),
-  headWidth: z.union([count, auto]).default("auto").describe("neurons of the box head; auto: 1024 / N"),
+  headWidth: z
+    .union([count.max(MAX_WIDTH), auto])
+    .default("auto")
+    .describe("neurons of the box head; auto: 1024 / N"),
 });
 
 const config = z.object({
@@ -23,7 +26,7 @@ const config = z.object({
   /** RoIAlign's output cells per side. */
   roiSize: count.max(MAX_ROI_CELLS),
   /** Neurons of the head's two hidden layers. */
-  headWidth: count,
+  headWidth: count.max(MAX_WIDTH),
 });
 export type FasterRcnnConfig = z.infer<typeof config>;
 

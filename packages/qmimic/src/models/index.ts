@@ -28,5 +28,24 @@ export {
   parseConfig,
 } from "./kinds.js";
 export { applyQuantizer } from "./quantizer.js";
-export { atLeast0, auto, count, flag, fraction, kebab, positive, real, whole } from "./settings.js";
+export {
+  atLeast0,
+  auto,
+  count,
+  flag,
+  fraction,
+  inputSide,
+  kebab,
+  MAX_CLASSES,
+  MAX_REGIONS,
+  MAX_ROI_CELLS,
+  MAX_SIDE,
+  MAX_THREADS,
+  MAX_WIDTH,
+  MIN_SIDE,
+  positive,
+  real,
+  whole,
+  wholeUpTo,
+} from "./settings.js";
 export { concatFloats, type Target } from "./targets.js";

@@ -1,7 +1,7 @@
 // Settings of what a detector lets out, which all kinds share. @see keepBest
 import type { KeepSettings } from "@qmimic/runtime";
 import { z } from "zod";
-import { count, fraction, real, whole } from "./settings.js";
+import { count, fraction, MAX_REGIONS, real, wholeUpTo } from "./settings.js";
 
 /** Of a configuration. */
 export const keepConfig = {
@@ -12,7 +12,7 @@ export const keepConfig = {
   /** IoU from which other boxes of a label help to place one that suppression keeps; 1: none does. */
   boxVote: fraction.default(1),
   /** Most detections of an image. */
-  boxDetections: count,
+  boxDetections: count.max(MAX_REGIONS),
 };
 
 const keepSchema = z.object(keepConfig);
@@ -33,5 +33,5 @@ export const keepSettings = {
     0.6,
     "IoU from which other detections of the same class help to place one that is kept, by their scores; 1: none does, as in torchvision",
   ),
-  boxDetections: whole(100, "most detections of an image"),
+  boxDetections: wholeUpTo(MAX_REGIONS, 100, "most detections of an image"),
 };

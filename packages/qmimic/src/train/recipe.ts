@@ -10,16 +10,29 @@ import {
   DETECTORS,
   flag,
   fraction,
+  inputSide,
   KINDS,
   kebab,
   kindOf,
+  MAX_CLASSES,
+  MAX_REGIONS,
+  MAX_ROI_CELLS,
+  MAX_THREADS,
   NECKS,
   positive,
   real,
   whole,
+  wholeUpTo,
 } from "../models/index.js";
 
 const count0 = z.number().int().min(0);
+/** MiB: 16 TiB. */
+const MAX_MEMORY = 2 ** 24;
+export const MAX_BATCH = 1024;
+/** The teacher's maps are kept for each scale. An image is never reduced to less than 1/32 when it is drawn. */
+const MIN_SCALE = 1 / 8;
+const MAX_SCALE = 4;
+const MAX_LIST = 64;
 
 const data = {
   data: z.string().default("").describe("folder in the Pascal VOC layout"),
@@ -27,11 +40,16 @@ const data = {
   valSplit: z.string().default("val").describe("split to choose the best weights on"),
   classes: z
     .array(z.string())
+    .max(MAX_CLASSES)
     .default([])
     .describe("classes to detect, objects of others are left out; empty: all that the data has"),
   merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
-  side: whole(480, "longest side of the input in pixels"),
-  memory: whole(4096, "MiB of decoded images kept in memory; more are decoded again each time"),
+  side: real(inputSide, 480, "longest side of the input in pixels"),
+  memory: wholeUpTo(
+    MAX_MEMORY,
+    4096,
+    "MiB of decoded images kept in memory; more are decoded again each time",
+  ),
   diskCache: flag(
     false,
     "keep those further images, decoded and reduced, in a file of the folder cache instead",
@@ -98,8 +116,12 @@ const method = {
     .enum(["cells", "rois"])
     .default("cells")
     .describe("compare the map's cells (each region divided by its size), or RoI-max-pooled regions"),
-  mimicRegions: whole(128, "regions of an image that are mimicked"),
-  mimicRoiSize: whole(7, "cells per side that a region is pooled to with region-form rois"),
+  mimicRegions: wholeUpTo(MAX_REGIONS, 128, "regions of an image that are mimicked"),
+  mimicRoiSize: wholeUpTo(
+    MAX_ROI_CELLS,
+    7,
+    "cells per side that a region is pooled to with region-form rois",
+  ),
   liveTeacher: flag(
     false,
     "run the teacher in every step on the student's own view, slower, instead of keeping its maps",
@@ -113,7 +135,7 @@ const training = {
     "epochs for the teacher: at least as many as for its student, or it is soon no better",
   ),
   quantizedEpochs: whole(4, "epochs to fine-tune the quantized teacher"),
-  batch: whole(4, "images in a step"),
+  batch: wholeUpTo(MAX_BATCH, 4, "images in a step"),
   groupShapes: flag(true, "landscape and portrait images in different batches, which need less padding"),
   optimizer: z
     .enum(["sgd", "adamw", "muon"])
@@ -130,12 +152,16 @@ const training = {
   schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("how the learning rate falls"),
   milestones: z
     .array(fraction)
+    .max(MAX_LIST)
     .default([0.7, 0.9])
     .describe("for schedule step: parts of the run after which the rate is divided by 10"),
   clip: real(atLeast0, 10, "largest joint norm of the gradients; 0: no limit"),
   evalEvery: whole(5, "epochs between evaluations on the val split"),
   seed: count0.default(0).describe("seed of weights, order, augmentation and sampling"),
-  threads: z.union([count, auto]).default("auto").describe("processor threads; auto: all cores"),
+  threads: z
+    .union([count.max(MAX_THREADS), auto])
+    .default("auto")
+    .describe("processor threads; auto: all cores"),
   device: z.string().default("cpu").describe("cpu, cuda or cuda:N"),
   precision: z
     .enum(["float32", "bfloat16"])
@@ -148,8 +174,9 @@ const training = {
 const augmentation = {
   flip: real(fraction, 0.5, "share of images mirrored left to right"),
   scales: z
-    .array(positive)
+    .array(z.number().min(MIN_SCALE).max(MAX_SCALE))
     .min(1)
+    .max(MAX_LIST)
     .default([0.75, 1, 1.25])
     .describe(
       "sizes relative to side, one picked for each batch (a list, so that teacher maps can be cached)",

@@ -9,6 +9,7 @@ import {
   type SafetensorsFile,
   type SafetensorsTensor,
   scope,
+  shapesOnly,
   type Tensor,
   tensor,
   writeSafetensors,
@@ -43,40 +44,63 @@ export const moduleTensors = (module: Module, prefix = ""): [string, Tensor][] =
   module.named(prefix).map(({ name, tensor: one }) => [name, one]);
 
 /**
- * Overwrites tensors with those of a file.
+ * Whether a file's tensors are those that a network needs: names, shapes, finite numbers. Of `tensors` only the shapes are
+ * looked at.
  * @throws InputError naming the file and the tensor when one is missing, too many, of another shape, or not finite
  */
-export function fillTensors(
+function checkTensors(
   tensors: Iterable<[string, Tensor]>,
   stored: ReadonlyMap<string, SafetensorsTensor>,
   file: string,
 ): void {
   const left = new Set(stored.keys());
-  noGrad(() =>
-    scope(() => {
-      for (const [name, one] of tensors) {
-        left.delete(name);
-        const found = stored.get(name);
-        if (!found) throw new InputError(`${file}: tensor "${name}" is missing: weights of another network?`);
-        const [has, wants] = [found.shape.join(" x "), one.shape.join(" x ")];
-        if (has !== wants)
-          throw new InputError(`${file}: tensor "${name}" is ${has}, the network needs ${wants}`);
-        if (!(found.data instanceof Float32Array)) {
-          throw new InputError(`${file}: tensor "${name}" is ${found.dtype}, expected F32`);
-        }
-        const at = firstNonFinite(found.data);
-        if (at >= 0) {
-          throw new InputError(
-            `${file}: tensor "${name}" holds ${found.data[at]} at ${at}: the training that wrote it diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
-          );
-        }
-        copy(one, tensor(found.data, found.shape).to(one.device));
-      }
-    }),
-  );
+  for (const [name, { shape }] of tensors) {
+    left.delete(name);
+    const found = stored.get(name);
+    if (!found) throw new InputError(`${file}: tensor "${name}" is missing: weights of another network?`);
+    const [has, wants] = [found.shape.join(" x "), shape.join(" x ")];
+    if (has !== wants)
+      throw new InputError(`${file}: tensor "${name}" is ${has}, the network needs ${wants}`);
+    if (!(found.data instanceof Float32Array)) {
+      throw new InputError(`${file}: tensor "${name}" is ${found.dtype}, expected F32`);
+    }
+    const at = firstNonFinite(found.data);
+    if (at >= 0) {
+      throw new InputError(
+        `${file}: tensor "${name}" holds ${found.data[at]} at ${at}: the training that wrote it diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
+      );
+    }
+  }
   const [extra] = left;
   if (extra !== undefined)
     throw new InputError(`${file}: the network has no tensor "${extra}": weights of another network?`);
+}
+
+/**
+ * Overwrites tensors with those of a file: all of them, or none when one does not fit.
+ * @throws InputError as checkTensors does
+ */
+export function fillTensors(
+  tensors: readonly [string, Tensor][],
+  stored: ReadonlyMap<string, SafetensorsTensor>,
+  file: string,
+): void {
+  checkTensors(tensors, stored, file);
+  copyTensors(tensors, stored);
+}
+
+function copyTensors(
+  tensors: readonly [string, Tensor][],
+  stored: ReadonlyMap<string, SafetensorsTensor>,
+): void {
+  noGrad(() =>
+    scope(() => {
+      for (const [name, one] of tensors) {
+        const { data, shape } = stored.get(name)!;
+        copy(one, tensor(data, shape).to(one.device));
+      }
+    }),
+  );
 }
 
 /**
@@ -101,8 +125,12 @@ export function loadDetector(
 ): Detector {
   const { metadata, tensors } = readWeights(path);
   const config = configOf(path, metadata);
+  // A small file may describe a huge network: the shapes are compared before the network is built.
+  const sketch = shapesOnly(() => createDetector(config, createRandom(0)));
+  checkTensors(moduleTensors(sketch), tensors, path);
+  sketch.dispose();
   const detector = createDetector({ ...config, ...changes }, createRandom(0));
-  fillTensors(moduleTensors(detector), tensors, path);
+  copyTensors(moduleTensors(detector), tensors);
   detector.to(device);
   rememberFile(detector, path);
   return detector.eval();

@@ -128,13 +128,13 @@ export const config: FasterRcnnConfig = {
 export const everything = {
   rpnHigh: 0.7,
   rpnLow: 0.3,
-  rpnBatch: 1 << 20,
+  rpnBatch: 20_000,
   rpnPositives: 0.5,
   rpnPreNmsTrain: 120,
   rpnPostNmsTrain: 24,
   boxHigh: 0.5,
   boxLow: 0.5,
-  boxBatch: 1 << 20,
+  boxBatch: 20_000,
   boxPositives: 0.25,
 };
 

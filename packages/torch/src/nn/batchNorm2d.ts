@@ -1,7 +1,8 @@
 // Batch normalisation over channels, with the ReLU and the pooling that follow it where they can be one pass.
 import { batchNormRelu } from "../kernels.js";
 import { batchNorm, maxPool2d, relu } from "../ops.js";
-import { type Tensor, tensor } from "../tensor.js";
+import { constant } from "../random.js";
+import type { Tensor } from "../tensor.js";
 import { Layer } from "./module.js";
 
 export class BatchNorm2d extends Layer {
@@ -16,10 +17,10 @@ export class BatchNorm2d extends Layer {
     private readonly eps = 1e-5,
   ) {
     super();
-    this.weight = this.parameter("weight", tensor(new Float32Array(channels).fill(1)));
-    this.bias = this.parameter("bias", tensor(new Float32Array(channels)));
-    this.runningMean = this.buffer("running_mean", tensor(new Float32Array(channels)));
-    this.runningVar = this.buffer("running_var", tensor(new Float32Array(channels).fill(1)));
+    this.weight = this.parameter("weight", constant([channels], 1));
+    this.bias = this.parameter("bias", constant([channels], 0));
+    this.runningMean = this.buffer("running_mean", constant([channels], 0));
+    this.runningVar = this.buffer("running_var", constant([channels], 1));
   }
 
   forward(x: Tensor): Tensor {

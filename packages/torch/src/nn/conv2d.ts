@@ -1,8 +1,8 @@
 // 2-D convolution. Narrow 3x3 layers on the CPU go to the addon's own kernel, all others to libtorch.
 import { conv3x3, simdLevel } from "../kernels.js";
 import { cast, conv2d } from "../ops.js";
-import { type Random, randomNormal, randomUniform } from "../random.js";
-import { type Tensor, tensor } from "../tensor.js";
+import { constant, type Random, randomNormal, randomUniform } from "../random.js";
+import type { Tensor } from "../tensor.js";
 import { count } from "./cost.js";
 import { Layer } from "./module.js";
 
@@ -85,7 +85,7 @@ export class Conv2d extends Layer {
     const initialBias =
       init === "torch"
         ? randomUniform([outChannels], 1 / Math.sqrt(fanIn), random)
-        : tensor(new Float32Array(outChannels));
+        : constant([outChannels], 0);
     this.bias = bias ? this.parameter("bias", initialBias) : null;
     if (!bias) initialBias.dispose();
   }

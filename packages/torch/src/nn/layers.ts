@@ -1,7 +1,7 @@
 // The small layers: linear, ReLU, max pooling, and a sequence that runs batch norm, ReLU and pooling as one.
 import { linear, maxPool2d, relu } from "../ops.js";
-import { type Random, randomNormal, randomUniform } from "../random.js";
-import { scope, type Tensor, tensor } from "../tensor.js";
+import { constant, type Random, randomNormal, randomUniform } from "../random.js";
+import { scope, type Tensor } from "../tensor.js";
 import { BatchNorm2d } from "./batchNorm2d.js";
 import { count } from "./cost.js";
 import { Layer } from "./module.js";
@@ -34,7 +34,7 @@ export class Linear extends Layer {
     );
     this.bias = this.parameter(
       "bias",
-      std === undefined ? randomUniform([outFeatures], bound, random) : tensor(new Float32Array(outFeatures)),
+      std === undefined ? randomUniform([outFeatures], bound, random) : constant([outFeatures], 0),
     );
   }
 

@@ -3,6 +3,7 @@
 import {
   Conv2d,
   cast,
+  constant,
   copy,
   exp,
   type Layer,
@@ -13,7 +14,6 @@ import {
   Sequential,
   scope,
   type Tensor,
-  tensor,
 } from "@qmimic/torch";
 import { normed } from "../backbones/normed.js";
 import type { FcosConfig } from "./settings.js";
@@ -85,4 +85,4 @@ const separable = (from: number, to: number, random: Random): Layer[] => [
 ];
 
 const setBias = ({ bias, outChannels }: Conv2d, value: number): void =>
-  noGrad(() => scope(() => void copy(bias!, tensor(new Float32Array(outChannels).fill(value)))));
+  noGrad(() => scope(() => void copy(bias!, constant([outChannels], value))));

@@ -39,7 +39,8 @@ export function chooseAnchors(samples: readonly Sample[], side: number, count: n
   });
   const middle = quantile(ratios, 0.5);
   const spread = Math.sqrt(quantile(ratios, 0.9) / quantile(ratios, 0.1));
-  const round = (ratio: number) => Math.round(ratio * 100) / 100;
+  // Not 0 for objects like threads.
+  const round = (ratio: number) => Math.min(10_000, Math.max(1, Math.round(ratio * 100))) / 100;
   const aspectRatios =
     spread < 1.5
       ? [round(middle)]
