@@ -1,10 +1,30 @@
-// One picture through libtorch and through a model file: the same boxes.
-import { type Detections, Detector as Exported, type RawImage } from "@qmimic/runtime";
+// One picture through libtorch and through every back end that a detector is exported to: the same boxes.
+import { type Detection, type Detections, Detector as Exported, type RawImage } from "@qmimic/runtime";
 import { expect } from "vitest";
 import type { RawImage as Decoded } from "../../src/data/images.js";
 import { detectImages } from "../../src/eval/detect.js";
 import { modelFile } from "../../src/export/modelFile.js";
+import { onnxFile } from "../../src/export/onnx/onnxFile.js";
 import type { Detector } from "../../src/models/index.js";
+import { openOnnx } from "./onnxRuntime.js";
+
+/** Everything that a detector finds in some pictures, once it is exported. */
+type BackEnd = (detector: Detector, pictures: readonly RawImage[]) => Promise<Detection[][]>;
+
+const BACK_ENDS: Record<string, BackEnd> = {
+  async runtime(detector, pictures) {
+    const exported = Exported.from(modelFile(detector, undefined, "float32"));
+    return pictures.map((picture) => exported.detect(picture, { threshold: 0 }));
+  },
+  async onnx(detector, pictures) {
+    const { side, classes } = detector.config;
+    const exported = await openOnnx(onnxFile(detector));
+    const found: Detection[][] = [];
+    for (const picture of pictures) found.push(listed(await exported.detect(picture, side), classes));
+    await exported.release();
+    return found;
+  },
+};
 
 /** A decoded picture of these bytes, as large as its file is. */
 export const asDecoded = ({ data, width, height }: RawImage): Decoded => ({
@@ -16,37 +36,62 @@ export const asDecoded = ({ data, width, height }: RawImage): Decoded => ({
 });
 
 /** Detections with their labels' names, in the order of their scores. */
-function listed({ boxes, scores, labels }: Detections, classes: readonly string[]) {
+function listed({ boxes, scores, labels }: Detections, classes: readonly string[]): Detection[] {
   return [...scores].map((score, i) => {
     const [xmin, ymin, xmax, ymax] = boxes.subarray(4 * i, 4 * i + 4);
     return { label: classes[labels[i] - 1], score, box: { xmin, ymin, xmax, ymax } };
   });
 }
 
-/** Each detection of either side has its like on the other. Those as good as the worst may have made way for one another. */
-export function expectSameDetections(detector: Detector, pictures: readonly RawImage[]): number {
-  const exported = Exported.from(modelFile(detector, undefined, "float32"));
+/**
+ * Each detection of either side has its like on the other. Only at the lowest score that counts, or where the list was full,
+ * may one be there and the other not.
+ * @returns how many detections were compared
+ */
+export async function expectSameDetections(
+  detector: Detector,
+  pictures: readonly RawImage[],
+): Promise<number> {
+  detector.eval();
+  const expected = pictures.map((picture) =>
+    listed(detectImages(detector, [asDecoded(picture)])[0], detector.config.classes),
+  );
+  const { score, keep } = detector.decoder;
   let count = 0;
-  for (const picture of pictures) {
-    detector.eval();
-    const found = listed(detectImages(detector, [asDecoded(picture)])[0], detector.config.classes);
-    const ours = exported.detect(picture, { threshold: 0 });
-    const worst = Math.max(found.at(-1)?.score ?? 0, ours.at(-1)?.score ?? 0) + 1e-4;
-    for (const [side, other] of [
-      [found, ours],
-      [ours, found],
-    ]) {
-      for (const { label, score, box } of side.filter((one) => one.score > worst)) {
-        const like = other.some(
-          (one) =>
-            one.label === label &&
-            Math.abs(one.score - score) < 1e-4 &&
-            (["xmin", "ymin", "xmax", "ymax"] as const).every((k) => Math.abs(one.box[k] - box[k]) < 0.01),
-        );
-        expect(like, `${label} ${score} ${JSON.stringify(box)}`).toBe(true);
-        count++;
-      }
-    }
+  for (const [name, backEnd] of Object.entries(BACK_ENDS)) {
+    const found = await backEnd(detector, pictures);
+    found.forEach((ours, i) => {
+      const cuts = [expected[i], ours].map((one) =>
+        one.length < keep.detections ? score : one.at(-1)!.score,
+      );
+      count += expectAlike(name, expected[i], ours, Math.max(...cuts) + 1e-4);
+    });
   }
   return count;
 }
+
+function expectAlike(
+  name: string,
+  expected: readonly Detection[],
+  ours: readonly Detection[],
+  least: number,
+): number {
+  const better = (side: readonly Detection[]) => side.filter(({ score }) => score > least);
+  const scores = ours.map(({ score }) => score);
+  expect(scores, `${name}: best first`).toEqual([...scores].sort((a, b) => b - a));
+  for (const [one, other] of [
+    [expected, ours],
+    [ours, expected],
+  ])
+    for (const detection of better(one))
+      expect(
+        other.some((like) => isAlike(detection, like)),
+        `${name}: ${JSON.stringify(detection)}`,
+      ).toBe(true);
+  return better(ours).length;
+}
+
+const isAlike = (a: Detection, b: Detection): boolean =>
+  a.label === b.label &&
+  Math.abs(a.score - b.score) < 1e-4 &&
+  (["xmin", "ymin", "xmax", "ymax"] as const).every((k) => Math.abs(a.box[k] - b.box[k]) < 0.01);

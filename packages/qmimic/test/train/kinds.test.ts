@@ -1,5 +1,5 @@
 // Every kind of detector on every backbone, neck and stride learns; its run can be cut off and resumed bit for bit, what
-// it found can be evaluated, and its model file finds the same.
+// it found can be evaluated, and what it is exported to finds the same.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setThreads } from "@qmimic/torch";
@@ -99,7 +99,7 @@ describe.each(DETECTORS)("%s", (kind) => {
     const { parameters, multiplyAdds } = detectorCost(loaded);
     expect(Math.min(parameters, multiplyAdds)).toBeGreaterThan(1000);
     const pictures = await Promise.all([0, 1, 2].map((i) => store.get(i)));
-    expect(expectSameDetections(loaded, pictures)).toBeGreaterThan(0);
+    expect(await expectSameDetections(loaded, pictures)).toBeGreaterThan(0);
     loaded.dispose();
   });
 });
