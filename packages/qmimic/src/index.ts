@@ -52,6 +52,8 @@ export {
   type VocResult,
 } from "./eval/voc.js";
 export { evaluateWider, type WiderImage, type WiderResult, type WiderSetting } from "./eval/wider.js";
+// Export
+export { onnxFile as exportOnnx } from "./export/onnx/onnxFile.js";
 // Mimic
 export { chooseQuantizer } from "./mimic/calibrate.js";
 export { type MimicResult, type MimicSettings, mimicLoss } from "./mimic/mimic.js";

@@ -6,10 +6,11 @@ import { type Command, InvalidArgumentError } from "commander";
 import { createImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
-import { detectWith } from "../eval/detect.js";
+import { type DetectImages, detectWith } from "../eval/detect.js";
 import { type Comparison, compareDetectors } from "../export/comparison.js";
 import { modelFile, type WeightFormat } from "../export/modelFile.js";
-import { detectExported } from "../export/openDetector.js";
+import { onnxFile } from "../export/onnx/onnxFile.js";
+import { detectExported, openDetector } from "../export/openDetector.js";
 import { htmlPage } from "../export/page/htmlPage.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
 import { kilobytes, summarize } from "../report/summary.js";
@@ -20,8 +21,16 @@ import { type DatasetFlags, readDatasetFor } from "./dataset.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { findWeights } from "./weights.js";
 
-const FORMATS = ["safetensors", "int8", "html", "html-int8"] as const;
+const FORMATS = ["safetensors", "int8", "onnx", "html", "html-int8"] as const;
 type Format = (typeof FORMATS)[number];
+
+const FILES: Record<Format, string> = {
+  safetensors: "detector.safetensors",
+  int8: "detector.int8.safetensors",
+  onnx: "detector.onnx",
+  html: "detector.html",
+  "html-int8": "detector.int8.html",
+};
 
 interface ExportFlags extends EngineFlags, Partial<DatasetFlags> {
   format: Format[];
@@ -70,16 +79,23 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   console.log(`${path}\n${summarize(detector)}\n`);
 
   const models = new Map<WeightFormat, Uint8Array>();
+  const model = (format: WeightFormat): Uint8Array => {
+    const made = models.get(format) ?? modelFile(detector, thresholds, format);
+    models.set(format, made);
+    return made;
+  };
+  const page = (format: WeightFormat) =>
+    Buffer.from(htmlPage(model(format), titleOf(detector.config.classes)));
+  const made: Record<Format, () => Uint8Array> = {
+    safetensors: () => model("float32"),
+    int8: () => model("int8"),
+    onnx: () => onnxFile(detector, thresholds),
+    html: () => page("float32"),
+    "html-int8": () => page("int8"),
+  };
   for (const format of flags.format) {
-    const weightFormat = format.includes("int8") ? "int8" : "float32";
-    const model = models.get(weightFormat) ?? modelFile(detector, thresholds, weightFormat);
-    models.set(weightFormat, model);
-    const page = format.startsWith("html");
-    const file = join(
-      out,
-      `detector${weightFormat === "int8" ? ".int8" : ""}.${page ? "html" : "safetensors"}`,
-    );
-    const bytes = page ? Buffer.from(htmlPage(model, titleOf(detector.config.classes))) : model;
+    const file = join(out, FILES[format]);
+    const bytes = made[format]();
     await writeFileAtomic(file, bytes);
     console.log(
       `${format.padEnd(12)} ${kilobytes(bytes.length).padStart(9)}, ${kilobytes(gzipSync(bytes).length)} gzipped  ${file}`,
@@ -91,23 +107,25 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
     maxSide: detector.config.side,
     memoryBudgetBytes: 2 ** 31,
   });
-  for (const [weightFormat, model] of models) {
-    const exported = await ExportedDetector.load(model);
-    const result = await compareDetectors(
-      detectWith(detector, flags.device),
-      detectExported(exported),
-      dataset,
-      store,
-      LEAST_COMPARED,
+  const compare = async (name: string, detect: DetectImages) => {
+    const trained = detectWith(detector, flags.device);
+    console.log(
+      formatComparison(name, await compareDetectors(trained, detect, dataset, store, LEAST_COMPARED)),
     );
-    console.log(formatComparison(weightFormat, result));
-  }
+  };
+  for (const [format, bytes] of models)
+    await compare(format, detectExported(await ExportedDetector.load(bytes)));
+  if (!flags.format.includes("onnx")) return;
+  const opened = await openDetector(join(out, FILES.onnx), flags).catch((error: Error) => {
+    console.log(`onnx         not compared: ${error.message}`);
+  });
+  if (opened) await compare("onnx", opened.detect);
 }
 
 /** Detections of lower scores are many, and those of a rounded network are others. */
 const LEAST_COMPARED = 0.1;
 
-const formatComparison = (format: WeightFormat, result: Comparison): string =>
+const formatComparison = (format: string, result: Comparison): string =>
   `${format.padEnd(12)} AP50 ${(100 * result.exportedAp).toFixed(2)} (trained ${(100 * result.trainedAp).toFixed(2)}); ` +
   `of ${result.detections} detections with scores from ${LEAST_COMPARED} ${result.matched} are in both, boxes at most ` +
   `${result.boxDifference.toPrecision(2)} px apart, scores ${result.scoreDifference.toPrecision(2)}`;

@@ -25,7 +25,7 @@ export function modelFile(
   const { mean, std } = NO_AUGMENTATION;
   const model = {
     classes: config.classes,
-    thresholds: config.classes.map((_, i) => thresholds?.[i] ?? DEFAULT_THRESHOLD),
+    thresholds: thresholdsOf(detector, thresholds),
     input: { side: config.side, grid: GRID, mean, std },
     operations: traced.operations.map(formatOperation),
     outputs: OUTPUTS[decoder.of].map((name) => traced.outputs[name]),
@@ -35,6 +35,10 @@ export function modelFile(
   const metadata = { format: MODEL_FORMAT, version: String(MODEL_VERSION), model: JSON.stringify(model) };
   return serializeSafetensors(format === "int8" ? int8Tensors(traced) : floatTensors(traced), metadata);
 }
+
+/** The score from which each class is shown. */
+export const thresholdsOf = ({ config }: Detector, known: readonly (number | null)[] | undefined): number[] =>
+  config.classes.map((_, i) => known?.[i] ?? DEFAULT_THRESHOLD);
 
 const vector = (data: Float32Array): SafetensorsTensor => ({ dtype: "F32", shape: [data.length], data });
 

@@ -1,4 +1,5 @@
-// Anything that detects, by its file: trained weights run on libtorch, a model file on the runtime that users have.
+// Anything that detects, by its file: trained weights run on libtorch, a model file on the runtime that users have, an .onnx
+// file on ONNX Runtime.
 import { readFileSync, statSync } from "node:fs";
 import {
   type Detection,
@@ -12,6 +13,7 @@ import { InputError } from "../errors.js";
 import { type DetectImages, detectWith } from "../eval/detect.js";
 import type { Detector } from "../models/index.js";
 import { loadDetector, readThresholds, readWeights } from "../train/weights.js";
+import { openOnnx } from "./onnx/openOnnx.js";
 
 export interface OpenedDetector {
   path: string;
@@ -33,9 +35,19 @@ export interface OpenOptions {
   side?: number;
 }
 
-/** @throws InputError naming the file when it is neither, or damaged */
+/** @throws InputError naming the file when it is none of these, or damaged */
 export async function openDetector(path: string, { device, side }: OpenOptions): Promise<OpenedDetector> {
   const bytes = statSync(path).size;
+  if (path.endsWith(".onnx")) {
+    const opened = await openOnnx(readFileSync(path), path);
+    const wanted = side ?? opened.side;
+    const detect: DetectImages = async (images) => {
+      const found: Detections[] = [];
+      for (const image of images) found.push(await opened.detect(image, wanted));
+      return found;
+    };
+    return { path, classes: opened.classes, side: wanted, thresholds: opened.thresholds, detect, bytes };
+  }
   const { format } = readWeights(path).metadata;
   if (format === MODEL_FORMAT) {
     try {

@@ -21,7 +21,7 @@ beforeAll(async () => {
   saveDetector(weights, detector);
   detector.dispose();
   storeThresholds(weights, [0.02, null]);
-  const formats = "safetensors,int8,html,html-int8";
+  const formats = "safetensors,int8,onnx,html,html-int8";
   exported = await qmimic(["export", weights, "--format", formats, "--out", out, "--data", data]);
 });
 
@@ -32,6 +32,7 @@ describe("qmimic export", () => {
       "detector.html",
       "detector.int8.html",
       "detector.int8.safetensors",
+      "detector.onnx",
       "detector.safetensors",
     ];
     expect(filesBelow(out)).toEqual(names);
@@ -48,6 +49,7 @@ describe("qmimic export", () => {
     expect(Number(detections)).toBeGreaterThan(5);
     expect(both).toBe(detections);
     expect(Number(apart)).toBeLessThan(0.01);
+    expect(exported.stdout).toMatch(/^onnx .* are in both, boxes at most 0\.0\d+ px apart/m);
     expect(exported.stdout).toMatch(/^int8 +AP50 [\d.]+ \(trained [\d.]+\)/m);
   });
 
@@ -76,9 +78,9 @@ describe("qmimic export", () => {
 });
 
 describe("val and predict", () => {
-  it("val: the model file has the detector's AP", async () => {
-    const numbers: { coco: unknown }[] = [];
-    for (const file of [weights, model]) {
+  it("val: the model file and the ONNX file have the detector's AP", async () => {
+    const numbers: unknown[] = [];
+    for (const file of [weights, model, join(out, "detector.onnx")]) {
       const json = join(root, "numbers.json");
       const { code, stderr, stdout } = await qmimic(["val", file, "--data", data, "--json", json]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
@@ -87,6 +89,7 @@ describe("val and predict", () => {
       numbers.push(mean);
     }
     expect(numbers[1]).toEqual(numbers[0]);
+    expect(numbers[2]).toEqual(numbers[0]);
   });
 
   it("val --compare takes either", async () => {

@@ -1,5 +1,5 @@
 // Every kind of detector on every backbone, neck and stride learns; its run can be cut off and resumed bit for bit, what
-// it found can be evaluated, and its model file finds the same.
+// it found can be evaluated, and what it is exported to finds the same.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setThreads } from "@qmimic/torch";

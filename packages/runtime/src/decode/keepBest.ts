@@ -3,8 +3,8 @@ import { clipBoxes, takeBoxes } from "../geometry/boxes.js";
 import { batchedNms } from "../geometry/nms.js";
 import { voteBoxes } from "../geometry/voting.js";
 
-/** Boxes with a thinner side, in pixels, are none. */
-const MIN_SIDE = 0.01;
+/** Boxes with a thinner side, in pixels, are dropped. */
+export const MIN_DETECTION_SIDE = 0.01;
 
 export interface KeepSettings {
   /** IoU above which a detection of the same class is suppressed. */
@@ -47,8 +47,8 @@ export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings)
   const clipped = clipBoxes(found.boxes, size.width, size.height);
   const rows: number[] = [];
   for (let i = 0; i < found.scores.length; i++) {
-    const wide = clipped[4 * i + 2] - clipped[4 * i] >= MIN_SIDE;
-    if (wide && clipped[4 * i + 3] - clipped[4 * i + 1] >= MIN_SIDE) rows.push(i);
+    const wide = clipped[4 * i + 2] - clipped[4 * i] >= MIN_DETECTION_SIDE;
+    if (wide && clipped[4 * i + 3] - clipped[4 * i + 1] >= MIN_DETECTION_SIDE) rows.push(i);
   }
   const index = Int32Array.from(rows);
   const boxes = takeBoxes(clipped, index);

@@ -9,8 +9,8 @@ import { aboveScore } from "./keepBest.js";
 /** Offsets of the region proposal network are not weighted. */
 export const UNIT_WEIGHTS: BoxWeights = [1, 1, 1, 1];
 
-/** Thinner regions, in pixels, are none. */
-const MIN_SIDE = 1e-3;
+/** Regions with a thinner side, in pixels, are dropped. */
+export const MIN_REGION_SIDE = 1e-3;
 
 /** What the network says of one image. */
 export interface AnchorOutputs {
@@ -49,7 +49,7 @@ export function proposeRegions(
   const { anchors, deltas } = takeAnchors(best, outputs);
   const decoded = decodeBoxes(deltas, anchors, UNIT_WEIGHTS, deltas);
   const boxes = clipBoxes(decoded, placed[2], placed[3], placed[0], placed[1]);
-  return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, MIN_SIDE), threshold, postNms));
+  return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, MIN_REGION_SIDE), threshold, postNms));
 }
 
 /** Anchors and their predicted offsets, [N, 4] each, of places in the logits. */

@@ -5,7 +5,7 @@
 export type BoxWeights = readonly [wx: number, wy: number, ww: number, wh: number];
 
 /** Largest log-scale that decodeBoxes takes: a box grows at most 1000/16 times (in float32, as torch clamps). */
-const MAX_LOG_SCALE = Math.fround(Math.log(1000 / 16));
+export const MAX_LOG_SCALE = Math.fround(Math.log(1000 / 16));
 
 /**
  * Offsets that turn each proposal into its reference box; the inverse of decodeBoxes.

@@ -1,0 +1,63 @@
+// The best entries of a list of scores, and where they stand on a map.
+import { ELEMENT, type Graph, type Value } from "./graph.js";
+
+export interface Best {
+  /** [N] numbers of the entries, best first; among equals the lower number first */
+  places: Value;
+  /** [N] */
+  values: Value;
+}
+
+/**
+ * @param all scores or logits, of any shape
+ * @param most entries at most; any number when absent
+ * @param compare with `least`: how a value that counts does
+ */
+export function bestEntries(
+  graph: Graph,
+  all: Value,
+  { most, compare, least }: { most?: number; compare: "Greater" | "GreaterOrEqual"; least: number },
+): Best {
+  const flat = graph.add("flat", "Reshape", [all, graph.ints(-1)]);
+  const length = graph.add("length", "Shape", [flat]);
+  const count = most === undefined ? length : graph.add("count", "Min", [length, graph.ints(most)]);
+  const [values, places] = graph.addMany(["sorted", "sorted_places"], "TopK", [flat, count]);
+  const enough = graph.add("is_enough", compare, [values, graph.float(least)]);
+  return {
+    places: graph.rowsWhere("best_places", places, enough),
+    values: graph.rowsWhere("best", values, enough),
+  };
+}
+
+/** What a sigmoid makes a score of. */
+export const logit = (score: number): number => Math.log(score / (1 - score));
+
+/**
+ * Where entries stand.
+ * @param map [1, C, H, W]
+ * @param places [N] numbers of entries of it
+ * @returns channel [N], cell [N] (row * W + column), and position [N, 2] column and row as float32
+ */
+export function locate(
+  graph: Graph,
+  map: Value,
+  places: Value,
+): { channel: Value; cell: Value; position: Value } {
+  const size = graph.add("map_size", "Shape", [map], { start: 2, end: 4 });
+  const width = graph.add("map_width", "Shape", [map], { start: 3, end: 4 });
+  const cells = graph.add("cells", "ReduceProd", [size]);
+  const cell = graph.add("cell", "Mod", [places, cells]);
+  const column = graph.add("column", "Mod", [cell, width]);
+  const row = graph.add("row", "Div", [cell, width]);
+  const pair = [
+    graph.add("x", "Unsqueeze", [column, graph.ints(1)]),
+    graph.add("y", "Unsqueeze", [row, graph.ints(1)]),
+  ];
+  return {
+    channel: graph.add("channel", "Div", [places, cells]),
+    cell,
+    position: graph.add("position", "Cast", [graph.add("column_and_row", "Concat", pair, { axis: 1 })], {
+      to: ELEMENT.float32,
+    }),
+  };
+}

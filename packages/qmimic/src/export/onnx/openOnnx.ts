@@ -1,0 +1,82 @@
+// An .onnx file of onnxFile in ONNX Runtime, where one is installed: it is not among the dependencies.
+import { type Detections, drawPicture, placePicture } from "@qmimic/runtime";
+import type { InferenceSession, TensorConstructor } from "onnxruntime-common";
+import { z } from "zod";
+import type { RawImage } from "../../data/images.js";
+import { InputError, reasonOf } from "../../errors.js";
+import { readOnnxMetadata } from "./metadata.js";
+
+export interface OnnxDetector {
+  classes: readonly string[];
+  thresholds: readonly number[];
+  /** Longest side of an image that the network was trained with, in pixels. */
+  side: number;
+  /** Detections in the pixels of an image's file, seen with a longest side of `side` pixels. */
+  detect(image: RawImage, side: number): Promise<Detections>;
+  release(): Promise<void>;
+}
+
+/** The part of either package that is used. */
+interface OnnxRuntime {
+  InferenceSession: { create(bytes: Uint8Array): Promise<InferenceSession> };
+  Tensor: TensorConstructor;
+  env: { wasm: { numThreads?: number } };
+}
+
+const json = z.string().transform((text) => JSON.parse(text) as unknown);
+const metadataSchema = z.object({
+  classes: json.pipe(z.array(z.string()).min(1)),
+  thresholds: json.pipe(z.array(z.number().min(0).max(1))),
+  side: z.coerce.number().int().positive(),
+});
+
+/**
+ * @param file named in errors
+ * @throws InputError when it is not an .onnx file of this project, or no ONNX Runtime is installed
+ */
+export async function openOnnx(bytes: Uint8Array, file: string): Promise<OnnxDetector> {
+  let metadata: z.infer<typeof metadataSchema>;
+  try {
+    metadata = metadataSchema.parse(readOnnxMetadata(bytes));
+  } catch (error) {
+    throw new InputError(`${file}: not an ONNX file of qmimic export, or damaged: ${reasonOf(error)}`);
+  }
+  const { InferenceSession, Tensor } = await findRuntime(file);
+  const session = await InferenceSession.create(bytes).catch((error: Error) => {
+    throw new InputError(`${file}: ONNX Runtime does not take it: ${error.message}`);
+  });
+  return {
+    ...metadata,
+    async detect(image, side) {
+      const { scale, size } = placePicture(image, side, 1);
+      const planes = new Float32Array(3 * size.width * size.height);
+      drawPicture({ ...image, channels: 3 }, { scale, size, canvas: size }, { side, ...AS_THEY_ARE }, planes);
+      const input = new Tensor("float32", planes, [1, 3, size.height, size.width]);
+      const { boxes, scores, labels } = await session.run({ image: input });
+      const perPixel = [
+        image.originalWidth / image.width / scale,
+        image.originalHeight / image.height / scale,
+      ];
+      const largest = [image.originalWidth, image.originalHeight];
+      return {
+        boxes: (boxes.data as Float32Array).map((x, k) => Math.min(largest[k % 2], x * perPixel[k % 2])),
+        scores: scores.data as Float32Array,
+        labels: Int32Array.from(labels.data as BigInt64Array, Number),
+      };
+    },
+    release: () => session.release(),
+  };
+}
+
+/** The file's input is 0..255. */
+const AS_THEY_ARE = { grid: 1, mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };
+
+async function findRuntime(file: string): Promise<OnnxRuntime> {
+  for (const name of ["onnxruntime-node", "onnxruntime-web"]) {
+    const found = (await import(name).catch(() => undefined)) as OnnxRuntime | undefined;
+    if (found === undefined) continue;
+    if (name === "onnxruntime-web") found.env.wasm.numThreads = 1;
+    return found;
+  }
+  throw new InputError(`${file}: no ONNX Runtime is installed; npm install onnxruntime-node`);
+}
