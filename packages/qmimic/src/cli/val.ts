@@ -1,8 +1,9 @@
 // qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
 import type { Command } from "commander";
+import { type ReadOptions, readSplit } from "../data/dataset.js";
 import { createImageStore } from "../data/imageStore.js";
+import { holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
-import { readVoc } from "../data/voc.js";
 import { InputError } from "../errors.js";
 import { type ApComparisons, bootstrapIntervals, comparePaired } from "../eval/bootstrap.js";
 import { type CocoMatches, matchCoco } from "../eval/coco.js";
@@ -10,17 +11,21 @@ import { detectSamples, evaluationInputs, type SampleDetections } from "../eval/
 import { evaluate } from "../eval/evaluation.js";
 import { writeFileAtomic } from "../files.js";
 import type { Detector } from "../models/index.js";
+import { classMap } from "../report/classMap.js";
 import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost, summarize } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
+import { type DataFlags, dataFlags, openFrom, printNotes, readOptionsOf } from "./dataFlags.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
-import { positiveShare } from "./numbers.js";
+import { positiveShare, share, wholeNumber } from "./numbers.js";
 import { loadForSide, type SideFlag, sideOption } from "./side.js";
 import { findWeights } from "./weights.js";
 
-interface ValFlags extends EngineFlags, SideFlag {
+interface ValFlags extends EngineFlags, SideFlag, DataFlags {
   data: string;
   split: string;
+  valShare: number;
+  seed: number;
   classes?: string;
   merge?: string;
   iou: number;
@@ -34,8 +39,10 @@ export function addVal(program: Command): void {
   const command = program
     .command("val <weights>")
     .description("evaluate a weights file, or a run folder's best student, on one split")
-    .requiredOption("--data <folder>", "folder in the Pascal VOC layout")
+    .requiredOption("--data <folder>", "folder of labelled photographs")
     .option("--split <name>", "val to choose among models, test once at the end", "val")
+    .option("--val-share <number>", "where there is no split val: as in the recipe that trained", share, 0.15)
+    .option("--seed <number>", "the same", wholeNumber(0), 0)
     .option("--classes <names>", "score these of the detector's classes and leave all others out")
     .option("--merge <class>", "count every class of the data as this one")
     .option("--iou <number>", "IoU from which a detection finds an object by VOC", positiveShare, 0.5)
@@ -43,7 +50,7 @@ export function addVal(program: Command): void {
     .option("--compare <weights>", "another weights file or run folder: is it better on the same images?")
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
-  engineOptions(sideOption(command)).action(val);
+  dataFlags(engineOptions(sideOption(command))).action(val);
 }
 
 async function val(weights: string, flags: ValFlags): Promise<void> {
@@ -59,6 +66,7 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
 
   console.log(`${path}\n${summarize(detector)}\n`);
   console.log(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
+  console.log(`${classMap([dataset])}\n`);
   console.log(formatEvaluation(evaluation, intervals));
   console.log(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
   const comparison = other && (await compare({ path, matches }, other, dataset, flags.device));
@@ -124,7 +132,7 @@ function matchDataset(dataset: Dataset, found: readonly SampleDetections[]): Coc
 
 /** The split with the detector's labels. @throws InputError when the data's classes are not the detector's */
 async function readFor(detector: Detector, path: string, flags: ValFlags): Promise<Dataset> {
-  const { data, split, merge } = flags;
+  const { merge } = flags;
   const known = detector.config.classes;
   const has = `${path} detects ${known.join(", ")}`;
   if (merge !== undefined) {
@@ -132,16 +140,16 @@ async function readFor(detector: Detector, path: string, flags: ValFlags): Promi
     if (known.length > 1 || known[0] !== merge) {
       throw new InputError(`--merge ${merge}: ${has}; --merge needs a detector of that one class`);
     }
-    return readVoc(data, split, { merge });
+    return readWith({ merge }, flags);
   }
   if (flags.classes !== undefined) {
     const classes = flags.classes.split(",").map((name) => name.trim());
     const unknown = classes.find((name) => !known.includes(name));
     if (unknown !== undefined) throw new InputError(`--classes: ${has}, not "${unknown}"`);
-    return readVoc(data, split, { classes, ignoreOthers: true });
+    return readWith({ classes, ignoreOthers: true }, flags);
   }
   try {
-    return await readVoc(data, split, { classes: known });
+    return await readWith({ classes: known }, flags);
   } catch (error) {
     if (!(error instanceof InputError) || !error.message.includes("unknown class")) throw error;
     const remedy =
@@ -150,6 +158,23 @@ async function readFor(detector: Detector, path: string, flags: ValFlags): Promi
         : `--classes ${known.join(",")} leaves objects of other classes out`;
     throw new InputError(`${error.message}\n${has}: ${remedy}.`);
   }
+}
+
+/** The split asked for; of a set without a split val, the part that training held out with this share and seed. */
+async function readWith(options: ReadOptions, flags: ValFlags): Promise<Dataset> {
+  const folder = await openFrom(flags.data, flags);
+  const all = { ...options, ...readOptionsOf(flags) };
+  const settings = { trainSplit: "train", valSplit: flags.split, valShare: flags.valShare, seed: flags.seed };
+  let dataset: Dataset;
+  if (holdsOut(folder, flags.split)) {
+    const { val, heldOut } = await readTrainVal(folder, settings, all);
+    console.error(`qmimic: ${heldOut}`);
+    dataset = val;
+  } else {
+    dataset = await readSplit(folder, flags.split, all);
+  }
+  await printNotes(folder);
+  return dataset;
 }
 
 /** Detections with the labels of `wanted`; those of other classes are dropped. */
