@@ -1,13 +1,17 @@
 // qmimic data: look at a data set before training on it, or generate one.
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { checkDataset } from "../data/check.js";
 import { SIZE_LIMITS } from "../data/checkObjects.js";
 import { formatReport } from "../data/checkReport.js";
+import { convertDataset, TARGETS, type Target } from "../data/convert/convert.js";
 import { generateDemo } from "../data/demo.js";
-import type { Format } from "../data/readers/types.js";
+import { counted } from "../data/problems.js";
+import { FORMAT_NAMES, type Format } from "../data/readers/types.js";
+import { writeSplits } from "../data/writeSplits.js";
+import { classMap } from "../report/classMap.js";
 import { createCounter } from "./counter.js";
-import { formatOption } from "./dataFlags.js";
-import { wholeNumber } from "./numbers.js";
+import { type DataFlags, dataFlags, formatOption, openFrom, printNotes } from "./dataFlags.js";
+import { share, wholeNumber } from "./numbers.js";
 
 export function addData(program: Command): void {
   const data = program.command("data").description("check a data set, or generate one to try things on");
@@ -34,6 +38,24 @@ export function addData(program: Command): void {
       SIZE_LIMITS.detections,
     )
     .action(check);
+  dataFlags(
+    data
+      .command("convert <folder>")
+      .description("write a data set in another format, and say what that cannot hold")
+      .addOption(
+        new Option("--to <format>", "format of the new labels").choices(TARGETS).makeOptionMandatory(),
+      )
+      .requiredOption("--out <folder>", "the new folder; with a number where it exists"),
+  ).action(convert);
+  dataFlags(
+    data
+      .command("split <folder>")
+      .description("divide a data set without splits, near copies together, and write the lists")
+      .option("--train <share>", "part of the images to train on", share, 0.7)
+      .option("--val <share>", "part to choose the best weights on", share, 0.15)
+      .option("--test <share>", "part for the final evaluation", share, 0.15)
+      .option("--seed <number>", "the same one gives the same lists", wholeNumber(0), 0),
+  ).action(split);
   data
     .command("demo <folder>")
     .description("generate street scenes with seven kinds of traffic signs, in the Pascal VOC layout")
@@ -50,6 +72,48 @@ interface CheckFlags {
   side: number;
   outputStride: number;
   boxDetections: number;
+}
+
+interface ConvertFlags extends DataFlags {
+  to: Target;
+  out: string;
+}
+
+async function convert(root: string, flags: ConvertFlags): Promise<void> {
+  const folder = await openFrom(root, flags);
+  const counter = createCounter("images copied");
+  const { to, out, skipBad = false } = flags;
+  const made = await convertDataset(folder, { to, out, skipBad, onProgress: counter.update });
+  counter.end();
+  await printNotes(folder);
+  console.log(
+    classMap(made.splits.map(({ name, samples }) => ({ split: name, samples, classes: made.classes }))),
+  );
+  console.log(
+    made.lost.length === 0
+      ? "\nnothing is lost"
+      : `\nlost, which ${FORMAT_NAMES[to]} or this program does not write:\n${made.lost.map((one) => `  ${one}`).join("\n")}`,
+  );
+  console.log(`\n${FORMAT_NAMES[to]}  ${made.folder}`);
+}
+
+interface SplitFlags extends DataFlags {
+  train: number;
+  val: number;
+  test: number;
+  seed: number;
+}
+
+async function split(root: string, flags: SplitFlags): Promise<void> {
+  const folder = await openFrom(root, flags);
+  const counter = createCounter("images compared");
+  const { train, val, test, seed, skipBad = false } = flags;
+  const shares = { train, val, test };
+  const made = await writeSplits(folder, { shares, seed, skipBad, onProgress: counter.update });
+  counter.end();
+  await printNotes(folder);
+  for (const [name, count] of Object.entries(made.counts)) console.log(`${name}: ${counted(count, "image")}`);
+  console.log(`\nlists  ${made.folder}`);
 }
 
 /** Prints the report; exit code 1 when something is wrong. */

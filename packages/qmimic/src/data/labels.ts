@@ -1,8 +1,9 @@
 // The labels of a split, checked: sizes against images, boxes against sizes. What is wrong is in the findings.
-import { type Box, checkBox, type ImageSize } from "./boxes.js";
+import { checkBox, type ImageSize } from "./boxes.js";
 import { mapConcurrent } from "./concurrent.js";
 import { stemOf } from "./endings.js";
 import type { FolderTree } from "./folderTree.js";
+import { toPixels } from "./fractions.js";
 import { readImageHeader, sizeMismatch, unusableSize } from "./images.js";
 import { attempt, createFindings, type Findings, type NoteKind } from "./problems.js";
 import { nearMiss } from "./readers/findImage.js";
@@ -157,10 +158,4 @@ function checkObjects(
     if (checked.clipped) findings.note("clipped", labels);
     return [{ ...object, box: checked.box }];
   });
-}
-
-/** Rounded to a billionth of a pixel, so that a border at 0 or 1 is one exactly. */
-function toPixels([xmin, ymin, xmax, ymax]: Readonly<Box>, { width, height }: ImageSize): Box {
-  const round = (value: number): number => Math.round(value * 1e9) / 1e9;
-  return [round(xmin * width), round(ymin * height), round(xmax * width), round(ymax * height)];
 }

@@ -53,17 +53,18 @@ export async function findCoco(tree: FolderTree): Promise<LabelSource | undefine
   };
 }
 
-/** The split of each file: by its name, its folder, or one for all; where that is not unique, its own name. */
+/** The split of each file: by its name, its folder, or one for all; where that is not unique, its whole path. */
 function nameSplits(paths: readonly string[]): Map<string, string> {
-  const usual = paths.map(
-    (path) => splitOfName(nameOf(path)) ?? splitOfFolders(path) ?? (paths.length === 1 ? WHOLE : undefined),
-  );
+  const names = paths.map((path) => {
+    const own = stemOf(nameOf(path)).replace(/^instances_/, "");
+    const usual = splitOfName(nameOf(path)) ?? splitOfFolders(path);
+    return usual ?? (paths.length === 1 ? WHOLE : own);
+  });
   return new Map(
-    paths.map((path, i) => {
-      const name = usual[i];
-      const unique = name !== undefined && usual.filter((other) => other === name).length === 1;
-      return [unique ? name : stemOf(path), path];
-    }),
+    paths.map((path, i) => [
+      names.indexOf(names[i]) === names.lastIndexOf(names[i]) ? names[i] : stemOf(path),
+      path,
+    ]),
   );
 }
 

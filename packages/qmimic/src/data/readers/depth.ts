@@ -5,8 +5,10 @@ import { usualSplit } from "../splitNames.js";
 export const LABEL_FOLDERS = new Set(
   "annotations annotation labels label xml xmls json jsons ann anns".split(" "),
 );
-export const IMAGE_FOLDERS = new Set("jpegimages images image imgs img jpg jpgs photos".split(" "));
-const OTHER_FOLDERS = new Set(["imagesets", "main", "wider_face_split", "obj_train_data"]);
+export const IMAGE_FOLDERS = new Set(
+  "jpegimages images image imgs img jpg jpgs photos obj_train_data obj_valid_data obj_test_data".split(" "),
+);
+const OTHER_FOLDERS = new Set(["imagesets", "main", "wider_face_split"]);
 
 /** The least number of folders above any of the files, not counting those of labels, images, lists and splits. */
 export function depthOf(paths: readonly string[]): number {

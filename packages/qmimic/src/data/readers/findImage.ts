@@ -1,7 +1,7 @@
 // The image that belongs to a label file, where the label file does not say so.
 import { endingOf, isImage, isUnreadImage, stemOf } from "../endings.js";
 import { type FolderTree, folderOf, joinPath, nameOf } from "../folderTree.js";
-import { splitOfFolders } from "../splitNames.js";
+import { splitOfName } from "../splitNames.js";
 import { IMAGE_FOLDERS, LABEL_FOLDERS } from "./depth.js";
 
 export interface FoundImage {
@@ -64,7 +64,10 @@ export function findNamed(tree: FolderTree, written: string, near: string, split
   let best = sameName.filter((one) => agreeing(one) === most);
   if (best.length > 1) {
     const here = best.filter((one) => folderOf(one) === near);
-    const ofSplit = best.filter((one) => split !== undefined && splitOfFolders(one) === split);
+    // "test" and "WIDER_test" alike.
+    const ofSplit = best.filter(
+      (one) => split !== undefined && folderOf(one).split("/").map(splitOfName).includes(split),
+    );
     best = here.length === 1 ? here : ofSplit.length === 1 ? ofSplit : best;
   }
   if (best.length > 1) {

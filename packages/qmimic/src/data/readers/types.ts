@@ -56,6 +56,8 @@ export interface LabelSource {
   layout: string;
   /** How deep it lies, see depthOf: of two formats the shallower one is meant. */
   depth: number;
+  /** The folder of VOC in the root, where it is not the root itself. */
+  base?: string;
   /** Names of the splits. */
   splits: readonly string[];
   /** Classes that the format declares, in the order of their numbers; undefined: those of the objects, sorted. */

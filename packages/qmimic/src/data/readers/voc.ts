@@ -37,6 +37,7 @@ export async function findVoc(tree: FolderTree): Promise<LabelSource | undefined
     : below;
   const found = {
     format: "voc",
+    base,
     sizes: "each",
     depth: depthOf([...xmls, ...listPaths]),
     classes: () => readLabelMap(tree, `${below}${LABEL_MAP}`),
@@ -76,7 +77,7 @@ interface Lists {
   annotations: string;
   listPaths: string[];
   notes: string[];
-  found: Pick<LabelSource, "format" | "sizes" | "depth" | "classes" | "ownFiles">;
+  found: Pick<LabelSource, "format" | "base" | "sizes" | "depth" | "classes" | "ownFiles">;
 }
 
 async function fromLists(
@@ -193,8 +194,9 @@ async function someAreVoc(tree: FolderTree, xmls: readonly string[]): Promise<bo
 async function readLabelMap(tree: FolderTree, path: string): Promise<string[] | undefined> {
   if (!tree.has(path)) return undefined;
   const names = splitLines(await readText(tree.absolute(path)))
-    .filter((line) => line.trim() !== "" && !line.startsWith("#"))
-    .map((line) => line.replace(/:[^:]*:[^:]*:[^:]*$/, "").trim())
-    .filter((name) => name !== "background");
+    .filter((line) => line.trim() !== "" && !line.startsWith("# label:"))
+    .map((line) => line.replace(/:[^:]*:[^:]*:[^:]*$/, "").trim());
+  // Number 0.
+  if (names[0] === "background") names.shift();
   return names.length > 0 ? [...new Set(names)] : undefined;
 }

@@ -4,6 +4,7 @@ import { type Box, boxAround } from "../boxes.js";
 import { mapConcurrent } from "../concurrent.js";
 import { isImage, stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf, withEnding } from "../folderTree.js";
+import { fromCentre } from "../fractions.js";
 import { attempt, type Findings } from "../problems.js";
 import { belowSplit, splitOfFolders, usualSplit, WHOLE } from "../splitNames.js";
 import { readText, splitLines } from "../text.js";
@@ -211,8 +212,7 @@ function readLine(line: string, { names, extra, path }: YoloConfig): Omit<Labell
 function toBox(numbers: readonly number[], extra: number): Box | string {
   const count = numbers.length;
   if (count === 4 || (extra > 0 && count === 4 + extra)) {
-    const [x, y, width, height] = numbers;
-    return [x - width / 2, y - height / 2, x + width / 2, y + height / 2];
+    return fromCentre(numbers);
   }
   if (count === 5) return "six numbers; a sixth is a score: these are detections, not labels.";
   if (count < 6 || count % 2 === 1) {

@@ -61,7 +61,8 @@ async function readYaml(tree: FolderTree, path: string): Promise<YoloConfig | un
     const entries = (Array.isArray(value) ? value : [value]).filter(
       (one) => typeof one === "string" && one !== "",
     );
-    const split = usualSplit(key);
+    const lists = entries.length > 0 && entries.every((one) => String(one).endsWith(".txt"));
+    const split = usualSplit(key) ?? (lists ? key : undefined);
     if (split !== undefined && entries.length > 0) splits.set(split, entries as string[]);
   }
   const folder = folderOf(path);
