@@ -11,10 +11,12 @@ const HEIGHT = ROWS * PER_CELL;
 
 /** Bits of 64 that may differ. With eight bands of eight bits, at least one band of such a pair is equal. */
 const MOST_BITS = 7;
-/** Mean difference of the thumbnails, of 255, up to which two photographs count as one. */
-const MOST_DIFFERENCE = 6;
-/** Relative difference of the aspect ratios: rounding of resized copies. */
-const MOST_ASPECT = 0.05;
+/** Correlation of the thumbnails from which two photographs count as one; crops and the next shot of a scene reach it. */
+const LEAST_CORRELATION = 0.8;
+/** Standard deviation, of 255, below which a thumbnail has no content to correlate. */
+const FLAT = 1;
+/** Mean difference, of 255, up to which two flat images are equal. */
+const FLAT_DIFFERENCE = 2;
 
 /** What is kept of an image for comparing. */
 export interface Fingerprint {
@@ -22,7 +24,9 @@ export interface Fingerprint {
   hash: Uint8Array;
   /** WIDTH x HEIGHT, grey. */
   thumbnail: Uint8Array;
-  aspect: number;
+  /** Of the thumbnail. */
+  mean: number;
+  deviation: number;
 }
 
 export function fingerprint(image: RawImage): Fingerprint {
@@ -39,7 +43,9 @@ export function fingerprint(image: RawImage): Fingerprint {
       if (cells[row * COLUMNS + i] < cells[row * COLUMNS + i + 1]) hash[row] |= 1 << i;
     }
   }
-  return { hash, thumbnail, aspect: image.originalWidth / image.originalHeight };
+  const mean = thumbnail.reduce((sum, value) => sum + value, 0) / thumbnail.length;
+  const variance = thumbnail.reduce((sum, value) => sum + (value - mean) ** 2, 0) / thumbnail.length;
+  return { hash, thumbnail, mean, deviation: Math.sqrt(variance) };
 }
 
 /** The brightest cell of the thumbnail, 0 to 255: of a nearly black image it is dark too. */
@@ -97,10 +103,13 @@ function isPair(a: Fingerprint, b: Fingerprint, band: number): boolean {
     bits += BITS[differing];
     if (bits > MOST_BITS) return false;
   }
-  if (Math.abs(a.aspect / b.aspect - 1) > MOST_ASPECT) return false;
-  let difference = 0;
-  for (let i = 0; i < a.thumbnail.length; i++) difference += Math.abs(a.thumbnail[i] - b.thumbnail[i]);
-  return difference <= MOST_DIFFERENCE * a.thumbnail.length;
+  if (a.deviation < FLAT || b.deviation < FLAT) {
+    return a.deviation < FLAT && b.deviation < FLAT && Math.abs(a.mean - b.mean) <= FLAT_DIFFERENCE;
+  }
+  let products = 0;
+  for (let i = 0; i < a.thumbnail.length; i++) products += a.thumbnail[i] * b.thumbnail[i];
+  const covariance = products / a.thumbnail.length - a.mean * b.mean;
+  return covariance >= LEAST_CORRELATION * a.deviation * b.deviation;
 }
 
 /** Set bits of each byte. */

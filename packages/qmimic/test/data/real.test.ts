@@ -1,8 +1,10 @@
 // Real photographs, where the checkout has them next to it.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { mapConcurrent } from "../../src/data/concurrent.js";
 import { decodeImage } from "../../src/data/images.js";
+import { fingerprint, nearCopies } from "../../src/data/nearCopies.js";
 import { readVoc, type VocReadOptions } from "../../src/data/voc.js";
 
 const folder = fileURLToPath(new URL("../../../../../shared/data/", import.meta.url));
@@ -59,3 +61,21 @@ describe("real data", () => {
     });
   } else it.skip(`faces merged: skipped, there is no ${faces}`);
 });
+
+const facesRoot = `${folder}faces`;
+if (existsSync(facesRoot)) {
+  it("faces: the near copies that its notice names are found", async () => {
+    const images = `${facesRoot}/JPEGImages/`;
+    const names = readdirSync(images).sort();
+    const prints = await mapConcurrent(names, 4, async (name) =>
+      fingerprint(await decodeImage(images + name, { maxSide: 128 })),
+    );
+    const found = new Set(
+      nearCopies(prints)
+        .flat()
+        .map((i) => Number(/\d+/.exec(names[i])![0])),
+    );
+    for (const number of [13, 67, 293, 428, 451, 478, 704, 690]) expect(found).toContain(number);
+    expect(found.size).toBeLessThan(50);
+  });
+} else it.skip(`near copies of faces: skipped, there is no ${facesRoot}`);

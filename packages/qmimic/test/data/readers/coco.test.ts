@@ -1,5 +1,3 @@
-// COCO JSON as tools write it, and what is refused of it.
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDataset } from "../../../src/data/check.js";
 import { readDataset } from "../../../src/data/dataset.js";

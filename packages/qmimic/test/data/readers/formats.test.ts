@@ -1,5 +1,3 @@
-// Which of several formats is meant.
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDataset } from "../../../src/data/check.js";
 import { readDataset } from "../../../src/data/dataset.js";

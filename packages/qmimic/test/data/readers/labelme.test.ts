@@ -1,5 +1,3 @@
-// labelme JSON, and what is refused of it.
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { notesOf, openData, readSplit } from "../../../src/data/dataset.js";
 import { boxesOf, folder, IMAGE, message, read } from "./labelFolders.js";

@@ -1,5 +1,3 @@
-// Lists of WIDER FACE, and what is refused of them.
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { notesOf, openData, readDataset, readSplit } from "../../../src/data/dataset.js";
 import { boxesOf, folder, IMAGE, message, read } from "./labelFolders.js";

@@ -1,5 +1,3 @@
-// YOLO text files as tools write them, and what is refused of them.
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDataset } from "../../../src/data/check.js";
 import { readDataset } from "../../../src/data/dataset.js";
