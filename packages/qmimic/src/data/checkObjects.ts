@@ -51,7 +51,7 @@ function denseNotes(datasets: readonly Dataset[], detections: number): string[] 
     }));
     const dense = counts.filter(({ count }) => count > detections);
     if (dense.length === 0) return [];
-    const most = Math.max(...dense.map(({ count }) => count));
+    const most = dense.reduce((largest, { count }) => Math.max(largest, count), 0);
     return [
       `${split}: ${counted(dense.length, "image")} with more objects than box-detections ${detections} lets out (${someOf(dense.map(({ id }) => id))}), up to ${most}: the others can never be found. Train with --box-detections ${most} or more.`,
     ];

@@ -1,7 +1,7 @@
 // Findings of data check that compare splits, images and names with each other.
-import { type Fingerprint, nearCopies } from "./nearCopies.js";
+import { type Fingerprint, groupCopies } from "./nearCopies.js";
 import { counted, someOf } from "./problems.js";
-import type { Dataset } from "./types.js";
+import type { Dataset, Sample } from "./types.js";
 
 /** Splits of which the second must not show what the first has. */
 const PAIRS = [
@@ -25,20 +25,23 @@ export function overlapNotes(datasets: readonly Dataset[]): string[] {
 
 /** Different files of nearly the same content in two splits. @param prints by the image's path */
 export function copyNotes(datasets: readonly Dataset[], prints: ReadonlyMap<string, Fingerprint>): string[] {
-  const paths = [...prints.keys()];
-  const pairs = nearCopies([...prints.values()]).map(([a, b]) => [paths[a], paths[b]]);
-  if (pairs.length === 0) return [];
+  const numbers = groupCopies([...prints.values()]);
+  const groupOf = new Map([...prints.keys()].map((path, i) => [path, numbers[i]]));
   return PAIRS.flatMap(([first, second]) => {
-    const [firsts, seconds] = [first, second].map(
-      (split) => new Map(samplesOf(datasets, split).map(({ imagePath, id }) => [imagePath, id])),
-    );
-    const found = pairs.flatMap(([a, b]) => {
-      const [one, other] = firsts.has(a) && seconds.has(b) ? [a, b] : [b, a];
-      return firsts.has(one) && seconds.has(other) ? [`${firsts.get(one)} and ${seconds.get(other)}`] : [];
+    const firsts = new Map<number | undefined, Sample>();
+    const paths = new Set<string>();
+    for (const sample of samplesOf(datasets, first)) {
+      const group = groupOf.get(sample.imagePath);
+      paths.add(sample.imagePath);
+      if (group !== undefined && !firsts.has(group)) firsts.set(group, sample);
+    }
+    const found = samplesOf(datasets, second).flatMap(({ id, imagePath }) => {
+      const copy = firsts.get(groupOf.get(imagePath));
+      return copy === undefined || paths.has(imagePath) ? [] : [`${id}: ${copy.id}`];
     });
     if (found.length === 0) return [];
     return [
-      `${counted(found.length, "pair")} of near copies in ${first} and ${second} (${someOf(found)}): results would be too good. Leave out one of each pair.`,
+      `${counted(found.length, "image")} of ${second} ${found.length === 1 ? "is" : "are"} nearly the same as one of ${first} (${someOf(found)}): results would be too good. Leave out one of each.`,
     ];
   });
 }

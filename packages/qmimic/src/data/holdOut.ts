@@ -3,7 +3,7 @@
 import { InputError } from "../errors.js";
 import { mapConcurrent } from "./concurrent.js";
 import { decodeImage } from "./images.js";
-import { type Fingerprint, fingerprint, groupCopies, nearCopies } from "./nearCopies.js";
+import { fingerprint, groupCopies } from "./nearCopies.js";
 import { createRandom, shuffled } from "./random.js";
 import type { Sample } from "./types.js";
 
@@ -34,12 +34,12 @@ export async function divideSamples(
     onProgress?.(++done, samples.length);
     return image && fingerprint(image);
   });
-  const readable = [...prints.keys()].filter((i) => prints[i] !== undefined);
-  const pairs = nearCopies(readable.map((i) => prints[i] as Fingerprint));
-  const groups = groupCopies(
-    samples.length,
-    pairs.map(([a, b]) => [readable[a], readable[b]] as const),
-  );
+  const readable = prints.filter((print) => print !== undefined);
+  const numbers = groupCopies(readable);
+  // Those that cannot be read are groups of their own.
+  let next = 0;
+  let others = new Set(numbers).size;
+  const groups = prints.map((print) => (print === undefined ? others++ : numbers[next++]));
   return stratify(samples, groups, shares, createRandom(`${seed}/splits`));
 }
 

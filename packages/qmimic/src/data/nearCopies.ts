@@ -73,29 +73,59 @@ function reduceToGrey({ data, width, height }: RawImage): Uint8Array {
   return grey;
 }
 
-/** All pairs of near copies as indices, first < second, sorted. */
-export function nearCopies(prints: readonly Fingerprint[]): [number, number][] {
-  const pairs: [number, number][] = [];
+/**
+ * A number for each image; near copies, also through others, have the same. Numbers begin at 0, in the order of images.
+ */
+export function groupCopies(prints: readonly Fingerprint[]): number[] {
+  const first = prints.map((_, i) => i);
+  const find = (i: number): number => {
+    while (first[i] !== i) i = first[i] = first[first[i]];
+    return i;
+  };
+  for (const [a, b] of copyPairs(prints)) {
+    const [low, high] = [find(a), find(b)].sort((x, y) => x - y);
+    first[high] = low;
+  }
+  const numbers = new Map<number, number>();
+  return first.map((_, i) => {
+    const root = find(i);
+    if (!numbers.has(root)) numbers.set(root, numbers.size);
+    return numbers.get(root)!;
+  });
+}
+
+/** Pairs of near copies: not all of a group, but enough to join it. */
+function* copyPairs(prints: readonly Fingerprint[]): Generator<[number, number]> {
+  // Thousands of equal images (still frames of a video) are compared with one of them only.
+  const leaders = new Map<string, number[]>();
+  for (const [i, print] of prints.entries()) {
+    const key = print.hash.join();
+    const known = leaders.get(key) ?? [];
+    const equal = known.find((leader) => samePixels(prints[leader], print));
+    if (equal === undefined) leaders.set(key, [...known, i]);
+    else yield [equal, i];
+  }
+  const rest = [...leaders.values()].flat();
   for (let band = 0; band < ROWS; band++) {
     const buckets = new Map<number, number[]>();
-    prints.forEach(({ hash }, i) => {
-      const bucket = buckets.get(hash[band]);
+    for (const i of rest) {
+      const bucket = buckets.get(prints[i].hash[band]);
       if (bucket) bucket.push(i);
-      else buckets.set(hash[band], [i]);
-    });
+      else buckets.set(prints[i].hash[band], [i]);
+    }
     for (const bucket of buckets.values()) {
       for (let b = 1; b < bucket.length; b++) {
         for (let a = 0; a < b; a++) {
-          if (isPair(prints[bucket[a]], prints[bucket[b]], band)) pairs.push([bucket[a], bucket[b]]);
+          const [one, other] = [prints[bucket[a]], prints[bucket[b]]];
+          if (sameHash(one, other, band) && samePixels(one, other)) yield [bucket[a], bucket[b]];
         }
       }
     }
   }
-  return pairs.sort(([a, b], [c, d]) => a - c || b - d);
 }
 
 /** @param band the two agree in it; pairs that agree in an earlier one were met before */
-function isPair(a: Fingerprint, b: Fingerprint, band: number): boolean {
+function sameHash(a: Fingerprint, b: Fingerprint, band: number): boolean {
   let bits = 0;
   for (let row = 0; row < ROWS; row++) {
     const differing = a.hash[row] ^ b.hash[row];
@@ -103,6 +133,10 @@ function isPair(a: Fingerprint, b: Fingerprint, band: number): boolean {
     bits += BITS[differing];
     if (bits > MOST_BITS) return false;
   }
+  return true;
+}
+
+function samePixels(a: Fingerprint, b: Fingerprint): boolean {
   if (a.deviation < FLAT || b.deviation < FLAT) {
     return a.deviation < FLAT && b.deviation < FLAT && Math.abs(a.mean - b.mean) <= FLAT_DIFFERENCE;
   }
@@ -114,22 +148,3 @@ function isPair(a: Fingerprint, b: Fingerprint, band: number): boolean {
 
 /** Set bits of each byte. */
 const BITS = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);
-
-/** A number for each image; near copies, also through others, have the same. Numbers begin at 0, in the order of images. */
-export function groupCopies(count: number, pairs: readonly (readonly [number, number])[]): number[] {
-  const first = Array.from({ length: count }, (_, i) => i);
-  const find = (i: number): number => {
-    while (first[i] !== i) i = first[i] = first[first[i]];
-    return i;
-  };
-  for (const [a, b] of pairs) {
-    const [low, high] = [find(a), find(b)].sort((x, y) => x - y);
-    first[high] = low;
-  }
-  const numbers = new Map<number, number>();
-  return first.map((_, i) => {
-    const root = find(i);
-    if (!numbers.has(root)) numbers.set(root, numbers.size);
-    return numbers.get(root)!;
-  });
-}

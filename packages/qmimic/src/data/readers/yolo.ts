@@ -12,7 +12,7 @@ import { depthOf, IMAGE_FOLDERS } from "./depth.js";
 import { twoImages } from "./findImage.js";
 import type { LabelledImage, LabelledObject, LabelSource } from "./types.js";
 import { parseDecimal } from "./xml.js";
-import { readYoloConfig, resolveEntry, type YoloConfig } from "./yoloConfig.js";
+import { readYoloConfig, resolveEntry, resolveFile, type YoloConfig } from "./yoloConfig.js";
 
 const FILES_IN_FLIGHT = 16;
 
@@ -82,29 +82,31 @@ async function readEntries(
   entries: readonly string[],
   bases: readonly string[],
 ): Promise<Entry[]> {
-  const read: Entry[] = [];
+  const read: Entry[][] = [];
   for (const entry of entries) {
     const found = resolveEntry(tree, entry, bases);
     if (found?.folder !== undefined) {
       const below = found.folder === "" ? "" : `${found.folder}/`;
-      read.push(
-        ...entriesOf(
-          tree.files.filter((path) => path.startsWith(below) && isImage(path)),
-          below,
-        ),
-      );
+      const inside = tree.files.filter((path) => path.startsWith(below) && isImage(path));
+      read.push(entriesOf(inside, below));
     } else if (found?.file !== undefined) {
-      const folder = folderOf(found.file);
-      for (const line of splitLines(await readText(tree.absolute(found.file)))) {
-        if (line.trim() === "") continue;
-        const image = resolveEntry(tree, line.trim(), [...new Set([folder, ...bases])])?.file;
-        read.push({ id: stemOf(belowImages(image ?? line.trim())), image, written: line.trim() });
-      }
+      read.push(await readImageList(tree, found.file, bases));
     } else {
-      read.push({ id: entry, image: undefined, written: entry });
+      read.push([{ id: entry, image: undefined, written: entry }]);
     }
   }
-  return read;
+  return read.flat();
+}
+
+async function readImageList(tree: FolderTree, list: string, bases: readonly string[]): Promise<Entry[]> {
+  const places = [...new Set([folderOf(list), ...bases])];
+  const lines = splitLines(await readText(tree.absolute(list))).map((line) => line.trim());
+  return lines
+    .filter((line) => line !== "")
+    .map((line) => {
+      const image = resolveFile(tree, line, places);
+      return { id: stemOf(belowImages(image ?? line)), image, written: line };
+    });
 }
 
 /** Ids are paths below the folder of the split; where that has folders `images` and `labels`, below `images`. */

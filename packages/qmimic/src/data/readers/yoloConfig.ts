@@ -123,7 +123,7 @@ async function readDarknet(tree: FolderTree, path: string): Promise<YoloConfig |
   }
   const bases = [...new Set([folderOf(path), ""])];
   const written = fields.get("names");
-  const namesPath = written === undefined ? undefined : resolveEntry(tree, written, bases)?.file;
+  const namesPath = written === undefined ? undefined : resolveFile(tree, written, bases);
   const names = namesPath === undefined ? undefined : await readNames(tree, namesPath);
   return {
     path,
@@ -143,26 +143,40 @@ async function readNames(tree: FolderTree, path: string): Promise<string[]> {
 }
 
 /**
- * The file or folder of the set that a path means. Paths of other machines ("../train/images", "/home/me/set/train.txt")
- * are tried from each of their folders on.
+ * Where in the set a path may be. Paths of other machines ("../train/images", "/home/me/set/train.txt") are tried from each
+ * of their folders on.
  */
+function placesOf(written: string, bases: readonly string[]): string[] {
+  const path = written.replaceAll("\\", "/").replace(/\/+$/, "");
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  const places = bases.flatMap((base) => joinPath(base, path) ?? []);
+  for (let i = 0; i < parts.length; i++) {
+    if (parts[i] === "..") continue;
+    for (const base of bases) places.push(joinPath(base, parts.slice(i).join("/")) ?? "");
+  }
+  return places;
+}
+
+/** The file of the set that a path means. */
+export function resolveFile(tree: FolderTree, written: string, bases: readonly string[]): string | undefined {
+  for (const place of placesOf(written, bases)) {
+    const file = tree.find(place);
+    if (file !== undefined) return file;
+  }
+  return undefined;
+}
+
+/** The file or folder of the set that a path means. */
 export function resolveEntry(
   tree: FolderTree,
   written: string,
   bases: readonly string[],
 ): { file?: string; folder?: string } | undefined {
-  const path = written.replaceAll("\\", "/").replace(/\/+$/, "");
-  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
-  const candidates = bases.flatMap((base) => joinPath(base, path) ?? []);
-  for (let i = 0; i < parts.length; i++) {
-    if (parts[i] === "..") continue;
-    for (const base of bases) candidates.push(joinPath(base, parts.slice(i).join("/")) ?? "");
-  }
-  for (const candidate of candidates) {
-    const file = tree.find(candidate);
+  for (const place of placesOf(written, bases)) {
+    const file = tree.find(place);
     if (file !== undefined) return { file };
-    const below = candidate === "" ? "" : `${candidate}/`;
-    if (tree.files.some((one) => one.startsWith(below))) return { folder: candidate };
+    const below = place === "" ? "" : `${place}/`;
+    if (tree.files.some((one) => one.startsWith(below))) return { folder: place };
   }
   return undefined;
 }
