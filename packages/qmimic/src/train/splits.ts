@@ -1,5 +1,6 @@
 // The splits that a run needs, and everything that can be wrong with its input.
 import { join } from "node:path";
+import { objectNotes } from "../data/checkObjects.js";
 import {
   type DataFolder,
   findSplit,
@@ -18,7 +19,7 @@ import { didYouMean, InputError } from "../errors.js";
 import { checkWritable } from "../files.js";
 import { type Detector, parseBackbone } from "../models/index.js";
 import { useEngine } from "./engine.js";
-import { isWeightsFile, type Recipe } from "./recipe.js";
+import { isWeightsFile, type Recipe, settingOf } from "./recipe.js";
 import { loadDetector } from "./weights.js";
 
 /** Images of one split, ready to be trained on or evaluated. */
@@ -44,7 +45,12 @@ export async function openSplits(recipe: Recipe, say: (text: string) => void = (
   if (data === "") throw new InputError("data: which folder? Say --data DIR");
   const folder = await openData(data, recipe);
   const { train, val, heldOut } = await readTrainVal(folder, recipe, await readOptions(folder, recipe));
-  for (const note of await notesOf(folder)) say(note);
+  const limits = {
+    side,
+    stride: recipe.outputStride,
+    detections: settingOf(recipe, "boxDetections") as number,
+  };
+  for (const note of [...(await notesOf(folder)), ...objectNotes([train, val], limits)]) say(note);
   if (heldOut !== undefined) say(heldOut);
   for (const { split, samples } of [train, val]) {
     // Difficult objects are neither learned nor scored.
