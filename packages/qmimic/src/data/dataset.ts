@@ -139,8 +139,13 @@ function report(
 ): void {
   if (onProblem) problems.forEach(onProblem);
   else if (problems.length > 0) {
-    const text = describeProblems(`${folder.root}, split "${split}"`, problems, skipBad ? 5 : undefined);
-    if (!skipBad || !usable) throw new InputError(text);
+    const what = `${folder.root}, split "${split}"`;
+    if (!skipBad) {
+      const remedy = "Correct them, or leave them out with the setting skip-bad.";
+      throw new InputError(describeProblems(what, problems, { remedy }));
+    }
+    const text = describeProblems(what, problems, { limit: 5 });
+    if (!usable) throw new InputError(text);
     folder.notes.add(`Left out, as skip-bad asks: ${text}`);
   }
 }

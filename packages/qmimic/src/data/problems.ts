@@ -84,9 +84,15 @@ export const withoutName = (message: string, file: string): string =>
 /** Problems printed before only their number is. */
 const PROBLEMS_SHOWN = 20;
 
-/** One text with the problems of a data set, `limit` of them in full. */
-export function describeProblems(what: string, problems: readonly Problem[], limit = PROBLEMS_SHOWN): string {
+/** One text with the problems of a data set, `limit` of them in full. @param remedy a sentence after their number */
+export function describeProblems(
+  what: string,
+  problems: readonly Problem[],
+  { limit = PROBLEMS_SHOWN, remedy = "" } = {},
+): string {
   const lines = problems.slice(0, limit).map(({ file, message }) => `  ${file}: ${message}`);
   if (problems.length > limit) lines.push(`  and ${problems.length - limit} more`);
-  return `${what}: ${counted(problems.length, "problem")} in the data.\n${lines.join("\n")}`;
+  return `${what}: ${counted(problems.length, "problem")} in the data. ${remedy}`
+    .trimEnd()
+    .concat("\n", lines.join("\n"));
 }

@@ -1,5 +1,5 @@
 // Bytes of label files to text: byte order mark, XML declaration, UTF-8 otherwise; never a replacement character.
-import { readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { InputError, reasonOf } from "../errors.js";
 
 /** What the first bytes say: encodings by their byte order mark. */
@@ -89,6 +89,21 @@ export async function readText(file: string, limit = 100e6): Promise<string> {
     throw new InputError(`${file}: the file cannot be read: ${reasonOf(error)}`);
   }
   return decodeText(bytes, file);
+}
+
+/**
+ * The start of a file, a character a byte, without byte order marks and the zeros of UTF-16: enough to tell formats apart.
+ * @throws what node:fs throws
+ */
+export async function readStart(file: string, bytes: number): Promise<string> {
+  const handle = await open(file);
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
+    const text = buffer.toString("latin1", 0, bytesRead);
+    return text.replace(/^[\xef\xbb\xbf\xff\xfe]+/, "").replaceAll("\0", "");
+  } finally {
+    await handle.close();
+  }
 }
 
 /** Lines as any system ends them. */

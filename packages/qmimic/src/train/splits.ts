@@ -38,13 +38,22 @@ const MIB = 2 ** 20;
 /**
  * Reads the splits that training needs. Decoded images of both share one budget of memory.
  * @param say is told what is worth knowing of the data, and when the file of images is damaged
+ * @param onProgress is called as images are compared, where val has to be held out
  * @throws InputError for what is wrong with the data, a class that it does not have, or a split without objects
  */
-export async function openSplits(recipe: Recipe, say: (text: string) => void = () => {}): Promise<Splits> {
+export async function openSplits(
+  recipe: Recipe,
+  say: (text: string) => void = () => {},
+  onProgress: (done: number, total: number) => void = () => {},
+): Promise<Splits> {
   const { data, side, scales, memory, diskCache, cache } = recipe;
   if (data === "") throw new InputError("data: which folder? Say --data DIR");
   const folder = await openData(data, recipe);
-  const { train, val, heldOut } = await readTrainVal(folder, recipe, await readOptions(folder, recipe));
+  const { train, val, heldOut } = await readTrainVal(
+    folder,
+    { ...recipe, onProgress },
+    await readOptions(folder, recipe),
+  );
   const limits = {
     side,
     stride: recipe.outputStride,
@@ -114,7 +123,7 @@ export async function prepareRun(
   checkStage(recipe, loaded);
   // Maps of the teacher are kept there, after hours of training perhaps.
   if (recipe.method !== "scratch" || recipe.diskCache) await checkWritable(recipe.cache);
-  const splits = await openSplits(recipe, say);
+  const splits = await openSplits(recipe, say, progress);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
   const decode = () => decodeAll([splits.train, splits.val], progress);

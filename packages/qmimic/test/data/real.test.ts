@@ -3,8 +3,12 @@ import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { mapConcurrent } from "../../src/data/concurrent.js";
+import { readTree } from "../../src/data/folderTree.js";
 import { decodeImage } from "../../src/data/images.js";
 import { fingerprint, groupCopies } from "../../src/data/nearCopies.js";
+import { createFindings } from "../../src/data/problems.js";
+import { readWiderList } from "../../src/data/readers/wider.js";
+import { readText } from "../../src/data/text.js";
 import { readVoc, type VocReadOptions } from "../../src/data/voc.js";
 
 const folder = fileURLToPath(new URL("../../../../../shared/data/", import.meta.url));
@@ -61,6 +65,25 @@ describe("real data", () => {
     });
   } else it.skip(`faces merged: skipped, there is no ${faces}`);
 });
+
+const wider = `${folder}wider-labels`;
+if (existsSync(wider)) {
+  it.each([
+    ["wider_face_val_bbx_gt.txt", 3226, 39697, 11],
+    ["wider_face_train_boxes_from_xml.txt", 12880, 159393, 0],
+  ])("WIDER FACE: all of %s is read", async (name, images, faces, withoutArea) => {
+    const tree = await readTree(wider);
+    const findings = createFindings();
+    const text = await readText(tree.absolute(name));
+    const read = readWiderList(tree, name, text, "val", findings);
+    expect(findings.problems).toEqual([]);
+    expect(read).toHaveLength(images);
+    expect(read.reduce((sum, { objects }) => sum + objects.length, 0)).toBe(faces);
+    expect(findings.notes().join("\n")).toMatch(
+      withoutArea > 0 ? new RegExp(`without area, left out: ${withoutArea} `) : /^$/,
+    );
+  });
+} else it.skip(`WIDER FACE: skipped, there is no ${wider}`);
 
 const facesRoot = `${folder}faces`;
 if (existsSync(facesRoot)) {

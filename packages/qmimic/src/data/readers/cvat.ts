@@ -1,13 +1,12 @@
 // CVAT for images 1.1: one XML with all images and their shapes.
 // The format: CVAT, XML annotation format.
-import { readFile } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 import { type Box, boxAround } from "../boxes.js";
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, withEnding } from "../folderTree.js";
 import { attempt, type Findings } from "../problems.js";
 import { splitOfFolders, splitOfName, usualSplit, WHOLE } from "../splitNames.js";
-import { readText } from "../text.js";
+import { readStart, readText } from "../text.js";
 import { depthOf } from "./depth.js";
 import { findNamed } from "./findImage.js";
 import type { LabelledImage, LabelledObject, LabelSource } from "./types.js";
@@ -25,14 +24,13 @@ import {
 const MAX_XML_BYTES = 400e6;
 /** Files that are looked at: a folder of many XML files is one of VOC. */
 const LOOKED_AT = 16;
+/** Bytes in which a document names its first element. */
+const START = 4096;
 
 export async function findCvat(tree: FolderTree): Promise<LabelSource | undefined> {
   const paths: string[] = [];
   for (const path of withEnding(tree, "xml").slice(0, LOOKED_AT)) {
-    const start = (await readFile(tree.absolute(path))).subarray(0, 4096).toString("latin1");
-    if (rootElement(start.replace(/^[\xef\xbb\xbf\xff\xfe]+/, "").replaceAll("\0", "")) === "annotations") {
-      paths.push(path);
-    }
+    if (rootElement(await readStart(tree.absolute(path), START)) === "annotations") paths.push(path);
   }
   if (paths.length === 0) return undefined;
   const files = new Map<string, Promise<XmlNode>>();

@@ -1,7 +1,7 @@
 // Which JSON files are COCO's and which labelme's, by the names at their top.
-import { open } from "node:fs/promises";
 import { mapConcurrent } from "../concurrent.js";
 import { type FolderTree, withEnding } from "../folderTree.js";
+import { readStart } from "../text.js";
 
 export type JsonKind = "coco" | "labelme" | undefined;
 
@@ -25,19 +25,10 @@ async function look(tree: FolderTree): Promise<Map<string, JsonKind>> {
   const paths = withEnding(tree, "json");
   const step = Math.max(1, Math.ceil(paths.length / LOOKED_AT));
   const looked = paths.filter((_, i) => i % step === 0);
-  const kinds = await mapConcurrent(looked, 8, async (path) => kindOf(await startOf(tree.absolute(path))));
+  const kinds = await mapConcurrent(looked, 8, async (path) =>
+    kindOf(await readStart(tree.absolute(path), START)),
+  );
   return new Map(looked.map((path, i) => [path, kinds[i]]));
-}
-
-async function startOf(file: string): Promise<string> {
-  const handle = await open(file);
-  try {
-    const bytes = Buffer.alloc(START);
-    const { bytesRead } = await handle.read(bytes, 0, START, 0);
-    return bytes.subarray(0, bytesRead).toString("latin1").replaceAll("\0", "");
-  } finally {
-    await handle.close();
-  }
 }
 
 function kindOf(start: string): JsonKind {
@@ -55,10 +46,5 @@ function topNames(text: string): string[] {
     else if (token === "}" || token === "]") depth--;
     else if (depth === 1 && token.endsWith(":")) names.push(token.slice(1, token.lastIndexOf('"')));
   }
-  return text
-    .trimStart()
-    .replace(/^[\xef\xbb\xbf\xff\xfe]+/, "")
-    .startsWith("{")
-    ? names
-    : [];
+  return text.trimStart().startsWith("{") ? names : [];
 }

@@ -1,12 +1,11 @@
 // Pascal VOC: one XML an image, with lists in ImageSets or without, in the layouts that tools write.
-import { readFile } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 import { mapConcurrent } from "../concurrent.js";
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf, withEnding } from "../folderTree.js";
 import { attempt, type Findings } from "../problems.js";
 import { belowSplit, splitOfFolders, usualSplit, WHOLE } from "../splitNames.js";
-import { readText, splitLines } from "../text.js";
+import { readStart, readText, splitLines } from "../text.js";
 import { depthOf } from "./depth.js";
 import { findImage, nearMiss } from "./findImage.js";
 import type { LabelledImage, LabelSource } from "./types.js";
@@ -15,6 +14,8 @@ import { readVocAnnotation, type VocAnnotation } from "./vocXml.js";
 import { rootElement } from "./xml.js";
 
 const FILES_IN_FLIGHT = 16;
+/** Bytes in which a document names its first element. */
+const START = 4096;
 /** CVAT's list of classes: lines "name:color:parts:actions" in the order of their numbers. */
 const LABEL_MAP = "labelmap.txt";
 
@@ -183,10 +184,8 @@ function listsOf(tree: FolderTree, below: string): string[] {
 async function someAreVoc(tree: FolderTree, xmls: readonly string[]): Promise<boolean> {
   const step = Math.max(1, Math.floor(xmls.length / 8));
   for (let i = 0; i < xmls.length; i += step) {
-    const start = (await readFile(tree.absolute(xmls[i]))).subarray(0, 4096).toString("latin1");
-    if (rootElement(start.replace(/^[\xef\xbb\xbf\xff\xfe]+/, "").replaceAll("\0", "")) === "annotation") {
-      return true;
-    }
+    const start = await readStart(tree.absolute(xmls[i]), START);
+    if (rootElement(start) === "annotation") return true;
   }
   return false;
 }

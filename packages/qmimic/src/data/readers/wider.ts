@@ -1,11 +1,10 @@
 // WIDER FACE's lists: an image's path, the number of its faces, and a line a face.
 // The format: readme.txt of wider_face_split: x1, y1, w, h, blur, expression, illumination, invalid, occlusion, pose.
-import { open } from "node:fs/promises";
 import { isImage, stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf, withEnding } from "../folderTree.js";
 import { attempt, type Findings } from "../problems.js";
 import { splitOfName, WHOLE } from "../splitNames.js";
-import { readText, splitLines } from "../text.js";
+import { readStart, readText, splitLines } from "../text.js";
 import { depthOf } from "./depth.js";
 import { findNamed } from "./findImage.js";
 import type { LabelledImage, LabelledObject, LabelSource, Mark } from "./types.js";
@@ -50,14 +49,7 @@ function candidates(tree: FolderTree): string[] {
 
 /** Whether a text begins with an image's name, a number, and (unless it is 0) a line of numbers. */
 async function isList(file: string): Promise<boolean> {
-  const handle = await open(file);
-  let lines: string[];
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(START), 0, START, 0);
-    lines = splitLines(buffer.toString("latin1", 0, bytesRead).replaceAll("\0", ""));
-  } finally {
-    await handle.close();
-  }
+  const lines = splitLines(await readStart(file, START));
   return isImage(lines[0].trim()) && /^\s*\d+\s*$/.test(lines[1] ?? "") && isRow(lines[2] ?? "");
 }
 

@@ -53,7 +53,7 @@ export function parseXml(text: string, file: string, root: string): XmlNode {
 
 /** The element at the top of a document that begins like this; undefined when it is not XML. */
 export const rootElement = (start: string): string | undefined =>
-  /^\uFEFF?\s*(?:<\?[^>]*>\s*|<!--[\s\S]*?-->\s*)*<([\w.:-]+)/.exec(start)?.[1];
+  /^\s*(?:<\?[^>]*>\s*|<!--[\s\S]*?-->\s*)*<([\w.:-]+)/.exec(start)?.[1];
 
 export function isNode(value: unknown): value is XmlNode {
   return typeof value === "object" && value !== null && !Array.isArray(value);

@@ -27,8 +27,10 @@ interface Entry {
 export async function findYolo(tree: FolderTree): Promise<LabelSource | undefined> {
   const images = [...tree.images.values()].flat();
   const labels = images.flatMap((image) => labelsOf(tree, image) ?? []);
-  if (!(await someAreYolo(tree, labels))) return undefined;
+  if (labels.length === 0) return undefined;
   const config = await readYoloConfig(tree);
+  // All files may be empty, where a set of settings says that they are labels.
+  if (config.path === undefined && !(await someAreYolo(tree, labels))) return undefined;
   const lists = rootLists(tree, config);
   const splits = new Map<string, () => Promise<Entry[]>>();
   for (const [split, entries] of lists) splits.set(split, () => readEntries(tree, entries, config.bases));
