@@ -6,7 +6,7 @@ import { profiled } from "../profile.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
 
 export interface BenchmarkSettings {
-  /** Folder in the Pascal VOC layout, and the split to use. */
+  /** Folder of labelled photographs, and the split to use. */
   data: string;
   split: string;
   side: number;

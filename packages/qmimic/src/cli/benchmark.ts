@@ -29,7 +29,7 @@ export function addBenchmark(program: Command): void {
   program
     .command("benchmark <name>")
     .description(`measure speed: ${NAMES.join(", ")}`)
-    .requiredOption("--data <folder>", "folder in the Pascal VOC layout")
+    .requiredOption("--data <folder>", "folder of labelled photographs")
     .option("--split <name>", "split to use", "train")
     .option("--side <pixels>", "longest side of the input", wholeNumber(1), 480)
     .option("--batch <images>", "images in a step", wholeNumber(1), 8)

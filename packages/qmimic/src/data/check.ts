@@ -1,19 +1,17 @@
 // Everything about a data folder before time is spent on training: what is in it, and what is wrong with it.
 import { relative, sep } from "node:path";
-import { InputError } from "../errors.js";
 import { unusedFiles } from "./checkFiles.js";
 import { objectNotes, SIZE_LIMITS, type SizeLimits } from "./checkObjects.js";
 import { copyNotes, nameNotes, overlapNotes } from "./checkSplits.js";
-import { mapConcurrent } from "./concurrent.js";
 import { type DataFolder, notesOf, type OpenOptions, openData, readLabels, readSplit } from "./dataset.js";
-import { decodeImage, sizeMismatch } from "./images.js";
+import { decodeEach } from "./decodeEach.js";
 import { brightest, type Fingerprint, fingerprint } from "./nearCopies.js";
-import { counted, someOf, withoutName } from "./problems.js";
+import { counted, someOf } from "./problems.js";
 import { type Quantiles, quantiles } from "./quantiles.js";
 import { findImage } from "./readers/findImage.js";
 import type { Format } from "./readers/types.js";
 import { WHOLE } from "./splitNames.js";
-import type { Dataset, Problem, Sample } from "./types.js";
+import type { Dataset, Problem } from "./types.js";
 
 export interface SplitReport {
   name: string;
@@ -76,11 +74,15 @@ export async function checkDataset(root: string, options: CheckOptions = {}): Pr
   for (const path of filesOfProblems(folder, problems.values())) used.add(path);
   checkTrainable(folder, datasets, onProblem);
 
-  const prints = await decodeAll(
-    datasets.flatMap(({ samples }) => samples),
-    onProblem,
-    options,
-  );
+  const found = new Map<string, Fingerprint>();
+  const samples = datasets.flatMap((dataset) => dataset.samples);
+  const damaged = await decodeEach(samples, {
+    ...options,
+    onImage: (path, image) => found.set(path, fingerprint(image)),
+  });
+  damaged.forEach(onProblem);
+  // Images are not done in their order, which must not show.
+  const prints = new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   const classes = allClasses(datasets);
   const limits = { ...SIZE_LIMITS, ...options };
   const splits = datasets.map((dataset) => describeSplit(dataset, classes));
@@ -142,36 +144,6 @@ function splitNotes({ source: { splits } }: DataFolder): string[] {
   return [
     `There is no split val: train holds out a part of ${from} by itself (--val-share); qmimic data split writes lists.`,
   ];
-}
-
-/** What is kept of each image that can be decoded, by its path. */
-async function decodeAll(
-  samples: readonly Sample[],
-  onProblem: (problem: Problem) => void,
-  { onProgress }: CheckOptions,
-): Promise<Map<string, Fingerprint>> {
-  const byPath = new Map(samples.map((sample) => [sample.imagePath, sample]));
-  let done = 0;
-  const results = await mapConcurrent([...byPath.values()], 4, async (sample) => {
-    const { imagePath: path, id } = sample;
-    try {
-      const image = await decodeImage(path);
-      const actual = { width: image.originalWidth, height: image.originalHeight };
-      const message = sizeMismatch(sample, actual, `the annotation of "${id}"`);
-      return message === undefined ? { path, print: fingerprint(image) } : { path, message };
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      return { path, message: withoutName(error.message, path) };
-    } finally {
-      onProgress?.(++done, byPath.size);
-    }
-  });
-  const prints = new Map<string, Fingerprint>();
-  for (const { path, message, print } of results) {
-    if (print !== undefined) prints.set(path, print);
-    else onProblem({ file: path, message: message! });
-  }
-  return prints;
 }
 
 function allClasses(datasets: readonly Dataset[]): string[] {

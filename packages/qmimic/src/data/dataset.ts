@@ -1,5 +1,6 @@
 // The one door to labelled photographs: a folder in any of the formats, its splits, and their samples.
 import { didYouMean, InputError } from "../errors.js";
+import { decodeEach } from "./decodeEach.js";
 import { type FolderTree, readTree } from "./folderTree.js";
 import { type CheckedLabels, checkLabels } from "./labels.js";
 import { counted, describeProblems } from "./problems.js";
@@ -32,7 +33,10 @@ export interface ReadOptions {
   checkImages?: boolean;
   /** Objects with one of these marks count neither in training nor in evaluation, like difficult ones. Default: none. */
   ignore?: readonly Mark[];
-  /** Clip boxes to their images, and leave out what has a problem; notes count both. Default false. */
+  /**
+   * Clip boxes to their images, and leave out what has a problem, images that cannot be decoded among it; notes count
+   * both. Default false.
+   */
   skipBad?: boolean;
   /**
    * Called for every problem; what has a problem is then left out of the result instead of failing the whole.
@@ -77,13 +81,14 @@ export function findSplit({ root, source: { splits, hidden = [] } }: DataFolder,
  * @throws InputError when there is no such split
  */
 export function readLabels(
-  { tree, source, cache, ...folder }: DataFolder,
+  folder: DataFolder,
   name: string,
   options: Pick<ReadOptions, "checkImages" | "skipBad"> & { images?: boolean } = {},
 ): Promise<CheckedLabels> {
+  const { tree, source, cache } = folder;
   const { images = true, checkImages = source.sizes !== "together", skipBad: clip = false } = options;
   const settings = { images, headers: images && checkImages, clip };
-  const split = findSplit({ tree, source, cache, ...folder }, name);
+  const split = findSplit(folder, name);
   const key = JSON.stringify([split, settings]);
   const read = cache.get(key) ?? checkLabels(tree, source, split, settings);
   cache.set(key, read);
@@ -105,7 +110,7 @@ export async function readSplit(
   const { merge } = options;
   const classes = await classesOf(folder, split, labels, options);
   const labelOf = new Map(classes.map((name, i) => [name, i + 1]));
-  const samples = labels.images.map((image): Sample => {
+  const all = labels.images.map((image): Sample => {
     const objects = image.objects.filter(({ name }) => {
       if (merge !== undefined ? !options.classes || labelOf.has(name) : labelOf.has(name)) return true;
       if (!(options.ignoreOthers && options.classes)) {
@@ -125,6 +130,10 @@ export async function readSplit(
       ),
     };
   });
+  const damaged = options.skipBad ? await decodeEach(all) : [];
+  const damagedFiles = new Set(damaged.map(({ file }) => file));
+  const samples = all.filter(({ imagePath }) => !damagedFiles.has(imagePath));
+  problems.push(...damaged);
   report(folder, split, problems, samples.length > 0, options);
   return { root: folder.root, split, classes: merge === undefined ? [...classes] : [merge], samples };
 }
@@ -195,7 +204,7 @@ async function classesOf(
 }
 
 function unknownClass(name: string, classes: readonly string[], given: boolean): string {
-  const source = given ? "" : " (those of the split train, or of the list of classes)";
+  const source = given ? "" : " (those of train, or of the list of classes)";
   const remedy = given ? "" : " Name the classes yourself, or add an example to train.";
   return `unknown class "${name}"; expected one of ${classes.join(", ")}${source}.${didYouMean(name, classes)}${remedy}`;
 }

@@ -1,9 +1,9 @@
 // Dividing a set that has no splits: near copies stay together, and every class is shared out.
 // Iterative stratification: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011, section 3.2.
-import { InputError } from "../errors.js";
 import { mapConcurrent } from "./concurrent.js";
 import { decodeImage } from "./images.js";
 import { fingerprint, groupCopies } from "./nearCopies.js";
+import { unlessInput } from "./problems.js";
 import { createRandom, shuffled } from "./random.js";
 import type { Sample } from "./types.js";
 
@@ -27,10 +27,7 @@ export async function divideSamples(
 ): Promise<string[]> {
   let done = 0;
   const prints = await mapConcurrent(samples, 4, async ({ imagePath }) => {
-    const image = await decodeImage(imagePath, { maxSide: COMPARED_SIDE }).catch((error: unknown) => {
-      if (error instanceof InputError) return undefined;
-      throw error;
-    });
+    const image = await decodeImage(imagePath, { maxSide: COMPARED_SIDE }).catch(unlessInput(undefined));
     onProgress?.(++done, samples.length);
     return image && fingerprint(image);
   });

@@ -44,10 +44,10 @@ export async function checkLabels(
   settings: LabelSettings,
 ): Promise<CheckedLabels> {
   const findings = createFindings();
-  const read = await source.read(split, findings);
+  const all = await source.read(split, findings);
   const incomplete = findings.problems.length > 0;
-  if (settings.images) reportMissing(tree, read, findings);
-  reportRepeated(tree, read, findings);
+  if (settings.images) reportMissing(tree, all, findings);
+  const read = withoutRepeated(tree, all, findings);
   const sizes = await mapConcurrent(read, HEADERS_IN_FLIGHT, (one) => sizeOf(tree, one, settings));
   const images = read.flatMap((one, i): CheckedImage[] => {
     const found = sizes[i];
@@ -63,8 +63,8 @@ export async function checkLabels(
     ];
   });
   const names = new Set<string>();
-  for (const { objects } of read) for (const { name } of objects) names.add(name);
-  const files = read.flatMap(({ image, labels }) => (image === undefined ? [labels] : [image, labels]));
+  for (const { objects } of all) for (const { name } of objects) names.add(name);
+  const files = all.flatMap(({ image, labels }) => (image === undefined ? [labels] : [image, labels]));
   return { images, names: [...names], incomplete, files, findings };
 }
 
@@ -90,19 +90,25 @@ function reportMissing(tree: FolderTree, read: readonly LabelledImage[], finding
   }
 }
 
-/** Evaluation and reports know images by their ids. */
-function reportRepeated(tree: FolderTree, read: readonly LabelledImage[], findings: Findings): void {
+/** Evaluation and reports know images by their ids: of two images with one id the second is a problem. */
+function withoutRepeated(
+  tree: FolderTree,
+  read: readonly LabelledImage[],
+  findings: Findings,
+): LabelledImage[] {
   const first = new Map<string, LabelledImage>();
-  for (const one of read) {
+  return read.filter((one) => {
     const other = first.get(one.id);
-    if (other === undefined) first.set(one.id, one);
-    else {
-      findings.problem(
-        tree.absolute(one.image ?? one.labels),
-        `the id "${one.id}" is that of ${other.image ?? other.labels} too. Remove or rename one of them.`,
-      );
+    if (other === undefined) {
+      first.set(one.id, one);
+      return true;
     }
-  }
+    findings.problem(
+      tree.absolute(one.image ?? one.labels),
+      `the id "${one.id}" is that of ${other.image ?? other.labels} too. Remove or rename one of them.`,
+    );
+    return false;
+  });
 }
 
 type FoundSize = { size: ImageSize; note?: NoteKind } | { file: string; problem: string } | undefined;
@@ -123,17 +129,17 @@ async function sizeOf(
     };
   }
   const file = tree.absolute(image);
-  let problem: string | undefined;
+  let unreadable = "";
   const header = await attempt(
     file,
     (_, message) => {
-      problem = message;
+      unreadable = message;
     },
     () => readImageHeader(file),
   );
-  if (header === undefined) return { file, problem: problem! };
+  if (header === undefined) return { file, problem: unreadable };
   const { orientation, ...actual } = header;
-  problem =
+  const problem =
     unusableSize(actual) ??
     (size === undefined ? undefined : sizeMismatch(size, actual, tree.absolute(labels)));
   if (problem !== undefined) return { file, problem };

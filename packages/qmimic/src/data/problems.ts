@@ -77,6 +77,14 @@ export async function attempt<T>(
   }
 }
 
+/** For `catch`: `value` in place of what is wrong with the input, which is said elsewhere; other errors go on. */
+export const unlessInput =
+  <T>(value: T) =>
+  (error: unknown): T => {
+    if (error instanceof InputError) return value;
+    throw error;
+  };
+
 /** A message that begins with the file's name, without it. */
 export const withoutName = (message: string, file: string): string =>
   message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message;

@@ -2,7 +2,7 @@
 // The format: Lin et al., Microsoft COCO: Common Objects in Context, and cocodataset.org, Data format.
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf } from "../folderTree.js";
-import { attempt, counted, type Findings, someOf } from "../problems.js";
+import { attempt, counted, type Findings, someOf, unlessInput } from "../problems.js";
 import { splitOfFolders, splitOfName, WHOLE } from "../splitNames.js";
 import { type CocoFile, readCocoFile } from "./cocoFile.js";
 import { depthOf } from "./depth.js";
@@ -42,7 +42,7 @@ export async function findCoco(tree: FolderTree): Promise<LabelSource | undefine
     classes: async () => {
       const first = splits.has("train") ? "train" : [...splits.keys()].sort()[0];
       // What is wrong with the file is said when its split is read.
-      const file = await fileOf(first).catch(() => undefined);
+      const file = await fileOf(first).catch(unlessInput(undefined));
       return file && classesOf(file);
     },
     read: async (split, findings) => {

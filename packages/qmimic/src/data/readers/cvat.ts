@@ -1,10 +1,9 @@
 // CVAT for images 1.1: one XML with all images and their shapes.
 // The format: CVAT, XML annotation format.
-import { InputError } from "../../errors.js";
 import { type Box, boxAround } from "../boxes.js";
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, withEnding } from "../folderTree.js";
-import { attempt, type Findings } from "../problems.js";
+import { attempt, type Findings, unlessInput } from "../problems.js";
 import { splitOfFolders, splitOfName, usualSplit, WHOLE } from "../splitNames.js";
 import { readStart, readText } from "../text.js";
 import { depthOf } from "./depth.js";
@@ -51,7 +50,7 @@ export async function findCvat(tree: FolderTree): Promise<LabelSource | undefine
     notes: [],
     ownFiles: paths,
     classes: async () => {
-      const roots = await Promise.all(paths.map((path) => read(path).catch(() => ({}))));
+      const roots = await Promise.all(paths.map((path) => read(path).catch(unlessInput<XmlNode>({}))));
       const names = [...new Set(roots.flatMap(labelNames))];
       return names.length > 0 ? names : undefined;
     },
@@ -84,10 +83,7 @@ async function listSplits(
   const splits = new Map<string, string[]>();
   for (const path of paths) {
     // What is wrong with a file is said when its split is read.
-    const root: XmlNode = await read(path).catch((error: Error) => {
-      if (error instanceof InputError) return {};
-      throw error;
-    });
+    const root = await read(path).catch(unlessInput<XmlNode>({}));
     const nodes = children(root, "image").filter(isNode);
     const names = new Set(nodes.map((node) => splitOf(node, path, paths.length)));
     for (const name of names.size > 0 ? names : [splitOf({}, path, paths.length)]) {

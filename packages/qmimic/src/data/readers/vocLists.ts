@@ -15,7 +15,7 @@ export interface VocList {
   otherIds: string[];
   /** Every line carries a flag (`id 1`, `id 0`, `id -1`), as VOC's lists of one class do. */
   ofOneClass: boolean;
-  /** Lines whose id is not that of a file, though they name one. */
+  /** Lines that name a file by more than its id: with an ending, or folders. */
   resolved: number;
   problems: string[];
 }
@@ -150,7 +150,7 @@ function nameOfSplit({ name }: VocList, lists: readonly VocList[]): string {
   return usual;
 }
 
-/** Lists of one class by the split at the end of their names, all lines together in the order of their first mention. */
+/** Lists of one class by the split at the end of their names, all lines together, sorted. */
 function unions(classLists: readonly VocList[]): VocList[] {
   const merged = new Map<string, VocList>();
   for (const list of classLists) {

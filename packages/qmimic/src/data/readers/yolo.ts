@@ -25,8 +25,9 @@ interface Entry {
 }
 
 export async function findYolo(tree: FolderTree): Promise<LabelSource | undefined> {
-  const images = [...tree.images.values()].flat();
-  const labels = images.flatMap((image) => labelsOf(tree, image) ?? []);
+  const all = [...tree.images.values()].flat().sort();
+  const labelled = all.filter((image) => labelsOf(tree, image) !== undefined);
+  const labels = labelled.map((image) => labelsOf(tree, image)!);
   if (labels.length === 0) return undefined;
   const config = await readYoloConfig(tree);
   // All files may be empty, where a set of settings says that they are labels.
@@ -35,7 +36,10 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
   const splits = new Map<string, () => Promise<Entry[]>>();
   for (const [split, entries] of lists) splits.set(split, () => readEntries(tree, entries, config.bases));
   if (lists.size === 0) {
-    for (const image of images.sort()) {
+    // Pictures in folders without labels (charts of an earlier training) are no part of the set.
+    const folders = new Set(labelled.map(folderOf));
+    const images = all.filter((image) => folders.has(folderOf(image)) || splitOfFolders(image) !== undefined);
+    for (const image of images) {
       const name = splitOfFolders(image) ?? WHOLE;
       if (!splits.has(name))
         splits.set(name, async () =>
@@ -225,7 +229,7 @@ function toBox(numbers: readonly number[], extra: number): Box | string {
   return boxAround(numbers)!;
 }
 
-/** Whether one of a few files has lines of YOLO, and none has others. */
+/** Whether one of a few files begins with a line of YOLO. */
 async function someAreYolo(tree: FolderTree, paths: readonly string[]): Promise<boolean> {
   const step = Math.max(1, Math.floor(paths.length / 16));
   for (let i = 0; i < paths.length; i += step) {

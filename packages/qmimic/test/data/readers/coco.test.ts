@@ -124,6 +124,19 @@ describe("COCO", () => {
     expect(none).toMatch(/1 problem in the data.[\s\S]*none of the 2 images of the split is there/);
   });
 
+  it("two images of one id in different folders keep apart, in one they are refused", async () => {
+    const files = { "x/a.jpg": IMAGE, "y/a.jpg": IMAGE };
+    const named = (names: string[]) => ({
+      images: names.map((file_name, id) => ({ id, file_name, width: 100, height: 80 })),
+      annotations: [],
+      categories,
+    });
+    const apart = await folder({ "a.json": named(["x/a.jpg", "y/a.jpg"]), ...files });
+    expect((await read(apart)).map(({ id }) => id)).toEqual(["x/a", "y/a"]);
+    const unclear = await message(await folder({ "a.json": named(["a.jpg"]), ...files }));
+    expect(unclear).toMatch(/could be x\/a\.jpg or y\/a\.jpg\. Name it with its folder/);
+  });
+
   it("a size that is not the image's is found by data check", async () => {
     const large = { ...coco, images: images.map((one) => ({ ...one, width: 200 })) };
     const set = await folder({ "a.json": large, "a.jpg": IMAGE, "b.jpg": IMAGE });

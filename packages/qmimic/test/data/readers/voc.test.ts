@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDataset } from "../../../src/data/check.js";
 import { notesOf, openData, readDataset, readSplit } from "../../../src/data/dataset.js";
-import { makeVoc, temporaryFolder, xmlOf } from "../temporary.js";
+import { makeVoc, plainImage, put, temporaryFolder, xmlOf } from "../temporary.js";
 import { boxesOf, folder, IMAGE, message, read } from "./labelFolders.js";
 
 const root = await temporaryFolder();
@@ -128,6 +128,15 @@ describe("Pascal VOC", () => {
     expect(notes).toMatch(
       /2 problems in the data[\s\S]*inverted[\s\S]*malformed XML|malformed XML[\s\S]*inverted/,
     );
+    // Images whose pixels are damaged too, which only decoding finds.
+    const jpeg = await plainImage(100, 80, "jpeg");
+    const cut = await folder({
+      "Annotations/a.xml": xml,
+      "Annotations/b.xml": xml,
+      "JPEGImages/b.jpg": IMAGE,
+    });
+    await put(join(cut, "JPEGImages", "a.jpg"), jpeg.subarray(0, jpeg.length / 2));
+    expect((await readDataset(cut, "train", { skipBad: true })).samples.map(({ id }) => id)).toEqual(["b"]);
     // Nothing usable is left: that is refused all the same.
     const none = await makeVoc(join(root, "skip-all"), { b: "<annotation>" });
     await expect(readDataset(none, "train", { skipBad: true })).rejects.toThrow(/malformed XML/);

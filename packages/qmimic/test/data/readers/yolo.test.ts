@@ -85,6 +85,22 @@ describe("YOLO", () => {
     expect(boxesOf(await read(set))).toEqual({ a: box, b: [] });
   });
 
+  it("pictures in folders without labels are no part of the set", async () => {
+    const set = await folder({ "images/a.jpg": IMAGE, "labels/a.txt": line, "runs/chart.png": IMAGE });
+    const report = await checkDataset(set);
+    expect(report.splits.map(({ name, images }) => [name, images])).toEqual([["all", 1]]);
+    expect(report.notes.join("\n")).toMatch(/1 image without labels \(runs\/chart\.png\)/);
+  });
+
+  it("label files that are all empty, where data.yaml says that they are labels", async () => {
+    const set = await folder({
+      "data.yaml": `train: images\n${names}`,
+      "images/a.jpg": IMAGE,
+      "labels/a.txt": "",
+    });
+    expect(boxesOf(await read(set))).toEqual({ a: [] });
+  });
+
   it("without names classes are called by their numbers, and a missing label file is said", async () => {
     const set = await folder({ "images/a.jpg": IMAGE, "labels/a.txt": line, "images/b.jpg": IMAGE });
     const report = await checkDataset(set);
