@@ -5,7 +5,7 @@ import { objectNotes, SIZE_LIMITS, type SizeLimits } from "./checkObjects.js";
 import { copyNotes, nameNotes, overlapNotes } from "./checkSplits.js";
 import { type DataFolder, notesOf, type OpenOptions, openData, readLabels, readSplit } from "./dataset.js";
 import { decodeEach } from "./decodeEach.js";
-import { brightest, type Fingerprint, fingerprint } from "./nearCopies.js";
+import { brightest, type Fingerprint, fingerprint, groupCopies } from "./nearCopies.js";
 import { counted, someOf } from "./problems.js";
 import { type Quantiles, quantiles } from "./quantiles.js";
 import { findImage } from "./readers/findImage.js";
@@ -83,6 +83,7 @@ export async function checkDataset(root: string, options: CheckOptions = {}): Pr
   damaged.forEach(onProblem);
   // Images are not done in their order, which must not show.
   const prints = new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+  checkDividable(folder, datasets, prints, onProblem);
   const classes = allClasses(datasets);
   const limits = { ...SIZE_LIMITS, ...options };
   const splits = datasets.map((dataset) => describeSplit(dataset, classes));
@@ -136,6 +137,24 @@ function checkTrainable(
       onProblem({ file: root, message: `split "${split}" holds no object that counts.` });
     }
   }
+}
+
+/** Without a split val training needs two images at least that are not near copies. */
+function checkDividable(
+  { root, source: { splits } }: DataFolder,
+  datasets: readonly Dataset[],
+  prints: ReadonlyMap<string, Fingerprint>,
+  onProblem: (problem: Problem) => void,
+): void {
+  const whole = datasets.find(({ split }) => split === "train") ?? datasets[0];
+  if (splits.includes("val") || whole.samples.length === 0) return;
+  const groups = groupCopies(whole.samples.flatMap(({ imagePath }) => prints.get(imagePath) ?? []));
+  if (new Set(groups).size >= 2) return;
+  onProblem({
+    file: root,
+    message:
+      "there is no split val, and images that are not near copies are too few to hold one out. Add images, or a split.",
+  });
 }
 
 function splitNotes({ source: { splits } }: DataFolder): string[] {

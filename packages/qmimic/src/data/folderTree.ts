@@ -17,6 +17,8 @@ export interface FolderTree {
   has(path: string): boolean;
   /** The path of a file as it is on disk, also where the name is written in another Unicode form. */
   find(path: string): string | undefined;
+  /** How many files have this name, in whatever folders. */
+  count(name: string): number;
   /** Names of the files that lie directly in a folder. */
   filesIn(folder: string): readonly string[];
   /** The file's path with the root. */
@@ -74,8 +76,11 @@ function toTree(root: string, files: string[], leftovers: number): FolderTree {
   const imagesByName = new Map<string, string[]>();
   const folders = new Map<string, string[]>();
   const byNormalForm = new Map<string, string>();
+  const counts = new Map<string, number>();
   for (const path of files) {
-    byNormalForm.set(path.normalize(), path);
+    const normal = path.normalize();
+    byNormalForm.set(normal, path);
+    counts.set(nameOf(normal), (counts.get(nameOf(normal)) ?? 0) + 1);
     const slash = path.lastIndexOf("/");
     add(folders, path.slice(0, Math.max(0, slash)), path.slice(slash + 1));
     if (!isImage(path)) continue;
@@ -92,6 +97,7 @@ function toTree(root: string, files: string[], leftovers: number): FolderTree {
     imagesByName,
     has: (path) => all.has(path),
     find: (path) => (all.has(path) ? path : byNormalForm.get(path.normalize())),
+    count: (name) => counts.get(name.normalize()) ?? 0,
     filesIn: (folder) => folders.get(folder) ?? [],
     absolute: (path) => join(root, path),
   };

@@ -90,24 +90,34 @@ function reportMissing(tree: FolderTree, read: readonly LabelledImage[], finding
   }
 }
 
-/** Evaluation and reports know images by their ids: of two images with one id the second is a problem. */
+/**
+ * Evaluation and reports know images by their ids: of two images with one id, or two labels of one image, the second is a
+ * problem.
+ */
 function withoutRepeated(
   tree: FolderTree,
   read: readonly LabelledImage[],
   findings: Findings,
 ): LabelledImage[] {
-  const first = new Map<string, LabelledImage>();
+  const byId = new Map<string, LabelledImage>();
+  const byImage = new Map<string, LabelledImage>();
   return read.filter((one) => {
-    const other = first.get(one.id);
-    if (other === undefined) {
-      first.set(one.id, one);
-      return true;
+    const sameId = byId.get(one.id);
+    const sameImage = one.image === undefined ? undefined : byImage.get(one.image);
+    if (sameId !== undefined) {
+      findings.problem(
+        tree.absolute(one.image ?? one.labels),
+        `the id "${one.id}" is that of ${sameId.image ?? sameId.labels} too. Remove or rename one of them.`,
+      );
+    } else if (sameImage !== undefined) {
+      findings.problem(
+        tree.absolute(one.labels),
+        `its image ${one.image} is that of "${sameImage.id}" in ${sameImage.labels} too. Remove one of them.`,
+      );
     }
-    findings.problem(
-      tree.absolute(one.image ?? one.labels),
-      `the id "${one.id}" is that of ${other.image ?? other.labels} too. Remove or rename one of them.`,
-    );
-    return false;
+    byId.set(one.id, one);
+    if (one.image !== undefined) byImage.set(one.image, one);
+    return sameId === undefined && sameImage === undefined;
   });
 }
 

@@ -123,6 +123,8 @@ describe("cases", () => {
       const report = await checkDataset(data);
       expect(images(report)).toEqual({ train: 1 });
       expect(notes(report)).toMatch(/VOC folder in it is read: VOC2012/);
+      // One image alone: training would refuse it too.
+      expect(problems(report)).toMatch(/there is no split val, and .* too few to hold one out/);
       await expect(checkDataset(`${data}-not-there`)).rejects.toThrow(/there is no such folder/);
     },
     "devkit",

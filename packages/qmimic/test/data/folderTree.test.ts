@@ -21,7 +21,7 @@ describe("folders", () => {
   });
 
   it("leftovers of operating systems are passed over everywhere, and counted", async () => {
-    const folder = await makeVoc(join(root, "leftovers"), { a: [{}] }, { train: "a\n" });
+    const folder = await makeVoc(join(root, "leftovers"), { a: [{}] }, { train: "a\n", val: "a\n" });
     const leftovers = [
       ".DS_Store",
       "JPEGImages/Thumbs.db",

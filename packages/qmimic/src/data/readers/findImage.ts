@@ -12,7 +12,8 @@ export interface FoundImage {
 }
 
 /**
- * Looks in the label file's folder, in the folder of images beside it, and then for the only image of that name.
+ * Looks in the label file's folder, in the folder of images beside it, and then for the only image of that name, as long as
+ * it cannot be another label file's.
  * @param named the image's name as the labels state it: it decides between several, and is tried last
  */
 export function findImage(tree: FolderTree, labels: string, named?: string): FoundImage {
@@ -27,11 +28,11 @@ export function findImage(tree: FolderTree, labels: string, named?: string): Fou
     if (chosen.length === 1) return { image: chosen[0], expected };
     return { image: undefined, expected, problem: twoImages(found) };
   }
-  const byHint = hint === undefined ? undefined : joinPath(folderOf(labels), hint);
-  if (byHint !== undefined && tree.images.get(stemOf(byHint).normalize())?.includes(byHint)) {
-    return { image: byHint, expected };
-  }
-  for (const name of [nameOf(stem), ...(hint === undefined ? [] : [stemOf(hint)])]) {
+  const ending = endingOf(labels);
+  // Somewhere else, where neither the name nor the statement could mean another label file's image.
+  const names = tree.count(nameOf(labels)) === 1 ? [nameOf(stem)] : [];
+  if (hint !== undefined && tree.count(`${stemOf(hint)}.${ending}`) === 0) names.push(stemOf(hint));
+  for (const name of names) {
     const found = tree.imagesByName.get(name.normalize());
     if (found?.length === 1) return { image: found[0], expected };
   }
@@ -49,31 +50,58 @@ export function findNamed(tree: FolderTree, written: string, near: string, split
   const direct = [joinPath(near, path), joinPath("", path)]
     .map((place) => place && tree.find(place))
     .find((place) => place !== undefined);
-  if (direct !== undefined)
-    return isImage(direct) ? { image: direct, expected } : { image: undefined, expected };
+  if (direct !== undefined) return { image: isImage(direct) ? direct : undefined, expected: direct };
   const sameName = (tree.imagesByName.get(nameOf(stemOf(path)).normalize()) ?? []).filter(
     (one) => nameOf(one).normalize() === nameOf(path).normalize(),
   );
-  // The more folders agree, from the end, the better.
-  const agreeing = (one: string): number => {
-    const [a, b] = [one, path].map((text) => text.normalize().split("/").reverse());
-    const differs = a.findIndex((part, i) => part !== b[i]);
-    return differs < 0 ? a.length : differs;
-  };
-  const most = Math.max(...sameName.map(agreeing));
-  let best = sameName.filter((one) => agreeing(one) === most);
-  if (best.length > 1) {
-    const here = best.filter((one) => folderOf(one) === near);
-    // "test" and "WIDER_test" alike.
-    const ofSplit = best.filter(
-      (one) => split !== undefined && folderOf(one).split("/").map(splitOfName).includes(split),
-    );
-    best = here.length === 1 ? here : ofSplit.length === 1 ? ofSplit : best;
+  const possible = sameName.filter((one) => !isOfOther(one, split));
+  if (possible.length === 0 && sameName.length > 0) {
+    const problem = `the image is not there, only ${sameName[0]} in the folder of another split. Add it, or name it with its folder.`;
+    return { image: undefined, expected, problem };
   }
+  const best = closest(possible, path, near, split);
   if (best.length > 1) {
     return { image: undefined, expected, problem: `could be ${best.join(" or ")}. Name it with its folder.` };
   }
   return { image: best[0], expected };
+}
+
+/** Splits that folders of the path are named after, "test" and "WIDER_test" alike. */
+const splitsIn = (path: string): string[] =>
+  folderOf(path)
+    .split("/")
+    .flatMap((name) => splitOfName(name) ?? []);
+
+const APART = ["train", "val", "test"];
+
+/** Whether an image lies in the folder of another split than that of its labels. */
+function isOfOther(image: string, split: string | undefined): boolean {
+  const splits = splitsIn(image).filter((one) => APART.includes(one));
+  return split !== undefined && APART.includes(split) && splits.length > 0 && !splits.includes(split);
+}
+
+/** Those whose path agrees with most folders of `written`; of several, one in the folder `near`, or in one of the split. */
+function closest(
+  images: readonly string[],
+  written: string,
+  near: string,
+  split: string | undefined,
+): string[] {
+  const parts = written.normalize().split("/").reverse();
+  const agreeing = images.map((one) => {
+    const differs = one
+      .normalize()
+      .split("/")
+      .reverse()
+      .findIndex((part, i) => part !== parts[i]);
+    return differs < 0 ? Number.POSITIVE_INFINITY : differs;
+  });
+  const most = agreeing.reduce((largest, count) => Math.max(largest, count), 0);
+  const best = images.filter((_, i) => agreeing[i] === most);
+  if (best.length === 1) return best;
+  const here = best.filter((one) => folderOf(one) === near);
+  const ofSplit = best.filter((one) => split !== undefined && splitsIn(one).includes(split));
+  return here.length === 1 ? here : ofSplit.length === 1 ? ofSplit : best;
 }
 
 export const twoImages = (paths: readonly string[]): string =>

@@ -45,7 +45,7 @@ export async function findLabelme(tree: FolderTree): Promise<LabelSource | undef
         const image = await attempt(
           file,
           (_, message) => void problems.push(message),
-          async () => toImage(tree, path, parse(await readText(file), file), problems, notes),
+          async () => toImage(tree, { path, split }, parse(await readText(file), file), problems, notes),
         );
         return { path, file, problems, notes, image };
       });
@@ -73,13 +73,13 @@ function parse(text: string, file: string): XmlNode {
 
 function toImage(
   tree: FolderTree,
-  path: string,
+  { path, split }: { path: string; split: string },
   { shapes, imagePath, imageWidth, imageHeight }: XmlNode,
   problems: string[],
   notes: NoteKind[],
 ): LabelledImage {
   const named = typeof imagePath === "string" && imagePath !== "" ? imagePath : undefined;
-  const byName = named === undefined ? undefined : findNamed(tree, named, folderOf(path));
+  const byName = named === undefined ? undefined : findNamed(tree, named, folderOf(path), split);
   const found = byName?.image === undefined ? findImage(tree, path, named) : byName;
   const sides = [imageWidth, imageHeight];
   const stated = sides.every((side) => Number.isInteger(side) && (side as number) > 0);

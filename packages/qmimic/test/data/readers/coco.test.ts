@@ -56,8 +56,8 @@ describe("COCO", () => {
       "train2017/a.jpg": IMAGE,
       "train2017/b.jpg": IMAGE,
     });
-    const { notes, splits, ok } = await checkDataset(set);
-    expect([ok, splits.map(({ name }) => name)]).toEqual([true, ["train"]]);
+    const { notes, splits } = await checkDataset(set);
+    expect(splits.map(({ name, images: count }) => [name, count])).toEqual([["train", 2]]);
     expect(notes.join("\n")).toMatch(/2 JSON files of other tasks left out/);
   });
 
@@ -135,6 +135,14 @@ describe("COCO", () => {
     expect((await read(apart)).map(({ id }) => id)).toEqual(["x/a", "y/a"]);
     const unclear = await message(await folder({ "a.json": named(["a.jpg"]), ...files }));
     expect(unclear).toMatch(/could be x\/a\.jpg or y\/a\.jpg\. Name it with its folder/);
+  });
+
+  it("an image of another split is not taken", async () => {
+    const files = { "val2017/a.jpg": IMAGE, "val2017/b.jpg": IMAGE, "train2017/b.jpg": IMAGE };
+    const set = await folder({ "annotations/instances_train2017.json": coco, ...files });
+    expect(await message(set)).toMatch(
+      /a\.jpg: the image is not there, only val2017\/a\.jpg in the folder of another split/,
+    );
   });
 
   it("a size that is not the image's is found by data check", async () => {

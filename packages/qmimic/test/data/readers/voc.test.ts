@@ -93,6 +93,18 @@ describe("Pascal VOC", () => {
     expect(sample.imagePath).toMatch(/a\.png$/);
   });
 
+  it("an image is never taken from another label file, or another split", async () => {
+    const named = (name: string) => xml.replace("<size>", `<filename>${name}</filename><size>`);
+    const renamed = await folder({ "a.xml": named("old.jpg"), "old.jpg": IMAGE });
+    expect((await read(renamed))[0]).toMatchObject({ id: "a", imagePath: join(renamed, "old.jpg") });
+    const taken = await folder({ "a.xml": named("b.jpg"), "b.xml": named("b.jpg"), "b.jpg": IMAGE });
+    expect(await message(taken)).toMatch(/a\.\*: the image of .*a\.xml is missing/);
+    const both = await folder({ "a.xml": named("old.jpg"), "b.xml": named("old.jpg"), "old.jpg": IMAGE });
+    expect(await message(both)).toMatch(/b\.xml: its image old\.jpg is that of "a" in a\.xml too/);
+    const splits = { "train/0.xml": xml, "val/0.xml": xml, "val/0.jpg": IMAGE };
+    expect(await message(await folder(splits))).toMatch(/train\/0\.\*: the image of .*0\.xml is missing/);
+  });
+
   it("labelmap.txt gives the order of the classes", async () => {
     const labelmap = "# label:color_rgb:parts:actions\nbackground:0,0,0::\nzebra:1,2,3::\ncat:3,2,1::\n";
     const set = await folder({
