@@ -1,4 +1,4 @@
-// qmimic data: look at a data set before training on it, or generate one.
+// qmimic data: look at a data set before training on it, convert or divide it, or generate one.
 import { type Command, Option } from "commander";
 import { checkDataset } from "../data/check.js";
 import { SIZE_LIMITS } from "../data/checkObjects.js";
@@ -14,7 +14,9 @@ import { type DataFlags, dataFlags, formatOption, openFrom, printNotes } from ".
 import { share, wholeNumber } from "./numbers.js";
 
 export function addData(program: Command): void {
-  const data = program.command("data").description("check a data set, or generate one to try things on");
+  const data = program
+    .command("data")
+    .description("check, convert or divide a data set, or generate one to try things on");
   data
     .command("check <folder>")
     .description("read a folder of labelled photographs, decode every image, and list what is wrong")

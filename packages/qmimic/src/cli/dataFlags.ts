@@ -1,7 +1,6 @@
 // Flags of the verbs that read labelled photographs without a recipe.
 import { type Command, Option } from "commander";
-import type { DataFolder, ReadOptions } from "../data/dataset.js";
-import { notesOf, openData } from "../data/dataset.js";
+import { type DataFolder, notesOf, openData } from "../data/dataset.js";
 import { FORMATS, type Format } from "../data/readers/types.js";
 
 export interface DataFlags {
@@ -22,8 +21,6 @@ export function dataFlags(command: Command): Command {
 
 export const openFrom = (root: string, { format }: DataFlags): Promise<DataFolder> =>
   openData(root, { format });
-
-export const readOptionsOf = ({ skipBad = false }: DataFlags): ReadOptions => ({ skipBad });
 
 /** What is worth knowing of the data, on the error output: results alone go to the other. */
 export async function printNotes(folder: DataFolder): Promise<void> {

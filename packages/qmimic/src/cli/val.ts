@@ -1,7 +1,8 @@
 // qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { type ReadOptions, readSplit } from "../data/dataset.js";
 import { createImageStore } from "../data/imageStore.js";
+import { MARKS, type Mark } from "../data/readers/types.js";
 import { holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
@@ -15,7 +16,7 @@ import { classMap } from "../report/classMap.js";
 import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost, summarize } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
-import { type DataFlags, dataFlags, openFrom, printNotes, readOptionsOf } from "./dataFlags.js";
+import { type DataFlags, dataFlags, openFrom, printNotes } from "./dataFlags.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { positiveShare, share, wholeNumber } from "./numbers.js";
 import { loadForSide, type SideFlag, sideOption } from "./side.js";
@@ -26,6 +27,7 @@ interface ValFlags extends EngineFlags, SideFlag, DataFlags {
   split: string;
   valShare: number;
   seed: number;
+  ignore?: Mark[];
   classes?: string;
   merge?: string;
   iou: number;
@@ -43,6 +45,7 @@ export function addVal(program: Command): void {
     .option("--split <name>", "val to choose among models, test once at the end", "val")
     .option("--val-share <number>", "where there is no split val: as in the recipe that trained", share, 0.15)
     .option("--seed <number>", "the same", wholeNumber(0), 0)
+    .option("--ignore <marks>", `leave objects with these marks out of the score: ${MARKS.join(", ")}`, marks)
     .option("--classes <names>", "score these of the detector's classes and leave all others out")
     .option("--merge <class>", "count every class of the data as this one")
     .option("--iou <number>", "IoU from which a detection finds an object by VOC", positiveShare, 0.5)
@@ -51,6 +54,15 @@ export function addVal(program: Command): void {
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
   dataFlags(engineOptions(sideOption(command))).action(val);
+}
+
+/** Comma-separated names. */
+function marks(text: string): Mark[] {
+  return text.split(",").map((part) => {
+    const mark = MARKS.find((one) => one === part.trim());
+    if (mark === undefined) throw new InvalidArgumentError(`Allowed are ${MARKS.join(", ")}.`);
+    return mark;
+  });
 }
 
 async function val(weights: string, flags: ValFlags): Promise<void> {
@@ -163,7 +175,8 @@ async function readFor(detector: Detector, path: string, flags: ValFlags): Promi
 /** The split asked for; of a set without a split val, the part that training held out with this share and seed. */
 async function readWith(options: ReadOptions, flags: ValFlags): Promise<Dataset> {
   const folder = await openFrom(flags.data, flags);
-  const all = { ...options, ...readOptionsOf(flags) };
+  const { skipBad = false, ignore = [] } = flags;
+  const all = { ...options, skipBad, ignore };
   const settings = { trainSplit: "train", valSplit: flags.split, valShare: flags.valShare, seed: flags.seed };
   let dataset: Dataset;
   if (holdsOut(folder, flags.split)) {

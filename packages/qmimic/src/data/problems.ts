@@ -21,8 +21,6 @@ export interface Findings {
   problem(file: string, message: string): void;
   /** A note on a file; those of one kind become one line. */
   note(kind: NoteKind, file: string): void;
-  /** A note on the whole. */
-  say(text: string): void;
   /** Something in the labels that is not read, such as segmentation: counted for conversions. */
   unread(what: string, count?: number): void;
   readonly problems: readonly Problem[];
@@ -33,7 +31,6 @@ export interface Findings {
 export function createFindings(): Findings {
   const problems: Problem[] = [];
   const files = new Map<NoteKind, string[]>();
-  const texts = new Set<string>();
   const unreadCounts = new Map<string, number>();
   return {
     problems,
@@ -44,12 +41,9 @@ export function createFindings(): Findings {
       if (list) list.push(file);
       else files.set(kind, [file]);
     },
-    say: (text) => texts.add(text),
     unread: (what, count = 1) => unreadCounts.set(what, (unreadCounts.get(what) ?? 0) + count),
-    notes: () => [
-      ...texts,
-      ...[...files].map(([kind, list]) => `${NOTES[kind]}: ${list.length} (${someOf([...new Set(list)])})`),
-    ],
+    notes: () =>
+      [...files].map(([kind, list]) => `${NOTES[kind]}: ${list.length} (${someOf([...new Set(list)])})`),
   };
 }
 

@@ -63,27 +63,17 @@ export async function readCocoFile(file: string): Promise<CocoFile> {
       `${file}: it lists no "images". Expected COCO's layout: images, annotations and categories.`,
     );
   }
-  checkUnique(
-    images.map(({ id }) => id),
-    "images have the id",
-    problems,
-  );
-  checkUnique(
-    images.map(({ name }) => name),
-    "images have the file_name",
-    problems,
-  );
-  checkUnique(
-    categories.map(({ id }) => id),
-    "categories have the id",
-    problems,
-  );
-  checkUnique(
-    categories.map(({ name }) => name),
-    "categories have the name",
-    problems,
-  );
-  return { categories, images, objects: join({ categories, images }, pending, problems), problems, unread };
+  const unique = {
+    images: keepUnique(images, problems, [
+      ["images have the id", ({ id }) => id],
+      ["images have the file_name", ({ name }) => name],
+    ]),
+    categories: keepUnique(categories, problems, [
+      ["categories have the id", ({ id }) => id],
+      ["categories have the name", ({ name }) => name],
+    ]),
+  };
+  return { ...unique, objects: join(unique, pending, problems), problems, unread };
 }
 
 function join(
@@ -183,10 +173,21 @@ const isBox = (value: unknown): value is Box =>
 const isFilled = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : isNode(value) && Object.keys(value).length > 0;
 
-function checkUnique(values: readonly (string | number)[], what: string, problems: string[]): void {
-  const seen = new Set<string | number>();
-  for (const value of values) {
-    if (seen.has(value)) problems.push(`two ${what} ${JSON.stringify(value)}. Remove or rename one of them.`);
-    seen.add(value);
-  }
+/** Of items with one value the first; the others are problems. */
+function keepUnique<T>(
+  items: readonly T[],
+  problems: string[],
+  keys: readonly [what: string, of: (item: T) => string | number][],
+): T[] {
+  const seen = keys.map(() => new Set<string | number>());
+  return items.filter((item) => {
+    const repeated = keys.findIndex(([, of], i) => seen[i].has(of(item)));
+    keys.forEach(([, of], i) => {
+      seen[i].add(of(item));
+    });
+    if (repeated < 0) return true;
+    const [what, of] = keys[repeated];
+    problems.push(`two ${what} ${JSON.stringify(of(item))}. Remove or rename one of them.`);
+    return false;
+  });
 }

@@ -100,6 +100,9 @@ function toNames(value: unknown, file: string): string[] {
 }
 
 function checkNames(names: string[], file: string): string[] {
+  const blank = names.indexOf("");
+  if (blank >= 0)
+    throw new InputError(`${file}: class ${blank} has no name. Name it, or remove the blank line.`);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new InputError(`${file}: two classes have the name "${twice}". Rename one of them.`);

@@ -133,6 +133,7 @@ describe("YOLO", () => {
   it.each([
     ["names: [cat, cat]", /two classes have the name "cat"/],
     ["names:\n  0: cat\n  2: dog", /2 names for numbers up to 2/],
+    ["names: [cat, '']", /class 1 has no name/],
     ["names: [", /data\.yaml: not YAML/],
     ["names: [cat]\ntrain: nowhere", /nowhere: the image of .* is missing/],
   ])("refuses data.yaml with %j", async (yaml, expected) => {
