@@ -17,11 +17,23 @@ export type { Decoder, Detections, Size } from "@qmimic/runtime";
 // Data
 export { type CheckOptions, checkDataset, type DatasetReport, type SplitReport } from "./data/check.js";
 export { formatReport } from "./data/checkReport.js";
+export { type Conversion, type ConvertOptions, convertDataset, type Target } from "./data/convert/convert.js";
+export {
+  type DataFolder,
+  notesOf,
+  openData,
+  type ReadOptions,
+  readDataset,
+  readSplit,
+} from "./data/dataset.js";
 export { type DemoOptions, type DemoSummary, generateDemo } from "./data/demo.js";
 export { createImageStore, type ImageStore, type ImageStoreOptions } from "./data/imageStore.js";
 export { type DecodeOptions, decodeImage, type RawImage } from "./data/images.js";
+export type { Format } from "./data/readers/types.js";
+export { readTrainVal, type TrainVal, type TrainValOptions } from "./data/trainVal.js";
 export type { Dataset, Problem, Sample } from "./data/types.js";
 export { readVoc, type VocReadOptions } from "./data/voc.js";
+export { type SplitOptions, type WrittenSplits, writeSplits } from "./data/writeSplits.js";
 export { InputError } from "./errors.js";
 // Evaluation
 export {

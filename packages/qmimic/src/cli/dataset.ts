@@ -1,12 +1,19 @@
 // A split of a data set with the labels of a detector.
+import { type ReadOptions, readSplit } from "../data/dataset.js";
+import type { Mark } from "../data/readers/types.js";
+import { holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
-import { readVoc } from "../data/voc.js";
 import { InputError } from "../errors.js";
 import type { OpenedDetector } from "../export/openDetector.js";
+import { type DataFlags, openFrom, printNotes } from "./dataFlags.js";
 
-export interface DatasetFlags {
+export interface DatasetFlags extends DataFlags {
   data: string;
   split: string;
+  /** Of a set without a split val: how training held one out. */
+  valShare: number;
+  seed: number;
+  ignore?: readonly Mark[];
   classes?: string;
   merge?: string;
 }
@@ -16,23 +23,23 @@ export async function readDatasetFor(
   { path, classes: known }: Pick<OpenedDetector, "path" | "classes">,
   flags: DatasetFlags,
 ): Promise<Dataset> {
-  const { data, split, merge } = flags;
+  const { merge } = flags;
   const has = `${path} detects ${known.join(", ")}`;
   if (merge !== undefined) {
     if (flags.classes !== undefined) throw new InputError("--merge and --classes exclude each other");
     if (known.length > 1 || known[0] !== merge) {
       throw new InputError(`--merge ${merge}: ${has}; --merge needs a detector of that one class`);
     }
-    return readVoc(data, split, { merge });
+    return readWith({ merge }, flags);
   }
   if (flags.classes !== undefined) {
     const classes = flags.classes.split(",").map((name) => name.trim());
     const unknown = classes.find((name) => !known.includes(name));
     if (unknown !== undefined) throw new InputError(`--classes: ${has}, not "${unknown}"`);
-    return readVoc(data, split, { classes, ignoreOthers: true });
+    return readWith({ classes, ignoreOthers: true }, flags);
   }
   try {
-    return await readVoc(data, split, { classes: known });
+    return await readWith({ classes: [...known] }, flags);
   } catch (error) {
     if (!(error instanceof InputError) || !error.message.includes("unknown class")) throw error;
     const remedy =
@@ -41,4 +48,22 @@ export async function readDatasetFor(
         : `--classes ${known.join(",")} leaves objects of other classes out`;
     throw new InputError(`${error.message}\n${has}: ${remedy}.`);
   }
+}
+
+/** The split asked for; of a set without a split val, the part that training held out with this share and seed. */
+async function readWith(options: ReadOptions, flags: DatasetFlags): Promise<Dataset> {
+  const folder = await openFrom(flags.data, flags);
+  const { skipBad = false, ignore = [] } = flags;
+  const all = { ...options, skipBad, ignore };
+  const settings = { trainSplit: "train", valSplit: flags.split, valShare: flags.valShare, seed: flags.seed };
+  let dataset: Dataset;
+  if (holdsOut(folder, flags.split)) {
+    const { val, heldOut } = await readTrainVal(folder, settings, all);
+    console.error(`qmimic: ${heldOut}`);
+    dataset = val;
+  } else {
+    dataset = await readSplit(folder, flags.split, all);
+  }
+  await printNotes(folder);
+  return dataset;
 }

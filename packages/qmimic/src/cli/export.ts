@@ -17,7 +17,7 @@ import { kilobytes, summarize } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
-import { type DatasetFlags, readDatasetFor } from "./dataset.js";
+import { readDatasetFor } from "./dataset.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { findWeights } from "./weights.js";
 
@@ -32,10 +32,13 @@ const FILES: Record<Format, string> = {
   "html-int8": "detector.int8.html",
 };
 
-interface ExportFlags extends EngineFlags, Partial<DatasetFlags> {
+interface ExportFlags extends EngineFlags {
   format: Format[];
   out?: string;
+  data?: string;
   split: string;
+  classes?: string;
+  merge?: string;
   teacher?: boolean;
   compare: boolean;
 }
@@ -122,6 +125,9 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   if (opened) await compare("onnx", opened.detect);
 }
 
+/** As in a recipe. */
+const DEFAULT_VAL_SHARE = 0.15;
+
 /** Detections of lower scores are many, and those of a rounded network are others. */
 const LEAST_COMPARED = 0.1;
 
@@ -141,16 +147,22 @@ async function datasetOf(
   flags: ExportFlags,
 ): Promise<Dataset | undefined> {
   if (!flags.compare) return undefined;
-  if (flags.data !== undefined) return readDatasetFor(detector, { ...flags, data: flags.data });
+  const { data: named, split, classes: names, merge: into } = flags;
+  if (named !== undefined)
+    return readDatasetFor(detector, {
+      ...{ data: named, split, format: "auto", valShare: DEFAULT_VAL_SHARE, seed: 0 },
+      ...(names === undefined ? {} : { classes: names }),
+      ...(into === undefined ? {} : { merge: into }),
+    });
   if (!isRun) {
     console.log("not compared with the detector: --data names images\n");
     return undefined;
   }
-  const { data, valSplit, classes, merge } = await openRunFolder(weights);
+  const recipe = await openRunFolder(weights);
+  const { data, valSplit, classes, merge, format, valShare, seed, skipBad, ignore } = recipe;
   try {
     return await readDatasetFor(detector, {
-      data,
-      split: valSplit,
+      ...{ data, split: valSplit, format, valShare, seed, skipBad, ignore },
       ...(merge !== "" ? { merge } : classes.length > 0 ? { classes: classes.join(",") } : {}),
     });
   } catch (error) {

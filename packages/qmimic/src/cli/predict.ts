@@ -1,10 +1,12 @@
 // qmimic predict: detections in images as JSON and as pictures with boxes drawn.
 import { readdir, stat } from "node:fs/promises";
-import { basename, extname, join } from "node:path";
+import { basename, extname, join, sep } from "node:path";
 import type { Detections } from "@qmimic/runtime";
 import type { Command } from "commander";
 import { mapConcurrent } from "../data/concurrent.js";
+import { IMAGE_ENDINGS, isImage, isLeftover, isUnreadImage } from "../data/endings.js";
 import { decodeImage, readImageSize, unusableSize } from "../data/images.js";
+import { counted, someOf } from "../data/problems.js";
 import { InputError } from "../errors.js";
 import { type OpenedDetector, openDetector } from "../export/openDetector.js";
 import { writeFileAtomic, writeFolderAtomic } from "../files.js";
@@ -37,8 +39,6 @@ interface Prediction {
     box: { xmin: number; ymin: number; xmax: number; ymax: number };
   }[];
 }
-
-const EXTENSIONS = new Set([".jpg", ".jpeg", ".png", ".webp", ".gif", ".tif", ".tiff", ".avif"]);
 
 export function addPredict(program: Command): void {
   const command = program
@@ -120,12 +120,19 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
       files.push(path);
       continue;
     }
-    const names = (await readdir(path, { recursive }))
-      .filter((name) => EXTENSIONS.has(extname(name).toLowerCase()))
+    const inside = (await readdir(path, { recursive }))
+      .filter((name) => !name.split(sep).some(isLeftover))
       .sort();
+    const names = inside.filter((name) => isImage(name));
     if (names.length === 0) {
       throw new InputError(
-        `${path}: there is no image in this folder (${[...EXTENSIONS].join(" ")})${recursive ? "" : "; --recursive searches folders in it too"}`,
+        `${path}: there is no image in this folder (${IMAGE_ENDINGS.map((ending) => `.${ending}`).join(" ")})${recursive ? "" : "; --recursive searches folders in it too"}`,
+      );
+    }
+    const unread = inside.filter((name) => isUnreadImage(name));
+    if (unread.length > 0) {
+      console.error(
+        `qmimic: ${path}: ${counted(unread.length, "image")} of a kind that is not read, left out (${someOf(unread)}); convert to PNG or JPEG what is needed`,
       );
     }
     files.push(...names.map((name) => join(path, name)));

@@ -6,6 +6,7 @@ import { detectSamples, detectWith } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
 import { writeFileAtomic } from "../files.js";
 import { chromeTrace, profiled, profileTable } from "../profile.js";
+import { classMap } from "../report/classMap.js";
 import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
@@ -56,6 +57,7 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
     progress.say(text);
   });
   counter.end();
+  console.log(classMap([splits.train.dataset, splits.val.dataset]));
   const folder = resume ?? (await createRunFolder(recipe));
   if (resume === undefined) lockRunFolder(folder);
   console.log(`run folder: ${folder}`);

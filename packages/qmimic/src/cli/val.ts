@@ -1,6 +1,7 @@
 // qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { createImageStore } from "../data/imageStore.js";
+import { MARKS, type Mark } from "../data/readers/types.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { type ApComparisons, bootstrapIntervals, comparePaired } from "../eval/bootstrap.js";
@@ -9,19 +10,24 @@ import { detectSamples, evaluationInputs, type SampleDetections } from "../eval/
 import { evaluate } from "../eval/evaluation.js";
 import { type OpenedDetector, openDetector } from "../export/openDetector.js";
 import { writeFileAtomic } from "../files.js";
+import { classMap } from "../report/classMap.js";
 import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
+import { type DataFlags, dataFlags } from "./dataFlags.js";
 import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
-import { positiveShare } from "./numbers.js";
+import { positiveShare, share, wholeNumber } from "./numbers.js";
 import { type SideFlag, sideOption } from "./side.js";
 import { findWeights } from "./weights.js";
 
-interface ValFlags extends EngineFlags, SideFlag {
+interface ValFlags extends EngineFlags, SideFlag, DataFlags {
   data: string;
   split: string;
+  valShare: number;
+  seed: number;
+  ignore?: Mark[];
   classes?: string;
   merge?: string;
   iou: number;
@@ -35,8 +41,11 @@ export function addVal(program: Command): void {
   const command = program
     .command("val <weights>")
     .description("evaluate weights, a run folder's best student, or an exported model, on one split")
-    .requiredOption("--data <folder>", "folder in the Pascal VOC layout")
+    .requiredOption("--data <folder>", "folder of labelled photographs")
     .option("--split <name>", "val to choose among models, test once at the end", "val")
+    .option("--val-share <number>", "where there is no split val: as in the recipe that trained", share, 0.15)
+    .option("--seed <number>", "the same", wholeNumber(0, 1e9), 0)
+    .option("--ignore <marks>", `leave objects with these marks out of the score: ${MARKS.join(", ")}`, marks)
     .option("--classes <names>", "score these of the detector's classes and leave all others out")
     .option("--merge <class>", "count every class of the data as this one")
     .option("--iou <number>", "IoU from which a detection finds an object by VOC", positiveShare, 0.5)
@@ -44,7 +53,16 @@ export function addVal(program: Command): void {
     .option("--compare <weights>", "another weights file or run folder: is it better on the same images?")
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
-  engineOptions(sideOption(command)).action(val);
+  dataFlags(engineOptions(sideOption(command))).action(val);
+}
+
+/** Comma-separated names. */
+function marks(text: string): Mark[] {
+  return text.split(",").map((part) => {
+    const mark = MARKS.find((one) => one === part.trim());
+    if (mark === undefined) throw new InvalidArgumentError(`Allowed are ${MARKS.join(", ")}.`);
+    return mark;
+  });
 }
 
 async function val(weights: string, flags: ValFlags): Promise<void> {
@@ -60,6 +78,7 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
 
   console.log(`${path}\n${describeDetector(detector)}\n`);
   console.log(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
+  console.log(`${classMap([dataset])}\n`);
   console.log(formatEvaluation(evaluation, intervals));
   console.log(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
   const comparison = other && (await compare({ path, matches }, other, dataset));

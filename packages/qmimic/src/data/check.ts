@@ -1,11 +1,17 @@
-// Everything about a VOC folder before time is spent on training: what is in it, and what is wrong with it.
-import { InputError } from "../errors.js";
-import { mapConcurrent } from "./concurrent.js";
-import { decodeImage } from "./images.js";
+// Everything about a data folder before time is spent on training: what is in it, and what is wrong with it.
+import { relative, sep } from "node:path";
+import { unusedFiles } from "./checkFiles.js";
+import { objectNotes, SIZE_LIMITS, type SizeLimits } from "./checkObjects.js";
+import { copyNotes, nameNotes, overlapNotes } from "./checkSplits.js";
+import { type DataFolder, notesOf, type OpenOptions, openData, readLabels, readSplit } from "./dataset.js";
+import { decodeEach } from "./decodeEach.js";
+import { brightest, type Fingerprint, fingerprint, groupCopies } from "./nearCopies.js";
+import { counted, someOf } from "./problems.js";
 import { type Quantiles, quantiles } from "./quantiles.js";
-import type { Problem, Sample } from "./types.js";
-import { readVoc } from "./voc.js";
-import { listSplits, readSplit } from "./vocSplits.js";
+import { findImage } from "./readers/findImage.js";
+import type { Format } from "./readers/types.js";
+import { WHOLE } from "./splitNames.js";
+import type { Dataset, Problem } from "./types.js";
 
 export interface SplitReport {
   name: string;
@@ -29,82 +35,144 @@ export interface SplitReport {
 
 export interface DatasetReport {
   root: string;
+  format: Format;
+  /** How the folder is laid out, in words. */
+  layout: string;
   /** Whether there is no problem. */
   ok: boolean;
-  /** All classes found, sorted. */
+  /** All classes, in the order of their numbers. */
   classes: string[];
   splits: SplitReport[];
   /** Everything that reading the data would refuse, each once. */
   problems: Problem[];
-  /** Worth knowing, but nothing that is refused: images in two splits, lists left out, classes without examples. */
+  /** Worth knowing, but nothing that is refused: images in two splits, files left out, classes without examples. */
   notes: string[];
 }
 
-export interface CheckOptions {
+export interface CheckOptions extends OpenOptions, Partial<SizeLimits> {
   /** Called as images are decoded. */
   onProgress?: (done: number, total: number) => void;
 }
 
 /**
- * Reads every split of a VOC folder and decodes every image. Problems are collected, not thrown; what has one is left
- * out of the numbers. Throws InputError only when there is no list of images at all.
+ * Reads every split of a folder and decodes every image. Problems are collected, not thrown; what has one is left out of
+ * the numbers. Throws InputError only when there is nothing that could be checked: no folder, no labels.
  */
 export async function checkDataset(root: string, options: CheckOptions = {}): Promise<DatasetReport> {
+  const folder = await openData(root, options);
   const problems = new Map<string, Problem>();
   // Splits overlap (trainval), so that the same file is met more than once.
   const onProblem = (problem: Problem): void => {
     problems.set(`${problem.file}\n${problem.message}`, problem);
   };
-  const notes: string[] = [];
-  const samplesOf = new Map<string, Sample[]>();
-  const classesOf = new Map<string, string[]>();
-  for (const split of await listSplits(root)) {
-    if ((await readSplit(root, split, () => {})).ofOneClass) {
-      notes.push(`ImageSets/Main/${split}.txt is a list of one class and was left out.`);
-      continue;
-    }
-    const { classes, samples } = await readVoc(root, split, { onProblem });
-    samplesOf.set(split, samples);
-    classesOf.set(split, classes);
+  const datasets: Dataset[] = [];
+  const used = new Set<string>();
+  for (const split of folder.source.splits) {
+    datasets.push(await readSplit(folder, split, { onProblem }));
+    for (const file of (await readLabels(folder, split)).files) used.add(file);
   }
+  for (const path of filesOfProblems(folder, problems.values())) used.add(path);
+  checkTrainable(folder, datasets, onProblem);
 
-  await decodeAll([...samplesOf.values()].flat(), onProblem, options);
-  const classes = [...new Set([...classesOf.values()].flat())].sort();
-  const splits = [...samplesOf].map(([name, samples]) =>
-    describeSplit(name, samples, classesOf.get(name)!, classes),
-  );
-  notes.push(...overlaps(samplesOf), ...classesWithoutExamples(splits));
-  return { root, ok: problems.size === 0, classes, splits, problems: [...problems.values()], notes };
+  const found = new Map<string, Fingerprint>();
+  const samples = datasets.flatMap((dataset) => dataset.samples);
+  const damaged = await decodeEach(samples, {
+    ...options,
+    onImage: (path, image) => found.set(path, fingerprint(image)),
+  });
+  damaged.forEach(onProblem);
+  // Images are not done in their order, which must not show.
+  const prints = new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
+  checkDividable(folder, datasets, prints, onProblem);
+  const classes = allClasses(datasets);
+  const limits = { ...SIZE_LIMITS, ...options };
+  const splits = datasets.map((dataset) => describeSplit(dataset, classes));
+  const notes = [
+    ...(await notesOf(folder)),
+    ...splitNotes(folder),
+    ...unusedFiles(folder, used),
+    ...overlapNotes(datasets),
+    ...copyNotes(datasets, prints),
+    ...nameNotes(classes),
+    ...classesWithoutExamples(splits),
+    ...darkNotes(root, prints),
+    ...objectNotes(datasets, limits),
+  ];
+  const { format, layout } = folder.source;
+  return {
+    root,
+    format,
+    layout,
+    ok: problems.size === 0,
+    classes,
+    splits,
+    problems: [...problems.values()],
+    notes,
+  };
 }
 
-async function decodeAll(
-  samples: Sample[],
+/** Label files that cannot be read, and their images: they are accounted for. */
+function filesOfProblems({ root, tree }: DataFolder, problems: Iterable<Problem>): string[] {
+  return [...problems].flatMap(({ file }) => {
+    const path = relative(root, file).replaceAll(sep, "/");
+    return tree.has(path) ? [path, findImage(tree, path).image ?? path] : [];
+  });
+}
+
+/** Problems of the whole that training would end with. */
+function checkTrainable(
+  { root, source: { splits } }: DataFolder,
+  datasets: readonly Dataset[],
   onProblem: (problem: Problem) => void,
-  { onProgress }: CheckOptions,
-): Promise<void> {
-  const paths = [...new Set(samples.map(({ imagePath }) => imagePath))];
-  let done = 0;
-  const failures = await mapConcurrent(paths, 4, async (path) => {
-    try {
-      await decodeImage(path);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof InputError)) throw error;
-      return error.message.replace(`${path}: `, "");
-    } finally {
-      onProgress?.(++done, paths.length);
+): void {
+  if (!splits.includes("train") && !(splits.length === 1 && splits[0] === WHOLE)) {
+    onProblem({
+      file: root,
+      message: `there is no split train; those that exist: ${splits.join(", ")}. Name the one to train on with --train-split, or make a list of train.`,
+    });
+  }
+  for (const { split, samples } of datasets) {
+    const learnable = samples.some(({ difficult }) => difficult.some((one) => one === 0));
+    if (["train", "val", WHOLE].includes(split) && samples.length > 0 && !learnable) {
+      onProblem({ file: root, message: `split "${split}" holds no object that counts.` });
     }
+  }
+}
+
+/** Without a split val training needs two images at least that are not near copies. */
+function checkDividable(
+  { root, source: { splits } }: DataFolder,
+  datasets: readonly Dataset[],
+  prints: ReadonlyMap<string, Fingerprint>,
+  onProblem: (problem: Problem) => void,
+): void {
+  const whole = datasets.find(({ split }) => split === "train") ?? datasets[0];
+  if (splits.includes("val") || whole.samples.length === 0) return;
+  const groups = groupCopies(whole.samples.flatMap(({ imagePath }) => prints.get(imagePath) ?? []));
+  if (new Set(groups).size >= 2) return;
+  onProblem({
+    file: root,
+    message:
+      "there is no split val, and images that are not near copies are too few to hold one out. Add images, or a split.",
   });
-  failures.forEach((message, index) => {
-    if (message !== undefined) onProblem({ file: paths[index], message });
-  });
+}
+
+function splitNotes({ source: { splits } }: DataFolder): string[] {
+  if (splits.includes("val")) return [];
+  const from = splits.includes("train") ? "train" : "the set";
+  return [
+    `There is no split val: train holds out a part of ${from} by itself (--val-share); qmimic data split writes lists.`,
+  ];
+}
+
+function allClasses(datasets: readonly Dataset[]): string[] {
+  const train = datasets.find(({ split }) => split === "train");
+  return [...new Set([...(train?.classes ?? []), ...datasets.flatMap(({ classes }) => classes)])];
 }
 
 function describeSplit(
-  name: string,
-  samples: Sample[],
-  labelNames: string[],
-  classes: string[],
+  { split, samples, classes: labelNames }: Dataset,
+  classes: readonly string[],
 ): SplitReport {
   const classCounts = Object.fromEntries(classes.map((className) => [className, 0]));
   const sizes: number[] = [];
@@ -123,7 +191,7 @@ function describeSplit(
     }
   }
   return {
-    name,
+    name: split,
     images: samples.length,
     emptyImages: samples.filter(({ labels }) => labels.length === 0).length,
     boxes: sizes.length,
@@ -137,25 +205,17 @@ function describeSplit(
   };
 }
 
-/** An image of the test split that was trained on makes every result too good. */
-function overlaps(samplesOf: Map<string, Sample[]>): string[] {
-  const PAIRS = [
-    ["train", "val"],
-    ["train", "test"],
-    ["val", "test"],
-    ["trainval", "test"],
-  ];
-  return PAIRS.flatMap(([first, second]) => {
-    const ids = new Set(samplesOf.get(first)?.map(({ id }) => id));
-    const shared = (samplesOf.get(second) ?? []).filter(({ id }) => ids.has(id));
-    if (shared.length === 0) return [];
-    return [
-      `${shared.length} images are in ${first} and in ${second} (${shared[0].id}, ...): results would be too good.`,
-    ];
-  });
+/** Of 255. A photograph by night is brighter somewhere. */
+const DARK = 16;
+
+function darkNotes(root: string, prints: ReadonlyMap<string, Fingerprint>): string[] {
+  const dark = [...prints]
+    .filter(([, print]) => brightest(print) < DARK)
+    .map(([path]) => relative(root, path));
+  return dark.length === 0 ? [] : [`${counted(dark.length, "nearly black image")} (${someOf(dark)}).`];
 }
 
-function classesWithoutExamples(splits: SplitReport[]): string[] {
+function classesWithoutExamples(splits: readonly SplitReport[]): string[] {
   const NEEDED = ["train", "val", "test"];
   return splits.flatMap(({ name, images, classCounts }) => {
     const missing = Object.keys(classCounts).filter((className) => classCounts[className] === 0);

@@ -1,12 +1,13 @@
 // A checked data set as plain text.
 import type { DatasetReport, SplitReport } from "./check.js";
 import type { Quantiles } from "./quantiles.js";
+import { FORMAT_NAMES } from "./readers/types.js";
 
 /** The report as text: tables of numbers, then notes, then every problem with its file. */
 export function formatReport(report: DatasetReport): string {
-  const { root, splits, classes, notes, problems, ok } = report;
+  const { root, format, layout, splits, classes, notes, problems, ok } = report;
   const sections = [
-    `${root}`,
+    `${root}: ${FORMAT_NAMES[format]}, ${layout}`,
     table([
       ["split", "images", "empty", "boxes", "difficult"],
       ...splits.map(({ name, images, emptyImages, boxes, difficult }) => [
@@ -18,8 +19,11 @@ export function formatReport(report: DatasetReport): string {
   if (classes.length > 0) {
     sections.push(
       table([
-        ["boxes of each class", ...splits.map(({ name }) => name)],
-        ...classes.map((name) => [name, ...splits.map(({ classCounts }) => String(classCounts[name]))]),
+        ["number and class", ...splits.map(({ name }) => name)],
+        ...classes.map((name, i) => [
+          `${i + 1}  ${name}`,
+          ...splits.map(({ classCounts }) => String(classCounts[name])),
+        ]),
       ]),
     );
   }

@@ -7,7 +7,6 @@ import { mapConcurrent } from "./concurrent.js";
 import { drawPicture, type Picture } from "./demo/picture.js";
 import { SIGN_CLASSES } from "./demo/signs.js";
 import { createRandom } from "./random.js";
-import { splitFolder } from "./vocSplits.js";
 
 export interface DemoOptions {
   /** The same seed gives the same files (with the same version of sharp). Default 1. */
@@ -50,7 +49,8 @@ export async function generateDemo(root: string, options: DemoOptions = {}): Pro
   check(counts, side);
   await claim(root);
   for (const folder of ["JPEGImages", "Annotations"]) await makeFolders(join(root, folder));
-  await makeFolders(splitFolder(root));
+  const lists = join(root, "ImageSets", "Main");
+  await makeFolders(lists);
   await writeFileAtomic(join(root, MARKER), `${JSON.stringify({ by: "qmimic", seed, ...counts, side })}\n`);
 
   const jobs = Object.entries(counts).flatMap(([split, count]) =>
@@ -68,7 +68,7 @@ export async function generateDemo(root: string, options: DemoOptions = {}): Pro
   });
   for (const split of Object.keys(counts)) {
     const lines = jobs.filter((job) => job.split === split).map(({ id }) => `${id}\n`);
-    const path = join(splitFolder(root), `${split}.txt`);
+    const path = join(lists, `${split}.txt`);
     if (lines.length > 0) await writeFileAtomic(path, lines.join(""));
     else await rm(path, { force: true });
   }

@@ -1,4 +1,5 @@
 // Decoding of photographs to 8-bit RGB, by sharp (libvips), with limits.
+import { closeSync, openSync, readSync } from "node:fs";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { InputError } from "../errors.js";
 
@@ -57,20 +58,27 @@ export async function decodeImage(path: string, options: DecodeOptions = {}): Pr
 
 /** Size in pixels after EXIF orientation, from the header alone. Throws InputError like decodeImage. */
 export async function readImageSize(path: string): Promise<{ width: number; height: number }> {
+  const { width, height } = await readImageHeader(path);
+  return { width, height };
+}
+
+/** The size as readImageSize gives it, and the EXIF orientation, 1 to 8 (1: pixels are stored upright). */
+export async function readImageHeader(
+  path: string,
+): Promise<{ width: number; height: number; orientation: number }> {
   let metadata: Metadata;
   try {
     metadata = await open(path).metadata();
   } catch (error) {
     throw unreadable(path, error as Error);
   }
-  const { width, height } = metadata;
+  const { width, height, orientation = 1 } = metadata;
   if (width * height > MAX_PIXELS) {
     throw new InputError(
       `${path}: the image has ${width} x ${height} = ${width * height} pixels; the limit is ${MAX_PIXELS}. Reduce the image.`,
     );
   }
-  const turned = (metadata.orientation ?? 1) >= 5;
-  return turned ? { width: height, height: width } : { width, height };
+  return orientation >= 5 ? { width: height, height: width, orientation } : { width, height, orientation };
 }
 
 /** The size an image is reduced to: longest side at most maxSide, each side at least 1 px, never enlarged. */
@@ -118,8 +126,8 @@ export function sizeMismatch(
   if (stated.width === actual.width && stated.height === actual.height) return undefined;
   const turned = stated.width === actual.height && stated.height === actual.width;
   const hint = turned
-    ? "The sides are swapped: the boxes were probably drawn without the image's EXIF orientation. Draw them on the upright image, or save the image upright."
-    : "Boxes of another size would be wrong: correct <size>, or use the image that was labelled.";
+    ? "The sides are swapped: the boxes were probably drawn on the pixels as they are stored, without the image's EXIF orientation. Remove the orientation from the image (exiftool -Orientation= FILE), or turn the boxes and the size."
+    : "Boxes of another size would be wrong: correct the size in the labels, or use the image that was labelled.";
   return `the image has ${actual.width} x ${actual.height} px (upright), ${where} states ${stated.width} x ${stated.height}. ${hint}`;
 }
 
@@ -131,11 +139,29 @@ function open(path: string): Sharp {
 
 function unreadable(path: string, error: Error): InputError {
   const reason = error.message.split("\n")[0];
+  if (/missing|no such file/i.test(reason)) return new InputError(`${path}: the image is missing.`);
+  const format = unreadFormat(path);
   return new InputError(
-    /missing|no such file/i.test(reason)
-      ? `${path}: the image is missing.`
-      : `${path}: the image cannot be decoded: ${reason}. It may be damaged, truncated or of another format; replace it.`,
+    format === undefined
+      ? `${path}: the image cannot be decoded: ${reason}. It may be damaged, truncated or of another format; replace it.`
+      : `${path}: the file is a ${format} image, which is not read, whatever its name ends in. Convert it to PNG or JPEG.`,
   );
+}
+
+/** The format of a file that sharp does not read, by its first bytes; undefined for all else. */
+function unreadFormat(path: string): string | undefined {
+  let start: string;
+  try {
+    const file = openSync(path, "r");
+    const bytes = Buffer.alloc(12);
+    readSync(file, bytes);
+    closeSync(file);
+    start = bytes.toString("latin1");
+  } catch {
+    return undefined;
+  }
+  if (start.startsWith("BM")) return "BMP";
+  return /^ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/.test(start.slice(4)) ? "HEIC" : undefined;
 }
 
 /** libvips keeps greyscale at one channel in some pipelines. */

@@ -1,7 +1,7 @@
 // Photographs with boxes drawn on them, and sheets of several.
 import sharp from "sharp";
 import { decodeImage } from "../data/images.js";
-import { textPath, textWidth } from "./strokeFont.js";
+import { canDraw, textPath, textWidth } from "./strokeFont.js";
 
 export interface DrawnGroundTruth {
   /** xyxy in pixels of the image as stored (after EXIF orientation). */
@@ -111,9 +111,7 @@ function drawTruth({ boxes, labels }: DrawnGroundTruth, classes: readonly string
       `<rect ${box.attributes} fill="none" stroke="#fff" stroke-width="${line}"/>` +
       `<rect ${box.attributes} fill="none" stroke="${TRUTH}" stroke-width="${line}" stroke-dasharray="${line * 3} ${line * 2}"/>`;
     if (labels === undefined) return frame;
-    return (
-      frame + tag(classes[labels[i] - 1] ?? String(labels[i]), box.x, box.y + box.height + line, TRUTH, scale)
-    );
+    return frame + tag(labelText(classes, labels[i]), box.x, box.y + box.height + line, TRUTH, scale);
   });
 }
 
@@ -127,13 +125,19 @@ function drawFound(
   return order.map((i) => {
     const box = rectangle(boxes, i, scale);
     const colour = COLOURS[(labels[i] - 1 + COLOURS.length) % COLOURS.length];
-    const text = `${classes[labels[i] - 1] ?? labels[i]} ${scores[i].toFixed(2)}`;
+    const text = `${labelText(classes, labels[i])} ${scores[i].toFixed(2)}`;
     return (
       `<rect ${box.attributes} fill="none" stroke="#000" stroke-opacity="0.45" stroke-width="${line * 2}"/>` +
       `<rect ${box.attributes} fill="none" stroke="${colour}" stroke-width="${line}"/>` +
       tag(text, box.x, box.y - tagHeight(scale), colour, scale)
     );
   });
+}
+
+/** The class's name, or its number, as tables of classes have it, where the font lacks a character of the name. */
+function labelText(classes: readonly string[], label: number): string {
+  const name = classes[label - 1] ?? String(label);
+  return canDraw(name) ? name : `class ${label}`;
 }
 
 /** Text on a coloured plate whose top left corner is at (x, y), moved to stay inside the picture. */

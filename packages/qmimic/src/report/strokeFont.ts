@@ -82,6 +82,10 @@ const GLYPHS: Record<string, string> = {
 const ADVANCE = 6;
 const CAP_HEIGHT = 6;
 
+/** Whether the font has every character of `text`. */
+export const canDraw = (text: string): boolean =>
+  [...text].every((character) => character === " " || character in GLYPHS);
+
 /** Width in pixels of `text` with capitals of `height` px. */
 export function textWidth(text: string, height: number): number {
   return (Math.max(0, [...text].length * ADVANCE - 2) * height) / CAP_HEIGHT;

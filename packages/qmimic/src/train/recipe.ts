@@ -2,6 +2,7 @@
 // kebab-case; each is also a flag of `qmimic train`. Those that only some kinds of detectors have are declared by the
 // kinds themselves (models/kinds.ts).
 import { z } from "zod";
+import { FORMATS, MARKS } from "../data/readers/types.js";
 import { didYouMean, InputError } from "../errors.js";
 import {
   atLeast0,
@@ -35,15 +36,35 @@ const MAX_SCALE = 4;
 const MAX_LIST = 64;
 
 const data = {
-  data: z.string().default("").describe("folder in the Pascal VOC layout"),
+  data: z.string().default("").describe("folder of labelled photographs"),
+  format: z
+    .enum(["auto", ...FORMATS])
+    .default("auto")
+    .describe("format of the labels; auto: found by looking"),
   trainSplit: z.string().default("train").describe("split to train on"),
   valSplit: z.string().default("val").describe("split to choose the best weights on"),
+  valShare: z
+    .number()
+    .gt(0)
+    .lt(1)
+    .default(0.15)
+    .describe("part of the images that is held out, by seed, where there is no split val"),
   classes: z
     .array(z.string())
     .max(MAX_CLASSES)
     .default([])
     .describe("classes to detect, objects of others are left out; empty: all that the data has"),
   merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
+  ignore: z
+    .array(z.enum(MARKS))
+    .default([])
+    .describe(
+      "objects with these marks are neither learned nor scored: truncated and occluded (Pascal VOC, CVAT), heavy-blur and heavy-occlusion (WIDER FACE)",
+    ),
+  skipBad: flag(
+    false,
+    "clip boxes to their images and leave out labels and images with a problem, which are counted, instead of refusing the data",
+  ),
   side: real(inputSide, 480, "longest side of the input in pixels"),
   memory: wholeUpTo(
     MAX_MEMORY,

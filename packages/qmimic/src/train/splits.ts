@@ -1,15 +1,25 @@
 // The splits that a run needs, and everything that can be wrong with its input.
 import { join } from "node:path";
+import { objectNotes } from "../data/checkObjects.js";
+import {
+  type DataFolder,
+  findSplit,
+  listClasses,
+  notesOf,
+  openData,
+  type ReadOptions,
+} from "../data/dataset.js";
 import { createImageStore, type ImageStore } from "../data/imageStore.js";
 import { withLock } from "../data/lock.js";
 import { createPixelFile } from "../data/pixelFile.js";
+import { describeProblems } from "../data/problems.js";
+import { holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset, Problem } from "../data/types.js";
-import { describeProblems, listClasses, readVoc } from "../data/voc.js";
 import { didYouMean, InputError } from "../errors.js";
 import { checkWritable } from "../files.js";
 import { type Detector, parseBackbone } from "../models/index.js";
 import { useEngine } from "./engine.js";
-import { isWeightsFile, type Recipe } from "./recipe.js";
+import { isWeightsFile, type Recipe, settingOf } from "./recipe.js";
 import { loadDetector } from "./weights.js";
 
 /** Images of one split, ready to be trained on or evaluated. */
@@ -27,21 +37,30 @@ const MIB = 2 ** 20;
 
 /**
  * Reads the splits that training needs. Decoded images of both share one budget of memory.
- * @param say is told when the file of images is damaged
+ * @param say is told what is worth knowing of the data, and when the file of images is damaged
+ * @param onProgress is called as images are compared, where val has to be held out
  * @throws InputError for what is wrong with the data, a class that it does not have, or a split without objects
  */
-export async function openSplits(recipe: Recipe, say: (text: string) => void = () => {}): Promise<Splits> {
-  const { data, trainSplit, valSplit, classes, merge, side, scales, memory, diskCache, cache } = recipe;
-  if (data === "") throw new InputError("data: which folder? Say --data DIR (Pascal VOC layout)");
-  if (classes.length > 0) await checkClasses(recipe);
-  const only = { classes, ignoreOthers: true };
-  const options = merge !== "" ? { merge } : classes.length > 0 ? only : {};
-  const train = await readVoc(data, trainSplit, options);
-  const val = await readVoc(
-    data,
-    valSplit,
-    merge !== "" ? { merge } : { ...options, classes: train.classes },
+export async function openSplits(
+  recipe: Recipe,
+  say: (text: string) => void = () => {},
+  onProgress: (done: number, total: number) => void = () => {},
+): Promise<Splits> {
+  const { data, side, scales, memory, diskCache, cache } = recipe;
+  if (data === "") throw new InputError("data: which folder? Say --data DIR");
+  const folder = await openData(data, recipe);
+  const { train, val, heldOut } = await readTrainVal(
+    folder,
+    { ...recipe, onProgress },
+    await readOptions(folder, recipe),
   );
+  const limits = {
+    side,
+    stride: recipe.outputStride,
+    detections: settingOf(recipe, "boxDetections") as number,
+  };
+  for (const note of [...(await notesOf(folder)), ...objectNotes([train, val], limits)]) say(note);
+  if (heldOut !== undefined) say(heldOut);
   for (const { split, samples } of [train, val]) {
     // Difficult objects are neither learned nor scored.
     if (!samples.some(({ difficult }) => difficult.some((one) => one === 0))) {
@@ -58,15 +77,25 @@ export async function openSplits(recipe: Recipe, say: (text: string) => void = (
 }
 
 /** @throws InputError when a class is asked for that the data does not have */
-async function checkClasses({ data, trainSplit, valSplit, classes }: Recipe): Promise<void> {
-  const known = await listClasses(data, [trainSplit, valSplit]);
+async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
+  const { trainSplit, valSplit, classes, merge, ignore, skipBad } = recipe;
+  const options = { ignore, skipBad };
+  if (merge !== "") return { ...options, merge };
+  if (classes.length === 0) return options;
+  const splits = holdsOut(folder, valSplit) ? [trainSplit] : [trainSplit, valSplit];
+  const known = await listClasses(
+    folder,
+    splits.map((split) => findSplit(folder, split)),
+    options,
+  );
   for (const name of classes) {
     if (!known.includes(name)) {
       throw new InputError(
-        `classes: no object of ${data} is a "${name}"; there are ${known.join(", ")}.${didYouMean(name, known)}`,
+        `classes: no object of ${folder.root} is a "${name}"; there are ${known.join(", ")}.${didYouMean(name, known)}`,
       );
     }
   }
+  return { ...options, classes, ignoreOthers: true };
 }
 
 /**
@@ -94,7 +123,7 @@ export async function prepareRun(
   checkStage(recipe, loaded);
   // Maps of the teacher are kept there, after hours of training perhaps.
   if (recipe.method !== "scratch" || recipe.diskCache) await checkWritable(recipe.cache);
-  const splits = await openSplits(recipe, say);
+  const splits = await openSplits(recipe, say, progress);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
   const decode = () => decodeAll([splits.train, splits.val], progress);

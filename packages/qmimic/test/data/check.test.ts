@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { checkDataset } from "../../src/data/check.js";
@@ -31,12 +32,14 @@ it("counts, measures, and lists every problem once", async () => {
     },
   );
   const jpeg = await plainImage(100, 80, "jpeg");
+  await rm(join(root, "JPEGImages", "cut.png"));
   await put(join(root, "JPEGImages", "cut.jpg"), jpeg.subarray(0, jpeg.length - 100));
   await put(join(root, "Annotations", "cut.xml"), xmlOf(100, 80, []));
   const report = await checkDataset(root);
   expect(report.ok).toBe(false);
   expect(report.classes).toEqual(["cat", "dog"]);
   expect(report.problems.map(({ file }) => file.slice(root.length + 1)).sort()).toEqual([
+    "",
     join("Annotations", "bad.xml"),
     join("JPEGImages", "cut.jpg"),
   ]);
@@ -57,15 +60,19 @@ it("counts, measures, and lists every problem once", async () => {
     boxSize: null,
   });
   expect(report.notes.join("\n")).toMatch(/cat_train\.txt is a list of one class/);
-  expect(report.notes.join("\n")).toMatch(/1 images are in train and in test \(good/);
+  expect(report.notes.join("\n")).toMatch(/1 image is in train and in test \(good/);
   const text = formatReport(report);
-  expect(text).toMatch(/^2 problems$/m);
+  expect(text).toMatch(/^3 problems$/m);
+  expect(text).toMatch(/split "val" holds no object that counts/);
   expect(text).toMatch(/bad\.xml: object 1: .*inverted/);
   expect(text).toMatch(/cut\.jpg: the image cannot be decoded/);
 });
 
-it("a folder without lists is an error", async () => {
-  await expect(checkDataset(join(folder, "nothing"))).rejects.toThrow(/Expected a VOC layout/);
+it("a folder that is not there, or holds no labels, is an error", async () => {
+  await expect(checkDataset(join(folder, "nothing"))).rejects.toThrow(/nothing: there is no such folder/);
+  const empty = join(folder, "empty");
+  await put(join(empty, "readme.md"), "");
+  await expect(checkDataset(empty)).rejects.toThrow(/no labels of a known format.*It holds readme\.md/);
 });
 
 it("quantiles interpolate", () => {

@@ -1,8 +1,14 @@
 // Real photographs, where the checkout has them next to it.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
+import { mapConcurrent } from "../../src/data/concurrent.js";
+import { readTree } from "../../src/data/folderTree.js";
 import { decodeImage } from "../../src/data/images.js";
+import { fingerprint, groupCopies } from "../../src/data/nearCopies.js";
+import { createFindings } from "../../src/data/problems.js";
+import { readWiderList } from "../../src/data/readers/wider.js";
+import { readText } from "../../src/data/text.js";
 import { readVoc, type VocReadOptions } from "../../src/data/voc.js";
 
 const folder = fileURLToPath(new URL("../../../../../shared/data/", import.meta.url));
@@ -59,3 +65,38 @@ describe("real data", () => {
     });
   } else it.skip(`faces merged: skipped, there is no ${faces}`);
 });
+
+const wider = `${folder}wider-labels`;
+if (existsSync(wider)) {
+  it.each([
+    ["wider_face_val_bbx_gt.txt", 3226, 39697, 11],
+    ["wider_face_train_boxes_from_xml.txt", 12880, 159393, 31],
+  ])("WIDER FACE: all of %s is read", async (name, images, faces, withoutArea) => {
+    const tree = await readTree(wider);
+    const findings = createFindings();
+    const text = await readText(tree.absolute(name));
+    const read = readWiderList(tree, name, text, "val", findings);
+    expect(findings.problems).toEqual([]);
+    expect(read).toHaveLength(images);
+    expect(read.reduce((sum, { objects }) => sum + objects.length, 0)).toBe(faces);
+    expect(findings.notes().join("\n")).toMatch(
+      withoutArea > 0 ? new RegExp(`without area, left out: ${withoutArea} `) : /^$/,
+    );
+  });
+} else it.skip(`WIDER FACE: skipped, there is no ${wider}`);
+
+const facesRoot = `${folder}faces`;
+if (existsSync(facesRoot)) {
+  it("faces: the near copies that its notice names are found", async () => {
+    const images = `${facesRoot}/JPEGImages/`;
+    const names = readdirSync(images).sort();
+    const prints = await mapConcurrent(names, 4, async (name) =>
+      fingerprint(await decodeImage(images + name, { maxSide: 128 })),
+    );
+    const groups = groupCopies(prints);
+    const shared = names.filter((_, i) => groups.indexOf(groups[i]) !== groups.lastIndexOf(groups[i]));
+    const found = new Set(shared.map((name) => Number(/\d+/.exec(name)![0])));
+    for (const number of [13, 67, 293, 428, 451, 478, 704, 690]) expect(found).toContain(number);
+    expect(found.size).toBeLessThan(50);
+  });
+} else it.skip(`near copies of faces: skipped, there is no ${facesRoot}`);

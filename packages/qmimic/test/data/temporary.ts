@@ -18,8 +18,13 @@ export async function put(path: string, data: string | Uint8Array): Promise<void
 }
 
 /** A PNG or JPEG of one colour. */
-export function plainImage(width: number, height: number, format: "png" | "jpeg" = "png"): Promise<Buffer> {
-  const image = sharp({ create: { width, height, channels: 3, background: "#4080c0" } });
+export function plainImage(
+  width: number,
+  height: number,
+  format: "png" | "jpeg" = "png",
+  background = "#4080c0",
+): Promise<Buffer> {
+  const image = sharp({ create: { width, height, channels: 3, background } });
   return (format === "png" ? image.png() : image.jpeg()).toBuffer();
 }
 

@@ -110,7 +110,7 @@ describe("what is refused", () => {
   const object = (box: (number | string)[]): TestObject[] => [{ box }];
   const cases: [string, string | TestObject[], RegExp][] = [
     ["malformed XML", "<annotation><size></annotation>", /a\.xml: malformed XML in line 1/],
-    ["an empty file", "", /a\.xml: malformed XML/],
+    ["an empty file", "", /a\.xml: the file is empty/],
     ["another document", "<html></html>", /a\.xml: expected one <annotation>.*<html>/],
     [
       "an entity bomb",
@@ -118,8 +118,8 @@ describe("what is refused", () => {
       /a\.xml: .*<!DOCTYPE.*refused/,
     ],
     ["a huge file", `${xmlOf(100, 80, [])}${" ".repeat(10_000_001)}`, /a\.xml: the file has 10000\d+ bytes/],
-    ["no size", "<annotation></annotation>", /a\.xml: there is no <size>/],
-    ["a size of zero", xmlOf(0, 80, []), /a\.xml: <size> is 0 x 80/],
+    ["a size of zero on one side", xmlOf(0, 80, []), /a\.xml: <size> is 0 x 80/],
+    ["a size in words", xmlOf(0, 0, []).replace(">0<", ">wide<"), /<size> is wide x 0/],
     [
       "a size that is not the image's",
       xmlOf(120, 80, []),
@@ -163,7 +163,7 @@ describe("what is refused", () => {
     const message = await failure(root);
     expect(message).toMatch(/2 problems/);
     expect(message).toMatch(/a\.xml: the annotation is missing/);
-    expect(message).toMatch(/JPEGImages.b\.\{jpg,jpeg,png,webp\}: the image of .*b\.xml is missing/);
+    expect(message).toMatch(/JPEGImages.b\.\*: the image of .*b\.xml is missing/);
   });
 
   it("a damaged image", async () => {
@@ -176,7 +176,7 @@ describe("what is refused", () => {
     const root = await set({ a: [] }, { train: "a", val: "a" });
     expect(await failure(root, "vall")).toMatch(/no split "vall".*exist: train, val\. Did you mean "val"\?/);
     expect(await failure(root, "../Main/train")).toMatch(/no split "\.\.\/Main\/train"/);
-    expect(await failure(join(root, "nowhere"))).toMatch(/ImageSets.Main: no such folder.*VOC layout/);
+    expect(await failure(join(root, "nowhere"))).toMatch(/nowhere: there is no such folder/);
   });
 
   it("an empty split, repeated ids and ids that leave the folder", async () => {
@@ -202,7 +202,7 @@ describe("what is refused", () => {
     const root = await set({ a: [{ box: [5, 5, 1, 1] }, {}], b: "<x/>" });
     const problems: Problem[] = [];
     const { samples } = await readVoc(root, "train", { onProblem: (problem) => problems.push(problem) });
-    expect(problems.map(({ file }) => file)).toEqual(
+    expect(problems.map(({ file }) => file).sort()).toEqual(
       ["a", "b"].map((id) => join(root, "Annotations", `${id}.xml`)),
     );
     expect(samples.map(({ id, labels }) => [id, labels.length])).toEqual([["a", 1]]);

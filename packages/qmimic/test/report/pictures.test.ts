@@ -47,6 +47,21 @@ describe("drawDetections", () => {
     expect((await drawDetections(path, { classes: [] })).length).toBeGreaterThan(100);
   });
 
+  it("a class whose name the font cannot draw is shown by its number", async () => {
+    const draw = (name: string) => {
+      const found = {
+        boxes: Float32Array.of(5, 30, 50, 60),
+        labels: Int32Array.of(1),
+        scores: Float32Array.of(0.5),
+      };
+      return drawDetections(path, { detections: found, classes: [name] });
+    };
+    const byNumber = await draw("class 1");
+    expect((await draw("собака")).equals(byNumber)).toBe(true);
+    expect((await draw("自行车")).equals(byNumber)).toBe(true);
+    expect((await draw("dog")).equals(byNumber)).toBe(false);
+  });
+
   it("sheets have rows and columns", async () => {
     const one = await drawDetections(path, { classes: [] });
     const { width, height } = await sharp(await contactSheet([one, one, one], 2, 100)).metadata();

@@ -2,9 +2,8 @@
 // The format: Everingham et al., The PASCAL VOC 2012 Development Kit, section 8.2.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Problem } from "../../data/types.js";
-import { describeProblems, readAnnotations } from "../../data/voc.js";
-import { readSplit } from "../../data/vocSplits.js";
+import { openData, readLabels } from "../../data/dataset.js";
+import { describeProblems } from "../../data/problems.js";
 import { didYouMean, InputError } from "../../errors.js";
 import type { ImageGroundTruth } from "../types.js";
 import { type DetectionList, type EvaluationInput, parseNumber, readLines, toDetections } from "./input.js";
@@ -27,11 +26,11 @@ export async function readVocFiles(
   results: string,
   classes?: readonly string[],
 ): Promise<VocFiles> {
-  const problems: Problem[] = [];
-  const { ids, path } = await readSplit(root, split, (message) => problems.push({ file: path, message }));
-  const annotations = await readAnnotations(root, ids, (problem) => problems.push(problem));
+  const folder = await openData(root, { format: "voc" });
+  const { images, findings } = await readLabels(folder, split, { images: false });
+  const { problems } = findings;
   if (problems.length > 0) throw new InputError(describeProblems(`${root}, split "${split}"`, problems));
-  const objects = [...annotations.values()].flatMap((one) => one.objects);
+  const objects = images.flatMap((one) => one.objects);
   const present = [...new Set(objects.map(({ name }) => name))].sort();
   const names = classes ? [...classes] : present;
 
@@ -42,8 +41,8 @@ export async function readVocFiles(
       `--classes: the split has no object of "${unknown}", and there is no file of it.${didYouMean(unknown, present)}`,
     );
   }
-  const groundTruths = ids.map((id): ImageGroundTruth => {
-    const kept = annotations.get(id)!.objects.filter(({ name }) => names.includes(name));
+  const groundTruths = images.map(({ id, objects }): ImageGroundTruth => {
+    const kept = objects.filter(({ name }) => names.includes(name));
     return {
       id,
       boxes: Float64Array.from(kept.flatMap(({ box }) => box)),
@@ -51,7 +50,9 @@ export async function readVocFiles(
       difficult: Uint8Array.from(kept, ({ difficult }) => (difficult ? 1 : 0)),
     };
   });
-  const found = new Map<string, DetectionList>(ids.map((id) => [id, { boxes: [], scores: [], labels: [] }]));
+  const found = new Map<string, DetectionList>(
+    images.map(({ id }) => [id, { boxes: [], scores: [], labels: [] }]),
+  );
   for (const [name, file] of files) await readResults(file, names.indexOf(name), found);
   return {
     classes: names,

@@ -1,0 +1,68 @@
+// Findings of data check that compare splits, images and names with each other.
+import { type Fingerprint, groupCopies } from "./nearCopies.js";
+import { counted, someOf } from "./problems.js";
+import type { Dataset, Sample } from "./types.js";
+
+/** Splits of which the second must not show what the first has. */
+const PAIRS = [
+  ["train", "val"],
+  ["train", "test"],
+  ["val", "test"],
+  ["trainval", "test"],
+] as const;
+
+/** An image of the test split that was trained on makes every result too good. */
+export function overlapNotes(datasets: readonly Dataset[]): string[] {
+  return PAIRS.flatMap(([first, second]) => {
+    const paths = new Set(samplesOf(datasets, first).map(({ imagePath }) => imagePath));
+    const shared = samplesOf(datasets, second).filter(({ imagePath }) => paths.has(imagePath));
+    if (shared.length === 0) return [];
+    return [
+      `${counted(shared.length, "image")} ${shared.length === 1 ? "is" : "are"} in ${first} and in ${second} (${someOf(shared.map(({ id }) => id))}): results would be too good.`,
+    ];
+  });
+}
+
+/** Different files of nearly the same content in two splits. @param prints by the image's path */
+export function copyNotes(datasets: readonly Dataset[], prints: ReadonlyMap<string, Fingerprint>): string[] {
+  const numbers = groupCopies([...prints.values()]);
+  const groupOf = new Map([...prints.keys()].map((path, i) => [path, numbers[i]]));
+  return PAIRS.flatMap(([first, second]) => {
+    const firsts = new Map<number | undefined, Sample>();
+    const paths = new Set<string>();
+    for (const sample of samplesOf(datasets, first)) {
+      const group = groupOf.get(sample.imagePath);
+      paths.add(sample.imagePath);
+      if (group !== undefined && !firsts.has(group)) firsts.set(group, sample);
+    }
+    const found = samplesOf(datasets, second).flatMap(({ id, imagePath }) => {
+      const copy = firsts.get(groupOf.get(imagePath));
+      return copy === undefined || paths.has(imagePath) ? [] : [`${id}: ${copy.id}`];
+    });
+    if (found.length === 0) return [];
+    return [
+      `${counted(found.length, "image")} of ${second} ${found.length === 1 ? "is" : "are"} nearly the same as one of ${first} (${someOf(found)}): results would be too good. Leave out one of each.`,
+    ];
+  });
+}
+
+const samplesOf = (datasets: readonly Dataset[], name: string): Dataset["samples"] =>
+  datasets.find(({ split }) => split === name)?.samples ?? [];
+
+/** Classes that were probably meant as one: they differ in case, blanks or Unicode form alone. */
+export function nameNotes(classes: readonly string[]): string[] {
+  const forms = new Map<string, string[]>();
+  for (const name of classes) {
+    const form = name
+      .normalize("NFKC")
+      .toLowerCase()
+      .replace(/[\s_-]+/g, "");
+    forms.set(form, [...(forms.get(form) ?? []), name]);
+  }
+  return [...forms.values()]
+    .filter((names) => names.length > 1)
+    .map(
+      (names) =>
+        `The classes ${names.map((name) => JSON.stringify(name)).join(" and ")} differ in case, blanks or Unicode form alone. Correct the labels where they are one class.`,
+    );
+}

@@ -1,0 +1,123 @@
+// A data set written in another format, with a list of what that cannot hold.
+import { constants } from "node:fs";
+import { copyFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { InputError } from "../../errors.js";
+import { makeFolders, writeFolderAtomic } from "../../files.js";
+import { mapConcurrent } from "../concurrent.js";
+import { type DataFolder, listClasses, readLabels, readSplit } from "../dataset.js";
+import { endingOf } from "../endings.js";
+import type { Sample } from "../types.js";
+import type { LabelWriter, Outgoing, OutSplit } from "./types.js";
+import { writeCoco } from "./writeCoco.js";
+import { writeVoc } from "./writeVoc.js";
+import { writeYolo } from "./writeYolo.js";
+
+export const TARGETS = ["voc", "coco", "yolo"] as const;
+export type Target = (typeof TARGETS)[number];
+
+const WRITERS: Readonly<Record<Target, LabelWriter>> = { voc: writeVoc, coco: writeCoco, yolo: writeYolo };
+
+export interface ConvertOptions {
+  to: Target;
+  /** The new folder; with a number where it exists. */
+  out: string;
+  skipBad?: boolean;
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface Conversion extends Outgoing {
+  /** The folder that was written. */
+  folder: string;
+  /** What the labels have and the new ones do not. */
+  lost: string[];
+}
+
+/**
+ * Writes all splits of a folder in another format; images are copied. Reading the new folder gives the same samples in the
+ * same order, but for what `lost` says.
+ * @throws InputError for what readSplit refuses, and when the folder cannot be written; then nothing is left of it
+ */
+export async function convertDataset(
+  data: DataFolder,
+  { to, out, skipBad = false, onProgress }: ConvertOptions,
+): Promise<Conversion> {
+  const { splits } = data.source;
+  const declared = await data.source.classes();
+  const classes = declared ?? (await listClasses(data, splits, { skipBad }));
+  const read: { name: string; samples: readonly Sample[] }[] = [];
+  for (const name of splits) {
+    const { samples } = await readSplit(data, name, { classes, skipBad });
+    if (samples.length > 0) read.push({ name, samples });
+  }
+  const lost = await unreadOf(data, skipBad);
+  const named = nameImages(read);
+  if (named.renamed)
+    lost.push("ids as they are: splits have images of the same id, so each gets its split's name in front");
+  const writer = WRITERS[to];
+  const outgoing: Outgoing = { classes, splits: named.splits };
+  const folder = await writeFolderAtomic(out, async (temporary) => {
+    lost.push(...(await writer.write(temporary, outgoing)));
+    await copyImages(join(temporary, writer.images), named.splits, onProgress);
+  });
+  return { folder, lost, ...outgoing };
+}
+
+async function unreadOf(data: DataFolder, skipBad: boolean): Promise<string[]> {
+  const counts = new Map<string, number>();
+  for (const split of data.source.splits) {
+    for (const [what, count] of (await readLabels(data, split, { skipBad })).findings.unreadCounts) {
+      counts.set(what, (counts.get(what) ?? 0) + count);
+    }
+  }
+  return [...counts].map(([what, count]) => `${what}: ${count}`);
+}
+
+/** Names of the images in the new folder: their ids, with the split in front where two splits share one. */
+function nameImages(splits: readonly { name: string; samples: readonly Sample[] }[]): {
+  splits: OutSplit[];
+  renamed: boolean;
+} {
+  const paths = new Map<string, string>();
+  let renamed = false;
+  for (const { samples } of splits) {
+    for (const { id, imagePath } of samples) {
+      if (id !== id.trim() || /[\r\n]/.test(id)) {
+        throw new InputError(
+          `${imagePath}: the name ${JSON.stringify(id)} begins or ends with a blank, or has a line end: lists of images cannot hold it. Rename the image.`,
+        );
+      }
+      // Folders of some systems do not tell upper case from lower.
+      const key = id.toLowerCase();
+      if ((paths.get(key) ?? imagePath) !== imagePath) renamed = true;
+      paths.set(key, imagePath);
+    }
+  }
+  const out = splits.map(({ name, samples }) => ({
+    name,
+    samples: samples.map((sample) => ({
+      ...sample,
+      name: `${renamed ? `${name}/` : ""}${sample.id}.${endingOf(sample.imagePath)}`,
+    })),
+  }));
+  return { splits: out, renamed };
+}
+
+async function copyImages(
+  folder: string,
+  splits: readonly OutSplit[],
+  onProgress?: (done: number, total: number) => void,
+): Promise<void> {
+  const places = new Map(
+    splits.flatMap(({ samples }) => samples.map(({ name, imagePath }) => [name, imagePath])),
+  );
+  for (const above of new Set([...places.keys()].map((name) => dirname(join(folder, name))))) {
+    await makeFolders(above);
+  }
+  let done = 0;
+  await mapConcurrent([...places], 8, async ([name, path]) => {
+    // A clone where the file system can, which takes no space.
+    await copyFile(path, join(folder, name), constants.COPYFILE_FICLONE);
+    onProgress?.(++done, places.size);
+  });
+}

@@ -1,0 +1,19 @@
+// Coordinates as text: as short as they can be while reading gives the same single-precision number.
+
+/** The shortest decimal of a single-precision number. */
+export function shortest(value: number): number {
+  for (let digits = 1; digits < 9; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (Math.fround(short) === Math.fround(value)) return short;
+  }
+  return Number(value.toPrecision(9));
+}
+
+/** The shortest decimal near `value` that `fits`; `value` itself when none does. */
+export function shortestFitting(value: number, fits: (short: number) => boolean): number {
+  for (let digits = 1; digits <= 17; digits++) {
+    const short = Number(value.toPrecision(digits));
+    if (fits(short)) return short;
+  }
+  return value;
+}

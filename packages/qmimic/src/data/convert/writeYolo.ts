@@ -1,0 +1,77 @@
+// A set as YOLO: images, labels, data.yaml and a list of images for each split, which keeps their order.
+import { join } from "node:path";
+import { stringify } from "yaml";
+import { writeFileAtomic } from "../../files.js";
+import type { Box } from "../boxes.js";
+import { mapConcurrent } from "../concurrent.js";
+import { stemOf } from "../endings.js";
+import { centreOf, fromCentre, toPixels } from "../fractions.js";
+import { counted } from "../problems.js";
+import { WHOLE } from "../splitNames.js";
+import type { LabelWriter, OutSample, OutSplit } from "./types.js";
+
+export const writeYolo: LabelWriter = {
+  images: "images",
+  async write(folder, { classes, splits }) {
+    const samples = new Map(splits.flatMap((split) => split.samples.map((sample) => [sample.name, sample])));
+    await mapConcurrent([...samples.values()], 16, (sample) =>
+      writeFileAtomic(join(folder, labelPath(sample.name)), lines(sample)),
+    );
+    const named = splits.map(({ name, samples }) => ({ name: name === WHOLE ? "train" : name, samples }));
+    for (const { name, samples } of named) {
+      const list = samples.map((sample) => `./images/${sample.name}\n`).join("");
+      await writeFileAtomic(join(folder, `${name}.txt`), list);
+    }
+    const config = {
+      ...Object.fromEntries(named.map(({ name }) => [name, `${name}.txt`])),
+      names: Object.fromEntries(classes.entries()),
+    };
+    await writeFileAtomic(join(folder, "data.yaml"), stringify(config));
+    return lostOf(splits, [...samples.values()]);
+  },
+};
+
+function lostOf(splits: readonly OutSplit[], samples: readonly OutSample[]): string[] {
+  const ignored = samples.reduce(
+    (sum, { difficult }) => sum + difficult.filter((one) => one !== 0).length,
+    0,
+  );
+  return [
+    ...(ignored === 0
+      ? []
+      : [
+          `${counted(ignored, "object")} marked difficult or crowd: YOLO cannot mark them, and they are left out`,
+        ]),
+    ...(splits.some(({ name }) => name === WHOLE)
+      ? ["that the set has no splits: all of it is called train"]
+      : []),
+  ];
+}
+
+/** "labels" for the last folder "images" of the path, as programs that read YOLO have it. */
+function labelPath(name: string): string {
+  const parts = `images/${stemOf(name)}.txt`.split("/");
+  parts[parts.lastIndexOf("images", parts.length - 2)] = "labels";
+  return parts.join("/");
+}
+
+function lines({ boxes, labels, difficult, width, height }: OutSample): string {
+  return [...labels.keys()]
+    .filter((i) => difficult[i] === 0)
+    .map(
+      (i) =>
+        `${labels[i] - 1} ${fractions([...boxes.subarray(4 * i, 4 * i + 4)] as Box, { width, height }).join(" ")}\n`,
+    )
+    .join("");
+}
+
+/** Centre, width and height as fractions; with so few digits that reading gives the same box. */
+function fractions(box: Box, size: { width: number; height: number }): number[] {
+  const exact = centreOf(box, size);
+  for (let digits = 4; digits < 17; digits++) {
+    const short = exact.map((value) => Number(value.toPrecision(digits)));
+    const read = toPixels(fromCentre(short), size);
+    if (read.every((value, i) => Math.fround(value) === box[i])) return short;
+  }
+  return exact;
+}

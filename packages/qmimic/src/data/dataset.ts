@@ -1,0 +1,210 @@
+// The one door to labelled photographs: a folder in any of the formats, its splits, and their samples.
+import { didYouMean, InputError } from "../errors.js";
+import { decodeEach } from "./decodeEach.js";
+import { type FolderTree, readTree } from "./folderTree.js";
+import { type CheckedLabels, checkLabels } from "./labels.js";
+import { counted, describeProblems } from "./problems.js";
+import { findLabels } from "./readers/formats.js";
+import type { Format, LabelSource, Mark } from "./readers/types.js";
+import { WHOLE } from "./splitNames.js";
+import type { Dataset, Problem, Sample } from "./types.js";
+import { withWrittenSplits } from "./writtenSplits.js";
+
+export interface OpenOptions {
+  /** Default "auto": found by looking. */
+  format?: Format | "auto";
+}
+
+export interface ReadOptions {
+  /**
+   * The classes in the order of their labels (the first is label 1); any other in the data is a problem.
+   * Default: those that the format declares, else all classes of the split "train" (of the split read, when there is no
+   * train), sorted.
+   */
+  classes?: readonly string[];
+  /** With `classes`: objects of all other classes are left out, instead of being a problem. Default false. */
+  ignoreOthers?: boolean;
+  /** Maps every class to this single one, label 1: `merge: "face"`. */
+  merge?: string;
+  /**
+   * Whether each image's header is read and its size compared with the labels' (about 1 ms an image). Default: yes,
+   * unless one file states the sizes of all (COCO); decoding compares them in any case.
+   */
+  checkImages?: boolean;
+  /** Objects with one of these marks count neither in training nor in evaluation, like difficult ones. Default: none. */
+  ignore?: readonly Mark[];
+  /**
+   * Clip boxes to their images, and leave out what has a problem, images that cannot be decoded among it; notes count
+   * both. Default false.
+   */
+  skipBad?: boolean;
+  /**
+   * Called for every problem; what has a problem is then left out of the result instead of failing the whole.
+   * Default: all problems are thrown in one InputError.
+   */
+  onProblem?: (problem: Problem) => void;
+}
+
+/** A folder of labelled photographs. Labels are read once, however many splits and classes are asked for. */
+export interface DataFolder {
+  root: string;
+  tree: FolderTree;
+  source: LabelSource;
+  /** Labels that were read, by split and settings. */
+  cache: Map<string, Promise<CheckedLabels>>;
+  /** Said by readSplit: what was left out. */
+  notes: Set<string>;
+}
+
+/** @throws InputError when the folder is not there, or its labels are of no known format, or of two */
+export async function openData(root: string, { format = "auto" }: OpenOptions = {}): Promise<DataFolder> {
+  const tree = await readTree(root);
+  const source = await withWrittenSplits(tree, await findLabels(tree, format));
+  return { root, tree, source, cache: new Map(), notes: new Set() };
+}
+
+/**
+ * The split that a name means: "train" of a set without splits is all of it.
+ * @throws InputError when there is none; the message names those that there are
+ */
+export function findSplit({ root, source: { splits, hidden = [] } }: DataFolder, name: string): string {
+  if (splits.includes(name) || hidden.includes(name)) return name;
+  if (name === "train" && splits.length === 1 && splits[0] === WHOLE) return WHOLE;
+  throw new InputError(
+    `${root}: there is no split "${name}". Those that exist: ${splits.join(", ")}.${didYouMean(name, splits)}`,
+  );
+}
+
+/**
+ * The checked labels of a split; problems are in its findings.
+ * @param images see LabelSettings; default true
+ * @throws InputError when there is no such split
+ */
+export function readLabels(
+  folder: DataFolder,
+  name: string,
+  options: Pick<ReadOptions, "checkImages" | "skipBad"> & { images?: boolean } = {},
+): Promise<CheckedLabels> {
+  const { tree, source, cache } = folder;
+  const { images = true, checkImages = source.sizes !== "together", skipBad: clip = false } = options;
+  const settings = { images, headers: images && checkImages, clip };
+  const split = findSplit(folder, name);
+  const key = JSON.stringify([split, settings]);
+  const read = cache.get(key) ?? checkLabels(tree, source, split, settings);
+  cache.set(key, read);
+  return read;
+}
+
+/**
+ * Reads one split of an opened folder, strictly: every problem names the file, the value and what to do, and all of them
+ * (20 shown, the rest counted) are in one InputError. Nothing is dropped without being reported.
+ * Samples come in the order of the list or file, or of file names. An image without objects is a sample without boxes.
+ */
+export async function readSplit(
+  folder: DataFolder,
+  split: string,
+  options: ReadOptions = {},
+): Promise<Dataset> {
+  const labels = await readLabels(folder, split, options);
+  const problems = [...labels.findings.problems];
+  const { merge } = options;
+  const classes = await classesOf(folder, split, labels, options);
+  const labelOf = new Map(classes.map((name, i) => [name, i + 1]));
+  const all = labels.images.map((image): Sample => {
+    const objects = image.objects.filter(({ name }) => {
+      if (merge !== undefined ? !options.classes || labelOf.has(name) : labelOf.has(name)) return true;
+      if (!(options.ignoreOthers && options.classes)) {
+        const file = folder.tree.absolute(image.labels);
+        problems.push({ file, message: unknownClass(name, classes, options.classes !== undefined) });
+      }
+      return false;
+    });
+    return {
+      id: image.id,
+      imagePath: folder.tree.absolute(image.image ?? image.expected),
+      ...image.size,
+      boxes: Float32Array.from(objects.flatMap(({ box }) => box)),
+      labels: Int32Array.from(objects, ({ name }) => (merge === undefined ? labelOf.get(name)! : 1)),
+      difficult: Uint8Array.from(objects, ({ difficult, marks }) =>
+        difficult || marks?.some((mark) => options.ignore?.includes(mark)) ? 1 : 0,
+      ),
+    };
+  });
+  const damaged = options.skipBad ? await decodeEach(all) : [];
+  const damagedFiles = new Set(damaged.map(({ file }) => file));
+  const samples = all.filter(({ imagePath }) => !damagedFiles.has(imagePath));
+  problems.push(...damaged);
+  report(folder, split, problems, samples.length > 0, options);
+  return { root: folder.root, split, classes: merge === undefined ? [...classes] : [merge], samples };
+}
+
+/** Problems to whom they concern. @throws InputError with all of them, unless they are wanted or skipped */
+function report(
+  folder: DataFolder,
+  split: string,
+  problems: readonly Problem[],
+  usable: boolean,
+  { onProblem, skipBad }: ReadOptions,
+): void {
+  if (onProblem) problems.forEach(onProblem);
+  else if (problems.length > 0) {
+    const what = `${folder.root}, split "${split}"`;
+    if (!skipBad) {
+      const remedy = "Correct them, or leave them out with the setting skip-bad.";
+      throw new InputError(describeProblems(what, problems, { remedy }));
+    }
+    const text = describeProblems(what, problems, { limit: 5 });
+    if (!usable) throw new InputError(text);
+    folder.notes.add(`Left out, as skip-bad asks: ${text}`);
+  }
+}
+
+/** Opens a folder and reads one split of it. @throws InputError, see openData and readSplit */
+export async function readDataset(
+  root: string,
+  split: string,
+  { format = "auto", ...options }: ReadOptions & OpenOptions = {},
+): Promise<Dataset> {
+  return readSplit(await openData(root, { format }), split, options);
+}
+
+/** Every class that the splits have an object of, sorted. Problems of the data are not reported here. */
+export async function listClasses(
+  folder: DataFolder,
+  splits: readonly string[],
+  options: Pick<ReadOptions, "checkImages" | "skipBad"> = {},
+): Promise<string[]> {
+  const read = await Promise.all(splits.map((split) => readLabels(folder, split, options)));
+  return [...new Set(read.flatMap(({ names }) => names))].sort();
+}
+
+/** What is worth saying of the folder and the splits read so far, each once. */
+export async function notesOf({ source, tree, cache, notes }: DataFolder): Promise<string[]> {
+  const found = (await Promise.all(cache.values())).flatMap(({ findings }) => findings.notes());
+  const leftovers =
+    tree.leftovers > 0 ? [`${counted(tree.leftovers, "leftover")} of operating systems passed over.`] : [];
+  return [...new Set([...source.notes, ...leftovers, ...found, ...notes])];
+}
+
+async function classesOf(
+  folder: DataFolder,
+  split: string,
+  labels: CheckedLabels,
+  options: ReadOptions,
+): Promise<readonly string[]> {
+  if (options.classes) return options.classes;
+  if (options.merge !== undefined) return [];
+  const declared = await folder.source.classes();
+  if (declared !== undefined) return declared;
+  if (split === "train" || !folder.source.splits.includes("train")) return [...labels.names].sort();
+  // What else is wrong with train is for whoever reads train; its annotations decide here what is a class. All classes
+  // of a train split that cannot be read in full are not known: then none is unknown.
+  const { names, incomplete } = await readLabels(folder, "train", options);
+  return [...new Set(incomplete ? [...names, ...labels.names] : names)].sort();
+}
+
+function unknownClass(name: string, classes: readonly string[], given: boolean): string {
+  const source = given ? "" : " (those of train, or of the list of classes)";
+  const remedy = given ? "" : " Name the classes yourself, or add an example to train.";
+  return `unknown class "${name}"; expected one of ${classes.join(", ")}${source}.${didYouMean(name, classes)}${remedy}`;
+}

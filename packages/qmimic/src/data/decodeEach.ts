@@ -1,0 +1,40 @@
+// Every image of some samples, decoded once: what is damaged, or not of the size that its labels state.
+import { InputError } from "../errors.js";
+import { mapConcurrent } from "./concurrent.js";
+import { decodeImage, type RawImage, sizeMismatch } from "./images.js";
+import { withoutName } from "./problems.js";
+import type { Problem, Sample } from "./types.js";
+
+const IN_FLIGHT = 4;
+
+export interface DecodeEachOptions {
+  /** Called for each image that can be used, by its path. */
+  onImage?: (path: string, image: RawImage) => void;
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** @returns the problems, in the order of the samples */
+export async function decodeEach(
+  samples: readonly Sample[],
+  { onImage, onProgress }: DecodeEachOptions = {},
+): Promise<Problem[]> {
+  const byPath = new Map(samples.map((sample) => [sample.imagePath, sample]));
+  let done = 0;
+  const problems = await mapConcurrent([...byPath.values()], IN_FLIGHT, async (sample) => {
+    const { imagePath: file, id } = sample;
+    try {
+      const image = await decodeImage(file);
+      const actual = { width: image.originalWidth, height: image.originalHeight };
+      const message = sizeMismatch(sample, actual, `the annotation of "${id}"`);
+      if (message !== undefined) return [{ file, message }];
+      onImage?.(file, image);
+      return [];
+    } catch (error) {
+      if (!(error instanceof InputError)) throw error;
+      return [{ file, message: withoutName(error.message, file) }];
+    } finally {
+      onProgress?.(++done, byPath.size);
+    }
+  });
+  return problems.flat();
+}

@@ -1,0 +1,123 @@
+// Dividing a set that has no splits: near copies stay together, and every class is shared out.
+// Iterative stratification: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011, section 3.2.
+import { mapConcurrent } from "./concurrent.js";
+import { decodeImage } from "./images.js";
+import { fingerprint, groupCopies } from "./nearCopies.js";
+import { unlessInput } from "./problems.js";
+import { createRandom, shuffled } from "./random.js";
+import type { Sample } from "./types.js";
+
+export interface DivideOptions {
+  /** Share of the images by the name of the split; they add up to 1. */
+  shares: Readonly<Record<string, number>>;
+  seed: number;
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** Longest side at which images are compared: enough for their thumbnails, and quick to decode. */
+const COMPARED_SIDE = 128;
+
+/**
+ * The name of the split of each sample. Images that cannot be decoded are divided like others; reading them says what is
+ * wrong. The same samples, shares and seed give the same splits.
+ */
+export async function divideSamples(
+  samples: readonly Sample[],
+  { shares, seed, onProgress }: DivideOptions,
+): Promise<string[]> {
+  let done = 0;
+  const prints = await mapConcurrent(samples, 4, async ({ imagePath }) => {
+    const image = await decodeImage(imagePath, { maxSide: COMPARED_SIDE }).catch(unlessInput(undefined));
+    onProgress?.(++done, samples.length);
+    return image && fingerprint(image);
+  });
+  const readable = prints.filter((print) => print !== undefined);
+  const numbers = groupCopies(readable);
+  // Those that cannot be read are groups of their own.
+  let next = 0;
+  let others = new Set(numbers).size;
+  const groups = prints.map((print) => (print === undefined ? others++ : numbers[next++]));
+  return stratify(samples, groups, shares, createRandom(`${seed}/splits`));
+}
+
+/** Exported for tests. @param groups a number for each sample, from 0; samples of one group go to one split */
+export function stratify(
+  samples: readonly Pick<Sample, "labels">[],
+  groups: readonly number[],
+  shares: Readonly<Record<string, number>>,
+  random: () => number,
+): string[] {
+  const names = Object.keys(shares).filter((name) => shares[name] > 0);
+  const members: number[][] = [];
+  groups.forEach((group, i) => {
+    members[group] ??= [];
+    members[group].push(i);
+  });
+  /** Images of each label in each group; label 0 counts all images. */
+  const counts = members.map((list) => countLabels(list.map((i) => samples[i])));
+  const wanted = names.map((name) => {
+    const share = new Map<number, number>();
+    for (const count of counts) {
+      for (const [label, images] of count) share.set(label, (share.get(label) ?? 0) + images * shares[name]);
+    }
+    return share;
+  });
+  const splitOf = new Array<number>(members.length).fill(-1);
+  let left = shuffled([...members.keys()], random);
+  while (left.length > 0) {
+    const label = rarest(left.map((group) => counts[group]));
+    for (const group of left.filter((one) => counts[one].has(label))) {
+      const chosen = neediest(wanted, label);
+      splitOf[group] = chosen;
+      for (const [one, images] of counts[group]) {
+        wanted[chosen].set(one, wanted[chosen].get(one)! - images);
+      }
+    }
+    left = left.filter((group) => splitOf[group] < 0);
+  }
+  fillEmpty(splitOf, names.length);
+  return groups.map((group) => names[splitOf[group]]);
+}
+
+/** A split that a share of few images leaves empty gets one group of the split that has most. */
+function fillEmpty(splitOf: number[], splits: number): void {
+  for (let empty = 0; empty < splits; empty++) {
+    const sizes = Array.from({ length: splits }, (_, split) => splitOf.filter((one) => one === split).length);
+    const largest = sizes.indexOf(Math.max(...sizes));
+    if (sizes[empty] === 0 && sizes[largest] > 1) splitOf[splitOf.lastIndexOf(largest)] = empty;
+  }
+}
+
+function countLabels(samples: readonly Pick<Sample, "labels">[]): Map<number, number> {
+  const counts = new Map([[0, samples.length]]);
+  for (const { labels } of samples) {
+    for (const label of new Set(labels)) counts.set(label, (counts.get(label) ?? 0) + 1);
+  }
+  return counts;
+}
+
+/** The label with the fewest images left; 0 when only images without objects are. */
+function rarest(counts: readonly ReadonlyMap<number, number>[]): number {
+  const totals = new Map<number, number>();
+  for (const count of counts) {
+    for (const [label, images] of count) {
+      if (label !== 0) totals.set(label, (totals.get(label) ?? 0) + images);
+    }
+  }
+  let best = 0;
+  for (const [label, images] of totals) {
+    const least = totals.get(best) ?? Number.POSITIVE_INFINITY;
+    if (images < least || (images === least && label < best)) best = label;
+  }
+  return best;
+}
+
+/** The split that wants most images of the label; of equal ones, most images. */
+function neediest(wanted: readonly ReadonlyMap<number, number>[], label: number): number {
+  let best = 0;
+  for (let i = 1; i < wanted.length; i++) {
+    const more = wanted[i].get(label)! - wanted[best].get(label)!;
+    if (more > 1e-9 || (Math.abs(more) <= 1e-9 && wanted[i].get(0)! > wanted[best].get(0)! + 1e-9)) best = i;
+  }
+  return best;
+}

@@ -1,0 +1,177 @@
+// The labels of a split, checked: sizes against images, boxes against sizes. What is wrong is in the findings.
+import { checkBox, type ImageSize } from "./boxes.js";
+import { mapConcurrent } from "./concurrent.js";
+import { stemOf } from "./endings.js";
+import type { FolderTree } from "./folderTree.js";
+import { toPixels } from "./fractions.js";
+import { readImageHeader, sizeMismatch, unusableSize } from "./images.js";
+import { attempt, createFindings, type Findings, type NoteKind } from "./problems.js";
+import { nearMiss } from "./readers/findImage.js";
+import type { LabelledImage, LabelledObject, LabelSource } from "./readers/types.js";
+
+export interface LabelSettings {
+  /** Whether images are needed; where not, their absence is no problem and sizes are taken as the labels state them. */
+  images: boolean;
+  /** Whether the header of each image is read, rather than only of those whose size the labels do not state. */
+  headers: boolean;
+  /** Clip boxes that pass the border of their image by more than 1 px too. */
+  clip: boolean;
+}
+
+/** An image with labels that were checked. Its boxes are in pixels. */
+export interface CheckedImage extends LabelledImage {
+  size: ImageSize;
+}
+
+export interface CheckedLabels {
+  images: readonly CheckedImage[];
+  /** Names of the classes of all objects, also of those that cannot be used. */
+  names: readonly string[];
+  /** Whether something could not be read: then there may be further classes. */
+  incomplete: boolean;
+  /** Files that were read for it, and images that it names, relative to the root. */
+  files: readonly string[];
+  findings: Findings;
+}
+
+const HEADERS_IN_FLIGHT = 16;
+
+/** Reads a split of `source` and checks all of it. @param split one of the source's */
+export async function checkLabels(
+  tree: FolderTree,
+  source: LabelSource,
+  split: string,
+  settings: LabelSettings,
+): Promise<CheckedLabels> {
+  const findings = createFindings();
+  const all = await source.read(split, findings);
+  const incomplete = findings.problems.length > 0;
+  if (settings.images) reportMissing(tree, all, findings);
+  const read = withoutRepeated(tree, all, findings);
+  const sizes = await mapConcurrent(read, HEADERS_IN_FLIGHT, (one) => sizeOf(tree, one, settings));
+  const images = read.flatMap((one, i): CheckedImage[] => {
+    const found = sizes[i];
+    if (found === undefined) return [];
+    if ("problem" in found) {
+      findings.problem(found.file, found.problem);
+      return [];
+    }
+    if (found.note !== undefined) findings.note(found.note, one.image ?? one.labels);
+    if (one.size === undefined && source.sizes !== "none") findings.note("sizeFromImage", one.labels);
+    return [
+      { ...one, size: found.size, objects: checkObjects(tree, one, found.size, settings.clip, findings) },
+    ];
+  });
+  const names = new Set<string>();
+  for (const { objects } of all) for (const { name } of objects) names.add(name);
+  const files = all.flatMap(({ image, labels }) => (image === undefined ? [labels] : [image, labels]));
+  return { images, names: [...names], incomplete, files, findings };
+}
+
+function reportMissing(tree: FolderTree, read: readonly LabelledImage[], findings: Findings): void {
+  const missing = read.filter(({ image }) => image === undefined);
+  const named = missing.filter(
+    ({ expected, problem }) => problem !== undefined || nearMiss(tree, stemOf(expected)),
+  );
+  if (missing.length > 1 && missing.length === read.length && named.length === 0) {
+    findings.problem(
+      tree.absolute(missing[0].expected),
+      `none of the ${missing.length} images of the split is there, such as this one. Put the images there, or name the folder that holds them too.`,
+    );
+    return;
+  }
+  for (const { labels, expected, problem } of missing) {
+    const near = nearMiss(tree, stemOf(expected));
+    const remedy = near === "" ? " Add it, or remove its labels from the split." : near;
+    findings.problem(
+      tree.absolute(expected),
+      problem ?? `the image of ${tree.absolute(labels)} is missing.${remedy}`,
+    );
+  }
+}
+
+/**
+ * Evaluation and reports know images by their ids: of two images with one id, or two labels of one image, the second is a
+ * problem.
+ */
+function withoutRepeated(
+  tree: FolderTree,
+  read: readonly LabelledImage[],
+  findings: Findings,
+): LabelledImage[] {
+  const byId = new Map<string, LabelledImage>();
+  const byImage = new Map<string, LabelledImage>();
+  return read.filter((one) => {
+    const sameId = byId.get(one.id);
+    const sameImage = one.image === undefined ? undefined : byImage.get(one.image);
+    if (sameId !== undefined) {
+      findings.problem(
+        tree.absolute(one.image ?? one.labels),
+        `the id "${one.id}" is that of ${sameId.image ?? sameId.labels} too. Remove or rename one of them.`,
+      );
+    } else if (sameImage !== undefined) {
+      findings.problem(
+        tree.absolute(one.labels),
+        `its image ${one.image} is that of "${sameImage.id}" in ${sameImage.labels} too. Remove one of them.`,
+      );
+    }
+    byId.set(one.id, one);
+    if (one.image !== undefined) byImage.set(one.image, one);
+    return sameId === undefined && sameImage === undefined;
+  });
+}
+
+type FoundSize = { size: ImageSize; note?: NoteKind } | { file: string; problem: string } | undefined;
+
+async function sizeOf(
+  tree: FolderTree,
+  { image, size, labels }: LabelledImage,
+  { images, headers }: LabelSettings,
+): Promise<FoundSize> {
+  if (size !== undefined && (!headers || image === undefined)) {
+    return images && image === undefined ? undefined : { size };
+  }
+  if (image === undefined) {
+    if (images) return undefined;
+    return {
+      file: tree.absolute(labels),
+      problem: "states no size of the image, and the image is not there. Add one of them.",
+    };
+  }
+  const file = tree.absolute(image);
+  let unreadable = "";
+  const header = await attempt(
+    file,
+    (_, message) => {
+      unreadable = message;
+    },
+    () => readImageHeader(file),
+  );
+  if (header === undefined) return { file, problem: unreadable };
+  const { orientation, ...actual } = header;
+  const problem =
+    unusableSize(actual) ??
+    (size === undefined ? undefined : sizeMismatch(size, actual, tree.absolute(labels)));
+  if (problem !== undefined) return { file, problem };
+  const sidesTell = size !== undefined && orientation >= 5 && actual.width !== actual.height;
+  return { size: actual, ...(orientation === 1 || sidesTell ? {} : { note: "orientation" }) };
+}
+
+function checkObjects(
+  tree: FolderTree,
+  { objects, labels, relative }: LabelledImage,
+  size: ImageSize,
+  clip: boolean,
+  findings: Findings,
+): LabelledObject[] {
+  return objects.flatMap((object) => {
+    const written = relative ? toPixels(object.box, size) : object.box;
+    const checked = checkBox(written, object.name, size, clip);
+    if (typeof checked === "string") {
+      findings.problem(tree.absolute(labels), `${object.at}: ${checked}`);
+      return [];
+    }
+    if (checked.clipped) findings.note("clipped", labels);
+    return [{ ...object, box: checked.box }];
+  });
+}

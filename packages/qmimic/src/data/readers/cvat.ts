@@ -1,0 +1,209 @@
+// CVAT for images 1.1: one XML with all images and their shapes.
+// The format: CVAT, XML annotation format.
+import { type Box, boxAround } from "../boxes.js";
+import { stemOf } from "../endings.js";
+import { type FolderTree, folderOf, withEnding } from "../folderTree.js";
+import { attempt, type Findings, unlessInput } from "../problems.js";
+import { splitOfFolders, splitOfName, usualSplit, WHOLE } from "../splitNames.js";
+import { readStart, readText } from "../text.js";
+import { depthOf } from "./depth.js";
+import { findNamed } from "./findImage.js";
+import type { LabelledImage, LabelledObject, LabelSource } from "./types.js";
+import {
+  ATTRIBUTE,
+  children,
+  isNode,
+  parseDecimal,
+  parseXml,
+  rootElement,
+  textOf,
+  type XmlNode,
+} from "./xml.js";
+
+const MAX_XML_BYTES = 400e6;
+/** Files that are looked at: a folder of many XML files is one of VOC. */
+const LOOKED_AT = 16;
+/** Bytes in which a document names its first element. */
+const START = 4096;
+
+export async function findCvat(tree: FolderTree): Promise<LabelSource | undefined> {
+  const paths: string[] = [];
+  for (const path of withEnding(tree, "xml").slice(0, LOOKED_AT)) {
+    if (rootElement(await readStart(tree.absolute(path), START)) === "annotations") paths.push(path);
+  }
+  if (paths.length === 0) return undefined;
+  const files = new Map<string, Promise<XmlNode>>();
+  const read = (path: string): Promise<XmlNode> => {
+    const file = tree.absolute(path);
+    const root =
+      files.get(path) ?? readText(file, MAX_XML_BYTES).then((text) => parseXml(text, file, "annotations"));
+    files.set(path, root);
+    return root;
+  };
+  const splits = await listSplits(paths, read);
+  return {
+    format: "cvat",
+    layout: paths.join(", "),
+    depth: depthOf(paths),
+    splits: [...splits.keys()].sort(),
+    sizes: "together",
+    notes: [],
+    ownFiles: paths,
+    classes: async () => {
+      const roots = await Promise.all(paths.map((path) => read(path).catch(unlessInput<XmlNode>({}))));
+      const names = [...new Set(roots.flatMap(labelNames))];
+      return names.length > 0 ? names : undefined;
+    },
+    read: async (split, findings) => {
+      const all: LabelledImage[] = [];
+      for (const path of splits.get(split) ?? []) {
+        const root = await attempt(tree.absolute(path), findings.problem, () => read(path));
+        if (root === undefined) continue;
+        if (children(root, "track").length > 0) {
+          findings.problem(
+            tree.absolute(path),
+            'it has <track>s: this is "CVAT for video". Export it as "CVAT for images 1.1".',
+          );
+        }
+        for (const node of children(root, "image")) {
+          if (isNode(node) && splitOf(node, path, paths.length) === split)
+            all.push(toImage(tree, path, node, split, findings));
+        }
+      }
+      return all;
+    },
+  };
+}
+
+/** The files of each split. */
+async function listSplits(
+  paths: readonly string[],
+  read: (path: string) => Promise<XmlNode>,
+): Promise<Map<string, string[]>> {
+  const splits = new Map<string, string[]>();
+  for (const path of paths) {
+    // What is wrong with a file is said when its split is read.
+    const root = await read(path).catch(unlessInput<XmlNode>({}));
+    const nodes = children(root, "image").filter(isNode);
+    const names = new Set(nodes.map((node) => splitOf(node, path, paths.length)));
+    for (const name of names.size > 0 ? names : [splitOf({}, path, paths.length)]) {
+      splits.set(name, [...(splits.get(name) ?? []), path]);
+    }
+  }
+  return splits;
+}
+
+/** The image's own subset, else what the file's name or folder says, else everything. */
+function splitOf(image: XmlNode, path: string, files: number): string {
+  const subset = image[`${ATTRIBUTE}subset`];
+  if (typeof subset === "string" && subset !== "" && subset !== "default")
+    return usualSplit(subset) ?? subset;
+  return (
+    splitOfName(path.slice(path.lastIndexOf("/") + 1)) ??
+    splitOfFolders(path) ??
+    (files === 1 ? WHOLE : stemOf(path))
+  );
+}
+
+/** Names of <label>s in the description of the task or project. */
+function labelNames({ meta }: XmlNode): string[] {
+  const of = (node: unknown): string[] => {
+    if (!isNode(node)) return [];
+    const labels = isNode(node.labels) ? children(node.labels, "label") : [];
+    const own = labels.flatMap((label) => (isNode(label) ? (textOf(label.name)?.trim() ?? []) : []));
+    return [...own, ...["task", "project", "job"].flatMap((key) => of(node[key]))];
+  };
+  return of(meta);
+}
+
+function toImage(
+  tree: FolderTree,
+  path: string,
+  node: XmlNode,
+  split: string,
+  findings: Findings,
+): LabelledImage {
+  const attribute = (name: string): string => String(node[`${ATTRIBUTE}${name}`] ?? "");
+  const name = attribute("name").replaceAll("\\", "/");
+  const [width, height] = [attribute("width"), attribute("height")].map(parseDecimal);
+  const stated = [width, height].every((side) => side !== undefined && Number.isInteger(side) && side > 0);
+  const objects: LabelledObject[] = [];
+  for (const [kind, shape] of Object.entries(node)) {
+    for (const one of kind.startsWith(ATTRIBUTE) ? [] : children(node, kind)) {
+      const at = `image "${name}", ${kind}`;
+      const read = isNode(one) ? readShape(kind, one, at) : undefined;
+      if (typeof read === "string") findings.problem(tree.absolute(path), `${at}: ${read}`);
+      else if (read !== undefined) objects.push(read);
+      if (kind === "points" || kind === "polyline" || kind === "skeleton") findings.note("noShape", name);
+      else if (kind !== "box" && read !== undefined) findings.note("shapes", name);
+    }
+    if (kind === "tag" && shape !== undefined) findings.unread("tag");
+  }
+  return {
+    id: stemOf(name),
+    ...findNamed(tree, name, folderOf(path), split),
+    labels: path,
+    size: stated ? { width: width!, height: height! } : undefined,
+    objects,
+  };
+}
+
+/** An object, what is wrong with it, or undefined for a shape without area. */
+function readShape(kind: string, node: XmlNode, at: string): LabelledObject | string | undefined {
+  const box = boxOf(kind, node);
+  if (box === undefined) return undefined;
+  const label = node[`${ATTRIBUTE}label`];
+  if (typeof label !== "string" || label.trim() === "") return "it has no label. Export the file again.";
+  if (typeof box === "string") return `"${label}": ${box}`;
+  const occluded = node[`${ATTRIBUTE}occluded`] === "1";
+  return { name: label.trim(), box, difficult: false, at, ...(occluded ? { marks: ["occluded"] } : {}) };
+}
+
+function boxOf(kind: string, node: XmlNode): Box | string | undefined {
+  const numbers = (...names: string[]): number[] | string => {
+    const values = names.map((name) => parseDecimal(node[`${ATTRIBUTE}${name}`]));
+    const missing = values.indexOf(undefined);
+    return missing < 0
+      ? (values as number[])
+      : `${names[missing]} is ${JSON.stringify(node[`${ATTRIBUTE}${names[missing]}`])}; expected a number.`;
+  };
+  const on = (values: number[] | string, make: (values: number[]) => Box): Box | string =>
+    typeof values === "string" ? values : make(values);
+  const degrees = parseDecimal(node[`${ATTRIBUTE}rotation`]) ?? 0;
+  switch (kind) {
+    case "box":
+      return on(numbers("xtl", "ytl", "xbr", "ybr"), (box) => turned(box as Box, degrees));
+    case "ellipse":
+      return on(numbers("cx", "cy", "rx", "ry"), ([x, y, rx, ry]) =>
+        turned([x - rx, y - ry, x + rx, y + ry], degrees),
+      );
+    case "mask":
+      return on(numbers("left", "top", "width", "height"), ([x, y, width, height]) => [
+        x,
+        y,
+        x + width,
+        y + height,
+      ]);
+    case "polygon": {
+      const points = String(node[`${ATTRIBUTE}points`] ?? "")
+        .split(/[;,]/)
+        .map((one) => parseDecimal(one.trim()));
+      const known = points.filter((one) => one !== undefined);
+      return known.length === points.length && known.length >= 6 && known.length % 2 === 0
+        ? boxAround(known)!
+        : "its points are not at least three pairs of numbers.";
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** The box round a rectangle that is turned about its centre. */
+function turned([xmin, ymin, xmax, ymax]: Box, degrees: number): Box {
+  if (degrees === 0) return [xmin, ymin, xmax, ymax];
+  const [sin, cos] = [Math.sin, Math.cos].map((f) => Math.abs(f((degrees * Math.PI) / 180)));
+  const [x, y] = [(xmin + xmax) / 2, (ymin + ymax) / 2];
+  const [w, h] = [(xmax - xmin) / 2, (ymax - ymin) / 2];
+  const [reachX, reachY] = [w * cos + h * sin, w * sin + h * cos];
+  return [x - reachX, y - reachY, x + reachX, y + reachY];
+}

@@ -1,0 +1,141 @@
+// labelme: a JSON file an image, with shapes in pixels.
+// The format: wkentaro/labelme, labelme/_label_file.py.
+import { InputError } from "../../errors.js";
+import { type Box, boxAround } from "../boxes.js";
+import { mapConcurrent } from "../concurrent.js";
+import { stemOf } from "../endings.js";
+import { type FolderTree, folderOf, withEnding } from "../folderTree.js";
+import { attempt, type NoteKind } from "../problems.js";
+import { belowSplit, splitOfFolders, WHOLE } from "../splitNames.js";
+import { readText } from "../text.js";
+import { depthOf, LABEL_FOLDERS } from "./depth.js";
+import { findImage, findNamed } from "./findImage.js";
+import { jsonKinds } from "./jsonKinds.js";
+import type { LabelledImage, LabelledObject, LabelSource } from "./types.js";
+import { isNode, type XmlNode } from "./xml.js";
+
+const FILES_IN_FLIGHT = 8;
+
+export async function findLabelme(tree: FolderTree): Promise<LabelSource | undefined> {
+  const kinds = await jsonKinds(tree);
+  if (![...kinds.values()].includes("labelme")) return undefined;
+  // Those that were looked at and are of another kind are none; all others are read.
+  const paths = withEnding(tree, "json").filter((path) => !kinds.has(path) || kinds.get(path) === "labelme");
+  const splits = new Map<string, string[]>();
+  for (const path of paths) {
+    const split = splitOfFolders(path) ?? WHOLE;
+    const list = splits.get(split);
+    if (list) list.push(path);
+    else splits.set(split, [path]);
+  }
+  return {
+    format: "labelme",
+    layout: splits.has(WHOLE) ? "JSON files" : "JSON files, a folder a split",
+    depth: depthOf(paths),
+    splits: [...splits.keys()].sort(),
+    sizes: "each",
+    notes: [],
+    ownFiles: [],
+    classes: async () => undefined,
+    read: async (split, findings) => {
+      const read = await mapConcurrent(splits.get(split) ?? [], FILES_IN_FLIGHT, async (path) => {
+        const file = tree.absolute(path);
+        const problems: string[] = [];
+        const notes: NoteKind[] = [];
+        const image = await attempt(
+          file,
+          (_, message) => void problems.push(message),
+          async () => toImage(tree, { path, split }, parse(await readText(file), file), problems, notes),
+        );
+        return { path, file, problems, notes, image };
+      });
+      return read.flatMap(({ path, file, problems, notes, image }) => {
+        for (const message of problems) findings.problem(file, message);
+        for (const note of notes) findings.note(note, path);
+        return image ?? [];
+      });
+    },
+  };
+}
+
+function parse(text: string, file: string): XmlNode {
+  let value: unknown;
+  try {
+    value = JSON.parse(text.replace(/^\uFEFF/, ""));
+  } catch (error) {
+    throw new InputError(`${file}: malformed JSON: ${(error as Error).message}. Export the file again.`);
+  }
+  if (!isNode(value) || !Array.isArray(value.shapes)) {
+    throw new InputError(`${file}: there is no list "shapes". Expected labelme's layout.`);
+  }
+  return value;
+}
+
+function toImage(
+  tree: FolderTree,
+  { path, split }: { path: string; split: string },
+  { shapes, imagePath, imageWidth, imageHeight }: XmlNode,
+  problems: string[],
+  notes: NoteKind[],
+): LabelledImage {
+  const named = typeof imagePath === "string" && imagePath !== "" ? imagePath : undefined;
+  const byName = named === undefined ? undefined : findNamed(tree, named, folderOf(path), split);
+  const found = byName?.image === undefined ? findImage(tree, path, named) : byName;
+  const sides = [imageWidth, imageHeight];
+  const stated = sides.every((side) => Number.isInteger(side) && (side as number) > 0);
+  if (!stated && sides.some((side) => side !== undefined && side !== null && side !== 0)) {
+    problems.push(
+      `the size is ${sides.map((side) => JSON.stringify(side)).join(" x ")}; expected whole numbers of pixels.`,
+    );
+  }
+  return {
+    id: idOf(path),
+    ...found,
+    labels: path,
+    size: stated ? { width: sides[0] as number, height: sides[1] as number } : undefined,
+    objects: (shapes as unknown[]).flatMap((shape, i) => {
+      const at = `shape ${i + 1}`;
+      const object = readShape(shape, at, notes);
+      if (typeof object !== "string") return object ?? [];
+      problems.push(`${at}: ${object}`);
+      return [];
+    }),
+  };
+}
+
+/** The path below the folders of split and labels. */
+function idOf(path: string): string {
+  const parts = stemOf(belowSplit(path)).split("/");
+  return parts
+    .filter((part, i) => i === parts.length - 1 || !LABEL_FOLDERS.has(part.toLowerCase()))
+    .join("/");
+}
+
+/** An object, nothing for a shape without area, or what is wrong with it. */
+function readShape(shape: unknown, at: string, notes: NoteKind[]): LabelledObject | undefined | string {
+  if (!isNode(shape)) return "not an object.";
+  const { label, points, shape_type: type = "polygon" } = shape;
+  if (typeof label !== "string" || label.trim() === "")
+    return `"label" is ${JSON.stringify(label)}; expected the class.`;
+  if (!Array.isArray(points) || !points.every(isPoint))
+    return `"${label}": "points" is not a list of [x, y].`;
+  if (["point", "points", "line", "linestrip"].includes(type as string)) {
+    notes.push("noShape");
+    return undefined;
+  }
+  if (type !== "rectangle") notes.push("shapes");
+  const box = type === "circle" ? circleBox(points) : boxAround(points.flat());
+  if (box === undefined)
+    return `"${label}" has ${points.length} points, too few for a ${type}. Correct or remove it.`;
+  return { name: label.trim(), box, difficult: false, at };
+}
+
+const isPoint = (value: unknown): value is [number, number] =>
+  Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "number");
+
+/** Points: the centre, and one on the circle. */
+function circleBox([centre, rim]: readonly [number, number][]): Box | undefined {
+  if (rim === undefined) return undefined;
+  const radius = Math.hypot(rim[0] - centre[0], rim[1] - centre[1]);
+  return [centre[0] - radius, centre[1] - radius, centre[0] + radius, centre[1] + radius];
+}

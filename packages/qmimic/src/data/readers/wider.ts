@@ -1,0 +1,119 @@
+// WIDER FACE's lists: an image's path, the number of its faces, and a line a face.
+// The format: readme.txt of wider_face_split: x1, y1, w, h, blur, expression, illumination, invalid, occlusion, pose.
+import { isImage, stemOf } from "../endings.js";
+import { type FolderTree, folderOf, nameOf, withEnding } from "../folderTree.js";
+import { attempt, type Findings } from "../problems.js";
+import { splitOfName, WHOLE } from "../splitNames.js";
+import { readStart, readText, splitLines } from "../text.js";
+import { depthOf } from "./depth.js";
+import { findNamed } from "./findImage.js";
+import type { LabelledImage, LabelledObject, LabelSource, Mark } from "./types.js";
+import { parseDecimal } from "./xml.js";
+
+const CLASS = "face";
+const START = 4096;
+
+export async function findWider(tree: FolderTree): Promise<LabelSource | undefined> {
+  const paths: string[] = [];
+  for (const path of candidates(tree)) if (await isList(tree.absolute(path))) paths.push(path);
+  if (paths.length === 0) return undefined;
+  const usual = paths.map((path) => splitOfName(nameOf(path)) ?? (paths.length === 1 ? WHOLE : stemOf(path)));
+  const splits = new Map(
+    paths.map((path, i) => [
+      usual.filter((one) => one === usual[i]).length === 1 ? usual[i] : stemOf(path),
+      path,
+    ]),
+  );
+  return {
+    format: "wider",
+    layout: paths.join(", "),
+    depth: depthOf(paths),
+    splits: [...splits.keys()].sort(),
+    sizes: "none",
+    notes: [],
+    ownFiles: paths,
+    classes: async () => [CLASS],
+    read: async (split, findings) => {
+      const path = splits.get(split)!;
+      const text = await attempt(tree.absolute(path), findings.problem, () => readText(tree.absolute(path)));
+      return text === undefined ? [] : readWiderList(tree, path, text, split, findings);
+    },
+  };
+}
+
+/** Texts that are not beside an image of their name, which would be YOLO's; lists are few. */
+function candidates(tree: FolderTree): string[] {
+  const texts = withEnding(tree, "txt").filter((path) => !/(^|\/)(ImageSets|labels)\//.test(path));
+  return texts.length > 200 ? texts.filter((path) => /bbx|wider/i.test(path)) : texts;
+}
+
+/** Whether a text begins with an image's name, a number, and (unless it is 0) a line of numbers. */
+async function isList(file: string): Promise<boolean> {
+  const lines = splitLines(await readStart(file, START));
+  return isImage(lines[0].trim()) && /^\s*\d+\s*$/.test(lines[1] ?? "") && isRow(lines[2] ?? "");
+}
+
+const isRow = (line: string): boolean => {
+  const words = line.trim().split(/\s+/);
+  return words.length >= 4 && words.every((word) => parseDecimal(word) !== undefined);
+};
+
+/** All images of a list. Exported for lists whose images are not at hand. */
+export function readWiderList(
+  tree: FolderTree,
+  path: string,
+  text: string,
+  split: string,
+  findings: Findings,
+): LabelledImage[] {
+  const file = tree.absolute(path);
+  const lines = splitLines(text);
+  while (lines.at(-1)?.trim() === "") lines.pop();
+  const images: LabelledImage[] = [];
+  for (let at = 0; at < lines.length; ) {
+    const name = lines[at].trim();
+    const count = /^\s*\d+\s*$/.test(lines[at + 1] ?? "") ? Number(lines[at + 1]) : undefined;
+    if (!isImage(name) || count === undefined) {
+      findings.problem(
+        file,
+        `line ${at + 1}: "${name}" and "${lines[at + 1] ?? ""}"; expected an image's path, and then the number of its faces. The rest of the list is not read.`,
+      );
+      break;
+    }
+    at += 2;
+    const objects: LabelledObject[] = [];
+    for (let i = 0; i < count; i++) {
+      const face = readFace(lines[at + i] ?? "", at + i + 1);
+      if (typeof face === "string") findings.problem(file, face);
+      else if (face === undefined) findings.note("noArea", name);
+      else objects.push(face);
+    }
+    at += count;
+    // An image without faces has a line of zeros all the same.
+    if (count === 0 && isRow(lines[at] ?? "")) at++;
+    const found = findNamed(tree, name, folderOf(path), split);
+    images.push({ id: stemOf(name), ...found, labels: path, size: undefined, objects });
+  }
+  return images;
+}
+
+/** A face, undefined for one without area, or what is wrong. */
+function readFace(line: string, number: number): LabelledObject | undefined | string {
+  const values = line.trim().split(/\s+/).map(parseDecimal);
+  if (values.includes(undefined) || (values.length !== 4 && values.length !== 10)) {
+    return `line ${number}: "${line.trim()}"; expected x, y, width, height, and six attributes or none.`;
+  }
+  const [x, y, width, height, blur = 0, , , invalid = 0, occlusion = 0] = values as number[];
+  if (width <= 0 || height <= 0) return undefined;
+  const marks: Mark[] = [
+    ...(blur === 2 ? ["heavy-blur" as const] : []),
+    ...(occlusion === 2 ? ["heavy-occlusion" as const] : []),
+  ];
+  return {
+    name: CLASS,
+    box: [x, y, x + width, y + height],
+    difficult: invalid !== 0,
+    at: `line ${number}`,
+    ...(marks.length > 0 ? { marks } : {}),
+  };
+}

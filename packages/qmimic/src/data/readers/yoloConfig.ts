@@ -1,0 +1,185 @@
+// What a YOLO folder says of itself: data.yaml (Ultralytics), obj.data and obj.names (darknet), classes.txt (labelImg).
+import { parse } from "yaml";
+import { InputError, reasonOf } from "../../errors.js";
+import { endingOf } from "../endings.js";
+import { type FolderTree, folderOf, joinPath, nameOf } from "../folderTree.js";
+import { usualSplit } from "../splitNames.js";
+import { readText, splitLines } from "../text.js";
+
+export interface YoloConfig {
+  /** Relative to the root; undefined: there is no such file. */
+  path: string | undefined;
+  names: string[] | undefined;
+  /** Lists or folders of images by split, as written. */
+  splits: Map<string, string[]>;
+  /** Folders that entries may be relative to. */
+  bases: string[];
+  /** Numbers of a line that follow the box: keypoints. */
+  extra: number;
+  /** Files that were read. */
+  files: string[];
+}
+
+const NAME_FILES = ["classes.txt", "obj.names", "_darknet.labels", "labels.txt", "predefined_classes.txt"];
+
+/** @throws InputError for a file of settings that cannot be read */
+export async function readYoloConfig(tree: FolderTree): Promise<YoloConfig> {
+  const shallow = tree.files.filter((path) => path.split("/").length <= 2);
+  for (const path of byDepth(shallow.filter((one) => /^ya?ml$/.test(endingOf(one))))) {
+    const config = await readYaml(tree, path);
+    if (config !== undefined) return config;
+  }
+  for (const path of byDepth(shallow.filter((one) => endingOf(one) === "data"))) {
+    const config = await readDarknet(tree, path);
+    if (config !== undefined) return config;
+  }
+  const path = byDepth(
+    shallow.filter((one) => NAME_FILES.includes(nameOf(one)) || endingOf(one) === "names"),
+  )[0];
+  const names = path === undefined ? undefined : await readNames(tree, path);
+  const files = path === undefined ? [] : [path];
+  return { path: undefined, names, splits: new Map(), bases: [""], extra: 0, files };
+}
+
+const byDepth = (paths: readonly string[]): string[] =>
+  [...paths].sort((a, b) => a.split("/").length - b.split("/").length || (a < b ? -1 : 1));
+
+/** @returns undefined for YAML about something else */
+async function readYaml(tree: FolderTree, path: string): Promise<YoloConfig | undefined> {
+  const file = tree.absolute(path);
+  const text = await readText(file);
+  if (!/^["']?names["']?\s*:/m.test(text)) return undefined;
+  let fields: Record<string, unknown>;
+  try {
+    fields = parse(text, { maxAliasCount: 0 }) as Record<string, unknown>;
+  } catch (error) {
+    throw new InputError(`${file}: not YAML: ${reasonOf(error).split("\n")[0]}`);
+  }
+  const names = toNames(fields.names, file);
+  const splits = new Map<string, string[]>();
+  for (const [key, value] of Object.entries(fields)) {
+    const entries = (Array.isArray(value) ? value : [value]).filter(
+      (one) => typeof one === "string" && one !== "",
+    );
+    const lists = entries.length > 0 && entries.every((one) => String(one).endsWith(".txt"));
+    const split = usualSplit(key) ?? (lists ? key : undefined);
+    if (split !== undefined && entries.length > 0) splits.set(split, entries as string[]);
+  }
+  const folder = folderOf(path);
+  const base = typeof fields.path === "string" ? joinPath(folder, fields.path) : undefined;
+  const shape = fields.kpt_shape;
+  const extra = Array.isArray(shape) ? Number(shape[0]) * Number(shape[1]) : 0;
+  return {
+    path,
+    names,
+    splits,
+    bases: [...new Set([folder, ...(base === undefined ? [] : [base]), ""])],
+    extra,
+    files: [path],
+  };
+}
+
+/** A list of names, or names by number. */
+function toNames(value: unknown, file: string): string[] {
+  const entries: [string, unknown][] = Object.entries((value ?? {}) as object);
+  const names: string[] = [];
+  for (const [number, name] of entries) {
+    if (!/^\d+$/.test(number) || (typeof name !== "string" && typeof name !== "number")) {
+      throw new InputError(
+        `${file}: names: ${JSON.stringify(number)}: ${JSON.stringify(name)}; expected a list of names, or names by number.`,
+      );
+    }
+    names[Number(number)] = String(name).trim();
+  }
+  if (names.length === 0 || Object.keys(names).length !== names.length) {
+    throw new InputError(
+      `${file}: names: ${entries.length} names for numbers up to ${names.length - 1}; expected one for each from 0.`,
+    );
+  }
+  return checkNames(names, file);
+}
+
+function checkNames(names: string[], file: string): string[] {
+  const blank = names.indexOf("");
+  if (blank >= 0)
+    throw new InputError(`${file}: class ${blank} has no name. Name it, or remove the blank line.`);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new InputError(`${file}: two classes have the name "${twice}". Rename one of them.`);
+  return names;
+}
+
+/** Lines "train = data/train.txt", "names = data/obj.names". */
+async function readDarknet(tree: FolderTree, path: string): Promise<YoloConfig | undefined> {
+  const text = await readText(tree.absolute(path)).catch(() => "");
+  const fields = new Map(
+    splitLines(text).flatMap((line) => {
+      const [, key, value] = /^\s*(\w+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
+      return key === undefined ? [] : [[key, value] as const];
+    }),
+  );
+  if (!fields.has("names") && !fields.has("train")) return undefined;
+  const splits = new Map<string, string[]>();
+  for (const [key, value] of fields) {
+    const split = usualSplit(key);
+    if (split !== undefined && value !== "") splits.set(split, [value]);
+  }
+  const bases = [...new Set([folderOf(path), ""])];
+  const written = fields.get("names");
+  const namesPath = written === undefined ? undefined : resolveFile(tree, written, bases);
+  const names = namesPath === undefined ? undefined : await readNames(tree, namesPath);
+  return {
+    path,
+    names,
+    splits,
+    bases,
+    extra: 0,
+    files: [path, ...(namesPath === undefined ? [] : [namesPath])],
+  };
+}
+
+/** One name a line. */
+async function readNames(tree: FolderTree, path: string): Promise<string[]> {
+  const lines = splitLines(await readText(tree.absolute(path))).map((line) => line.trim());
+  while (lines.at(-1) === "") lines.pop();
+  return checkNames(lines, tree.absolute(path));
+}
+
+/**
+ * Where in the set a path may be. Paths of other machines ("../train/images", "/home/me/set/train.txt") are tried from each
+ * of their folders on.
+ */
+function placesOf(written: string, bases: readonly string[]): string[] {
+  const path = written.replaceAll("\\", "/").replace(/\/+$/, "");
+  const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  const places = bases.flatMap((base) => joinPath(base, path) ?? []);
+  for (let i = 0; i < parts.length; i++) {
+    if (parts[i] === "..") continue;
+    for (const base of bases) places.push(joinPath(base, parts.slice(i).join("/")) ?? "");
+  }
+  return places;
+}
+
+/** The file of the set that a path means. */
+export function resolveFile(tree: FolderTree, written: string, bases: readonly string[]): string | undefined {
+  for (const place of placesOf(written, bases)) {
+    const file = tree.find(place);
+    if (file !== undefined) return file;
+  }
+  return undefined;
+}
+
+/** The file or folder of the set that a path means. */
+export function resolveEntry(
+  tree: FolderTree,
+  written: string,
+  bases: readonly string[],
+): { file?: string; folder?: string } | undefined {
+  for (const place of placesOf(written, bases)) {
+    const file = tree.find(place);
+    if (file !== undefined) return { file };
+    const below = place === "" ? "" : `${place}/`;
+    if (tree.files.some((one) => one.startsWith(below))) return { folder: place };
+  }
+  return undefined;
+}

@@ -1,0 +1,60 @@
+// The two splits that training needs: as the data has them, or val held out of what there is.
+import { InputError } from "../errors.js";
+import { type DataFolder, findSplit, type ReadOptions, readSplit } from "./dataset.js";
+import { divideSamples } from "./holdOut.js";
+import { counted } from "./problems.js";
+import { WHOLE } from "./splitNames.js";
+import type { Dataset } from "./types.js";
+
+export interface TrainValOptions {
+  trainSplit: string;
+  valSplit: string;
+  /** Part of the images that is held out where there is no split of val's usual name. */
+  valShare: number;
+  seed: number;
+  /** Called as images are compared for holding out. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface TrainVal {
+  train: Dataset;
+  val: Dataset;
+  /** What was held out, in words; undefined where the data has both splits. */
+  heldOut: string | undefined;
+}
+
+/** Whether val is held out: the name is the usual one, and there is no such split. */
+export const holdsOut = ({ source: { splits } }: DataFolder, valSplit: string): boolean =>
+  valSplit === "val" && !splits.includes("val");
+
+/** @throws InputError for what readSplit refuses, and when there are too few images to hold out */
+export async function readTrainVal(
+  folder: DataFolder,
+  { trainSplit, valSplit, valShare, seed, onProgress }: TrainValOptions,
+  options: ReadOptions,
+): Promise<TrainVal> {
+  const all = await readSplit(folder, trainSplit, options);
+  if (!holdsOut(folder, valSplit)) {
+    const own = options.merge === undefined ? { ...options, classes: all.classes } : options;
+    return { train: all, val: await readSplit(folder, valSplit, own), heldOut: undefined };
+  }
+  const splits = await divideSamples(all.samples, {
+    shares: { train: 1 - valShare, val: valShare },
+    seed,
+    ...(onProgress ? { onProgress } : {}),
+  });
+  const part = (name: string): Dataset => ({
+    ...all,
+    split: name,
+    samples: all.samples.filter((_, i) => splits[i] === name),
+  });
+  const [train, val] = [part("train"), part("val")];
+  if (train.samples.length === 0 || val.samples.length === 0) {
+    throw new InputError(
+      `${folder.root}: there is no split "val", and ${counted(all.samples.length, "image")} (near copies together) cannot be divided by val-share ${valShare}. Add images, or a split.`,
+    );
+  }
+  const from = findSplit(folder, trainSplit) === WHOLE ? "the set" : `split ${trainSplit}`;
+  const heldOut = `there is no split val: ${val.samples.length} of the ${all.samples.length} images of ${from} are held out as val (val-share ${valShare}, seed ${seed}; near copies stay together). qmimic data split writes lists.`;
+  return { train, val, heldOut };
+}

@@ -1,0 +1,64 @@
+// qmimic data split: lists of train, val and test for a set that has none.
+import { join } from "node:path";
+import { InputError } from "../errors.js";
+import { writeFileAtomic } from "../files.js";
+import { type DataFolder, readSplit } from "./dataset.js";
+import { divideSamples } from "./holdOut.js";
+import { WHOLE } from "./splitNames.js";
+import { SPLITS_FOLDER } from "./writtenSplits.js";
+
+export interface SplitOptions {
+  /** Share of the images by split; they add up to 1. */
+  shares: Readonly<Record<string, number>>;
+  seed: number;
+  skipBad?: boolean;
+  onProgress?: (done: number, total: number) => void;
+}
+
+export interface WrittenSplits {
+  /** The folder of the lists. */
+  folder: string;
+  counts: Record<string, number>;
+}
+
+/**
+ * Divides the set and writes a list for each split: into ImageSets/Main of a VOC folder, into the folder `splits` beside
+ * labels of other formats. A list of train that was there stays, as all.txt.
+ * @throws InputError when the set has splits, or shares do not add up to 1
+ */
+export async function writeSplits(data: DataFolder, options: SplitOptions): Promise<WrittenSplits> {
+  const { root, source } = data;
+  const { shares, skipBad = false } = options;
+  const total = Object.values(shares).reduce((sum, share) => sum + share, 0);
+  if (Math.abs(total - 1) > 1e-9) {
+    throw new InputError(
+      `${Object.entries(shares)
+        .map(([name, share]) => `--${name} ${share}`)
+        .join(" ")}: the shares add up to ${Number(total.toFixed(6))}; expected 1`,
+    );
+  }
+  const [only, ...others] = source.splits;
+  if (others.length > 0 || (only !== WHOLE && only !== "train")) {
+    throw new InputError(
+      `${root}: the set has splits already: ${source.splits.join(", ")}. Remove their lists first, if they are not wanted.`,
+    );
+  }
+  const { samples } = await readSplit(data, only, { skipBad });
+  const splits = await divideSamples(samples, options);
+  const isVoc = source.format === "voc";
+  const folder = isVoc ? join(root, source.base ?? "", "ImageSets", "Main") : join(root, SPLITS_FOLDER);
+  const write = (name: string, ids: readonly string[]) =>
+    writeFileAtomic(join(folder, `${name}.txt`), ids.map((id) => `${id}\n`).join(""));
+  if (isVoc && only === "train")
+    await write(
+      WHOLE,
+      samples.map(({ id }) => id),
+    );
+  const counts: Record<string, number> = {};
+  for (const name of Object.keys(shares).filter((one) => shares[one] > 0)) {
+    const ids = samples.flatMap(({ id }, i) => (splits[i] === name ? id : []));
+    counts[name] = ids.length;
+    await write(name, ids);
+  }
+  return { folder, counts };
+}
