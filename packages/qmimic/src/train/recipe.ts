@@ -45,8 +45,8 @@ const data = {
   valSplit: z.string().default("val").describe("split to choose the best weights on"),
   valShare: z
     .number()
-    .gt(0)
-    .lt(1)
+    .min(0.001)
+    .max(0.999)
     .default(0.15)
     .describe("part of the images that is held out, by seed, where there is no split val"),
   classes: z
@@ -57,6 +57,7 @@ const data = {
   merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
   ignore: z
     .array(z.enum(MARKS))
+    .max(MARKS.length)
     .default([])
     .describe(
       "objects with these marks are neither learned nor scored: truncated and occluded (Pascal VOC, CVAT), heavy-blur and heavy-occlusion (WIDER FACE)",

@@ -18,7 +18,7 @@ test("each axis has a factor of its own", () => {
     scores: Float32Array.of(1),
     labels: Int32Array.of(1),
   };
-  const detector = { config: { side: 100 }, detect: () => [whole] } as unknown as Detector;
+  const detector = { config: { side: 100 }, detect: () => [whole], eval: () => {} } as unknown as Detector;
   const [{ boxes }] = detectImages(detector, [image]);
   expect([...boxes]).toEqual([0, 0, 1000, 15]);
 });
