@@ -5,7 +5,7 @@ import { convertDataset, TARGETS } from "../../src/data/convert/convert.js";
 import { type DataFolder, openData, readSplit } from "../../src/data/dataset.js";
 import { createRandom } from "../../src/data/random.js";
 import type { Dataset } from "../../src/data/types.js";
-import { makeVoc, plainImage, type TestObject, temporaryFolder } from "./temporary.js";
+import { makeVoc, plainImage, put, type TestObject, temporaryFolder } from "./temporary.js";
 import { writeCvat, writeLabelme, writeWider } from "./writeOthers.js";
 
 const root = await temporaryFolder();
@@ -140,6 +140,26 @@ describe("conversions", () => {
     for (const to of TARGETS) {
       const { folder: out } = await convertDataset(night, { to, out: join(root, `night-${to}`) });
       expect((await readSplit(await openData(out), "night_test")).samples[0].labels).toHaveLength(4);
+    }
+  });
+
+  it("a class that the declared list lacks is written too", async () => {
+    const set = await makeVoc(
+      join(root, "lacks"),
+      { a: [{ name: "dog" }], b: [{ name: "cat" }, {}] },
+      { train: "a\n", val: "b\n" },
+    );
+    await put(join(set, "labelmap.txt"), "background:::\ndog:::\n");
+    await expect(readSplit(await openData(set), "val")).rejects.toThrow(/unknown class "cat"/);
+    for (const to of TARGETS) {
+      const { folder: out, classes } = await convertDataset(await openData(set), {
+        to,
+        out: join(root, `lacks-${to}`),
+      });
+      expect(classes).toEqual(["dog", "cat"]);
+      expect([...(await readSplit(await openData(out), "val", { classes })).samples[0].labels]).toEqual([
+        2, 2,
+      ]);
     }
   });
 

@@ -42,8 +42,9 @@ export async function convertDataset(
   { to, out, skipBad = false, onProgress }: ConvertOptions,
 ): Promise<Conversion> {
   const { splits } = data.source;
-  const declared = await data.source.classes();
-  const classes = declared ?? (await listClasses(data, splits, { skipBad }));
+  // A class that the declared list lacks (one of val alone) is written too.
+  const declared = (await data.source.classes()) ?? [];
+  const classes = [...new Set([...declared, ...(await listClasses(data, splits, { skipBad }))])];
   const lost = await unreadOf(data, skipBad);
   const read: ReadSplit[] = [];
   for (const name of splits) {
