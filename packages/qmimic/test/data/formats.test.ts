@@ -5,7 +5,7 @@ import { convertDataset, TARGETS } from "../../src/data/convert/convert.js";
 import { type DataFolder, openData, readSplit } from "../../src/data/dataset.js";
 import { createRandom } from "../../src/data/random.js";
 import type { Dataset } from "../../src/data/types.js";
-import { makeVoc, plainImage, type TestObject, temporaryFolder } from "./temporary.js";
+import { makeVoc, plainImage, put, type TestObject, temporaryFolder } from "./temporary.js";
 import { writeCvat, writeLabelme, writeWider } from "./writeOthers.js";
 
 const root = await temporaryFolder();
@@ -93,6 +93,34 @@ describe("conversions", () => {
     expect(samples[0].labels).toHaveLength(1);
   });
 
+  it("marks stay in VOC; the others lose them, and say so; splits without a usable image are left out on request", async () => {
+    const marked = { name: "cat", extra: "<truncated>1</truncated><occluded>0</occluded>" };
+    const lists = { train: "a\nb\n", val: "" };
+    const set = await makeVoc(
+      join(root, "marked"),
+      { a: [marked, { name: "cat" }], b: [{ name: "cat" }] },
+      lists,
+    );
+    await expect(
+      convertDataset(await openData(set), { to: "coco", out: join(root, "marked-out") }),
+    ).rejects.toThrow(/val\.txt: the list is empty/);
+    const lost: Record<string, string[]> = {};
+    for (const to of TARGETS) {
+      const made = await convertDataset(await openData(set), {
+        to,
+        out: join(root, `marked-${to}`),
+        skipBad: true,
+      });
+      lost[to] = made.lost;
+    }
+    const empty = "split val: none of its images can be used";
+    expect(lost).toEqual({ voc: [empty], coco: [empty, "truncated: 1"], yolo: [empty, "truncated: 1"] });
+    const { samples } = await readSplit(await openData(join(root, "marked-voc")), "train", {
+      ignore: ["truncated"],
+    });
+    expect([...samples[0].difficult]).toEqual([1, 0]);
+  });
+
   it("a set without splits, other splits, and ids that two splits share", async () => {
     const folder = await openData(
       await makeVoc(join(root, "whole"), { b: objects(2), a: objects(1) }, { default: "b\na\n" }),
@@ -103,11 +131,35 @@ describe("conversions", () => {
       expect(samples.map(({ id }) => id)).toEqual(["b", "a"]);
     }
     const night = await openData(
-      await makeVoc(join(root, "night"), { b: objects(4), a: objects(4) }, { train: "b\n", night: "a\n" }),
+      await makeVoc(
+        join(root, "night"),
+        { b: objects(4), a: objects(4) },
+        { train: "b\n", night_test: "a\n", test: "b\n" },
+      ),
     );
     for (const to of TARGETS) {
       const { folder: out } = await convertDataset(night, { to, out: join(root, `night-${to}`) });
-      expect((await readSplit(await openData(out), "night")).samples[0].labels).toHaveLength(4);
+      expect((await readSplit(await openData(out), "night_test")).samples[0].labels).toHaveLength(4);
+    }
+  });
+
+  it("a class that the declared list lacks is written too", async () => {
+    const set = await makeVoc(
+      join(root, "lacks"),
+      { a: [{ name: "dog" }], b: [{ name: "cat" }, {}] },
+      { train: "a\n", val: "b\n" },
+    );
+    await put(join(set, "labelmap.txt"), "background:::\ndog:::\n");
+    await expect(readSplit(await openData(set), "val")).rejects.toThrow(/unknown class "cat"/);
+    for (const to of TARGETS) {
+      const { folder: out, classes } = await convertDataset(await openData(set), {
+        to,
+        out: join(root, `lacks-${to}`),
+      });
+      expect(classes).toEqual(["dog", "cat"]);
+      expect([...(await readSplit(await openData(out), "val", { classes })).samples[0].labels]).toEqual([
+        2, 2,
+      ]);
     }
   });
 

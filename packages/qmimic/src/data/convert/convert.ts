@@ -7,8 +7,7 @@ import { makeFolders, writeFolderAtomic } from "../../files.js";
 import { mapConcurrent } from "../concurrent.js";
 import { type DataFolder, listClasses, readLabels, readSplit } from "../dataset.js";
 import { endingOf } from "../endings.js";
-import type { Sample } from "../types.js";
-import type { LabelWriter, Outgoing, OutSplit } from "./types.js";
+import type { LabelWriter, Outgoing, OutSample, OutSplit } from "./types.js";
 import { writeCoco } from "./writeCoco.js";
 import { writeVoc } from "./writeVoc.js";
 import { writeYolo } from "./writeYolo.js";
@@ -43,14 +42,25 @@ export async function convertDataset(
   { to, out, skipBad = false, onProgress }: ConvertOptions,
 ): Promise<Conversion> {
   const { splits } = data.source;
-  const declared = await data.source.classes();
-  const classes = declared ?? (await listClasses(data, splits, { skipBad }));
-  const read: { name: string; samples: readonly Sample[] }[] = [];
-  for (const name of splits) {
-    const { samples } = await readSplit(data, name, { classes, skipBad });
-    if (samples.length > 0) read.push({ name, samples });
-  }
+  // A class that the declared list lacks (one of val alone) is written too.
+  const declared = (await data.source.classes()) ?? [];
+  const classes = [...new Set([...declared, ...(await listClasses(data, splits, { skipBad }))])];
   const lost = await unreadOf(data, skipBad);
+  const read: ReadSplit[] = [];
+  for (const name of splits) {
+    const { images } = await readLabels(data, name, { skipBad });
+    if (skipBad && images.length === 0) {
+      lost.push(`split ${name}: none of its images can be used`);
+      continue;
+    }
+    const { samples } = await readSplit(data, name, { classes, skipBad });
+    const objectsOf = new Map(images.map(({ id, objects }) => [id, objects]));
+    const marked = samples.map((sample) => ({
+      ...sample,
+      marks: objectsOf.get(sample.id)!.map(({ marks = [] }) => marks),
+    }));
+    read.push({ name, samples: marked });
+  }
   const named = nameImages(read);
   if (named.renamed)
     lost.push("ids as they are: splits have images of the same id, so each gets its split's name in front");
@@ -61,6 +71,11 @@ export async function convertDataset(
     await copyImages(join(temporary, writer.images), named.splits, onProgress);
   });
   return { folder, lost, ...outgoing };
+}
+
+interface ReadSplit {
+  name: string;
+  samples: readonly Omit<OutSample, "name">[];
 }
 
 async function unreadOf(data: DataFolder, skipBad: boolean): Promise<string[]> {
@@ -74,7 +89,7 @@ async function unreadOf(data: DataFolder, skipBad: boolean): Promise<string[]> {
 }
 
 /** Names of the images in the new folder: their ids, with the split in front where two splits share one. */
-function nameImages(splits: readonly { name: string; samples: readonly Sample[] }[]): {
+function nameImages(splits: readonly ReadSplit[]): {
   splits: OutSplit[];
   renamed: boolean;
 } {

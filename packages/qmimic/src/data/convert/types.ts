@@ -1,9 +1,12 @@
 // What a writer of a format gets: all splits, checked and with label numbers.
+import type { Mark } from "../readers/types.js";
 import type { Sample } from "../types.js";
 
 export interface OutSample extends Sample {
   /** The image's place below the folder of images, with its ending and "/" between folders. */
   name: string;
+  /** Of each object. */
+  marks: readonly (readonly Mark[])[];
 }
 
 export interface OutSplit {
@@ -22,4 +25,12 @@ export interface LabelWriter {
   images: string;
   /** @returns what the format cannot say, as text: nothing is lost in silence */
   write(folder: string, outgoing: Outgoing): Promise<string[]>;
+}
+
+/** What a format that holds the marks `kept` loses of the others. */
+export function lostMarks(splits: readonly OutSplit[], kept: readonly Mark[] = []): string[] {
+  const counts = new Map<Mark, number>();
+  const images = new Map(splits.flatMap(({ samples }) => samples.map(({ name, marks }) => [name, marks])));
+  for (const mark of [...images.values()].flat(2)) counts.set(mark, (counts.get(mark) ?? 0) + 1);
+  return [...counts].flatMap(([mark, count]) => (kept.includes(mark) ? [] : [`${mark}: ${count}`]));
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { writeFileAtomic } from "../../files.js";
 import { WHOLE } from "../splitNames.js";
 import { shortest, shortestFitting } from "./decimals.js";
-import type { LabelWriter, OutSample } from "./types.js";
+import { type LabelWriter, lostMarks, type OutSample } from "./types.js";
 
 export const writeCoco: LabelWriter = {
   images: "images",
@@ -27,7 +27,7 @@ export const writeCoco: LabelWriter = {
       const file = `instances_${name === WHOLE ? "default" : name}.json`;
       await writeFileAtomic(join(folder, "annotations", file), `{${lists.join(",\n")}}\n`);
     }
-    return [];
+    return lostMarks(splits);
   },
 };
 

@@ -4,9 +4,10 @@ import { writeFileAtomic } from "../../files.js";
 import { mapConcurrent } from "../concurrent.js";
 import { stemOf } from "../endings.js";
 import { WHOLE } from "../splitNames.js";
-import type { Sample } from "../types.js";
 import { shortest } from "./decimals.js";
-import type { LabelWriter, OutSample } from "./types.js";
+import { type LabelWriter, lostMarks, type OutSample } from "./types.js";
+
+const MARKS_OF_VOC = ["truncated", "occluded"] as const;
 
 export const writeVoc: LabelWriter = {
   images: "JPEGImages",
@@ -25,7 +26,7 @@ export const writeVoc: LabelWriter = {
       ...["background", ...classes].map((name) => `${name}:::`),
     ];
     await writeFileAtomic(join(folder, "labelmap.txt"), `${lines.join("\n")}\n`);
-    return [];
+    return lostMarks(splits, MARKS_OF_VOC);
   },
 };
 
@@ -38,15 +39,24 @@ ${[...labels.keys()].map((i) => object(sample, i, classes)).join("")}</annotatio
 `;
 }
 
-function object({ boxes, labels, difficult }: Sample, i: number, classes: readonly string[]): string {
+function object(
+  { boxes, labels, difficult, marks }: OutSample,
+  i: number,
+  classes: readonly string[],
+): string {
   const [xmin, ymin, xmax, ymax] = Array.from(boxes.subarray(4 * i, 4 * i + 4), shortest);
   return `  <object>
     <name>${escapeXml(classes[labels[i] - 1])}</name>
     <difficult>${difficult[i]}</difficult>
-    <bndbox><xmin>${xmin}</xmin><ymin>${ymin}</ymin><xmax>${xmax}</xmax><ymax>${ymax}</ymax></bndbox>
+${marksOf(marks[i])}    <bndbox><xmin>${xmin}</xmin><ymin>${ymin}</ymin><xmax>${xmax}</xmax><ymax>${ymax}</ymax></bndbox>
   </object>
 `;
 }
+
+const marksOf = (marks: OutSample["marks"][number]): string =>
+  MARKS_OF_VOC.filter((mark) => marks.includes(mark))
+    .map((mark) => `    <${mark}>1</${mark}>\n`)
+    .join("");
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
 const escapeXml = (text: string): string => text.replace(/[&<>]/g, (one) => ESCAPES[one]);

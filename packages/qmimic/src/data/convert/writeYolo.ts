@@ -8,7 +8,7 @@ import { stemOf } from "../endings.js";
 import { centreOf, fromCentre, toPixels } from "../fractions.js";
 import { counted } from "../problems.js";
 import { WHOLE } from "../splitNames.js";
-import type { LabelWriter, OutSample, OutSplit } from "./types.js";
+import { type LabelWriter, lostMarks, type OutSample, type OutSplit } from "./types.js";
 
 export const writeYolo: LabelWriter = {
   images: "images",
@@ -37,6 +37,7 @@ function lostOf(splits: readonly OutSplit[], samples: readonly OutSample[]): str
     0,
   );
   return [
+    ...lostMarks(splits),
     ...(ignored === 0
       ? []
       : [

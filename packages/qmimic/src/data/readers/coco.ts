@@ -3,7 +3,7 @@
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf } from "../folderTree.js";
 import { attempt, counted, type Findings, someOf, unlessInput } from "../problems.js";
-import { splitOfFolders, splitOfName, WHOLE } from "../splitNames.js";
+import { splitOfFolders, splitOfName, usualSplit, WHOLE } from "../splitNames.js";
 import { type CocoFile, readCocoFile } from "./cocoFile.js";
 import { depthOf } from "./depth.js";
 import { findNamed } from "./findImage.js";
@@ -56,9 +56,11 @@ export async function findCoco(tree: FolderTree): Promise<LabelSource | undefine
 /** The split of each file: by its name, its folder, or one for all; where that is not unique, its whole path. */
 function nameSplits(paths: readonly string[]): Map<string, string> {
   const names = paths.map((path) => {
-    const own = stemOf(nameOf(path)).replace(/^instances_/, "");
+    // COCO's and CVAT's own form says it in full.
+    const stated = /^instances_(.+)$/.exec(stemOf(nameOf(path)))?.[1];
+    if (stated !== undefined && stated !== "default") return usualSplit(stated) ?? stated;
     const usual = splitOfName(nameOf(path)) ?? splitOfFolders(path);
-    return usual ?? (paths.length === 1 ? WHOLE : own);
+    return usual ?? (paths.length === 1 ? WHOLE : stemOf(nameOf(path)));
   });
   return new Map(
     paths.map((path, i) => [

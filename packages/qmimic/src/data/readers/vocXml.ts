@@ -14,7 +14,7 @@ export interface VocAnnotation {
   /** <filename>. */
   image: string | undefined;
   objects: LabelledObject[];
-  /** Names of what its objects have besides: truncated, pose, part. */
+  /** Names of what its objects have besides: pose, part. */
   unread: string[];
 }
 
@@ -110,7 +110,7 @@ function readNumber(node: XmlNode, key: string, report: Report, where: string): 
   return number;
 }
 
-const READ = new Set(["name", "bndbox", "difficult"]);
+const READ = new Set(["name", "bndbox", "difficult", "truncated", "occluded"]);
 const SAYS_NOTHING = new Set(["", "0", "false", "Unspecified", "Unknown"]);
 
 function unreadOf(node: XmlNode): string[] {

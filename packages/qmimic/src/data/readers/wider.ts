@@ -50,7 +50,8 @@ function candidates(tree: FolderTree): string[] {
 /** Whether a text begins with an image's name, a number, and (unless it is 0) a line of numbers. */
 async function isList(file: string): Promise<boolean> {
   const lines = splitLines(await readStart(file, START));
-  return isImage(lines[0].trim()) && /^\s*\d+\s*$/.test(lines[1] ?? "") && isRow(lines[2] ?? "");
+  const [name = "", count = "", next = ""] = lines.map((line) => line.trim());
+  return isImage(name) && /^\d+$/.test(count) && (isRow(next) || (Number(count) === 0 && isImage(next)));
 }
 
 const isRow = (line: string): boolean => {

@@ -25,6 +25,16 @@ describe("WIDER FACE", () => {
     expect([...strict.samples[0].difficult]).toEqual([0, 1, 1]);
   });
 
+  it("images without faces, without zeros, from the first line on", async () => {
+    const text = `0--Parade/a.jpg\n0\n${list(["10 20 20 20"], "0--Parade/b.jpg")}`;
+    const path = await folder({
+      "wider_face_split/wider_face_train_bbx_gt.txt": text,
+      ...files,
+      "WIDER_train/images/0--Parade/b.jpg": IMAGE,
+    });
+    expect(boxesOf(await read(path))).toEqual({ "0--Parade/a": [], "0--Parade/b": [10, 20, 30, 40] });
+  });
+
   it.each([
     ["boxes alone", list(["10 20 20 20"])],
     ["no faces, with zeros", "0--Parade/a.jpg\n0\n0 0 0 0 0 0 0 0 0 0 \n"],
