@@ -1,12 +1,13 @@
-// The runtime's WebAssembly module: compiled from packages/runtime/wasm and written as a TypeScript file, so that every
-// bundler, worker and page takes it along like any other code.
+// The runtime's WebAssembly module, with fused multiply-adds (relaxed SIMD) and without: compiled from packages/runtime/wasm
+// and written as a TypeScript file, so that every bundler, worker and page takes it along like any other code.
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { exec } from "./exec.mjs";
 
-const FLAGS = ["-O3", "--noAssert", "--runtime", "stub", "--enable", "simd,bulk-memory", "--importMemory"];
+const FLAGS = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--enable"];
+const FEATURES = { KERNELS: "simd,bulk-memory", RELAXED_KERNELS: "simd,bulk-memory,relaxed-simd" };
 
 /** @returns whether it had to be compiled, and the module's bytes */
 export async function buildWasm(root) {
@@ -15,7 +16,7 @@ export async function buildWasm(root) {
   const names = readdirSync(sources)
     .filter((name) => name.endsWith(".ts"))
     .sort();
-  const hash = createHash("sha256").update(JSON.stringify(FLAGS));
+  const hash = createHash("sha256").update(JSON.stringify([FLAGS, FEATURES]));
   hash.update(readFileSync(join(root, "node_modules/assemblyscript/package.json")));
   for (const name of names) hash.update(name).update(readFileSync(join(sources, name)));
   const head = `// Made by scripts/lib/wasm.mjs of packages/runtime/wasm, ${hash.digest("hex")}`;
@@ -24,15 +25,13 @@ export async function buildWasm(root) {
 
   const folder = mkdtempSync(join(tmpdir(), "qmimic-wasm-"));
   try {
-    const file = join(folder, "kernels.wasm");
-    await exec("node", [
-      join(root, "node_modules/assemblyscript/bin/asc.js"),
-      join(sources, "index.ts"),
-      ...FLAGS,
-      "-o",
-      file,
-    ]);
-    const text = `${head}\nexport const KERNELS_BASE64 =\n  "${readFileSync(file).toString("base64")}";\n`;
+    const compile = async ([name, features]) => {
+      const file = join(folder, `${name}.wasm`);
+      const compiler = join(root, "node_modules/assemblyscript/bin/asc.js");
+      await exec("node", [compiler, join(sources, "index.ts"), ...FLAGS, features, "-o", file]);
+      return `export const ${name}_BASE64 =\n  "${readFileSync(file).toString("base64")}";\n`;
+    };
+    const text = `${head}\n${(await Promise.all(Object.entries(FEATURES).map(compile))).join("")}`;
     writeFileSync(target, text);
     return { compiled: true, bytes: sizeOf(text) };
   } finally {
