@@ -45,6 +45,8 @@ export {
   type VocResult,
 } from "./eval/voc.js";
 export { evaluateWider, type WiderImage, type WiderResult, type WiderSetting } from "./eval/wider.js";
+// Export
+export { type CFiles, type COptions, cFiles } from "./export/c/cFiles.js";
 // Mimic
 export { chooseQuantizer } from "./mimic/calibrate.js";
 export { type MimicResult, type MimicSettings, mimicLoss } from "./mimic/mimic.js";
