@@ -65,6 +65,7 @@ export {
 } from "./eval/voc.js";
 export { evaluateWider, type WiderImage, type WiderResult, type WiderSetting } from "./eval/wider.js";
 // Export
+export { type CFiles, type COptions, cFiles } from "./export/c/cFiles.js";
 export { onnxFile as exportOnnx } from "./export/onnx/onnxFile.js";
 // Mimic
 export { chooseQuantizer } from "./mimic/calibrate.js";

@@ -4,6 +4,7 @@ import { type SafetensorsTensor, serializeSafetensors } from "@qmimic/torch";
 import { NO_AUGMENTATION } from "../data/augment.js";
 import { GRID } from "../data/drawing.js";
 import type { Detector } from "../models/index.js";
+import { channelScales, scaledIntegers } from "./int8Weights.js";
 import { type TracedNetwork, traceDetector } from "./trace.js";
 
 export type WeightFormat = "float32" | "int8";
@@ -62,34 +63,15 @@ const floatTensors = (traced: TracedNetwork): Map<string, SafetensorsTensor> =>
     ["biases", vector(biasesOf(traced))],
   ]);
 
-/** Weights as integers from -127 to 127, with a scale for each output channel: the largest weight is 127. */
 function int8Tensors(traced: TracedNetwork): Map<string, SafetensorsTensor> {
   const layers = layersOf(traced);
-  const scales = join(layers.map(({ weights, biases }) => channelScales(weights, biases.length)));
-  const integers = new Int8Array(layers.reduce((sum, { weights }) => sum + weights.length, 0));
-  let at = 0;
-  let channel = 0;
-  for (const { weights, biases } of layers) {
-    const row = weights.length / biases.length;
-    weights.forEach((weight, i) => {
-      const scale = scales[channel + Math.floor(i / row)];
-      integers[at + i] = scale === 0 ? 0 : Math.round(weight / scale);
-    });
-    at += weights.length;
-    channel += biases.length;
-  }
+  const scales = layers.map(({ weights, biases }) => channelScales(weights, biases.length));
+  const integers = Int8Array.from(
+    layers.flatMap(({ weights }, i) => [...scaledIntegers(weights, scales[i])]),
+  );
   return new Map([
     ["weights", { dtype: "I8", shape: [integers.length], data: integers }],
-    ["scales", vector(scales)],
+    ["scales", vector(join(scales))],
     ["biases", vector(biasesOf(traced))],
   ]);
-}
-
-function channelScales(weights: Float32Array, channels: number): Float32Array {
-  const row = weights.length / channels;
-  return Float32Array.from({ length: channels }, (_, c) => {
-    let largest = 0;
-    for (let i = c * row; i < (c + 1) * row; i++) largest = Math.max(largest, Math.abs(weights[i]));
-    return largest / 127;
-  });
 }

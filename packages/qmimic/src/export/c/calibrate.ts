@@ -1,0 +1,33 @@
+// Which numbers the values of a network take on some pictures: what eight bits have to stand for.
+import { createReferenceNetwork, type Model, type RawImage, type RawPicture } from "@qmimic/runtime";
+import { fixedPlacement } from "./placement.js";
+
+/** Smallest and largest number of a value, 0 among them. */
+export interface Range {
+  min: number;
+  max: number;
+}
+
+/** @returns the range of each of `values` over all pictures */
+export function valueRanges(
+  model: Model,
+  canvas: { width: number; height: number },
+  values: readonly number[],
+  pictures: readonly RawImage[],
+): Map<number, Range> {
+  const network = createReferenceNetwork(model);
+  const ranges = new Map<number, Range>(values.map((value) => [value, { min: 0, max: 0 }]));
+  for (const picture of pictures) {
+    const { width, height, data } = picture;
+    const channels = (data.length / (width * height)) as RawPicture["channels"];
+    network.draw({ data, width, height, channels }, fixedPlacement(picture, canvas));
+    network.runMaps(values).forEach(({ data: numbers }, i) => {
+      const range = ranges.get(values[i])!;
+      for (let k = 0; k < numbers.length; k++) {
+        if (numbers[k] < range.min) range.min = numbers[k];
+        if (numbers[k] > range.max) range.max = numbers[k];
+      }
+    });
+  }
+  return ranges;
+}

@@ -1,0 +1,194 @@
+// The network in integers of eight bits (Jacob et al., "Quantization and Training of Neural Networks for Efficient
+// Integer-Arithmetic-Only Inference", CVPR 2018, section 2): a number q of a map means scale * (q - zero); weights have a scale
+// for each output channel; sums have 32 bits and are brought to the scale of their map by an integer factor.
+import { eachNumber, type Model, type Operation } from "@qmimic/runtime";
+import { channelScales, scaledIntegers } from "../int8Weights.js";
+import type { Range } from "./calibrate.js";
+import type { RegionOperation } from "./outputs.js";
+import {
+  cellMajor,
+  FUNCTIONS,
+  functionOf,
+  type Lowered,
+  type MapFormat,
+  NO_PARAMETERS,
+  type StepParameters,
+} from "./parameters.js";
+import type { RowProgram, Step } from "./steps.js";
+
+/** Numbers of 16 bits stay below this share of what these hold on the calibration's pictures. */
+const WIDE_SHARE = 0.5;
+
+/** Sums are multiplied by at most this: there is nothing to be gained from numbers finer than sums. */
+const LARGEST_FACTOR = 1 / 8;
+
+export function lowerInt8(
+  model: Model,
+  program: RowProgram,
+  regions: readonly RegionOperation[],
+  ranges: ReadonlyMap<number, Range>,
+): Lowered {
+  const { steps } = program;
+  const maps: MapFormat[] = [];
+  const parameters: StepParameters[] = [];
+  steps.forEach((step, map) => {
+    const read = step.reads.map((i) => maps[i]);
+    const range = ranges.get(program.maps[map].value) ?? { min: 0, max: 0 };
+    const lowered = lowerStep(model, program, step, { map, read, range });
+    maps.push(lowered.format);
+    parameters.push(lowered.parameters);
+  });
+  const { mean, std } = model.input;
+  const picture = maps[steps.findIndex(({ operation }) => operation === undefined)];
+  return {
+    maps,
+    steps: parameters,
+    regions: regions.map(({ index }) => lowerLinear(model.parameters[index])),
+    gains: std.map((deviation) => 1 / (255 * deviation * picture.scale)),
+    // library/int8/normalised.c takes 256 off again, and cuts off behind the point.
+    shifts: mean.map((value, c) => -value / std[c] / picture.scale + picture.zero + 256.5),
+  };
+}
+
+interface Around {
+  /** Number of the map that is made. */
+  map: number;
+  /** Formats of those that are read. */
+  read: readonly MapFormat[];
+  range: Range;
+}
+
+function lowerStep(
+  model: Model,
+  program: RowProgram,
+  { operation, index, reads }: Step,
+  around: Around,
+): { format: MapFormat; parameters: StepParameters } {
+  if (operation === undefined) {
+    const { mean, std } = model.input;
+    const levels = (level: number) => mean.map((value, c) => (level - value) / std[c]);
+    const range = { min: Math.min(0, ...levels(0)), max: Math.max(0, ...levels(1)) };
+    return { format: byteFormat(range), parameters: { ...NO_PARAMETERS, row: "draw_row", file: "picture" } };
+  }
+  const [from, other] = around.read;
+  switch (operation.op) {
+    case "conv": {
+      // Of scores the order counts: they have 16 bits, where the decoder alone reads them.
+      const scores = program.maps[around.map].value === model.outputs[0];
+      const wide = scores && !program.steps.some((step) => step.reads.includes(around.map));
+      const weights = cellMajor(model.parameters[index]!.weights, operation, program.maps[reads[0]]);
+      return lowerConv(
+        operation,
+        { weights, biases: model.parameters[index]!.biases },
+        from,
+        wide,
+        around.range,
+      );
+    }
+    case "add":
+      return lowerAdd(from, other, around.range);
+    case "maxPool":
+    case "upsample":
+      return { format: from, parameters: { ...NO_PARAMETERS, ...FUNCTIONS[operation.op] } };
+    default: {
+      functionOf(operation);
+      // Entries of a dictionary of whole steps are exact, when there are no more of them than a byte has values.
+      const exact = operation.op === "round" && around.range.max <= 255 * operation.step;
+      const format = exact ? { bytes: 1, zero: -128, scale: operation.step } : byteFormat(around.range);
+      const results = new Float32Array(256);
+      const numbers = results.map((_, i) => from.scale * (i - 128 - from.zero));
+      eachNumber(operation, numbers, results);
+      const weights = Array.from(results, (result) => toByte(result, format));
+      return { format, parameters: { ...NO_PARAMETERS, row: "look_up_row", file: "lookUp", weights } };
+    }
+  }
+}
+
+/** -128..127 over a range that holds 0. */
+function byteFormat({ min, max }: Range, leastScale = 0): MapFormat {
+  const scale = Math.max((max - min) / 255, leastScale) || 1;
+  return { bytes: 1, zero: Math.max(-128, Math.min(127, Math.round(-128 - min / scale))), scale };
+}
+
+const toByte = (value: number, { scale, zero }: MapFormat): number =>
+  Math.max(-128, Math.min(127, Math.round(value / scale) + zero));
+
+/** Scales of output channels: no smaller than what leaves the bias room in 32 bits, 1 where all is 0. */
+const scalesOf = (weights: Float32Array, biases: Float32Array, inputScale: number): number[] =>
+  Array.from(
+    channelScales(weights, biases.length),
+    (scale, o) => Math.max(scale, Math.abs(biases[o]) / (inputScale * 2 ** 29)) || 1,
+  );
+
+function lowerConv(
+  operation: Extract<Operation, { op: "conv" }>,
+  { weights, biases }: { weights: Float32Array; biases: Float32Array },
+  from: MapFormat,
+  wide: boolean,
+  range: Range,
+): { format: MapFormat; parameters: StepParameters } {
+  const scales = scalesOf(weights, biases, from.scale);
+  const integers = scaledIntegers(weights, scales);
+  const row = weights.length / biases.length;
+  const leastScale = (from.scale * Math.max(...scales)) / LARGEST_FACTOR;
+  const largest = Math.max(-range.min, range.max) / (32767 * WIDE_SHARE);
+  const format = wide
+    ? { bytes: 2, zero: 0, scale: Math.max(largest, leastScale) }
+    : byteFormat(range, leastScale);
+  const sums = Array.from(biases, (bias, o) => {
+    const total = integers.subarray(o * row, (o + 1) * row).reduce((sum, weight) => sum + weight, 0);
+    return Math.round(bias / (from.scale * scales[o])) - from.zero * total;
+  });
+  const { factors, shift } = integerFactors(scales.map((scale) => (from.scale * scale) / format.scale));
+  const moved = operation.groups === 1 ? inPairs(integers, operation.channels, operation.kernel) : integers;
+  return {
+    format,
+    parameters: { ...FUNCTIONS[functionOf(operation)], weights: moved, biases: sums, factors, shift },
+  };
+}
+
+/** Factors as 31-bit integers, over one power of two. */
+function integerFactors(factors: readonly number[]): { factors: number[]; shift: number } {
+  const shift = Math.min(31, -2 - Math.floor(Math.log2(Math.max(...factors))));
+  return {
+    factors: factors.map((factor) => Math.min(2 ** 31 - 1, Math.round(factor * 2 ** (32 + shift)))),
+    shift,
+  };
+}
+
+/** [channels][kernel][span] -> [channels / 2][kernel][span / 4][2][4], filled up with zeros: library/int8/conv.c's order. */
+function inPairs(weights: Int8Array, channels: number, kernel: number): Int8Array {
+  const span = weights.length / (channels * kernel);
+  const fours = Math.ceil(span / 4);
+  const moved = new Int8Array(Math.ceil(channels / 2) * kernel * fours * 8);
+  for (let o = 0; o < channels; o++)
+    for (let ky = 0; ky < kernel; ky++)
+      for (let i = 0; i < span; i++) {
+        const block = (Math.floor(o / 2) * kernel + ky) * fours + Math.floor(i / 4);
+        moved[8 * block + 4 * (o % 2) + (i % 4)] = weights[(o * kernel + ky) * span + i];
+      }
+  return moved;
+}
+
+function lowerAdd(
+  a: MapFormat,
+  b: MapFormat,
+  range: Range,
+): { format: MapFormat; parameters: StepParameters } {
+  const format = byteFormat(range, Math.max(a.scale, b.scale) * 2 ** -18);
+  // As many bits as leave the sum of both room in 32.
+  const bits = Math.min(21, Math.floor(Math.log2((2 ** 21 * format.scale) / Math.max(a.scale, b.scale))));
+  const [first, second] = [a, b].map(({ scale }) => Math.round((scale / format.scale) * 2 ** bits));
+  const biases = [-(first * a.zero + second * b.zero), first, second];
+  return { format, parameters: { ...FUNCTIONS.add, weights: [], biases, ...integerFactors([2 ** -bits]) } };
+}
+
+/** Weights of one operation on regions: integers, and pairs of a bias and a scale. */
+function lowerLinear(own: Model["parameters"][number]): Lowered["regions"][number] {
+  if (own === undefined) return { weights: [], biases: [] };
+  const scales = channelScales(own.weights, own.biases.length);
+  return {
+    weights: scaledIntegers(own.weights, scales),
+    biases: [...scales].flatMap((scale, o) => [own.biases[o], scale]),
+  };
+}

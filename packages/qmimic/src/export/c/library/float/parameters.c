@@ -1,0 +1,2 @@
+typedef float weight;
+typedef float bias;

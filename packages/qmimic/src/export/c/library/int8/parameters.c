@@ -1,0 +1,2 @@
+typedef int8_t weight;
+typedef int32_t bias;

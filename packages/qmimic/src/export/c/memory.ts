@@ -1,0 +1,90 @@
+// What is in the arena, and when: rows of maps while they are needed; afterwards what decoding needs takes their place.
+import type { Model } from "@qmimic/runtime";
+import { type Block, placeBlocks } from "./arena.js";
+import type { DecoderInputs } from "./outputs.js";
+import type { MapFormat } from "./parameters.js";
+import type { RowMap, RowProgram } from "./steps.js";
+
+/** Of library/candidates.c's struct candidate. */
+const CANDIDATE_BYTES = 24;
+
+/** library/int8/conv.c reads a few bytes behind what counts. */
+const READ_AHEAD = 4;
+
+export interface MemoryPlan {
+  /** Bytes from the beginning of the arena. */
+  maps: number[];
+  /** A row of zeros, for convolutions of integers. */
+  zeros: number;
+  /** Candidates of detections; their places in the order in which they were kept. */
+  candidates: number;
+  kept: number;
+  /** Of two-stage detectors: regions, and what each operation on a region makes. */
+  proposals: number;
+  regionValues: number[];
+  bytes: number;
+  /** Most of each there can be. */
+  mostAnchors: number;
+  mostCandidates: number;
+}
+
+export function planMemory(
+  model: Model,
+  program: RowProgram,
+  formats: readonly MapFormat[],
+  inputs: DecoderInputs,
+): MemoryPlan {
+  const { decoder, classes } = model;
+  const { maps, order, mapOf } = program;
+  const scores = maps[mapOf.get(inputs.outputs[0].value)!].shape;
+  const places = scores.channels * scores.height * scores.width;
+  const twoStage = decoder.of === "regions";
+  const mostAnchors = twoStage ? Math.min(decoder.proposals.preNms, places) : 0;
+  const mostCandidates = twoStage
+    ? Math.min(decoder.proposals.postNms, mostAnchors) * classes.length
+    : Math.min(decoder.preNms, places);
+  // Moments: those of the order, then proposals, detections, suppression.
+  const [proposing, detecting, suppressing] = [0, 1, 2].map((after) => order.length + after);
+  const first = twoStage ? detecting : proposing;
+  const outputs = new Set(inputs.outputs.map(({ value }) => mapOf.get(value)!));
+  const lastRead = (map: number): number =>
+    !maps[map].kept
+      ? maps[map].to
+      : outputs.has(map) && !isCutOut(inputs, maps[map].value)
+        ? proposing
+        : detecting;
+  const blocks: Block[] = maps.map((map, i) => ({
+    bytes: map.rows * rowCells(map) * formats[i].bytes,
+    from: map.from,
+    to: lastRead(i),
+  }));
+  const add = (bytes: number, from: number, to: number) => blocks.push({ bytes, from, to }) - 1;
+  const candidates = add(mostCandidates * CANDIDATE_BYTES, first, suppressing);
+  const kept = add(Math.min(decoder.keep.detections, mostCandidates) * 4, suppressing, suppressing);
+  const zeros = add(zerosBytes(program, formats), 0, order.length - 1);
+  const proposals = add(mostAnchors * CANDIDATE_BYTES, proposing, detecting);
+  const values = inputs.regionOperations.map(({ makes }) => add(4 * makes, detecting, detecting));
+  const { places: at, bytes } = placeBlocks(blocks);
+  return {
+    maps: at.slice(0, maps.length),
+    zeros: at[zeros],
+    candidates: at[candidates],
+    kept: at[kept],
+    proposals: at[proposals],
+    regionValues: values.map((value) => at[value]),
+    bytes: bytes + READ_AHEAD,
+    mostAnchors,
+    mostCandidates,
+  };
+}
+
+const rowCells = ({ shape, border }: RowMap): number => (shape.width + 2 * border) * shape.channels;
+
+const isCutOut = ({ regionOperations }: DecoderInputs, value: number): boolean =>
+  regionOperations.some(({ operation }) => operation.op !== "linear" && operation.input === value);
+
+/** The longest row that a convolution reads beyond the edge of a map. */
+function zerosBytes({ maps, steps }: RowProgram, formats: readonly MapFormat[]): number {
+  const read = steps.flatMap(({ operation, reads }) => (operation?.op === "conv" ? reads : []));
+  return Math.max(0, ...read.map((map) => (formats[map].bytes === 1 ? rowCells(maps[map]) : 0)));
+}

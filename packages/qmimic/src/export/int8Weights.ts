@@ -1,0 +1,20 @@
+// Weights as integers from -127 to 127, with a scale for each output channel: the largest weight is 127.
+
+/** @returns [channels], 0 where all weights are */
+export function channelScales(weights: Float32Array, channels: number): Float32Array {
+  const row = weights.length / channels;
+  return Float32Array.from({ length: channels }, (_, c) => {
+    let largest = 0;
+    for (let i = c * row; i < (c + 1) * row; i++) largest = Math.max(largest, Math.abs(weights[i]));
+    return largest / 127;
+  });
+}
+
+/** Each weight over its channel's scale, rounded; 0 where the scale is. */
+export function scaledIntegers(weights: Float32Array, scales: ArrayLike<number>): Int8Array {
+  const row = weights.length / scales.length;
+  return Int8Array.from(weights, (weight, i) => {
+    const scale = scales[Math.floor(i / row)];
+    return scale === 0 ? 0 : Math.round(weight / scale);
+  });
+}

@@ -1,0 +1,150 @@
+// Generated C finds what the runtime finds: every kind of detector, on pictures of any size, under the sanitizers.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { setThreads } from "@qmimic/torch";
+import { describe, expect, test } from "vitest";
+import { cFilesOf } from "../../../src/export/c/cFiles.js";
+import { temporaryFolder } from "../../data/temporary.js";
+import { expectSame } from "../same.js";
+import { CANVAS, KINDS_OF_MODELS, modelOf, PICTURES } from "./detectors.js";
+import { CHECKED, compile, detectWith, has, STRICT, writeFiles } from "./program.js";
+import { detectFixed } from "./reference.js";
+
+setThreads(1);
+const root = await temporaryFolder();
+const options = { format: "float32", ...CANVAS } as const;
+const [CELLS] = KINDS_OF_MODELS;
+
+describe.skipIf(!has("gcc"))("generated C (skipped where there is no gcc)", () => {
+  test.each(KINDS_OF_MODELS)("finds what the runtime finds: %s", (name) => {
+    const folder = join(root, name);
+    const model = modelOf(name);
+    compile(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED]);
+    const found = detectWith(folder, PICTURES);
+    let count = 0;
+    PICTURES.forEach((picture, i) => {
+      const expected = detectFixed(model, CANVAS, picture);
+      expectSame(found[i], expected, `${picture.width} x ${picture.height}`);
+      count += expected.length;
+    });
+    expect(count).toBeGreaterThan(50);
+  });
+
+  test("operations may stand anywhere: exp before a pooling with padding", () => {
+    const folder = join(root, "exp");
+    const model = modelOf(CELLS);
+    const [logits, distances] = model.outputs;
+    const pooled = {
+      ...model,
+      operations: [
+        ...model.operations,
+        { op: "maxPool", input: distances, kernel: 3, stride: 1, padding: 1 } as const,
+      ],
+      parameters: [...model.parameters, undefined],
+      outputs: [logits, model.operations.length + 1],
+    };
+    compile(folder, cFilesOf(pooled, options).files, ["gcc", ...CHECKED]);
+    const [picture] = PICTURES;
+    const expected = detectFixed(pooled, CANVAS, picture);
+    expectSame(detectWith(folder, [picture])[0], expected, "exp");
+    expect(expected).not.toEqual(detectFixed(model, CANVAS, picture));
+  });
+
+  test("writes no more than it is given room for; rows may be further apart than they are long", () => {
+    const folder = join(root, "most");
+    const model = modelOf(CELLS);
+    compile(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED, "-DMOST=3", "-DSPARE=5"]);
+    const found = detectWith(folder, PICTURES.slice(0, 2));
+    PICTURES.slice(0, 2).forEach((picture, i) => {
+      const expected = detectFixed(model, CANVAS, picture);
+      expect(expected.length).toBeGreaterThan(3);
+      expect(found[i]).toHaveLength(3);
+      expectSame(found[i], expected.slice(0, 3), "three");
+    });
+  });
+
+  test("finds nothing where every score is too low, and says where an argument does not fit", () => {
+    const folder = join(root, "nothing");
+    const { files } = cFilesOf(modelOf(CELLS, 1), options);
+    compile(folder, files, ["gcc", ...CHECKED]);
+    expect(detectWith(folder, PICTURES)).toEqual(PICTURES.map(() => []));
+
+    writeFileSync(
+      join(folder, "main.c"),
+      `#include "detector.h"
+#include <stdio.h>
+int main(void)
+{
+  static uint8_t rgb[3 * 96 * 64];
+  struct detector_detection one;
+  printf("%d", detector_detect(NULL, 1, 1, 3, &one, 1));
+  printf(" %d", detector_detect(rgb, 0, 1, 3, &one, 1));
+  printf(" %d", detector_detect(rgb, 1, -1, 3, &one, 1));
+  printf(" %d", detector_detect(rgb, 96, 64, 287, &one, 1));
+  printf(" %d", detector_detect(rgb, 32 * 96 + 1, 1, 3 * 32 * 96 + 3, &one, 1));
+  printf(" %d", detector_detect(rgb, 96, 64, 288, &one, -1));
+  printf(" %d", detector_detect(rgb, 96, 64, 288, NULL, 1));
+  printf(" %d", detector_detect(rgb, 96, 64, 288, NULL, 0));
+  return 0;
+}
+`,
+    );
+    execFileSync("gcc", [...CHECKED, "detector.c", "main.c", "-o", "program", "-lm"], { cwd: folder });
+    expect(execFileSync("./program", { cwd: folder, encoding: "utf8" })).toBe("-1 -1 -1 -1 -1 -1 -1 0");
+  });
+
+  test.each([KINDS_OF_MODELS[0], KINDS_OF_MODELS[2]])("says where the network overflows: %s", (name) => {
+    const folder = join(root, "overflow", name);
+    const model = modelOf(name);
+    model.parameters[0]!.weights.fill(1e38);
+    compile(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED]);
+    expect(() => detectWith(folder, PICTURES.slice(0, 1))).toThrow("detect returned -2");
+  });
+
+  test("works in memory that the program has", () => {
+    const folder = join(root, "arena");
+    const model = modelOf(CELLS);
+    const { files } = cFilesOf(model, options);
+    const arena = `\nuint32_t my_arena[DETECTOR_ARENA_BYTES / 4];\n`;
+    compile(folder, files, ["gcc", ...CHECKED]);
+    const expected = detectWith(folder, PICTURES.slice(0, 1));
+    writeFileSync(join(folder, "arena.c"), `#include "detector.h"${arena}`);
+    const flags = [...CHECKED, "-DQMIMIC_ARENA=my_arena"];
+    execFileSync("gcc", [...flags, "detector.c", "main.c", "arena.c", "-o", "program", "-lm"], {
+      cwd: folder,
+    });
+    expect(detectWith(folder, PICTURES.slice(0, 1))).toEqual(expected);
+  });
+
+  test.each([
+    ["clang", STRICT],
+    ["g++", ["-x", "c++", ...STRICT.slice(1)]],
+    ["clang++", ["-x", "c++", ...STRICT.slice(1)]],
+  ])("has no warnings for %s (where it is installed)", (compiler, flags) => {
+    if (!has(compiler)) return;
+    for (const name of KINDS_OF_MODELS)
+      for (const format of ["float32", "int8"] as const) {
+        const folder = join(root, "warnings", name, format, compiler);
+        const calibration = PICTURES.slice(0, 1);
+        const { files } = cFilesOf(modelOf(name), { format, width: 32, height: 32, calibration });
+        writeFiles(folder, files);
+        execFileSync(compiler, ["-fsyntax-only", ...flags, "detector.c"], { cwd: folder, stdio: "pipe" });
+      }
+  });
+});
+
+test("refuses what cannot be written", () => {
+  const model = modelOf(CELLS);
+  expect(() => cFilesOf(model, { ...options, name: "2 cats" })).toThrow('"2 cats" is no name in C');
+  expect(() => cFilesOf(model, { ...options, width: 100 })).toThrow("width 100: expected a multiple of 32");
+  expect(() => cFilesOf(model, { ...options, height: 8192 })).toThrow("height 8192");
+  expect(() => cFilesOf(model, { ...options, format: "int8" })).toThrow("int8: ");
+});
+
+test("names its parts after the detector; its input is as wide as the model's, and three quarters as high", () => {
+  const { files } = cFilesOf(modelOf(CELLS), { format: "float32", name: "door" });
+  expect(Object.keys(files)).toEqual(["door.h", "door.c"]);
+  expect(files["door.h"]).toContain("#define DOOR_INPUT_WIDTH 96\n#define DOOR_INPUT_HEIGHT 96");
+  expect(files["door.h"]).toContain("int door_detect(");
+});

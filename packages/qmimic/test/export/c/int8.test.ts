@@ -1,0 +1,136 @@
+// Integers of eight bits find what floats find, nearly.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { parseModel } from "@qmimic/runtime";
+import { setThreads } from "@qmimic/torch";
+import { describe, expect, test } from "vitest";
+import { createRandom } from "../../../src/data/random.js";
+import { scoreDetections } from "../../../src/eval/detect.js";
+import { cFilesOf } from "../../../src/export/c/cFiles.js";
+import { decoderInputs } from "../../../src/export/c/outputs.js";
+import { planSteps } from "../../../src/export/c/steps.js";
+import { modelFile } from "../../../src/export/modelFile.js";
+import { createDetector } from "../../../src/models/index.js";
+import { parseRecipe } from "../../../src/train/recipe.js";
+import { openSplits } from "../../../src/train/splits.js";
+import { detectorConfig } from "../../../src/train/stages.js";
+import { trainDetector } from "../../../src/train/trainer.js";
+import { loadDetector } from "../../../src/train/weights.js";
+import { makeShapes, SHAPES_SIDE } from "../../data/shapes.js";
+import { temporaryFolder } from "../../data/temporary.js";
+import { CANVAS, KINDS_OF_MODELS, modelOf, PICTURES } from "./detectors.js";
+import { CHECKED, compile, detectWith, has, pictureBytes, writeFiles } from "./program.js";
+import { mapsOf } from "./reference.js";
+
+setThreads(1);
+const root = await temporaryFolder();
+
+describe.skipIf(!has("gcc"))("int8 (skipped where there is no gcc)", () => {
+  test("of a trained detector has the AP of floats", async () => {
+    const data = await makeShapes(join(root, "shapes"), { train: 24, val: 24 });
+    const recipe = parseRecipe(
+      {
+        ...{ data, detector: "fcos", student: "vgg-1-32", neck: "detail", "output-stride": 8 },
+        ...{
+          side: SHAPES_SIDE,
+          threads: 1,
+          method: "scratch",
+          batch: 4,
+          scales: [1],
+          lr: 0.008,
+          warmup: 0.5,
+        },
+        "eval-every": 100,
+      },
+      "test",
+    );
+    const splits = await openSplits(recipe);
+    const detector = createDetector(
+      detectorConfig(recipe, recipe.student, splits.train),
+      createRandom("int8"),
+    );
+    const training = { detector, recipe, epochs: 30, lr: recipe.lr, lrSetting: "lr", ...splits };
+    const report = { step: () => {}, epoch: () => {} };
+    const { bestPath } = await trainDetector({ ...training, folder: join(root, "run"), report });
+    detector.dispose();
+
+    const trained = loadDetector(bestPath);
+    const model = parseModel(modelFile(trained, [0, 0], "float32"));
+    trained.dispose();
+    const { dataset, store } = splits.val;
+    const pictures = await Promise.all(dataset.samples.map((_, i) => store.get(i)));
+    const calibration = await Promise.all([0, 1, 2, 3].map((i) => splits.train.store.get(i)));
+    const [floats, integers] = (["float32", "int8"] as const).map((format) => {
+      const folder = join(root, format);
+      const size = { width: SHAPES_SIDE, height: SHAPES_SIDE };
+      compile(folder, cFilesOf(model, { format, ...size, calibration }).files, ["gcc", ...CHECKED]);
+      const found = detectWith(folder, pictures).map((objects, i) => ({
+        id: dataset.samples[i].id,
+        boxes: Float32Array.from(
+          objects.flatMap(({ box: { xmin, ymin, xmax, ymax } }) => [xmin, ymin, xmax, ymax]),
+        ),
+        scores: Float32Array.from(objects, ({ score }) => score),
+        labels: Int32Array.from(objects, ({ label }) => 1 + dataset.classes.indexOf(label)),
+      }));
+      return scoreDetections(dataset, found).mAP;
+    });
+    expect(floats).toBeGreaterThan(0.5);
+    expect(Math.abs(integers - floats)).toBeLessThan(0.02);
+  });
+
+  test.each(KINDS_OF_MODELS)("maps are those of floats, nearly: %s", (name) => {
+    const folder = join(root, name);
+    const model = modelOf(name);
+    // Next to the middle between two entries of a dictionary a small error becomes a whole step.
+    const tolerance = model.operations.some(({ op }) => op.startsWith("round")) ? 0.2 : 0.08;
+    const { kept } = decoderInputs(model);
+    const calibration = PICTURES.slice(0, 5);
+    const { mapOf } = planSteps(model, CANVAS.width, CANVAS.height, kept);
+    const maps = kept.map((value) => mapOf.get(value));
+    const files = cFilesOf(model, { format: "int8", ...CANVAS, calibration }).files;
+    writeFiles(folder, { ...files, "main.c": MAPS_MAIN });
+    writeFileSync(join(folder, "pictures.bin"), pictureBytes(calibration));
+    const flags = [...CHECKED, "-Wno-unused-function", `-DMAPS=${maps.join()}`];
+    execFileSync("gcc", [...flags, "main.c", "-o", "program", "-lm"], { cwd: folder, stdio: "pipe" });
+    const printed = execFileSync("./program", { cwd: folder, encoding: "utf8", maxBuffer: 2 ** 28 });
+    const numbers = printed.trim().split("\n").map(Number);
+    let at = 0;
+    for (const picture of calibration)
+      for (const { data } of mapsOf(model, CANVAS, picture, kept)) {
+        const mine = numbers.slice(at, at + data.length);
+        at += data.length;
+        const power = (values: ArrayLike<number>) =>
+          Math.sqrt(Array.from(values).reduce((sum, value) => sum + value ** 2, 0) / values.length);
+        expect(power(mine.map((value, i) => value - data[i]))).toBeLessThan(tolerance * power(data));
+      }
+    expect(at).toBe(numbers.length);
+  });
+});
+
+const MAPS_MAIN = `#include "detector.c"
+#include <stdio.h>
+int main(void)
+{
+  static const int kept[] = {MAPS};
+  static uint8_t rgb[3 * 317 * 211];
+  FILE *file = fopen("pictures.bin", "rb");
+  int32_t size[2];
+  size_t i;
+  int c, y, x;
+  while (file != NULL && fread(size, sizeof size, 1, file) == 1) {
+    if (fread(rgb, 3, (size_t)(size[0] * size[1]), file) == 0) return 1;
+    place_picture(rgb, size[0], size[1], 3 * size[0]);
+    run_network();
+    for (i = 0; i < sizeof kept / sizeof *kept; i++) {
+      const struct map *map = &maps[kept[i]];
+      for (c = 0; c < map->channels; c++)
+        for (y = 0; y < map->height; y++)
+          for (x = 0; x < map->width; x++)
+            printf("%.9g\\n", (double)value_at(map, row_of(map, y), x * map->channels + c));
+    }
+  }
+  fclose(file);
+  return 0;
+}
+`;
