@@ -1,6 +1,7 @@
 // Errors that are the user's to mend, and the "did you mean" that goes with them.
 import { distance } from "fastest-levenshtein";
 import { ZodError } from "zod";
+import { quoted, shortened } from "./text.js";
 
 /**
  * The input (a file, a flag, a setting) is wrong. The message is complete: what is wrong, where, the value found,
@@ -14,7 +15,7 @@ export class InputError extends Error {
 export function reasonOf(error: unknown): string {
   if (!(error instanceof ZodError)) return (error as Error).message;
   return error.issues
-    .map(({ path, message }) => (path.length === 0 ? message : `${path.join(".")}: ${message}`))
+    .map(({ path, message }) => (path.length === 0 ? message : `${shortened(path.join("."))}: ${message}`))
     .join("; ");
 }
 
@@ -31,14 +32,20 @@ export function isOutOfMemory(error: unknown): error is Error {
   );
 }
 
+/** Letters of a name that is compared. */
+const MAX_COMPARED = 200;
+
 /**
  * The candidate closest to `name` in edit distance (case ignored), or undefined when none is close: more than
  * a third of the longer name's letters (at least 2) would have to change.
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
+  // What takes minutes to compare is no slip of the hand.
+  if (name.length > MAX_COMPARED) return undefined;
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of candidates) {
+    if (candidate.length > MAX_COMPARED) continue;
     const edits = distance(name.toLowerCase(), candidate.toLowerCase());
     const limit = Math.max(2, Math.floor(Math.max(name.length, candidate.length) / 3));
     if (edits <= limit && edits < bestDistance && edits < candidate.length) {
@@ -52,5 +59,5 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
 /** ` Did you mean "x"?` (with a leading blank), or an empty string when nothing is close. */
 export function didYouMean(name: string, candidates: Iterable<string>): string {
   const best = nearest(name, candidates);
-  return best === undefined ? "" : ` Did you mean "${best}"?`;
+  return best === undefined ? "" : ` Did you mean ${quoted(best)}?`;
 }

@@ -20,6 +20,7 @@ import {
   MIN_SIDE,
   NECKS,
 } from "../models/index.js";
+import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { MAX_BATCH } from "../train/recipe.js";
 import { precisionOption } from "./engine.js";
@@ -81,7 +82,7 @@ async function benchmark(name: string, { json, precision, ...flags }: BenchmarkF
   const run = Object.hasOwn(BENCHMARKS, name) ? BENCHMARKS[name] : undefined;
   if (!run) {
     throw new InputError(
-      `benchmark: unknown name "${name}"; expected ${NAMES.join(", ")}.${didYouMean(name, NAMES)}`,
+      `benchmark: unknown name ${quoted(name)}; expected ${NAMES.join(", ")}.${didYouMean(name, NAMES)}`,
     );
   }
   const outputStride = Number(flags.outputStride) as BenchmarkSettings["outputStride"];

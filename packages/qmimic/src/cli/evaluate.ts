@@ -8,6 +8,7 @@ import { scoreVoc } from "../eval/vocScores.js";
 import { evaluateWider } from "../eval/wider.js";
 import { writeFileAtomic } from "../files.js";
 import { formatCoco, formatVoc, formatWider } from "../report/protocolText.js";
+import { listed } from "../text.js";
 import { positiveShare } from "./numbers.js";
 
 interface EvaluateFlags {
@@ -68,7 +69,7 @@ async function voc(flags: VocFlags): Promise<void> {
   });
   console.log(`${groundTruth}, split ${split}: ${input.groundTruths.length} images\n\n${formatVoc(scores)}`);
   if (missing.length > 0) {
-    console.log(`\nno file for ${missing.join(", ")}: counted as nothing detected, average precision 0`);
+    console.log(`\nno file for ${listed(missing)}: counted as nothing detected, average precision 0`);
   }
   await writeNumbers(flags, { protocol: "voc", images: input.groundTruths.length, ...scores, missing });
 }
@@ -85,9 +86,8 @@ async function wider(flags: EvaluateFlags): Promise<void> {
   const results = evaluateWider(images, settings);
   console.log(`${flags.groundTruth}: ${images.length} images\n\n${formatWider(results)}`);
   if (missing.length > 0) {
-    const named = `(${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ", ..." : ""})`;
     const what = missing.length === 1 ? "1 image has no file" : `${missing.length} images have no file`;
-    console.log(`\n${what} ${named}: their faces count as missed`);
+    console.log(`\n${what} (${listed(missing)}): their faces count as missed`);
   }
   await writeNumbers(flags, {
     protocol: "wider",

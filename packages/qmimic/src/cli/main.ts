@@ -1,6 +1,7 @@
 // The command line: one file a verb. Bad input ends with its message and exit code 1, never with a stack trace.
 import { Command, CommanderError } from "commander";
 import { didYouMean, InputError } from "../errors.js";
+import { quoted } from "../text.js";
 
 /** Codes of the file system that are the user's to mend: full disk, no permission, missing folder, a file in its place. */
 const SYSTEM_CODES = new Set([
@@ -43,7 +44,7 @@ async function addVerbs(program: Command, asked: string): Promise<void> {
   if (asked !== "" && asked !== "help" && !asked.startsWith("-") && !Object.hasOwn(VERBS, asked)) {
     const verbs = Object.keys(VERBS);
     throw new InputError(
-      `unknown command "${asked}"; there are ${verbs.join(", ")}.${didYouMean(asked, verbs)}`,
+      `unknown command ${quoted(asked)}; there are ${verbs.join(", ")}.${didYouMean(asked, verbs)}`,
     );
   }
   const loaders = Object.hasOwn(VERBS, asked) ? [VERBS[asked]] : Object.values(VERBS);

@@ -1,4 +1,5 @@
 // The score from which a detection is shown: the user's for all classes, or each class's own from the weights.
+import { listed } from "../text.js";
 import { readThresholds } from "../train/weights.js";
 
 export interface Thresholds {
@@ -26,7 +27,7 @@ export function chooseThresholds(path: string, classes: readonly string[], asked
           ? `default; the weights store none`
           : without.length === 0
             ? best
-            : `${best}; default for ${without.join(", ")}, of which nothing was found on val`,
+            : `${best}; default for ${listed(without)}, of which nothing was found on val`,
   };
 }
 

@@ -12,6 +12,7 @@ import { writeFileAtomic } from "../files.js";
 import type { Detector } from "../models/index.js";
 import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost, summarize } from "../report/summary.js";
+import { listed, quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { positiveShare } from "./numbers.js";
@@ -93,12 +94,12 @@ function loadOther(weights: string, { classes }: Dataset, flags: ValFlags): Othe
   const lacks = classes.find((name) => !known.includes(name));
   if (flags.merge !== undefined && known.length > 1) {
     throw new InputError(
-      `--compare: ${path} detects ${known.join(", ")}; --merge needs a detector of one class`,
+      `--compare: ${path} detects ${listed(known)}; --merge needs a detector of one class`,
     );
   }
   if (lacks !== undefined) {
     throw new InputError(
-      `--compare: ${path} detects ${known.join(", ")}, not "${lacks}". --classes scores classes that both have.`,
+      `--compare: ${path} detects ${listed(known)}, not ${quoted(lacks)}. --classes scores classes that both have.`,
     );
   }
   return { path, detector };
@@ -126,7 +127,7 @@ function matchDataset(dataset: Dataset, found: readonly SampleDetections[]): Coc
 async function readFor(detector: Detector, path: string, flags: ValFlags): Promise<Dataset> {
   const { data, split, merge } = flags;
   const known = detector.config.classes;
-  const has = `${path} detects ${known.join(", ")}`;
+  const has = `${path} detects ${listed(known)}`;
   if (merge !== undefined) {
     if (flags.classes !== undefined) throw new InputError("--merge and --classes exclude each other");
     if (known.length > 1 || known[0] !== merge) {
@@ -137,7 +138,7 @@ async function readFor(detector: Detector, path: string, flags: ValFlags): Promi
   if (flags.classes !== undefined) {
     const classes = flags.classes.split(",").map((name) => name.trim());
     const unknown = classes.find((name) => !known.includes(name));
-    if (unknown !== undefined) throw new InputError(`--classes: ${has}, not "${unknown}"`);
+    if (unknown !== undefined) throw new InputError(`--classes: ${has}, not ${quoted(unknown)}`);
     return readVoc(data, split, { classes, ignoreOthers: true });
   }
   try {

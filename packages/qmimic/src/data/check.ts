@@ -1,5 +1,6 @@
 // Everything about a VOC folder before time is spent on training: what is in it, and what is wrong with it.
 import { InputError } from "../errors.js";
+import { listed } from "../text.js";
 import { mapConcurrent } from "./concurrent.js";
 import { decodeImage } from "./images.js";
 import { type Quantiles, quantiles } from "./quantiles.js";
@@ -45,6 +46,9 @@ export interface CheckOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
+/** Images are decoded as training decodes them, reduced on the way: whole ones of 100 million pixels took gigabytes. */
+const CHECKED_SIDE = 1024;
+
 /**
  * Reads every split of a VOC folder and decodes every image. Problems are collected, not thrown; what has one is left
  * out of the numbers. Throws InputError only when there is no list of images at all.
@@ -86,7 +90,7 @@ async function decodeAll(
   let done = 0;
   const failures = await mapConcurrent(paths, 4, async (path) => {
     try {
-      await decodeImage(path);
+      await decodeImage(path, { maxSide: CHECKED_SIDE });
       return undefined;
     } catch (error) {
       if (!(error instanceof InputError)) throw error;
@@ -160,6 +164,6 @@ function classesWithoutExamples(splits: SplitReport[]): string[] {
   return splits.flatMap(({ name, images, classCounts }) => {
     const missing = Object.keys(classCounts).filter((className) => classCounts[className] === 0);
     if (images === 0 || missing.length === 0 || !NEEDED.includes(name)) return [];
-    return [`${name} shows no ${missing.join(", ")}.`];
+    return [`${name} shows no ${listed(missing)}.`];
   });
 }

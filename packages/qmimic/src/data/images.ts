@@ -1,6 +1,8 @@
 // Decoding of photographs to 8-bit RGB, by sharp (libvips), with limits.
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { InputError } from "../errors.js";
+import { requireFile } from "../files.js";
+import { shortened } from "../text.js";
 
 // sharp caches opened files by name: memory that our own budget does not see, and stale when a file changes.
 sharp.cache(false);
@@ -59,6 +61,7 @@ export async function decodeImage(path: string, options: DecodeOptions = {}): Pr
 export async function readImageSize(path: string): Promise<{ width: number; height: number }> {
   let metadata: Metadata;
   try {
+    await requireFile(path);
     metadata = await open(path).metadata();
   } catch (error) {
     throw unreadable(path, error as Error);
@@ -130,7 +133,7 @@ function open(path: string): Sharp {
 }
 
 function unreadable(path: string, error: Error): InputError {
-  const reason = error.message.split("\n")[0];
+  const reason = shortened(error.message.split("\n")[0]);
   return new InputError(
     /missing|no such file/i.test(reason)
       ? `${path}: the image is missing.`

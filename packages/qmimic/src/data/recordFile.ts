@@ -14,7 +14,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { crc32c } from "@qmimic/torch";
 import { InputError } from "../errors.js";
-import { temporaryName } from "../files.js";
+import { requireFileSync, temporaryName } from "../files.js";
 import { withFileLock } from "./lock.js";
 
 const MAGIC = "qmimic-records-3";
@@ -122,6 +122,7 @@ function openPair(path: string, key: string): Pair | null {
 const lineOf = (key: string, id: string): string => `${MAGIC} ${key} ${id}\n`;
 
 function openExisting(path: string): number | null {
+  requireFileSync(path);
   try {
     return openSync(path, "r+");
   } catch (error) {

@@ -2,6 +2,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { didYouMean, InputError } from "../errors.js";
+import { listed, quoted } from "../text.js";
 import { mapConcurrent } from "./concurrent.js";
 import { readImageSize, sizeMismatch, unusableSize } from "./images.js";
 import type { Dataset, Problem, Sample } from "./types.js";
@@ -198,7 +199,7 @@ async function toSamples(
 function unknownClass(name: string, classes: readonly string[], options: VocReadOptions): string {
   const source = options.classes ? "" : " (those of the split train)";
   const remedy = options.classes ? "" : " Name the classes yourself, or add an example to train.";
-  return `unknown class "${name}"; expected one of ${classes.join(", ")}${source}.${didYouMean(name, classes)}${remedy}`;
+  return `unknown class ${quoted(name)}; expected one of ${listed(classes)}${source}.${didYouMean(name, classes)}${remedy}`;
 }
 
 /** Image id -> path, from one listing of the folder: thousands of single look-ups would be slow on network disks. */

@@ -1,7 +1,9 @@
 // The lists of a VOC folder: ImageSets/Main/<split>.txt, one image id a line.
-import { readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { didYouMean, InputError } from "../errors.js";
+import { readText } from "../files.js";
+import { hasControls, listed, quoted } from "../text.js";
 
 export interface SplitList {
   path: string;
@@ -49,16 +51,13 @@ export async function readSplit(
   // Membership also keeps a split like "../../secret" from leaving the folder.
   if (!splits.includes(split)) {
     throw new InputError(
-      `${path}: there is no split "${split}". Those that exist: ${splits.join(", ")}.${didYouMean(split, splits)}`,
+      `${path}: there is no split ${quoted(split)}. Those that exist: ${listed(splits)}.${didYouMean(split, splits)}`,
     );
   }
-  const text = await readFile(path, "utf8").catch((error: Error) => {
+  const text = await readText(path).catch((error: Error) => {
     throw new InputError(`${path}: the list cannot be read: ${error.message}`);
   });
-  const lines = text
-    .replace(/^\uFEFF/, "")
-    .split(/\r?\n/)
-    .map((line) => line.trim());
+  const lines = text.split(/\r?\n/).map((line) => line.trim());
   const flagged = /^(.*\S)\s+(-1|0|1)$/;
   const filled = lines.filter((line) => line !== "");
   // Only when all lines agree: "photo 1" in a plain list is a name with a blank.
@@ -74,10 +73,10 @@ export async function readSplit(
     const first = lineOf.get(id);
     if (unsafe !== undefined) {
       report(
-        `line ${index + 1}: the id ${JSON.stringify(id)} ${unsafe}. Expected a file's name without folder and extension.`,
+        `line ${index + 1}: the id ${quoted(id)} ${unsafe}. Expected a file's name without folder and extension.`,
       );
     } else if (first !== undefined) {
-      report(`line ${index + 1}: the id "${id}" is already in line ${first}. Remove one of them.`);
+      report(`line ${index + 1}: the id ${quoted(id)} is already in line ${first}. Remove one of them.`);
     } else {
       lineOf.set(id, index + 1);
       ids.push(id);
@@ -91,7 +90,6 @@ export async function readSplit(
 function whyUnsafe(id: string): string | undefined {
   if (/[/\\]/.test(id)) return "contains a path separator";
   if (id.includes("..")) return 'contains ".."';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
-  if (/[\u0000-\u001f]/.test(id)) return "contains a control character";
+  if (hasControls(id)) return "contains a control character";
   return undefined;
 }

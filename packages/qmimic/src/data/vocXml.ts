@@ -1,7 +1,9 @@
 // One VOC annotation file, read strictly: what is wrong is reported, nothing is guessed.
 // The format: Everingham et al., The PASCAL VOC 2012 Development Kit, section 10.1.
-import { readFile, stat } from "node:fs/promises";
 import { XMLParser, XMLValidator } from "fast-xml-parser";
+import { readText } from "../files.js";
+import { hasControls, listed, quoted, shortened } from "../text.js";
+import { parseNumber } from "./parseNumber.js";
 
 /** An annotation of an ordinary photograph is a few kilobytes; beyond this something is wrong, or hostile. */
 const MAX_XML_BYTES = 10e6;
@@ -34,7 +36,7 @@ export async function readVocAnnotation(
   path: string,
   report: (message: string) => void,
 ): Promise<VocAnnotation | undefined> {
-  const text = await readText(path, report);
+  const text = await readXml(path, report);
   if (text === undefined) return undefined;
   const root = parse(text, report);
   if (root === undefined) return undefined;
@@ -51,22 +53,15 @@ export async function readVocAnnotation(
 type Report = (message: string) => void;
 type XmlNode = Record<string, unknown>;
 
-async function readText(path: string, report: Report): Promise<string | undefined> {
+async function readXml(path: string, report: Report): Promise<string | undefined> {
   try {
-    const { size } = await stat(path);
-    if (size > MAX_XML_BYTES) {
-      report(
-        `the file has ${size} bytes; annotations over ${MAX_XML_BYTES} bytes are refused. Remove or replace it.`,
-      );
-      return undefined;
-    }
-    return await readFile(path, "utf8");
+    return await readText(path, MAX_XML_BYTES);
   } catch (error) {
     const { code, message } = error as NodeJS.ErrnoException;
     report(
       code === "ENOENT"
         ? "the annotation is missing. Add it (an image without objects has an annotation without <object>), or remove the id from the list."
-        : `the annotation cannot be read: ${message}`,
+        : `the annotation cannot be read: ${message}. Remove or replace it.`,
     );
     return undefined;
   }
@@ -79,25 +74,26 @@ function parse(text: string, report: Report): XmlNode | undefined {
     );
     return undefined;
   }
-  const xml = text.replace(/^\uFEFF/, "");
-  const validity = XMLValidator.validate(xml);
+  const validity = XMLValidator.validate(text);
   if (validity !== true) {
     const { line, msg } = validity.err;
-    report(`malformed XML in line ${line}: ${msg} Expected a VOC <annotation>; export the file again.`);
+    report(
+      `malformed XML in line ${line}: ${shortened(msg)} Expected a VOC <annotation>; export the file again.`,
+    );
     return undefined;
   }
   let document: unknown;
   try {
-    document = new XMLParser({ ignoreAttributes: true, parseTagValue: false }).parse(xml);
+    document = new XMLParser({ ignoreAttributes: true, parseTagValue: false }).parse(text);
   } catch (error) {
-    report(`malformed XML: ${(error as Error).message} Export the file again.`);
+    report(`malformed XML: ${shortened((error as Error).message)} Export the file again.`);
     return undefined;
   }
   const names = Object.keys(document as XmlNode).filter((name) => !name.startsWith("?"));
   const root = (document as XmlNode).annotation;
   if (names.length !== 1 || root === undefined || Array.isArray(root)) {
     report(
-      `expected one <annotation> at the top, found ${names.map((name) => `<${name}>`).join(", ") || "none"}.`,
+      `expected one <annotation> at the top, found ${listed(names.map((name) => `<${name}>`)) || "none"}.`,
     );
     return undefined;
   }
@@ -135,16 +131,22 @@ function readObject(
     report(`expected one <name> with the class, found ${found}. Correct it.`);
     return undefined;
   }
+  if (hasControls(name)) {
+    report(`<name> is ${quoted(name)}, which holds control characters. Correct it.`);
+    return undefined;
+  }
   // Only the object's own box: those of its <part>s are nested deeper.
   const bndbox = node.bndbox;
   if (!isNode(bndbox)) {
     const found = Array.isArray(bndbox) ? `${bndbox.length} of them` : "none";
     report(
-      `"${name}" needs one <bndbox> with xmin, ymin, xmax, ymax of its own, found ${found}. Correct or remove the object.`,
+      `${quoted(name)} needs one <bndbox> with xmin, ymin, xmax, ymax of its own, found ${found}. Correct or remove the object.`,
     );
     return undefined;
   }
-  const corners = ["xmin", "ymin", "xmax", "ymax"].map((key) => readNumber(bndbox, key, report, `"${name}"`));
+  const corners = ["xmin", "ymin", "xmax", "ymax"].map((key) =>
+    readNumber(bndbox, key, report, quoted(name)),
+  );
   const difficult = readDifficult(node.difficult, report);
   if (corners.includes(undefined) || difficult === undefined) return undefined;
   const box = checkBox(corners as number[], name, report, image);
@@ -157,7 +159,7 @@ function checkBox(
   report: Report,
   { width, height }: { width: number; height: number },
 ): VocObject["box"] | undefined {
-  const written = `"${name}" has the box xmin ${xmin}, ymin ${ymin}, xmax ${xmax}, ymax ${ymax}`;
+  const written = `${quoted(name)} has the box xmin ${xmin}, ymin ${ymin}, xmax ${xmax}, ymax ${ymax}`;
   if (xmax < xmin || ymax < ymin) {
     report(`${written}: inverted; expected xmin < xmax and ymin < ymax. Correct or remove the object.`);
     return undefined;
@@ -192,7 +194,7 @@ function readDifficult(value: unknown, report: Report): boolean | undefined {
   if (value === undefined || value === "") return false;
   if (value === "0" || value === "1") return value === "1";
   if (value === "true" || value === "false") return value === "true";
-  report(`<difficult> is ${JSON.stringify(value)}; expected 0 or 1. Correct it.`);
+  report(`<difficult> is ${quoted(value)}; expected 0 or 1. Correct it.`);
   return undefined;
 }
 
@@ -202,8 +204,9 @@ function readNumber(node: XmlNode, key: string, report: Report, where: string): 
     report(`${where} has no <${key}>; expected a number. Add it.`);
     return undefined;
   }
-  if (typeof value === "string" && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(value)) return Number(value);
-  report(`${where} has <${key}> ${JSON.stringify(value)}; expected a number. Correct it.`);
+  const number = typeof value === "string" ? parseNumber(value) : undefined;
+  if (number !== undefined) return number;
+  report(`${where} has <${key}> ${quoted(value)}; expected a number. Correct it.`);
   return undefined;
 }
 

@@ -2,6 +2,7 @@
 import type { Random } from "@qmimic/torch";
 import { z } from "zod";
 import { didYouMean, InputError } from "../errors.js";
+import { quoted } from "../text.js";
 import type { DetectorConfig } from "./config.js";
 import type { Detector, DetectorKind, NetworkFacts } from "./detector.js";
 import { fasterRcnn } from "./fasterRcnn.js";
@@ -19,7 +20,7 @@ export function kindOf(name: string): DetectorKind {
   const found = KINDS.find((kind) => kind.name === name);
   if (found) return found;
   throw new InputError(
-    `detector: unknown kind "${name}"; expected ${DETECTORS.join(", ")}.${didYouMean(name, DETECTORS)}`,
+    `detector: unknown kind ${quoted(name)}; expected ${DETECTORS.join(", ")}.${didYouMean(name, DETECTORS)}`,
   );
 }
 

@@ -8,6 +8,7 @@ import { describeProblems, listClasses, readVoc } from "../data/voc.js";
 import { didYouMean, InputError } from "../errors.js";
 import { checkWritable } from "../files.js";
 import { type Detector, parseBackbone } from "../models/index.js";
+import { listed, quoted } from "../text.js";
 import { useEngine } from "./engine.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import { loadDetector } from "./weights.js";
@@ -45,7 +46,7 @@ export async function openSplits(recipe: Recipe, say: (text: string) => void = (
   for (const { split, samples } of [train, val]) {
     // Difficult objects are neither learned nor scored.
     if (!samples.some(({ difficult }) => difficult.some((one) => one === 0))) {
-      throw new InputError(`${data}: split "${split}" holds no object of ${train.classes.join(", ")}`);
+      throw new InputError(`${data}: split "${split}" holds no object of ${listed(train.classes)}`);
     }
   }
   const budget = { bytes: memory * MIB };
@@ -63,7 +64,7 @@ async function checkClasses({ data, trainSplit, valSplit, classes }: Recipe): Pr
   for (const name of classes) {
     if (!known.includes(name)) {
       throw new InputError(
-        `classes: no object of ${data} is a "${name}"; there are ${known.join(", ")}.${didYouMean(name, known)}`,
+        `classes: no object of ${data} is a ${quoted(name)}; there are ${listed(known)}.${didYouMean(name, known)}`,
       );
     }
   }
@@ -156,8 +157,10 @@ export function checkTeacher({ config }: Detector, path: string, recipe: Recipe,
   if (config.outputStride !== recipe.outputStride) {
     differ("output stride", String(config.outputStride), String(recipe.outputStride));
   }
-  const [has, wants] = [config.classes.join(", "), train.dataset.classes.join(", ")];
-  if (has !== wants) differ("list of classes", `[${has}]`, `[${wants}]`);
+  const [has, wants] = [config.classes, train.dataset.classes];
+  if (has.join("\n") !== wants.join("\n")) {
+    differ("list of classes", `[${listed(has)}]`, `[${listed(wants)}]`);
+  }
   if (config.side !== recipe.side)
     differ("longest side of the input", `${config.side} px`, `${recipe.side} px`);
 }

@@ -117,7 +117,7 @@ describe("what is refused", () => {
       `<!DOCTYPE a [<!ENTITY a "xx"><!ENTITY b "&a;&a;">]>${xmlOf(100, 80, [{ name: "&b;" }])}`,
       /a\.xml: .*<!DOCTYPE.*refused/,
     ],
-    ["a huge file", `${xmlOf(100, 80, [])}${" ".repeat(10_000_001)}`, /a\.xml: the file has 10000\d+ bytes/],
+    ["a huge file", `${xmlOf(100, 80, [])}${" ".repeat(10_000_001)}`, /a\.xml: .* it has 10000\d+ bytes/],
     ["no size", "<annotation></annotation>", /a\.xml: there is no <size>/],
     ["a size of zero", xmlOf(0, 80, []), /a\.xml: <size> is 0 x 80/],
     [
