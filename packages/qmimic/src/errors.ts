@@ -19,6 +19,41 @@ export function reasonOf(error: unknown): string {
     .join("; ");
 }
 
+/** Whether an error is the operating system's, not the program's. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  if (!(error instanceof Error)) return false;
+  const { errno, code } = error as NodeJS.ErrnoException;
+  return typeof errno === "number" && typeof code === "string";
+}
+
+/** What to do about errors of the operating system, by their code. */
+const REMEDIES: Record<string, string> = {
+  ENOSPC: "The disk is full. Make room on it",
+  EDQUOT: "The quota of the disk is used up. Make room on it",
+  EFBIG:
+    "The file would be larger than the limit (ulimit -f) or the file system allows. Raise it, or use another disk",
+  EMFILE: "Too many files are open. Raise the limit (ulimit -n)",
+  ENFILE: "Too many files are open on this machine. Close programs",
+  EIO: "The disk or its connection failed. Check it, or use another",
+  ESTALE: "The network's file system has lost the file. Mount it again, or use a local disk",
+  EROFS: "The disk can only be read. Use another place",
+};
+
+const NO_MEMORY =
+  "There is not enough memory. Lower batch, side, memory or the width of the network, or close other programs";
+
+/**
+ * What is said of an error that is not the program's fault, with what to do; undefined for any other.
+ * @returns without a full stop at the end
+ */
+export function explain(error: unknown): string | undefined {
+  if (error instanceof InputError) return error.message;
+  if (isOutOfMemory(error)) return `${error.message}. ${NO_MEMORY}`;
+  if (!isSystemError(error)) return undefined;
+  const remedy = REMEDIES[error.code ?? ""];
+  return remedy === undefined ? error.message : `${error.message}. ${remedy}`;
+}
+
 /** Whether memory for an array or a tensor could not be had: V8's, Node's, libtorch's and C++'s ways to say so. */
 export function isOutOfMemory(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;

@@ -1,9 +1,9 @@
 // Writing files so that a reader never sees half of one, and reading what is a file alone.
 import { randomBytes } from "node:crypto";
-import { constants, existsSync, type Stats, statSync } from "node:fs";
+import { constants, existsSync, rmSync, type Stats, statSync } from "node:fs";
 import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
-import { InputError } from "./errors.js";
+import { InputError, isSystemError } from "./errors.js";
 
 /**
  * Makes a folder and those above it. Node's own recursive mkdir never returns where an existing folder refuses
@@ -67,11 +67,13 @@ export function requireFileSync(path: string): void {
   if (other !== undefined) throw new InputError(`${path}: ${other}. Remove it, or name another path.`);
 }
 
+/** Node reads no larger file at once. */
+const MAX_BYTES = 2 ** 31 - 1;
 /** Texts of more bytes do not fit into a string. */
 const MAX_TEXT_BYTES = 500e6;
 
 /** The bytes of a file. @throws Error as requireFile does, and for one of more than `most` bytes */
-export async function readBytes(path: string, most = Number.POSITIVE_INFINITY): Promise<Buffer> {
+export async function readBytes(path: string, most = MAX_BYTES): Promise<Buffer> {
   const found = await stat(path);
   const other = otherThanFile(found);
   if (other !== undefined) throw new Error(other);
@@ -82,6 +84,31 @@ export async function readBytes(path: string, most = Number.POSITIVE_INFINITY): 
 /** A text in UTF-8, without a mark of the byte order. @throws Error as readBytes does */
 export const readText = async (path: string, most = MAX_TEXT_BYTES): Promise<string> =>
   (await readBytes(path, most)).toString("utf8").replace(/^\uFEFF/, "");
+
+/** Runs `write`; errors of the file system that name no file, as those of a full disk, then name `path`. */
+export function namingPath<T>(path: string, write: () => T): T {
+  try {
+    return write();
+  } catch (error) {
+    throw withPath(path, error);
+  }
+}
+
+function withPath(path: string, error: unknown): unknown {
+  if (isSystemError(error) && error.path === undefined) {
+    error.path = path;
+    error.message = `${path}: ${error.message}`;
+  }
+  return error;
+}
+
+/** Temporary files and folders that are being written at this moment. */
+const unfinished = new Set<string>();
+
+/** Removes them: for a process that is about to end. */
+export function removeUnfinished(): void {
+  for (const path of unfinished) rmSync(path, { recursive: true, force: true });
+}
 
 /** A name beside `path` that no other process takes, and that removeTemporary knows. */
 export const temporaryName = (path: string): string =>
@@ -101,12 +128,15 @@ export async function removeTemporary(folder: string): Promise<void> {
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await makeFolders(dirname(path));
   const temporary = temporaryName(path);
+  unfinished.add(temporary);
   try {
     await writeFile(temporary, data);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw error;
+    throw withPath(path, error);
+  } finally {
+    unfinished.delete(temporary);
   }
 }
 
@@ -123,6 +153,7 @@ export async function writeFolderAtomic(
   // Without a slash at the end, or the next free name would be one in the folder.
   const path = resolve(place);
   const temporary = temporaryName(path);
+  unfinished.add(temporary);
   await makeFolders(temporary).catch((error: Error) => {
     throw new InputError(`${path}: the folder cannot be written: ${error.message}`);
   });
@@ -141,6 +172,8 @@ export async function writeFolderAtomic(
     }
   } catch (error) {
     await rm(temporary, { recursive: true, force: true });
-    throw error;
+    throw withPath(path, error);
+  } finally {
+    unfinished.delete(temporary);
   }
 }

@@ -19,6 +19,7 @@
 #include "allocator.h"
 #include "files.h"
 #include "ivalue.h"
+#include "signals.h"
 #include "tensor_box.h"
 
 namespace qmimic {
@@ -309,6 +310,7 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add(exports, "tryLockFile", "tryLockFile", try_lock_file);
   add(exports, "unlockFile", "unlockFile", unlock_file);
   add(exports, "crc32c", "crc32c", crc32c);
+  add(exports, "endAtSecondSignal", "endAtSecondSignal", end_at_second_signal);
   return exports;
 }
 

@@ -25,6 +25,7 @@ import { useEngine } from "../train/engine.js";
 import { MAX_BATCH } from "../train/recipe.js";
 import { precisionOption } from "./engine.js";
 import { wholeNumber } from "./numbers.js";
+import { say } from "./output.js";
 
 const BENCHMARKS: Record<string, (settings: BenchmarkSettings) => Promise<Measured>> = {
   "train-scratch": (settings) => benchmarkTraining(settings, "scratch"),
@@ -94,8 +95,8 @@ async function benchmark(name: string, { json, precision, ...flags }: BenchmarkF
   if (json !== undefined)
     await writeFileAtomic(json, `${JSON.stringify({ ...measured, ...convolution, peakRssBytes })}\n`);
   const { median } = quantiles(measured.imagesPerSecond)!;
-  console.log(`${median.toFixed(1)} img/s (median of ${settings.steps} steps)`);
+  say(`${median.toFixed(1)} img/s (median of ${settings.steps} steps)`);
   for (const [part, seconds] of Object.entries(measured.phases))
-    console.log(`  ${part.padEnd(10)} ${(1000 * seconds).toFixed(1)} ms`);
-  console.log(`  peak memory ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB`);
+    say(`  ${part.padEnd(10)} ${(1000 * seconds).toFixed(1)} ms`);
+  say(`  peak memory ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB`);
 }

@@ -5,6 +5,7 @@ import { formatReport } from "../data/checkReport.js";
 import { generateDemo, MAX_PICTURES, MAX_SIDE, MIN_SIDE } from "../data/demo.js";
 import { createCounter } from "./counter.js";
 import { wholeNumber } from "./numbers.js";
+import { say } from "./output.js";
 
 export function addData(program: Command): void {
   const data = program.command("data").description("check a data set, or generate one to try things on");
@@ -28,7 +29,7 @@ async function check(folder: string): Promise<void> {
   const counter = createCounter("images checked");
   const report = await checkDataset(folder, { onProgress: counter.update });
   counter.end();
-  console.log(formatReport(report));
+  say(formatReport(report));
   if (!report.ok) process.exitCode = 1;
 }
 
@@ -44,7 +45,5 @@ async function demo(folder: string, flags: DemoFlags): Promise<void> {
   const counter = createCounter("pictures drawn");
   const made = await generateDemo(folder, { ...flags, onProgress: counter.update });
   counter.end();
-  console.log(
-    `${made.images} pictures with ${made.objects} signs of ${made.classes.length} kinds in ${made.root}`,
-  );
+  say(`${made.images} pictures with ${made.objects} signs of ${made.classes.length} kinds in ${made.root}`);
 }

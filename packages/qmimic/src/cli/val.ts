@@ -16,6 +16,7 @@ import { listed, quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { positiveShare } from "./numbers.js";
+import { say } from "./output.js";
 import { loadForSide, type SideFlag, sideOption } from "./side.js";
 import { findWeights } from "./weights.js";
 
@@ -58,10 +59,10 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
   const matches = matchDataset(dataset, found);
   const intervals = bootstrapIntervals(matches, evaluation.images);
 
-  console.log(`${path}\n${summarize(detector)}\n`);
-  console.log(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
-  console.log(formatEvaluation(evaluation, intervals));
-  console.log(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
+  say(`${path}\n${summarize(detector)}\n`);
+  say(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
+  say(formatEvaluation(evaluation, intervals));
+  say(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
   const comparison = other && (await compare({ path, matches }, other, dataset, flags.device));
   if (flags.json !== undefined) {
     const { config } = detector;
@@ -77,7 +78,7 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
       imagesPerSecond,
     };
     await writeFileAtomic(flags.json, `${JSON.stringify(result, null, 2)}\n`);
-    console.log(`numbers   ${flags.json}`);
+    say(`numbers   ${flags.json}`);
   }
 }
 
@@ -114,7 +115,7 @@ async function compare(
 ): Promise<ApComparisons & { weights: string }> {
   const { found } = await detectSplit(detector, dataset, device);
   const result = comparePaired(a.matches, matchDataset(dataset, found), dataset.samples.length);
-  console.log(`\nA  ${a.path}\nB  ${path}\n${formatComparisons(result)}`);
+  say(`\nA  ${a.path}\nB  ${path}\n${formatComparisons(result)}`);
   return { weights: path, ...result };
 }
 

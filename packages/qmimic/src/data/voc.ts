@@ -208,10 +208,14 @@ async function imageFiles(root: string, report: Report): Promise<Map<string, str
   let names: string[] = [];
   try {
     names = await readdir(folder);
-  } catch {
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
     report({
       file: folder,
-      message: "no such folder; expected the images in it, named <id>.jpg (or jpeg, png, webp).",
+      message:
+        code === "ENOENT" || code === "ENOTDIR"
+          ? "no such folder; expected the images in it, named <id>.jpg (or jpeg, png, webp)."
+          : `cannot be read: ${message}.`,
     });
   }
   const files = new Map<string, string>();

@@ -23,7 +23,10 @@ export async function listSplits(root: string): Promise<string[]> {
   let names: string[];
   try {
     names = await readdir(folder);
-  } catch {
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code !== "ENOENT" && code !== "ENOTDIR")
+      throw new InputError(`${folder}: cannot be read: ${message}`);
     throw new InputError(
       `${folder}: no such folder. Expected a VOC layout under ${root}: Annotations/*.xml, ImageSets/Main/<split>.txt and JPEGImages/.`,
     );
