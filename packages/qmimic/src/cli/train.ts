@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import { explain, InputError } from "../errors.js";
 import { detectSamples } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
-import { writeFileAtomic } from "../files.js";
+import { removeTemporary, writeFileAtomic } from "../files.js";
 import { chromeTrace, profiled, profileTable } from "../profile.js";
 import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
@@ -94,6 +94,8 @@ async function trainIn(
   recipe: Recipe,
   { progress, splits, profile }: Prepared,
 ): Promise<void> {
+  // What a run that was killed while it wrote has left; stages look after their own folders.
+  for (const place of [folder, join(folder, "pictures")]) await removeTemporary(place);
   const run = () => runStages(recipe, folder, progress, splits);
   const stages = profile ? await withProfile(run, folder) : await run();
   if (profile) for (const stage of stages) printBalance(stage);
