@@ -61,7 +61,7 @@ export function isOutOfMemory(error: unknown): error is Error {
   return (
     code === "ENOMEM" ||
     code === "ERR_MEMORY_ALLOCATION_FAILED" ||
-    /out of memory|bad_alloc|larger than max_size|Array buffer allocation failed|Invalid (typed )?array length/i.test(
+    /out of memory|bad_alloc|larger than max_size|Array buffer allocation failed|Invalid (typed )?array length(?!: -)/i.test(
       error.message,
     )
   );

@@ -107,7 +107,9 @@ const unfinished = new Set<string>();
 
 /** Removes them: for a process that is about to end. */
 export function removeUnfinished(): void {
-  for (const path of unfinished) rmSync(path, { recursive: true, force: true });
+  // Writes that are under way on other threads may put a file into a folder that is being removed.
+  for (const path of unfinished)
+    rmSync(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
 }
 
 /** A name beside `path` that no other process takes, and that removeTemporary knows. */

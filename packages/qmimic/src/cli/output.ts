@@ -3,7 +3,6 @@
 import { escapeControls } from "../text.js";
 
 let failure: NodeJS.ErrnoException | null = null;
-let complained = false;
 
 /** Once, before anything is printed: without it a closed or full output would end the process with a trace. */
 export function watchOutput(): void {
@@ -25,8 +24,7 @@ export function complain(text: string): void {
   process.stderr.write(`qmimic: ${escapeControls(text, KEPT)}\n`);
 }
 
-/** Writes as it is, for texts without names: the caller's own control characters are kept. */
-export function writeOut(text: string): void {
+function writeOut(text: string): void {
   if (failure === null) process.stdout.write(text);
 }
 
@@ -37,9 +35,8 @@ export function writeOver(stream: NodeJS.WriteStream, line: string): void {
   else stream.write(text);
 }
 
-/** Why standard output took no more, other than that nobody reads it; each failure is told once. */
+/** Why standard output took no more, other than that nobody reads it. */
 export function outputFailure(): string | undefined {
-  if (failure === null || failure.code === "EPIPE" || complained) return undefined;
-  complained = true;
+  if (failure === null || failure.code === "EPIPE") return undefined;
   return `standard output cannot be written: ${failure.message}`;
 }

@@ -2,8 +2,8 @@
 // adds what it alone needs to be built again (see DetectorKind.config).
 import { z } from "zod";
 import { InputError } from "../errors.js";
-import { hasControls, quoted } from "../text.js";
-import { inputSide, MAX_CLASSES, positive } from "./settings.js";
+import { quoted } from "../text.js";
+import { className, inputSide, MAX_CLASSES, positive } from "./settings.js";
 
 /** Whether a finer map than stride 16 comes from leaving out poolings, or from a top-down pathway, alone or with a detail path. */
 export const NECKS = ["none", "top-down", "detail"] as const;
@@ -23,9 +23,6 @@ export const quantizerSchema = z.discriminatedUnion("kind", [
     .refine(({ minExponent, maxExponent }) => minExponent <= maxExponent, "minExponent is above maxExponent"),
 ]);
 export type Quantizer = z.infer<typeof quantizerSchema>;
-
-/** Printed and drawn: no control characters. */
-const className = z.string().refine((name) => !hasControls(name), "control characters in the name");
 
 /** What the configurations of all kinds share. */
 export const sharedConfig = {

@@ -32,6 +32,7 @@ export { applyQuantizer } from "./quantizer.js";
 export {
   atLeast0,
   auto,
+  className,
   count,
   flag,
   fraction,

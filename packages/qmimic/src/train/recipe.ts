@@ -6,6 +6,7 @@ import { didYouMean, InputError } from "../errors.js";
 import {
   atLeast0,
   auto,
+  className,
   count,
   DETECTORS,
   flag,
@@ -40,11 +41,11 @@ const data = {
   trainSplit: z.string().default("train").describe("split to train on"),
   valSplit: z.string().default("val").describe("split to choose the best weights on"),
   classes: z
-    .array(z.string())
+    .array(className)
     .max(MAX_CLASSES)
     .default([])
     .describe("classes to detect, objects of others are left out; empty: all that the data has"),
-  merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
+  merge: className.default("").describe("map every class of the data to this one; empty: keep them apart"),
   side: real(inputSide, 480, "longest side of the input in pixels"),
   memory: wholeUpTo(
     MAX_MEMORY,
