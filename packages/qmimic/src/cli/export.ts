@@ -14,11 +14,13 @@ import { detectExported, openDetector } from "../export/openDetector.js";
 import { htmlPage } from "../export/page/htmlPage.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
 import { kilobytes, summarize } from "../report/summary.js";
+import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
 import { readDatasetFor } from "./dataset.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
+import { say } from "./output.js";
 import { findWeights } from "./weights.js";
 
 const FORMATS = ["safetensors", "int8", "onnx", "html", "html-int8"] as const;
@@ -67,7 +69,7 @@ function parseFormats(text: string): Format[] {
   const formats = text.split(",").map((name) => name.trim());
   const unknown = formats.find((name) => !FORMATS.includes(name as Format));
   if (unknown !== undefined)
-    throw new InvalidArgumentError(`"${unknown}" is not a format. There are ${FORMATS.join(", ")}.`);
+    throw new InvalidArgumentError(`${quoted(unknown)} is not a format. There are ${FORMATS.join(", ")}.`);
   return [...new Set(formats)] as Format[];
 }
 
@@ -79,7 +81,7 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   const dataset = await datasetOf(weights, stage !== null, { path, classes: detector.config.classes }, flags);
   const out = flags.out ?? (stage === null ? "export" : join(weights, "export"));
   await makeFolders(out);
-  console.log(`${path}\n${summarize(detector)}\n`);
+  say(`${path}\n${summarize(detector)}\n`);
 
   const models = new Map<WeightFormat, Uint8Array>();
   const model = (format: WeightFormat): Uint8Array => {
@@ -100,27 +102,25 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
     const file = join(out, FILES[format]);
     const bytes = made[format]();
     await writeFileAtomic(file, bytes);
-    console.log(
+    say(
       `${format.padEnd(12)} ${kilobytes(bytes.length).padStart(9)}, ${kilobytes(gzipSync(bytes).length)} gzipped  ${file}`,
     );
   }
   if (!dataset) return;
-  console.log(`\ncompared with the detector on ${dataset.samples.length} images of ${dataset.split}`);
+  say(`\ncompared with the detector on ${dataset.samples.length} images of ${dataset.split}`);
   const store = createImageStore(dataset.samples, {
     maxSide: detector.config.side,
     memoryBudgetBytes: 2 ** 31,
   });
   const compare = async (name: string, detect: DetectImages) => {
     const trained = detectWith(detector, flags.device);
-    console.log(
-      formatComparison(name, await compareDetectors(trained, detect, dataset, store, LEAST_COMPARED)),
-    );
+    say(formatComparison(name, await compareDetectors(trained, detect, dataset, store, LEAST_COMPARED)));
   };
   for (const [format, bytes] of models)
     await compare(format, detectExported(await ExportedDetector.load(bytes)));
   if (!flags.format.includes("onnx")) return;
   const opened = await openDetector(join(out, FILES.onnx), flags).catch((error: Error) => {
-    console.log(`onnx         not compared: ${error.message}`);
+    say(`onnx         not compared: ${error.message}`);
   });
   if (opened) await compare("onnx", opened.detect);
 }
@@ -155,7 +155,7 @@ async function datasetOf(
       ...(into === undefined ? {} : { merge: into }),
     });
   if (!isRun) {
-    console.log("not compared with the detector: --data names images\n");
+    say("not compared with the detector: --data names images\n");
     return undefined;
   }
   const recipe = await openRunFolder(weights);
@@ -167,7 +167,7 @@ async function datasetOf(
     });
   } catch (error) {
     if (!(error instanceof InputError)) throw error;
-    console.log(`not compared with the detector: ${error.message}\n`);
+    say(`not compared with the detector: ${error.message}\n`);
     return undefined;
   }
 }

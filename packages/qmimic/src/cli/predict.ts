@@ -15,7 +15,9 @@ import { useEngine } from "../train/engine.js";
 import { createCounter } from "./counter.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
+import { whenInterrupted } from "./interrupt.js";
 import { share } from "./numbers.js";
+import { complain, say } from "./output.js";
 import { type SideFlag, sideOption } from "./side.js";
 import { chooseThresholds, describeThresholds, type Thresholds } from "./thresholds.js";
 import { findWeights } from "./weights.js";
@@ -71,6 +73,7 @@ export function addPredict(program: Command): void {
 
 async function predict(weights: string, images: string[], flags: PredictFlags): Promise<void> {
   useEngine(flags);
+  whenInterrupted(() => "nothing was written");
   const { path } = findWeights(weights);
   const detector = await openDetector(path, flags);
   const files = await listImages(images, flags.recursive === true);
@@ -89,14 +92,15 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
     await writeFileAtomic(join(temporary, "predictions.json"), `${JSON.stringify(result, null, 2)}\n`);
   });
 
-  console.log(`${describeDetector(detector)}\n${describeThresholds(thresholds)}`);
+  whenInterrupted(() => "");
+  say(`${describeDetector(detector)}\n${describeThresholds(thresholds)}`);
   for (const { file, detections } of predictions.slice(0, 20)) {
-    console.log(`${file}: ${describe(detections)}`);
+    say(`${file}: ${describe(detections)}`);
   }
-  if (predictions.length > 20) console.log(`and ${predictions.length - 20} more images`);
-  console.log(`\ndetections  ${join(folder, "predictions.json")}`);
-  if (flags.pictures) console.log(`pictures    ${folder}`);
-  for (const message of bad) console.error(`qmimic: left out: ${message}`);
+  if (predictions.length > 20) say(`and ${predictions.length - 20} more images`);
+  say(`\ndetections  ${join(folder, "predictions.json")}`);
+  if (flags.pictures) say(`pictures    ${folder}`);
+  for (const message of bad) complain(`left out: ${message}`);
   if (bad.length > 0) process.exitCode = 1;
 }
 

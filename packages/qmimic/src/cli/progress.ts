@@ -3,6 +3,7 @@ import { type Detector, kebab } from "../models/index.js";
 import { summarize } from "../report/summary.js";
 import type { EpochRow } from "../train/results.js";
 import type { StageName, StageReport } from "../train/stages.js";
+import { say as print, writeOver } from "./output.js";
 
 const clock = (seconds: number): string => {
   const whole = Math.max(0, Math.round(seconds));
@@ -23,11 +24,11 @@ export function createProgress(epochs: Record<StageName, number>): StageReport {
   let seen = 0;
 
   const write = (line: string) => {
-    if (live) process.stdout.write(`\r\x1b[K${line}`);
+    if (live) writeOver(process.stdout, line);
   };
   const say = (text: string) => {
-    if (live) process.stdout.write("\r\x1b[K");
-    console.log(text);
+    if (live) writeOver(process.stdout, "");
+    print(text);
   };
   const left = (done: number) => clock(((performance.now() - started) / 1000 / done) * (total - done));
 

@@ -1,10 +1,11 @@
 // qmimic train: from labelled photographs to a detector, stage by stage.
 import { join } from "node:path";
+import { endAtSecondSignal } from "@qmimic/torch";
 import type { Command } from "commander";
-import { InputError } from "../errors.js";
+import { explain, InputError } from "../errors.js";
 import { detectSamples, detectWith } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
-import { writeFileAtomic } from "../files.js";
+import { removeTemporary, writeFileAtomic } from "../files.js";
 import { chromeTrace, profiled, profileTable } from "../profile.js";
 import { classMap } from "../report/classMap.js";
 import { writeRunReport } from "../report/html.js";
@@ -13,10 +14,12 @@ import { detectorCost } from "../report/summary.js";
 import { teacherAdvice } from "../train/advice.js";
 import type { Recipe } from "../train/recipe.js";
 import { createRunFolder, lockRunFolder, openRunFolder } from "../train/runFolder.js";
-import { prepareRun } from "../train/splits.js";
-import { runStages, type StageResult } from "../train/stages.js";
+import { prepareRun, type Splits } from "../train/splits.js";
+import { runStages, type StageReport, type StageResult } from "../train/stages.js";
 import { loadDetector, storeThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
+import { whenInterrupted } from "./interrupt.js";
+import { say } from "./output.js";
 import { createProgress } from "./progress.js";
 import { addRecipeFlags, recipeFrom } from "./recipeFlags.js";
 
@@ -43,8 +46,10 @@ export function addTrain(program: Command): void {
 }
 
 async function train(recipe: Recipe, resume: string | undefined, profile: boolean): Promise<void> {
+  endAtSecondSignal();
   // Locked until this process ends.
   if (resume !== undefined) lockRunFolder(resume);
+  whenInterrupted(() => (resume === undefined ? "nothing was written" : howToResume(resume)));
   const progress = createProgress({
     teacher: recipe.teacherEpochs,
     "quantized-teacher": recipe.quantizedEpochs,
@@ -57,10 +62,42 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
     progress.say(text);
   });
   counter.end();
-  console.log(classMap([splits.train.dataset, splits.val.dataset]));
+  say(classMap([splits.train.dataset, splits.val.dataset]));
   const folder = resume ?? (await createRunFolder(recipe));
   if (resume === undefined) lockRunFolder(folder);
-  console.log(`run folder: ${folder}`);
+  whenInterrupted(() => howToResume(folder));
+  say(`run folder: ${folder}`);
+  try {
+    await trainIn(folder, recipe, { progress, splits, profile });
+  } catch (error) {
+    // What the user has said wrong says itself what to do.
+    const message = error instanceof InputError ? undefined : explain(error);
+    throw message === undefined ? error : new InputError(`${message}, then: ${resumeCommand(folder)}`);
+  }
+}
+
+const resumeCommand = (folder: string): string => `qmimic train --resume ${shellWord(folder)}`;
+
+/** A path as it can be given to a shell. */
+const shellWord = (path: string): string =>
+  /^[\w./:@%+,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+
+const howToResume = (folder: string): string =>
+  `what is complete is kept; resume with: ${resumeCommand(folder)}`;
+
+interface Prepared {
+  progress: StageReport;
+  splits: Splits;
+  profile: boolean;
+}
+
+async function trainIn(
+  folder: string,
+  recipe: Recipe,
+  { progress, splits, profile }: Prepared,
+): Promise<void> {
+  // What a run that was killed while it wrote has left; stages look after their own folders.
+  for (const place of [folder, join(folder, "pictures")]) await removeTemporary(place);
   const run = () => runStages(recipe, folder, progress, splits);
   const stages = profile ? await withProfile(run, folder) : await run();
   if (profile) for (const stage of stages) printBalance(stage);
@@ -91,13 +128,13 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   await writeFileAtomic(join(folder, "metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
   const { overview } = await writeRunPictures(found, dataset, folder);
   const report = await writeRunReport(folder);
-  console.log("");
+  say("");
   for (const { stage, val, bestEpoch } of stages) {
-    console.log(`${stage.padEnd(18)} val AP50 ${(100 * val).toFixed(1)} (epoch ${bestEpoch})`);
+    say(`${stage.padEnd(18)} val AP50 ${(100 * val).toFixed(1)} (epoch ${bestEpoch})`);
   }
   const advice = teacherAdvice(stages);
-  if (advice !== undefined) console.log(`\n${advice}`);
-  console.log(
+  if (advice !== undefined) say(`\n${advice}`);
+  say(
     `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}\nreport    ${report}`,
   );
 }
@@ -106,7 +143,7 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
 function printBalance({ gradientRatio, gradientCosine }: StageResult): void {
   if (gradientRatio === null || gradientCosine === null) return;
   const [ratio, cosine] = [gradientRatio, gradientCosine].map((value) => value.toFixed(2));
-  console.log(
+  say(
     `gradients at the feature map: mimicry's ${ratio} times the detection losses', cosine of the angle ${cosine}`,
   );
 }
@@ -116,6 +153,6 @@ async function withProfile<T>(body: () => Promise<T>, folder: string): Promise<T
   const { result, profile } = await profiled(body);
   const path = join(folder, "trace.json");
   await writeFileAtomic(path, chromeTrace(profile));
-  console.log(`\n${profileTable(profile)}\ntrace: ${path} (for chrome://tracing or ui.perfetto.dev)`);
+  say(`\n${profileTable(profile)}\ntrace: ${path} (for chrome://tracing or ui.perfetto.dev)`);
   return result;
 }

@@ -1,5 +1,6 @@
 // The one door to labelled photographs: a folder in any of the formats, its splits, and their samples.
 import { didYouMean, InputError } from "../errors.js";
+import { listed, quoted } from "../text.js";
 import { decodeEach } from "./decodeEach.js";
 import { type FolderTree, readTree } from "./folderTree.js";
 import { type CheckedLabels, checkLabels } from "./labels.js";
@@ -71,7 +72,7 @@ export function findSplit({ root, source: { splits, hidden = [] } }: DataFolder,
   if (splits.includes(name) || hidden.includes(name)) return name;
   if (name === "train" && splits.length === 1 && splits[0] === WHOLE) return WHOLE;
   throw new InputError(
-    `${root}: there is no split "${name}". Those that exist: ${splits.join(", ")}.${didYouMean(name, splits)}`,
+    `${root}: there is no split ${quoted(name)}. Those that exist: ${listed(splits)}.${didYouMean(name, splits)}`,
   );
 }
 
@@ -148,7 +149,7 @@ function report(
 ): void {
   if (onProblem) problems.forEach(onProblem);
   else if (problems.length > 0) {
-    const what = `${folder.root}, split "${split}"`;
+    const what = `${folder.root}, split ${quoted(split)}`;
     if (!skipBad) {
       const remedy = "Correct them, or leave them out with the setting skip-bad.";
       throw new InputError(describeProblems(what, problems, { remedy }));
@@ -206,5 +207,5 @@ async function classesOf(
 function unknownClass(name: string, classes: readonly string[], given: boolean): string {
   const source = given ? "" : " (those of train, or of the list of classes)";
   const remedy = given ? "" : " Name the classes yourself, or add an example to train.";
-  return `unknown class "${name}"; expected one of ${classes.join(", ")}${source}.${didYouMean(name, classes)}${remedy}`;
+  return `unknown class ${quoted(name)}; expected one of ${listed(classes)}${source}.${didYouMean(name, classes)}${remedy}`;
 }

@@ -1,4 +1,6 @@
 // The labels of a split, checked: sizes against images, boxes against sizes. What is wrong is in the findings.
+
+import { hasControls, quoted } from "../text.js";
 import { checkBox, type ImageSize } from "./boxes.js";
 import { mapConcurrent } from "./concurrent.js";
 import { stemOf } from "./endings.js";
@@ -107,12 +109,12 @@ function withoutRepeated(
     if (sameId !== undefined) {
       findings.problem(
         tree.absolute(one.image ?? one.labels),
-        `the id "${one.id}" is that of ${sameId.image ?? sameId.labels} too. Remove or rename one of them.`,
+        `the id ${quoted(one.id)} is that of ${sameId.image ?? sameId.labels} too. Remove or rename one of them.`,
       );
     } else if (sameImage !== undefined) {
       findings.problem(
         tree.absolute(one.labels),
-        `its image ${one.image} is that of "${sameImage.id}" in ${sameImage.labels} too. Remove one of them.`,
+        `its image ${one.image} is that of ${quoted(sameImage.id)} in ${sameImage.labels} too. Remove one of them.`,
       );
     }
     byId.set(one.id, one);
@@ -165,6 +167,13 @@ function checkObjects(
   findings: Findings,
 ): LabelledObject[] {
   return objects.flatMap((object) => {
+    if (hasControls(object.name)) {
+      findings.problem(
+        tree.absolute(labels),
+        `${object.at}: the class ${quoted(object.name)} has control characters in its name. Correct it.`,
+      );
+      return [];
+    }
     const written = relative ? toPixels(object.box, size) : object.box;
     const checked = checkBox(written, object.name, size, clip);
     if (typeof checked === "string") {

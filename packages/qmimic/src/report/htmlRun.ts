@@ -1,9 +1,10 @@
 // What a run folder holds, read for its report. The folder alone is read: a report can be made again at any time.
 import { existsSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InputError, reasonOf } from "../errors.js";
+import { readText as readTextFile } from "../files.js";
 import { type DetectorConfig, parseConfig, quantizerSchema } from "../models/index.js";
 import type { Recipe } from "../train/recipe.js";
 import { openRunFolder } from "../train/runFolder.js";
@@ -126,7 +127,7 @@ async function readMetrics(path: string): Promise<Metrics> {
 }
 
 function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((error: Error) => {
+  return readTextFile(path).catch((error: Error) => {
     throw new InputError(`${path}: cannot be read: ${error.message}`);
   });
 }

@@ -1,6 +1,7 @@
 // What a YOLO folder says of itself: data.yaml (Ultralytics), obj.data and obj.names (darknet), classes.txt (labelImg).
 import { parse } from "yaml";
 import { InputError, reasonOf } from "../../errors.js";
+import { quoted } from "../../text.js";
 import { endingOf } from "../endings.js";
 import { type FolderTree, folderOf, joinPath, nameOf } from "../folderTree.js";
 import { usualSplit } from "../splitNames.js";
@@ -86,7 +87,7 @@ function toNames(value: unknown, file: string): string[] {
   for (const [number, name] of entries) {
     if (!/^\d+$/.test(number) || (typeof name !== "string" && typeof name !== "number")) {
       throw new InputError(
-        `${file}: names: ${JSON.stringify(number)}: ${JSON.stringify(name)}; expected a list of names, or names by number.`,
+        `${file}: names: ${quoted(number)}: ${quoted(name)}; expected a list of names, or names by number.`,
       );
     }
     names[Number(number)] = String(name).trim();
@@ -105,7 +106,7 @@ function checkNames(names: string[], file: string): string[] {
     throw new InputError(`${file}: class ${blank} has no name. Name it, or remove the blank line.`);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
-    throw new InputError(`${file}: two classes have the name "${twice}". Rename one of them.`);
+    throw new InputError(`${file}: two classes have the name ${quoted(twice)}. Rename one of them.`);
   return names;
 }
 
