@@ -13,39 +13,57 @@ import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
 import { teacherAdvice } from "../train/advice.js";
 import type { Recipe } from "../train/recipe.js";
-import { createRunFolder, lockRunFolder, openRunFolder } from "../train/runFolder.js";
+import { compareData } from "../train/runData.js";
+import { createRunFolder, lockRunFolder, moveData, openRunFolder } from "../train/runFolder.js";
 import { prepareRun, type Splits } from "../train/splits.js";
 import { runStages, type StageReport, type StageResult } from "../train/stages.js";
 import { loadDetector, storeThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import { whenInterrupted } from "./interrupt.js";
-import { say } from "./output.js";
+import { complain, say } from "./output.js";
 import { createProgress } from "./progress.js";
 import { addRecipeFlags, recipeFrom } from "./recipeFlags.js";
+
+interface TrainFlags extends Record<string, unknown> {
+  resume?: string;
+  profile?: boolean;
+  data?: string;
+}
 
 export function addTrain(program: Command): void {
   const command = program
     .command("train [recipe]")
     .description("train a detector: teacher, quantized teacher, student")
-    .option("--resume <run>", "resume the run in this folder (its recipe is used, no other flag)")
+    .option(
+      "--resume <run>",
+      "resume the run in this folder: with its recipe, on its data, which --data can say to be elsewhere now",
+    )
     .option("--profile", "show where the time of a step goes, and write a Chrome trace to the run folder");
   addRecipeFlags(command);
   command.action(async (file: string | undefined, flags: Record<string, unknown>) => {
-    const { resume, profile = false, ...settings } = flags as { resume?: string; profile?: boolean };
-    if (
-      resume !== undefined &&
-      (file !== undefined || Object.values(settings).some((one) => one !== undefined))
-    ) {
+    const { resume, profile = false, ...settings } = flags as TrainFlags;
+    if (resume === undefined) return train(await recipeFrom(file, settings), { profile });
+    const { data, ...others } = settings;
+    if (file !== undefined || Object.values(others).some((one) => one !== undefined)) {
       throw new InputError(
-        "--resume: the run's own recipe is used; no recipe file and no other flag but --profile go with it",
+        "--resume: the run's own recipe is used; no recipe file and no other flags but --data (a folder that was moved) and --profile go with it",
       );
     }
-    const recipe = resume === undefined ? await recipeFrom(file, settings) : await openRunFolder(resume);
-    await train(recipe, resume, profile);
+    const recipe = await openRunFolder(resume);
+    const moved = data !== undefined;
+    await train(moved ? { ...recipe, data } : recipe, { resume, profile, moved });
   });
 }
 
-async function train(recipe: Recipe, resume: string | undefined, profile: boolean): Promise<void> {
+interface TrainOptions {
+  /** The run's folder. */
+  resume?: string;
+  profile: boolean;
+  /** Whether the data of the resumed run is said to lie elsewhere now. */
+  moved?: boolean;
+}
+
+async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOptions): Promise<void> {
   endAtSecondSignal();
   // Locked until this process ends.
   if (resume !== undefined) lockRunFolder(resume);
@@ -63,8 +81,10 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   });
   counter.end();
   say(classMap([splits.train.dataset, splits.val.dataset]));
-  const folder = resume ?? (await createRunFolder(recipe));
+  const folder = resume ?? (await createRunFolder(recipe, splits));
   if (resume === undefined) lockRunFolder(folder);
+  else await checkData(resume, splits, moved);
+  if (moved) await moveData(folder, recipe);
   whenInterrupted(() => howToResume(folder));
   say(`run folder: ${folder}`);
   try {
@@ -74,6 +94,14 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
     const message = error instanceof InputError ? undefined : explain(error);
     throw message === undefined ? error : new InputError(`${message}, then: ${resumeCommand(folder)}`);
   }
+}
+
+/** @throws InputError when the data is not the run's */
+async function checkData(folder: string, splits: Splits, moved: boolean): Promise<void> {
+  if (await compareData(folder, splits)) return;
+  const unknown = `${folder}: the run is of an earlier version and does not know its data`;
+  if (moved) throw new InputError(`--data: ${unknown}; resume it where the data was`);
+  complain(`${unknown}: not compared`);
 }
 
 const resumeCommand = (folder: string): string => `qmimic train --resume ${shellWord(folder)}`;

@@ -6,9 +6,11 @@ import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
-import { readText, writeFolderAtomic } from "../files.js";
+import { readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { quoted, shortened } from "../text.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
+import { storeData } from "./runData.js";
+import type { Splits } from "./splits.js";
 
 const RECIPE = "recipe.yaml";
 const LOCK = ".lock";
@@ -30,19 +32,24 @@ const resolved = (recipe: Recipe): Recipe => ({
 });
 
 /**
- * Makes runs/<name>, or runs/<name>-2, ... when it is taken, and writes the recipe there.
+ * Makes runs/<name>, or runs/<name>-2, ... when it is taken, and writes the recipe there, and what the data is.
  * @throws InputError when the folder cannot be written
  */
-export async function createRunFolder(recipe: Recipe): Promise<string> {
+export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<string> {
   const name = recipe.name === "" ? defaultName(recipe) : recipe.name;
   if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
     throw new InputError(`name: ${quoted(name)} is not a folder name; use letters, digits, "-", "_" and "."`);
   }
-  // With its recipe from the start: a run that is cut off at any moment can be resumed.
-  return writeFolderAtomic(join(recipe.runs, name), (folder) =>
-    writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe))),
-  );
+  // With both from the start: a run that is cut off at any moment can be resumed.
+  return writeFolderAtomic(join(recipe.runs, name), async (folder) => {
+    await writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe)));
+    await storeData(folder, splits);
+  });
 }
+
+/** Notes that the data of a run lies elsewhere now. */
+export const moveData = (folder: string, recipe: Recipe): Promise<void> =>
+  writeFileAtomic(join(folder, RECIPE), formatRecipe(resolved(recipe)));
 
 /** The recipe of an existing run. @throws InputError when the folder is no run, or is not writable */
 export async function openRunFolder(folder: string): Promise<Recipe> {

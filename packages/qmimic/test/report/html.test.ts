@@ -44,8 +44,8 @@ async function makeRun(name: string, stages: [string, string, Quantizer, string[
     },
     "test",
   );
-  const folder = await createRunFolder(recipe);
   const split = { dataset: { samples: [], classes } } as unknown as Split;
+  const folder = await createRunFolder(recipe, { train: split, val: split });
   for (const [stage, network, quantizer, lines] of stages) {
     const config = {
       ...detectorConfig(recipe, network, split),
