@@ -1,5 +1,6 @@
 // qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
 import { type Command, InvalidArgumentError } from "commander";
+import { denseNotes } from "../data/checkObjects.js";
 import { createImageStore } from "../data/imageStore.js";
 import { MARKS, type Mark } from "../data/readers/types.js";
 import type { Dataset } from "../data/types.js";
@@ -20,11 +21,11 @@ import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { positiveShare, share, wholeNumber } from "./numbers.js";
-import { say } from "./output.js";
-import { type SideFlag, sideOption } from "./side.js";
+import { complain, say } from "./output.js";
+import { type LimitFlag, limitOption, type SideFlag, sideOption } from "./overrides.js";
 import { findWeights } from "./weights.js";
 
-interface ValFlags extends EngineFlags, SideFlag, DataFlags {
+interface ValFlags extends EngineFlags, SideFlag, LimitFlag, DataFlags {
   data: string;
   split: string;
   valShare: number;
@@ -55,7 +56,7 @@ export function addVal(program: Command): void {
     .option("--compare <weights>", "another weights file or run folder: is it better on the same images?")
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
-  dataFlags(engineOptions(sideOption(command))).action(val);
+  dataFlags(engineOptions(limitOption(sideOption(command)))).action(val);
 }
 
 /** Comma-separated names. */
@@ -72,6 +73,7 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
   const { path, stage } = findWeights(weights, flags);
   const detector = await openDetector(path, flags);
   const dataset = await readDatasetFor(detector, flags);
+  for (const note of denseNotes([dataset], detector.limit ?? Infinity)) complain(note);
   const other = flags.compare === undefined ? undefined : await openOther(flags.compare, dataset, flags);
   const { found, imagesPerSecond } = await detectSplit(detector, dataset);
   const evaluation = evaluate(dataset, found, { iou: flags.iou, pixelInclusive: flags.inclusive === true });

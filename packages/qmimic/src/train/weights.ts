@@ -118,13 +118,13 @@ export function saveDetector(path: string, detector: Detector, notes: Record<str
 
 /**
  * Builds the detector that a weights file describes.
- * @param changes to that description that leave its tensors as they are: another quantizer, another longest side
+ * @param changes to that description that leave its tensors as they are: another quantizer, longest side or limit of detections
  * @throws InputError when the file is not one of saveDetector's, is cut short, or does not fit its own description
  */
 export function loadDetector(
   path: string,
   device = "cpu",
-  changes: Partial<Pick<DetectorConfig, "quantizer" | "side">> = {},
+  changes: Partial<Pick<DetectorConfig, "quantizer" | "side"> & { boxDetections: number }> = {},
 ): Detector {
   const { metadata, tensors } = readWeights(path);
   const config = configOf(path, metadata);

@@ -1,5 +1,5 @@
 // Tiny training runs through the real command line: what a run leaves behind, resuming after kill -9, and seeds.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -199,5 +199,46 @@ describe("qmimic val and predict", () => {
       }
     }
     expect((await qmimic(args)).stdout).toContain(join(`${out}-2`, "predictions.json"));
+  });
+
+  it("predict says what came nearest where it finds nothing, and where its limit was reached", async () => {
+    const image = join(data, "JPEGImages", readdirSync(join(data, "JPEGImages"))[0]);
+    const args = ["predict", join(root, "whole"), image, "--no-pictures", "--out", join(root, "limits")];
+    const nothing = await qmimic([...args, "--threshold", "1"]);
+    expect(nothing.stdout).toMatch(/: nothing \(best: [\w -]+ 0\.\d\d, threshold 1\.00\)\n/);
+    const limited = await qmimic([...args, "--threshold", "0", "--box-detections", "2"]);
+    expect(limited.stdout).toMatch(/: .*\d [\w -]+ \(no more come out: --box-detections 2\)\n/);
+    const exported = join(root, "exported");
+    const files = [
+      "export",
+      join(root, "whole"),
+      "--data",
+      data,
+      "--format",
+      "safetensors",
+      "--out",
+      exported,
+    ];
+    expect(await qmimic(files)).toMatchObject({ code: 0 });
+    const detections = async (weights: string, limit: number) => {
+      const out = join(root, `limit-${limit}`);
+      const flags = ["--no-pictures", "--threshold", "0", "--box-detections", `${limit}`, "--out", out];
+      const { stdout } = await qmimic(["predict", weights, image, ...flags]);
+      const file = /detections {2}(.*)\n/.exec(stdout)![1];
+      return JSON.parse(await readFile(file, "utf8")).images[0].detections.length;
+    };
+    for (const weights of [join(root, "whole"), join(exported, "detector.safetensors")]) {
+      expect(await detections(weights, 3)).toBe(3);
+      expect(await detections(weights, 200)).toBeGreaterThan(100);
+    }
+  });
+
+  it("val says which images have more objects than come out", async () => {
+    const args = ["val", join(root, "whole"), "--data", data, "--split", "train", "--box-detections", "1"];
+    const { code, stderr } = await qmimic(args);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/train: \d+ images with more objects than box-detections 1 lets out/),
+    });
   });
 });
