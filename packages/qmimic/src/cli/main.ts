@@ -14,6 +14,7 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   predict: async () => (await import("./predict.js")).addPredict,
   export: async () => (await import("./export.js")).addExport,
   benchmark: async () => (await import("./benchmark.js")).addBenchmark,
+  reproduce: async () => (await import("./reproduce.js")).addReproduce,
   data: async () => (await import("./data.js")).addData,
   doctor: async () => (await import("./doctor.js")).addDoctor,
 };
