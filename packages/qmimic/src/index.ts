@@ -93,6 +93,9 @@ export { type RunPictures, type RunPicturesOptions, writeRunPictures } from "./r
 export { type DetectorCost, detectorCost, summarize } from "./report/summary.js";
 
 // Training
+export { estimateTimes, type StageTime } from "./train/estimate.js";
+export { type PlannedStage, plannedStages, type StageName } from "./train/plan.js";
+export { type QuickSettings, quickSettings } from "./train/quick.js";
 export { formatRecipe, parseRecipe, type Recipe, SETTINGS } from "./train/recipe.js";
 export { compareData } from "./train/runData.js";
 export { createRunFolder, lockRunFolder, openRunFolder } from "./train/runFolder.js";
@@ -100,7 +103,6 @@ export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.
 export {
   detectorConfig,
   runStages,
-  type StageName,
   type StageReport,
   type StageResult,
 } from "./train/stages.js";

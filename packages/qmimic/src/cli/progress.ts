@@ -1,11 +1,13 @@
 // Progress of a run: one line that is rewritten on a terminal, one line an epoch elsewhere.
 import { type Detector, kebab } from "../models/index.js";
 import { summarize } from "../report/summary.js";
+import type { StageName } from "../train/plan.js";
 import type { EpochRow } from "../train/results.js";
-import type { StageName, StageReport } from "../train/stages.js";
+import type { StageReport } from "../train/stages.js";
 import { say as print, writeOver } from "./output.js";
 
-const clock = (seconds: number): string => {
+/** "4:05" or "1h25". */
+export const clock = (seconds: number): string => {
   const whole = Math.max(0, Math.round(seconds));
   const minutes = Math.floor(whole / 60);
   return minutes >= 60

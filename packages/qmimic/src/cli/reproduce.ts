@@ -1,10 +1,10 @@
 // qmimic reproduce: a comparison by name. Trains what is missing, scores it once, writes the table.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { MAX_SIDE, MAX_THREADS, MIN_SIDE } from "../models/index.js";
+import { kebab, MAX_SIDE, MAX_THREADS, MIN_SIDE } from "../models/index.js";
 import { formatTable } from "../reproduce/page.js";
 import { isDone, planRuns } from "../reproduce/plan.js";
 import { type ScoredRun, tableResults } from "../reproduce/results.js";
@@ -14,6 +14,7 @@ import { readScored, scoreRun } from "../reproduce/score.js";
 import { TABLES, type Table } from "../reproduce/tables.js";
 import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
+import { SETTINGS } from "../train/recipe.js";
 import { createCounter } from "./counter.js";
 import { whenInterrupted } from "./interrupt.js";
 import { wholeNumber } from "./numbers.js";
@@ -26,6 +27,7 @@ const PROGRAM = [fileURLToPath(new URL("../../bin/qmimic.mjs", import.meta.url))
 interface ReproduceFlags {
   data?: string;
   recipe?: string;
+  set: Record<string, string>;
   seeds: number;
   arms?: string[];
   runs: string;
@@ -44,6 +46,12 @@ export function addReproduce(program: Command): void {
     .description("train, score and compare the arms of a table; what is finished is not trained again")
     .addOption(new Option("--data <folder>", "folder of labelled photographs (default: the recipe's)"))
     .option("--recipe <file>", "settings that all arms share")
+    .option(
+      "--set <name=value>",
+      "a setting that all arms share, over the recipe's; may be repeated",
+      addSetting,
+      {},
+    )
     .option("--seeds <count>", "students of each arm", wholeNumber(1, MAX_SEEDS), 3)
     .option("--arms <names>", "these alone, and what they need, with commas", (text) => text.split(","))
     .option("--runs <folder>", "folder of the runs; several machines may share it", "runs/reproduce")
@@ -64,6 +72,23 @@ export function addReproduce(program: Command): void {
     .action((name: string, flags: ReproduceFlags) => reproduce(findTable(name, names), flags));
 }
 
+/** "lambda-head=2" -> { lambdaHead: "2" } with those before it. */
+function addSetting(text: string, before: Record<string, string>): Record<string, string> {
+  const at = text.indexOf("=");
+  const name = text.slice(0, at);
+  const key = [...SETTINGS.keys()].find((one) => kebab(one) === name);
+  if (at < 1 || key === undefined || OWN.includes(name)) {
+    const known = [...SETTINGS.keys()].map(kebab).filter((one) => !OWN.includes(one));
+    throw new InvalidArgumentError(
+      `Expected NAME=VALUE with a setting of a recipe.${didYouMean(name, known)}`,
+    );
+  }
+  return { ...before, [key]: text.slice(at + 1) };
+}
+
+/** Settings that the table, or a flag, says. */
+const OWN = ["data", "runs", "name", "seed", "stage", "threads"];
+
 function findTable(name: string, names: readonly string[]): Table {
   const found = TABLES.find((table) => table.name === name);
   if (found) return found;
@@ -75,7 +100,7 @@ function findTable(name: string, names: readonly string[]): Table {
 async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
   const { runs, seeds, split, parallel, threads, arms } = flags;
   const given = flags.data === undefined ? {} : { data: flags.data };
-  const recipe = await recipeFrom(flags.recipe, { ...given, threads });
+  const recipe = await recipeFrom(flags.recipe, { ...flags.set, ...given, threads });
   if (recipe.data === "") throw new InputError("data: which folder? Say --data DIR");
   const planned = planRuns(table, recipe, { runs, seeds, ...(arms ? { arms } : {}) });
   if (flags.plan) {
@@ -115,10 +140,11 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
 }
 
 /** The command again, without what does not change the numbers. */
-function commandOf(table: Table, { recipe, seeds, split, arms, threads, side }: ReproduceFlags): string {
+function commandOf(table: Table, { recipe, set, seeds, split, arms, threads, side }: ReproduceFlags): string {
   const parts = [
     `npx qmimic reproduce ${table.name} --data DIR`,
     ...(recipe === undefined ? [] : [`--recipe ${recipe}`]),
+    ...Object.entries(set).map(([key, value]) => `--set ${kebab(key)}=${value}`),
     `--seeds ${seeds}`,
     ...(arms === undefined ? [] : [`--arms ${arms.join(",")}`]),
     ...(split === "test" ? [] : [`--split ${split}`]),

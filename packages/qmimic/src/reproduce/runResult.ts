@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { InputError } from "../errors.js";
 import type { Quantizer } from "../models/index.js";
 import type { DetectorCost } from "../report/summary.js";
-import type { StageName } from "../train/stages.js";
+import type { StageName } from "../train/plan.js";
 
 /** The last file that a run writes. */
 const METRICS = "metrics.json";

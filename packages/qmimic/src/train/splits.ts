@@ -78,7 +78,7 @@ export async function openSplits(
 }
 
 /** @throws InputError when a class is asked for that the data does not have */
-async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
+export async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
   const { trainSplit, valSplit, classes, merge, ignore, skipBad } = recipe;
   const options = { ignore, skipBad };
   if (merge !== "") return { ...options, merge };

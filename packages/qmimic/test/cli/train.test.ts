@@ -34,6 +34,13 @@ describe("qmimic train", () => {
   it("leaves recipe, results, weights, metrics and pictures; nothing temporary", async () => {
     const { code, stdout, stderr } = await train("whole");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const plan = [
+      "teacher +about.*learn from",
+      "quantized-teacher +about.*few values",
+      "student +about.*wanted",
+      "in all +about",
+    ];
+    for (const line of plan) expect(stdout).toMatch(new RegExp(`^${line}`, "m"));
     const folder = join(root, "whole");
     const files = filesBelow(folder);
     for (const stage of ["teacher", "quantized-teacher", "student"]) {
@@ -81,6 +88,44 @@ describe("qmimic train", () => {
     const { code, stderr } = await qmimic(["train", "--resume", join(root, name)]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect((await weightsOf(name)).equals(await weightsOf("whole"))).toBe(true);
+  });
+});
+
+describe("qmimic train --quick", () => {
+  it("trains the student alone on settings from the data, says how long it takes, and what to try next", async () => {
+    const more = [
+      "--side",
+      "96",
+      "--student",
+      "vgg-1-64",
+      "--epochs",
+      "1",
+      "--scales",
+      "1",
+      "--name",
+      "quick",
+    ];
+    const { code, stdout, stderr } = await qmimic([
+      ...["train", "--quick", "--data", data, "--runs", root, "--threads", "2", ...more],
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(
+      /^quick, for 12 images: method scratch, stage student, output-stride 4, epochs 40, /,
+    );
+    expect(stdout).toMatch(/\nstudent +about +\d+:\d\d +vgg-1-64, 1 epochs? +the detector that is wanted\n/);
+    const recipe = parse(await readFile(join(root, "quick", "recipe.yaml"), "utf8"));
+    // Flags go before what is chosen.
+    expect(recipe).toMatchObject({ method: "scratch", "output-stride": 4, epochs: 1, "eval-every": 8 });
+    const [, next] = /to try it in a browser: npx qmimic (.*)\n/.exec(stdout)!;
+    expect(await qmimic(next.split(" "))).toMatchObject({ code: 0 });
+  });
+
+  it("does not go with --resume", async () => {
+    const { code, stderr } = await qmimic(["train", "--quick", "--resume", join(root, "quick")]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/--resume: the run's own recipe/),
+    });
   });
 });
 

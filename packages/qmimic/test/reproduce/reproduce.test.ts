@@ -154,12 +154,20 @@ describe("qmimic reproduce", () => {
     const { stdout } = await reproduce("plan", ["--plan"]);
     expect(stdout).toMatch(/^teacher-0 +to train\nquantized-teacher-0 +to train\nscratch-0/);
     expect(existsSync(join(root, "plan"))).toBe(false);
+    const set = ["--plan", "--set", "lambda=4", "--set", "side=128"];
+    expect(await reproduce("plan", set)).toMatchObject({ code: 0 });
     const refusals: [string[], RegExp][] = [
       [["reproduce", "mian"], /there is no table "mian".*Did you mean "main"/],
       [["reproduce", "main", "--data", data, "--arms", "scrtch"], /has no arm scrtch; there are teacher/],
       [["reproduce", "main", "--data", data, "--split", "tset"], /no split "tset"/],
       [["reproduce", "main"], /which folder\? Say --data DIR/],
     ];
+    const wrong = ["reproduce", "main", "--data", data, "--set"];
+    for (const text of ["lambda", "lamda=1", "seed=1", "=1"])
+      refusals.push(
+        [[...wrong, text], /Expected NAME=VALUE/],
+        [[...wrong, "lambda=x"], /lambda: "x" does not fit/],
+      );
     for (const [args, message] of refusals)
       expect(await qmimic(args)).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
   });
