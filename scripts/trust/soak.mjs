@@ -3,7 +3,7 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const SCRIPTS = {
-  fuzz: ["--count", "5000"],
+  fuzz: ["--count", "10000"],
   killResume: ["--kills", "40"],
   fullDisk: [],
   memory: [],
