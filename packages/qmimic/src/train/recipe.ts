@@ -56,7 +56,7 @@ const data = {
     .max(MAX_CLASSES)
     .default([])
     .describe("classes to detect, objects of others are left out; empty: all that the data has"),
-  merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
+  merge: className.default("").describe("map every class of the data to this one; empty: keep them apart"),
   ignore: z
     .array(z.enum(MARKS))
     .max(MARKS.length)
