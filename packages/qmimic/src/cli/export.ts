@@ -21,6 +21,7 @@ import { kilobytes, summarize } from "../report/summary.js";
 import { useEngine } from "../train/engine.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
+import { fineTune } from "./exportFineTune.js";
 import {
   C_NAMES,
   FORMATS,
@@ -48,6 +49,7 @@ interface ExportFlags extends EngineFlags, ImageFlags {
   compare: boolean;
   size?: Size;
   calibration: number;
+  finetune?: number;
 }
 
 const COMPILER = "cc";
@@ -73,6 +75,11 @@ export function addExport(program: Command): void {
       "of c-int8: how many images of training say which numbers occur",
       wholeNumber(1, 1000),
       32,
+    )
+    .option(
+      "--finetune <epochs>",
+      "of a run folder, for formats of eight bits: train so many epochs with rounded weights first",
+      wholeNumber(1, 1000),
     )
     .option("--data <folder>", "images to compare the files with the detector on; default: the run's own")
     .option("--split <name>", "of that data", "val")
@@ -105,6 +112,14 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
     checkInput(flags.size, GRID);
   }
   const { path, stage } = findWeights(weights, flags);
+  if (flags.finetune !== undefined) {
+    if (!flags.format.some((format) => WEIGHTS[format] === "int8"))
+      throw new InputError("--finetune goes with --format int8, html-int8 or c-int8");
+    if (stage === null)
+      throw new InputError(
+        `--finetune: ${path} is a weights file; name its run folder, whose recipe says how to train`,
+      );
+  }
   const detector = loadDetector(path, flags.device);
   const own: Source = { detector, thresholds: readThresholds(path) };
   const exported: Exported = {
@@ -117,7 +132,10 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   await makeFolders(out);
   console.log(`${path}\n${summarize(detector)}\n`);
 
-  const sources = { float32: own, int8: own };
+  const { finetune: epochs, device } = flags;
+  const tuned =
+    epochs === undefined ? undefined : await fineTune({ run: weights, path, epochs, device, out });
+  const sources = { float32: own, int8: tuned ?? own };
   for (const format of flags.format) {
     const made = makeFormat(format, { sources, ...c });
     for (const [name, content] of Object.entries(made.files)) await writeFileAtomic(join(out, name), content);
@@ -179,12 +197,17 @@ async function compareFormats(
   const compare = async (name: string, detect: DetectImages, against = trained, as = "trained") => {
     const result = compareDetections(dataset, against, await find(detect), LEAST_COMPARED);
     console.log(formatComparison(name, result, as));
+    return result;
   };
   for (const weights of ["float32", "int8"] as const) {
     if (!flags.format.some((format) => RUNTIME.includes(format) && WEIGHTS[format] === weights)) continue;
     const { detector, thresholds } = sources[weights];
     const model = await ExportedDetector.load(modelFile(detector, thresholds, weights));
-    await compare(weights, detectExported(model));
+    const { trainedAp, exportedAp } = await compare(weights, detectExported(model));
+    if (weights === "int8" && sources.int8 === sources.float32 && trainedAp - exportedAp > WORTH_TUNING)
+      console.log(
+        `${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may win that back`,
+      );
   }
   if (flags.format.includes("onnx")) {
     const opened = await openDetector(join(out, "detector.onnx"), flags).catch((error: Error) => {
@@ -207,6 +230,9 @@ async function compareFormats(
     });
   }
 }
+
+/** AP that rounding may cost without a word. */
+const WORTH_TUNING = 0.005;
 
 /** Detections of lower scores are many, and those of a rounded network are others. */
 const LEAST_COMPARED = 0.1;

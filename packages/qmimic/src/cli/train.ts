@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Command } from "commander";
 import { InputError } from "../errors.js";
 import { detectSamples, detectWith } from "../eval/detect.js";
-import { evaluate } from "../eval/evaluation.js";
+import { bestThresholds, evaluate } from "../eval/evaluation.js";
 import { writeFileAtomic } from "../files.js";
 import { chromeTrace, profiled, profileTable } from "../profile.js";
 import { classMap } from "../report/classMap.js";
@@ -77,10 +77,7 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   const { dataset, store } = splits.val;
   const found = await detectSamples(detectWith(detector, recipe.device), dataset.samples, store);
   const evaluation = evaluate(dataset, found);
-  storeThresholds(
-    last.weights,
-    evaluation.classes.map(({ bestF1 }) => bestF1?.threshold ?? null),
-  );
+  storeThresholds(last.weights, bestThresholds(evaluation));
   const metrics = {
     stages: measured,
     weights: last.weights,

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { has } from "../../src/export/c/program.js";
-import { saveDetector, storeThresholds } from "../../src/train/weights.js";
+import { readThresholds, saveDetector, storeThresholds } from "../../src/train/weights.js";
 import { makeShapes } from "../data/shapes.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { untrainedDetector } from "../export/untrained.js";
@@ -121,6 +121,73 @@ describe("qmimic export", () => {
     const { code, stderr } = await qmimic(args, { cwd: root });
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n +at /);
+    expect(code).toBe(1);
+  });
+});
+
+describe("qmimic export --finetune", () => {
+  const run = join(root, "run");
+  const tuned = (folder: string) => readFileSync(join(folder, "student", "weights", "best.safetensors"));
+
+  beforeAll(async () => {
+    const network = ["--detector", "fcos", "--student", "vgg-1-64", "--output-stride", "8", "--side", "96"];
+    const training = [
+      "--method",
+      "scratch",
+      "--epochs",
+      "3",
+      "--batch",
+      "4",
+      "--scales",
+      "1",
+      "--threads",
+      "1",
+    ];
+    const args = ["train", "--data", data, "--runs", root, "--name", "run", ...network, ...training];
+    expect(await qmimic(args)).toMatchObject({ code: 0, stderr: "" });
+  }, 60_000);
+
+  it("trains with rounded weights, says AP before and after, and leaves the run's weights alone; the same each time", async () => {
+    const weights = tuned(run);
+    const folder = join(run, "export");
+    const args = [
+      "export",
+      run,
+      "--format",
+      "int8,c-int8",
+      "--finetune",
+      "2",
+      "--threads",
+      "1",
+      "--no-compare",
+    ];
+    const { code, stdout, stderr } = await qmimic(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^epoch 2\/2 /m);
+    const [, before, after] =
+      /^with weights of eight bits, on val: AP50 (\S+) before, (\S+) after \(epoch [12]\)/m.exec(stdout)!;
+    expect(stdout.includes("That is no gain")).toBe(!(Number(after) > Number(before)));
+    expect(filesBelow(folder)).toContain("detector_int8.c");
+    expect(tuned(run).equals(weights)).toBe(true);
+    expect(tuned(join(folder, "finetuned")).equals(weights)).toBe(false);
+    expect(readThresholds(join(folder, "finetuned/student/weights/best.safetensors"))).toHaveLength(2);
+
+    expect((await qmimic(args)).code).toBe(0);
+    expect(tuned(join(folder, "finetuned-2")).equals(tuned(join(folder, "finetuned")))).toBe(true);
+    const val = await qmimic(["val", join(folder, "finetuned"), "--data", data]);
+    expect(val).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it.each([
+    [
+      ["export", weights, "--finetune", "1"],
+      /--finetune: .*weights.safetensors is a weights file; name its run folder/,
+    ],
+    [["export", run, "--format", "onnx", "--finetune", "1"], /--finetune goes with --format int8/],
+    [["export", run, "--finetune", "0"], /Expected a whole number from 1 to 1000/],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await qmimic(args, { cwd: root });
+    expect(stderr).toMatch(message);
     expect(code).toBe(1);
   });
 });

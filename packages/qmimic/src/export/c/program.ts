@@ -111,16 +111,16 @@ export interface ProgramSource {
  * Compiles a detector, finds with it whatever its score is, and leaves nothing behind.
  * @throws InputError when there is no such compiler, or it cannot compile
  */
-export async function withProgram(
+export async function withProgram<T>(
   { files, name, classes, command }: ProgramSource,
-  body: (detect: DetectImages) => Promise<void>,
-): Promise<void> {
+  body: (detect: DetectImages) => Promise<T>,
+): Promise<T> {
   const [compiler, ...flags] = command;
   if (!has(compiler)) throw new InputError(`there is no C compiler "${compiler}" on this machine`);
   const folder = mkdtempSync(join(tmpdir(), "qmimic-c-"));
   try {
     compileProgram(folder, files, [compiler, ...flags, "-DEVERY_SCORE"], name);
-    await body(detectCompiled(folder, classes));
+    return await body(detectCompiled(folder, classes));
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
