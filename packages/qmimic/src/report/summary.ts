@@ -72,6 +72,9 @@ export function detectorCost(detector: Detector): DetectorCost {
   };
 }
 
+/** Of memory, which comes in powers of two. */
+export const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
+
 export const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
 /**
