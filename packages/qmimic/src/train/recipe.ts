@@ -196,7 +196,7 @@ const training = {
 };
 
 const augmentation = {
-  flip: real(fraction, 0.5, "share of images mirrored left to right"),
+  flip: real(fraction, 0.5, "fraction of images mirrored left to right"),
   scales: z
     .array(z.number().min(MIN_SCALE).max(MAX_SCALE))
     .min(1)
