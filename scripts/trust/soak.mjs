@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 const SCRIPTS = {
   fuzz: ["--count", "10000"],
   killResume: ["--kills", "40"],
+  killAtWrites: ["--kills", "10"],
   fullDisk: [],
   memory: [],
 };

@@ -32,3 +32,13 @@ it(
   },
   PATIENCE_MS,
 );
+
+it(
+  "killed in the middle of a write and resumed, too",
+  () => {
+    expect(script("killAtWrites", "--kills", "1", "--kind", "state", "--seed", "3")).toMatch(
+      /^state +1 kills at \d+ writes, faults: 0\n$/,
+    );
+  },
+  PATIENCE_MS,
+);
