@@ -125,7 +125,9 @@ const method = {
   quantizerStride: z
     .union([positive, auto])
     .default("auto")
-    .describe("s of the uniform dictionary; auto: from the teacher's activations"),
+    .describe(
+      "s of the uniform dictionary; auto: from the teacher's activations. With method scratch a number rounds the student's map, auto does not",
+    ),
   quantizerMaxCost: real(
     atLeast0,
     1,
