@@ -20,15 +20,15 @@ export function rowsOf({ report, faceApiAp }) {
 
 const COLUMNS = [
   {
-    title: "bytes to the first detections",
+    title: "bytes to first detections",
     key: "bytes",
     log: true,
     text: (x) => (x < 1e6 ? `${Math.round(x / 1000)} kB` : `${(x / 1e6).toFixed(1)} MB`),
   },
-  { title: "ms a picture, median", key: "milliseconds", log: true, text: (x) => x.toFixed(1) },
+  { title: "latency, ms", key: "milliseconds", log: true, text: (x) => x.toFixed(1) },
   { title: "AP at IoU 0.5", key: "ap", log: false, text: (x) => (100 * x).toFixed(1) },
 ];
-const [LABELS, WIDTH, GAP, ROW, TOP] = [230, 150, 70, 24, 44];
+const [LABELS, WIDTH, GAP, ROW, TOP] = [230, 160, 70, 24, 44];
 
 /** @returns the text of an SVG file */
 export function chart(result) {
@@ -48,7 +48,7 @@ export function chart(result) {
       const long = value > 0 ? Math.max(1, length(value)) : 1;
       return `<rect x="${left}" y="${y + 4}" width="${long.toFixed(1)}" height="14" class="${row.ours ? "ours" : "peer"}"/><text x="${(left + long + 5).toFixed(1)}" y="${y + 15}">${text(value)}</text>`;
     });
-    return `<text x="${left}" y="24" class="title">${title}${log ? " (log)" : ""}</text>${bars.join("")}`;
+    return `<text x="${left}" y="24" class="title">${title}${log ? ", log" : ""}</text>${bars.join("")}`;
   });
   const labels = rows.map(
     ({ label }, k) =>
