@@ -106,7 +106,7 @@ async function begin(
   { recipe: base, runs, program }: ScheduleOptions,
 ): Promise<Training | null> {
   const { name, folder } = run;
-  // Two processes could both find that there is no folder yet.
+  // Two processes could both see that the folder does not exist yet.
   const claim = tryLock(join(runs, "plans", `${name}.lock`), REMEDY);
   if (claim === null) return null;
   try {
