@@ -1,4 +1,8 @@
 // What a reader of damaged files may do: refuse in words, or accept what makes sense.
+import { createRequire } from "node:module";
+
+/** The image library that the package qmimic depends on. */
+export const sharp = createRequire(new URL("../../packages/qmimic/package.json", import.meta.url))("sharp");
 
 export const built = (path) => import(new URL(`../../packages/${path}.js`, import.meta.url));
 

@@ -2,13 +2,11 @@
 // are reported.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { built, must, refuses } from "./accepts.mjs";
+import { built, must, refuses, sharp } from "./accepts.mjs";
 import { mutateText, pick } from "./mutate.mjs";
 
 /** A sound PNG of 100 x 80 px. */
-async function picture() {
-  const { createRequire } = await import("node:module");
-  const sharp = createRequire(new URL("../../packages/qmimic/package.json", import.meta.url))("sharp");
+function picture() {
   return sharp({ create: { width: 100, height: 80, channels: 3, background: "#4080c0" } })
     .png()
     .toBuffer();

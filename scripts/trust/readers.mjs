@@ -1,11 +1,9 @@
 // Every reader of files, each with sound files to damage. A reader may accept a damaged file, or refuse it in words
 // (InputError, or a problem that it reports); what it accepts has to make sense.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
-import { built, must, refuses } from "./accepts.mjs";
+import { built, must, refuses, sharp } from "./accepts.mjs";
 import { LABEL_READERS } from "./labelReaders.mjs";
 import { mutateBytes, mutateText, pick } from "./mutate.mjs";
 
@@ -43,9 +41,6 @@ export const READERS = {
 
   async image(folder) {
     const { decodeImage, InputError } = await built("qmimic/dist/index");
-    const sharp = createRequire(
-      fileURLToPath(new URL("../../packages/qmimic/package.json", import.meta.url)),
-    )("sharp");
     const [jpeg] = files(join(await demo(folder), "JPEGImages"));
     const small = sharp(jpeg).resize(64);
     const kinds = [small.clone().png(), small.clone().webp(), small.clone().gif(), small.clone().tiff()];

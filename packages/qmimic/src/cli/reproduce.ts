@@ -14,7 +14,7 @@ import { readScored, scoreRun } from "../reproduce/score.js";
 import { TABLES, type Table } from "../reproduce/tables.js";
 import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
-import { SETTINGS } from "../train/recipe.js";
+import { keyOf, SETTINGS } from "../train/recipe.js";
 import { createCounter } from "./counter.js";
 import { whenInterrupted } from "./interrupt.js";
 import { wholeNumber } from "./numbers.js";
@@ -76,7 +76,7 @@ export function addReproduce(program: Command): void {
 function addSetting(text: string, before: Record<string, string>): Record<string, string> {
   const at = text.indexOf("=");
   const name = text.slice(0, at);
-  const key = [...SETTINGS.keys()].find((one) => kebab(one) === name);
+  const key = keyOf(name);
   if (at < 1 || key === undefined || OWN.includes(name)) {
     const known = [...SETTINGS.keys()].map(kebab).filter((one) => !OWN.includes(one));
     throw new InvalidArgumentError(

@@ -1,13 +1,12 @@
 // qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
 import { type Command, InvalidArgumentError } from "commander";
 import { denseNotes } from "../data/checkObjects.js";
-import { createImageStore } from "../data/imageStore.js";
 import { MARKS, type Mark } from "../data/readers/types.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { type ApComparisons, bootstrapIntervals, comparePaired } from "../eval/bootstrap.js";
 import { type CocoMatches, matchCoco } from "../eval/coco.js";
-import { detectSamples, evaluationInputs, type SampleDetections } from "../eval/detect.js";
+import { detectTimed, evaluationInputs, type SampleDetections } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
 import { type OpenedDetector, openDetector } from "../export/openDetector.js";
 import { writeFileAtomic } from "../files.js";
@@ -158,20 +157,10 @@ function keepClasses(
   });
 }
 
-const MEMORY = 2 ** 31;
-
-/** Decodes first, so that the clock sees the detector alone (as long as the images fit into 2 GiB). */
 async function detectSplit(
   { detect, side, classes: known }: OpenedDetector,
   { samples, classes }: Dataset,
 ): Promise<{ found: SampleDetections[]; imagesPerSecond: number }> {
-  const store = createImageStore(samples, { maxSide: side, memoryBudgetBytes: MEMORY });
-  store.prefetch(samples.keys());
-  for (const i of samples.keys()) await store.get(i);
-  // The first calls also plan the convolutions.
-  await detectSamples(detect, samples.slice(0, 8), store);
-  const started = performance.now();
-  const found = await detectSamples(detect, samples, store);
-  const imagesPerSecond = (1000 * samples.length) / (performance.now() - started);
+  const { found, imagesPerSecond } = await detectTimed(detect, samples, side);
   return { found: keepClasses(found, known, classes), imagesPerSecond };
 }

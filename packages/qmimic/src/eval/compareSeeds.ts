@@ -4,10 +4,9 @@
 // Two sources of chance, taken as independent. Images: a paired bootstrap (Efron 1979) of the difference between the means
 // over seeds, both sides evaluated on each resample. Seeds: the differences of the single seeds, by Student's t. The halves
 // of both 95 % intervals are added as squares.
-import { createRandom } from "../data/random.js";
-import type { Comparison } from "./bootstrap.js";
+import { type Comparison, resample } from "./bootstrap.js";
 import { type CocoMatches, weightedCocoAp } from "./coco.js";
-import { mean } from "./tally.js";
+import { deviation, mean } from "./tally.js";
 
 export type ApName = "ap50" | "ap";
 
@@ -30,36 +29,20 @@ export function compareSeeds(
   if (a.length !== b.length || a.length === 0)
     throw new RangeError(`${a.length} and ${b.length} seeds cannot be paired`);
   const once = new Int32Array(images).fill(1);
-  const ofSeeds = seedDifferences(a, b, once);
-  const random = createRandom("bootstrap/seeds");
-  const weights = new Int32Array(images);
-  const resampled = Array.from({ length: RESAMPLES }, () => {
-    weights.fill(0);
-    for (let i = 0; i < images; i++) weights[Math.floor(random() * images)]++;
-    const differences = seedDifferences(a, b, weights);
-    return { ap50: mean(differences.ap50), ap: mean(differences.ap) };
-  });
+  const [ofA, ofB] = [a, b].map((seeds) => seeds.map((one) => weightedCocoAp(one, once)));
+  const drawn = resample([...a, ...b], images, { resamples: RESAMPLES, seed: "seeds" });
   const compare = (name: ApName): Comparison | null => {
-    const difference = mean(ofSeeds[name]);
-    const drawn = resampled.map((one) => one[name]).filter((value) => !Number.isNaN(value));
-    if (Number.isNaN(difference) || drawn.length === 0) return null;
-    const half = Math.hypot(NORMAL * deviation(drawn), seedHalf(ofSeeds[name]));
+    const ofSeeds = ofA.map((one, seed) => ofB[seed][name] - one[name]);
+    const difference = mean(ofSeeds);
+    const resampled = Array.from({ length: RESAMPLES }, (_, k) =>
+      mean(a.map((_, seed) => drawn[a.length + seed][name][k] - drawn[seed][name][k])),
+    ).filter((value) => !Number.isNaN(value));
+    if (Number.isNaN(difference) || resampled.length === 0) return null;
+    const half = Math.hypot(NORMAL * deviation(resampled), seedHalf(ofSeeds));
     const interval = { low: difference - half, high: difference + half };
     return { difference, interval, decided: interval.low > 0 || interval.high < 0 };
   };
   return { ap50: compare("ap50"), ap: compare("ap") };
-}
-
-function seedDifferences(
-  a: readonly CocoMatches[],
-  b: readonly CocoMatches[],
-  weights: Int32Array,
-): Record<ApName, number[]> {
-  const found = a.map((one, seed) => [weightedCocoAp(one, weights), weightedCocoAp(b[seed], weights)]);
-  return {
-    ap50: found.map(([ofA, ofB]) => ofB.ap50 - ofA.ap50),
-    ap: found.map(([ofA, ofB]) => ofB.ap - ofA.ap),
-  };
 }
 
 function seedHalf(differences: readonly number[]): number {
@@ -67,11 +50,4 @@ function seedHalf(differences: readonly number[]): number {
   if (freedom === 0) return 0;
   const t = STUDENT[freedom - 1] ?? NORMAL + 2.8 / freedom;
   return (t * deviation(differences)) / Math.sqrt(differences.length);
-}
-
-/** Of a sample; 0 for one value. */
-export function deviation(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const middle = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
 }

@@ -3,7 +3,7 @@ import type { Detections, Size } from "@qmimic/runtime";
 import { scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
 import { drawFixed } from "../data/fixedInput.js";
-import type { ImageStore } from "../data/imageStore.js";
+import { createImageStore, type ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import type { Dataset, Sample } from "../data/types.js";
 import { namingFile } from "../finite.js";
@@ -80,6 +80,28 @@ export async function detectSamples(
     at = end;
   }
   return found;
+}
+
+const MEMORY = 2 ** 31;
+
+/**
+ * As detectSamples, with the speed from decoded images to boxes: they are decoded first, so that the clock sees the detector
+ * alone (as long as they fit into 2 GiB).
+ * @param maxSide longest side that images are decoded to, in pixels
+ */
+export async function detectTimed(
+  detect: DetectImages,
+  samples: readonly Sample[],
+  maxSide: number,
+): Promise<{ found: SampleDetections[]; imagesPerSecond: number }> {
+  const store = createImageStore(samples, { maxSide, memoryBudgetBytes: MEMORY });
+  store.prefetch(samples.keys());
+  for (const i of samples.keys()) await store.get(i);
+  // The first calls also plan the convolutions.
+  await detectSamples(detect, samples.slice(0, BATCH), store);
+  const started = performance.now();
+  const found = await detectSamples(detect, samples, store);
+  return { found, imagesPerSecond: (1000 * samples.length) / (performance.now() - started) };
 }
 
 /** Ground truth and detections as the evaluators take them: labels counted from 0. */

@@ -6,12 +6,12 @@ import { z } from "zod";
 import { InputError, reasonOf } from "../errors.js";
 import { readText as readTextFile } from "../files.js";
 import { type DetectorConfig, parseConfig, quantizerSchema } from "../models/index.js";
+import { STAGES } from "../train/plan.js";
 import type { Recipe } from "../train/recipe.js";
+import { bestOf } from "../train/results.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector, readConfig } from "../train/weights.js";
 import { type DetectorCost, detectorCost } from "./summary.js";
-
-const STAGES = ["teacher", "quantized-teacher", "student"] as const;
 
 const share = z.number().nullable();
 
@@ -60,7 +60,7 @@ const metricsSchema = z.object({
 type Metrics = z.infer<typeof metricsSchema>;
 
 /** A line of results.csv by the names of its columns; NaN where the cell is empty. */
-export type ResultRow = Record<string, number>;
+export type ResultRow = Record<string, number> & { val: number };
 
 export type RunStage = Omit<Metrics["stages"][number], "config" | "cost"> & {
   rows: ResultRow[];
@@ -117,7 +117,7 @@ async function readUnfinished(folder: string): Promise<Metrics> {
     const weights = join(folder, stage, "weights", "best.safetensors");
     if (!existsSync(weights)) continue;
     const rows = parseResults(await readText(join(folder, stage, "results.csv")));
-    const best = rows.reduce((top, row) => (row.val > top.val || Number.isNaN(top.val) ? row : top));
+    const best = bestOf(rows);
     const known = (value: number) => (Number.isNaN(value) ? null : value);
     stages.push({
       ...{ stage, val: known(best.val), bestEpoch: best.epoch, quantizer: readConfig(weights).quantizer },
@@ -163,6 +163,7 @@ export function parseResults(text: string): ResultRow[] {
   const columns = header.split(",");
   return lines.map((line) => {
     const cells = line.split(",");
-    return Object.fromEntries(columns.map((column, i) => [column, cells[i] ? Number(cells[i]) : Number.NaN]));
+    const values = columns.map((column, i) => [column, cells[i] ? Number(cells[i]) : Number.NaN]);
+    return Object.fromEntries(values) as ResultRow;
   });
 }

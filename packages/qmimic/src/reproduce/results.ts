@@ -1,8 +1,8 @@
 // From the scores of all runs of a table to its numbers: what is written as JSON, and what the page and the picture show.
 
 import type { Comparison } from "../eval/bootstrap.js";
-import { type ApName, compareSeeds, deviation } from "../eval/compareSeeds.js";
-import { mean } from "../eval/tally.js";
+import { type ApName, compareSeeds } from "../eval/compareSeeds.js";
+import { deviation, mean } from "../eval/tally.js";
 import { type Recipe, settingOf } from "../train/recipe.js";
 import type { PlannedRun } from "./plan.js";
 import type { RunResult } from "./runResult.js";

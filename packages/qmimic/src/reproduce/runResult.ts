@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import type { Quantizer } from "../models/index.js";
+import { parseResults } from "../report/htmlRun.js";
 import type { DetectorCost } from "../report/summary.js";
 import type { StageName } from "../train/plan.js";
 
@@ -38,7 +39,7 @@ export function readRun(folder: string): RunResult {
   try {
     const { stages, cost } = JSON.parse(readFileSync(path, "utf8"));
     const { stage, val, bestEpoch, quantizer, match, matchActive, gradientRatio } = stages.at(-1);
-    const speeds = columnOf(join(folder, stage, "results.csv"), "imagesPerSecond");
+    const speeds = speedsOf(join(folder, stage, "results.csv"));
     return {
       ...{ stage, val, bestEpoch, quantizer, match, matchActive, gradientRatio, cost },
       // Where the folder lies now: it may have been moved.
@@ -52,9 +53,8 @@ export function readRun(folder: string): RunResult {
   }
 }
 
-function columnOf(path: string, name: string): number[] {
-  const [header, ...rows] = readFileSync(path, "utf8").trim().split("\n");
-  const column = header.split(",").indexOf(name);
-  if (column < 0 || rows.length === 0) throw new Error(`${path} has no column ${name}, or no epoch`);
-  return rows.map((row) => Number(row.split(",")[column]));
+function speedsOf(path: string): number[] {
+  const speeds = parseResults(readFileSync(path, "utf8")).map(({ imagesPerSecond }) => imagesPerSecond);
+  if (speeds.length > 0 && speeds.every(Number.isFinite)) return speeds;
+  throw new Error(`${path} has no column imagesPerSecond, or no epoch`);
 }

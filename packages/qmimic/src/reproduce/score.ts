@@ -3,15 +3,15 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { contentHash } from "../data/contentHashes.js";
 import { type DataFolder, openData, readSplit } from "../data/dataset.js";
-import { createImageStore } from "../data/imageStore.js";
 import { readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { type CocoMatches, matchCoco } from "../eval/coco.js";
-import { detectSamples, detectWith, evaluationInputs, type SampleDetections } from "../eval/detect.js";
+import { detectTimed, detectWith, evaluationInputs, type SampleDetections } from "../eval/detect.js";
 import { type Evaluation, evaluate } from "../eval/evaluation.js";
 import { readText, writeFileAtomic } from "../files.js";
 import type { Recipe } from "../train/recipe.js";
+import { readOptions } from "../train/splits.js";
 import { loadDetector } from "../train/weights.js";
 import { readRun } from "./runResult.js";
 
@@ -39,11 +39,7 @@ interface StoredScore extends Omit<Score, "matches" | "images"> {
 /** A split with the labels of a recipe's runs, read once. @throws InputError when there is none of that name */
 export async function readScored(recipe: Recipe, split: string): Promise<Dataset> {
   const folder: DataFolder = await openData(recipe.data, recipe);
-  const { merge, classes, ignore, skipBad } = recipe;
-  const options = {
-    ...{ ignore, skipBad },
-    ...(merge !== "" ? { merge } : classes.length > 0 ? { classes, ignoreOthers: true } : {}),
-  };
+  const options = await readOptions(folder, recipe);
   if (split === recipe.valSplit) return (await readTrainVal(folder, recipe, options)).val;
   return readSplit(folder, split, options);
 }
@@ -101,12 +97,7 @@ async function detectSplit(
   const { side, classes } = detector.config;
   if (classes.join("\n") !== dataset.classes.join("\n"))
     throw new InputError(`${path}: the detector has other classes than the data`);
-  const store = createImageStore(dataset.samples, { maxSide: side });
-  // Decoded before the clock runs.
-  for (const i of dataset.samples.keys()) await store.get(i);
-  const started = performance.now();
-  const found = await detectSamples(detectWith(detector, device), dataset.samples, store);
-  const imagesPerSecond = (1000 * dataset.samples.length) / (performance.now() - started);
+  const { found, imagesPerSecond } = await detectTimed(detectWith(detector, device), dataset.samples, side);
   detector.dispose();
   const { confusion: _, ...evaluation } = evaluate(dataset, found, { iou: 0.5, pixelInclusive: false });
   return {

@@ -1,6 +1,6 @@
 // The comparisons that can be run by name: which students are trained, and what each is compared with.
 import { DETECTORS } from "../models/index.js";
-import { type Recipe, settingOf } from "../train/recipe.js";
+import { keyOf, type Recipe, settingOf } from "../train/recipe.js";
 import type { RunResult } from "./runResult.js";
 
 /** Settings of a recipe by their names in a file, laid over the recipe that is given. */
@@ -59,7 +59,7 @@ const QM: Arm = {
 
 /** Quantization Mimic with these settings; where the recipe has them already, it is Quantization Mimic's own run. */
 function variant(recipe: Recipe, name: string, label: string, settings: Settings): Arm {
-  const same = Object.entries(settings).every(([key, value]) => settingOf(recipe, camel(key)) === value);
+  const same = Object.entries(settings).every(([key, value]) => settingOf(recipe, keyOf(key)!) === value);
   return {
     ...QM,
     name: same ? QM.name : `${QM.name}-${name}`,
@@ -67,9 +67,6 @@ function variant(recipe: Recipe, name: string, label: string, settings: Settings
     settings: { ...QM_SETTINGS, ...settings },
   };
 }
-
-/** "quantize-student" -> "quantizeStudent". */
-const camel = (name: string): string => name.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase());
 
 /** From scratch for as long as teacher, quantized teacher and student take together, by the time that theirs took. */
 const SCRATCH_LONG: Arm = {

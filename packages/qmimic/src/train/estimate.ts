@@ -37,10 +37,14 @@ export async function estimateTimes(
   for (const planned of plannedStages(recipe)) {
     const { stage, network } = planned;
     const epochs = Math.max(0, planned.epochs - done(stage));
+    if (epochs === 0) {
+      times.push({ ...planned, seconds: 0 });
+      continue;
+    }
     const { step, detect } = await speedOf(network);
     let seconds = epochs * train * step + Math.ceil(epochs / recipe.evalEvery) * val * detect;
     // Maps are stored of each scale, mirrored and not.
-    if (stage === "student" && epochs > 0 && recipe.method !== "scratch" && !recipe.liveTeacher)
+    if (stage === "student" && recipe.method !== "scratch" && !recipe.liveTeacher)
       seconds += 2 * recipe.scales.length * train * (await speedOf(teacherNetwork(recipe))).detect;
     times.push({ ...planned, seconds });
   }

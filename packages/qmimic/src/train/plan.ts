@@ -2,7 +2,9 @@
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import { readConfig } from "./weights.js";
 
-export type StageName = "teacher" | "quantized-teacher" | "student";
+/** In the order in which they run. */
+export const STAGES = ["teacher", "quantized-teacher", "student"] as const;
+export type StageName = (typeof STAGES)[number];
 
 export interface PlannedStage {
   stage: StageName;

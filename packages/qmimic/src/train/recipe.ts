@@ -293,6 +293,9 @@ export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".sa
 
 const byKebab = new Map([...SETTINGS.keys()].map((key) => [kebab(key), key]));
 
+/** "lambda-head" -> "lambdaHead"; undefined for what is not a setting. */
+export const keyOf = (name: string): string | undefined => byKebab.get(name);
+
 /**
  * A recipe from kebab-case settings (of a file, overridden by flags).
  * @param source names where they come from, for messages

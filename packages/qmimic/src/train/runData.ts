@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { contentHash, fileState, settledState } from "../data/contentHashes.js";
+import { contentHash, contentHashes, fileState, settledState } from "../data/contentHashes.js";
 import { counted } from "../data/problems.js";
 import type { Dataset, Sample } from "../data/types.js";
 import { InputError } from "../errors.js";
@@ -21,12 +21,12 @@ interface RunData {
   val: KnownSample[];
 }
 
-/** Writes what the splits hold to a new run's folder. */
-export async function storeData(folder: string, splits: Splits): Promise<void> {
+/** Writes what the splits hold to a new run's folder. @param cache folder that remembers hashes of images, where one is used */
+export async function storeData(folder: string, splits: Splits, cache?: string): Promise<void> {
   const known: RunData = {
     classes: splits.train.dataset.classes,
-    train: splits.train.dataset.samples.map(describe),
-    val: splits.val.dataset.samples.map(describe),
+    train: await describe(splits.train.dataset.samples, cache),
+    val: await describe(splits.val.dataset.samples, cache),
   };
   await writeFileAtomic(join(folder, FILE), JSON.stringify(known));
 }
@@ -59,10 +59,11 @@ export async function compareData(folder: string, { train, val }: Splits): Promi
   return true;
 }
 
-function describe(sample: Sample): KnownSample {
-  const { id, imagePath } = sample;
-  const state = settledState(imagePath);
-  return [id, labelsHash(sample), contentHash(imagePath), state];
+async function describe(samples: readonly Sample[], cache?: string): Promise<KnownSample[]> {
+  const paths = samples.map(({ imagePath }) => imagePath);
+  const states = paths.map(settledState);
+  const hashes = cache === undefined ? paths.map(contentHash) : await contentHashes(paths, cache);
+  return samples.map((sample, i) => [sample.id, labelsHash(sample), hashes[i], states[i]]);
 }
 
 function labelsHash({ width, height, boxes, labels, difficult }: Sample): string {

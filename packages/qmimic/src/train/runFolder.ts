@@ -10,7 +10,7 @@ import { readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { quoted, shortened } from "../text.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
 import { storeData } from "./runData.js";
-import type { Splits } from "./splits.js";
+import { type Splits, usesCache } from "./splits.js";
 
 const RECIPE = "recipe.yaml";
 const LOCK = ".lock";
@@ -43,7 +43,7 @@ export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<s
   // With both from the start: a run that is cut off at any moment can be resumed.
   return writeFolderAtomic(join(recipe.runs, name), async (folder) => {
     await writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe)));
-    await storeData(folder, splits);
+    await storeData(folder, splits, usesCache(recipe) ? recipe.cache : undefined);
   });
 }
 

@@ -77,7 +77,7 @@ export async function openSplits(
   return { train: open(train, Math.max(...scales)), val: open(val, 1) };
 }
 
-/** @throws InputError when a class is asked for that the data does not have */
+/** How a recipe wants the labels read. @throws InputError when a class is asked for that the data does not have */
 export async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
   const { trainSplit, valSplit, classes, merge, ignore, skipBad } = recipe;
   const options = { ignore, skipBad };
@@ -123,7 +123,7 @@ export async function prepareRun(
   const loaded = isWeightsFile(teacher) ? loadDetector(teacher) : null;
   checkStage(recipe, loaded);
   // Maps of the teacher are kept there, after hours of training perhaps.
-  if (recipe.method !== "scratch" || recipe.diskCache) await checkWritable(recipe.cache);
+  if (usesCache(recipe)) await checkWritable(recipe.cache);
   const splits = await openSplits(recipe, say, progress);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
@@ -134,6 +134,9 @@ export async function prepareRun(
   else await decode();
   return splits;
 }
+
+/** Whether a run writes to its cache folder. */
+export const usesCache = ({ method, diskCache }: Recipe): boolean => method !== "scratch" || diskCache;
 
 /** @throws InputError when the stage asked for has nothing to do, or not the teacher it needs */
 function checkStage({ method, stage, teacher }: Recipe, loaded: Detector | null): void {
