@@ -61,6 +61,15 @@ test("the README's code in Node", async () => {
   expect(stdout.match(/xmin/g)).toHaveLength(expected.length);
 });
 
+test("all of it as one module", async () => {
+  const code = snippet("node").replace("@qmimic/runtime", "@qmimic/runtime/module");
+  writeFileSync(join(project, "module.js"), code);
+  const [whole, files] = await Promise.all(
+    ["module.js", "node.js"].map((name) => run(process.execPath, [name], { cwd: project })),
+  );
+  expect(whole.stdout).toBe(files.stdout);
+});
+
 test("JavaScript and WebAssembly within 30 kB gzipped", () => {
   const bundle = readFileSync(join(project, "node_modules/@qmimic/runtime/dist/bundle.js"));
   expect(gzipSync(bundle, { level: 9 }).length).toBeLessThan(30_000);
