@@ -36,7 +36,7 @@ beforeAll(async () => {
   writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
   // Offline: there is nothing to fetch.
   await run("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${packed}`], { cwd: project });
-  writeFileSync(join(project, "detector.safetensors"), model);
+  writeFileSync(join(project, "detector.int8.safetensors"), model);
   writeFileSync(join(project, "photo.rgb"), pixels);
 });
 
@@ -88,7 +88,7 @@ test.skipIf(!hasBrowser)("the README's code in Chromium, bundled by Vite", async
   const picture = await sharp(pixels, { raw }).png().toBuffer();
   const { url, server } = await serve(join(app, "dist"), {
     "/picture.png": picture,
-    "/detector.safetensors": model,
+    "/detector.int8.safetensors": model,
   });
   const browser = await openBrowser();
   try {
@@ -98,6 +98,25 @@ test.skipIf(!hasBrowser)("the README's code in Chromium, bundled by Vite", async
     const found = await page.evaluate(() => (window as unknown as { detections: unknown[] }).detections);
     const expected = (await Detector.load(model)).detect({ data: pixels, width: WIDTH, height: HEIGHT });
     expect(found).toHaveLength(expected.length);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+});
+
+test.skipIf(!hasBrowser)("the README's page without a bundler", async () => {
+  const [, page] = /```html\n([^]*?)```/.exec(readme)!;
+  const { url, server } = await serve(join(project, "node_modules/@qmimic/runtime/dist"), {
+    "/page.html": page.replace("</script>", "window.classes = detector.classes;\n</script>"),
+    "/detector.int8.safetensors": model,
+  });
+  const browser = await openBrowser();
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${url}/page.html`);
+    await page.waitForFunction(() => "classes" in window);
+    const { classes } = await Detector.load(model);
+    expect(await page.evaluate(() => (window as unknown as { classes: string[] }).classes)).toEqual(classes);
   } finally {
     await browser.close();
     server.close();
