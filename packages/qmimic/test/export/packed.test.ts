@@ -105,7 +105,7 @@ test.skipIf(!hasBrowser)("the README's code in Chromium, bundled by Vite", async
 });
 
 test.skipIf(!hasBrowser)("the README's page without a bundler", async () => {
-  const [, page] = /```html\n([^]*?)```/.exec(readme)!;
+  const [, page] = /```html\n(.*?)```/s.exec(readme)!;
   const { url, server } = await serve(join(project, "node_modules/@qmimic/runtime/dist"), {
     "/page.html": page.replace("</script>", "window.classes = detector.classes;\n</script>"),
     "/detector.int8.safetensors": model,
