@@ -1,5 +1,6 @@
 // Makes a checkout ready: libtorch and OpenBLAS, npm packages, the native addon, the runtime's kernels, the compiled packages.
-// Safe to run twice; what is done is skipped. Settings: LIBTORCH, LIBTORCH_USE_PYTORCH=1, CXX.
+// Safe to run twice; what is done is skipped. Settings: LIBTORCH, LIBTORCH_USE_PYTORCH=1, CXX. System packages are installed
+// as root alone, or with --yes or CI=true through sudo.
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";

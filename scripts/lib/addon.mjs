@@ -41,7 +41,9 @@ export async function buildAddon(root, torch, cxx) {
     ...["-std=c++17", "-O3", "-fPIC", "-Wall", "-Wno-psabi"],
     // Without OpenMP, at::parallel_for in our own sources runs on one thread.
     ...(mac ? [] : ["-fopenmp"]),
-    ...["-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS", ...torch.flags],
+    ...["-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS"],
+    // A worker thread that is ended while it is in the addon takes no exception any more; by default that aborts.
+    ...["-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS", ...torch.flags],
     ...[`-I${native}`, ...headers.filter((folder) => folder !== "/usr/include").map((f) => `-isystem${f}`)],
   ];
   const key = [cxx.version, torch.version, torch.lib];

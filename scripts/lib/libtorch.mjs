@@ -95,15 +95,18 @@ export async function blas(torch, note) {
   return { name: realpathSync(link), fast: fast() };
 }
 
-/** What runs apt-get here: nothing for root, sudo where it asks no password, null where neither works. */
-async function prefix() {
-  if ((await tryExec("apt-get", ["--version"])) === null) return null;
-  if (process.getuid?.() === 0) return [];
+/**
+ * What runs apt-get here: nothing for root, as in a container; sudo where it asks no password, and only where that is
+ * wanted (--yes, or CI=true): the packages of somebody's machine are theirs to choose. Null where neither is so.
+ */
+export async function prefix({ uid = process.getuid?.(), ci = process.env.CI, args = process.argv } = {}) {
+  if (uid === 0) return [];
+  if (ci !== "true" && !args.includes("--yes")) return null;
   return (await tryExec("sudo", ["-n", "true"])) === null ? null : ["sudo", "-n"];
 }
 
 async function apt(packages, note) {
-  const sudo = await prefix();
+  const sudo = (await tryExec("apt-get", ["--version"])) === null ? null : await prefix();
   if (!sudo) throw new Failure(advice(packages));
   const run = (...args) => {
     const lock = ["-o", "DPkg::Lock::Timeout=600"]; // another installation may be under way
@@ -126,8 +129,9 @@ async function apt(packages, note) {
 
 /** What a person has to do where this script may not install anything. */
 export function advice(packages) {
-  return `This needs ${packages.join(", ")}, and nothing can be installed from here. Do one of these, then run it again:
+  return `This needs ${packages.join(", ")}, and nothing was installed. Do one of these, then run it again:
   Debian, Ubuntu:  sudo apt-get install ${packages.join(" ")}
+                   (npm run setup -- --yes runs this line for you, where sudo asks for no password)
   any system:      unpack a libtorch (C++) of your choice and set LIBTORCH=/path/to/libtorch (holds include/ and lib/)
   PyTorch is here: set LIBTORCH_USE_PYTORCH=1 to build against the torch of python3`;
 }

@@ -5,5 +5,8 @@ if (!process.env.OMP_WAIT_POLICY) process.env.GOMP_SPINCOUNT ||= "1000";
 // OpenBLAS has threads of its own, which go on spinning after a product and take the processor from OpenMP's.
 process.env.OPENBLAS_THREAD_TIMEOUT ||= "6";
 
-const { main } = await import("../dist/cli/main.js");
+const { main } = await import("../dist/cli/main.js").catch((error) => {
+  console.error(`qmimic: cannot be started: ${error.message}`);
+  process.exit(1);
+});
 await main(process.argv);

@@ -1,5 +1,5 @@
 // A detector from a model file: a picture in, labelled boxes out.
-import { detectCells, detectRegions } from "./decode/decoder.js";
+import { type Decoder, detectCells, detectRegions } from "./decode/decoder.js";
 import type { Detections, Size } from "./decode/keepBest.js";
 import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
 import { generateAnchors } from "./geometry/anchors.js";
@@ -26,7 +26,7 @@ export interface Detection {
 export interface DetectOptions {
   /** Lowest score, 0..1. Default: each class's own, from the model file. */
   threshold?: number;
-  /** Most detections of a picture; the best are kept. Default: the model's. */
+  /** Most detections of a picture, fewer or more than the model's own limit, which is the default; the best are kept. */
   maxDetections?: number;
 }
 
@@ -82,6 +82,11 @@ export class Detector {
     return this.model.input.side;
   }
 
+  /** Most detections of a picture, where detect is not given another limit. */
+  get maxDetections(): number {
+    return this.model.decoder.keep.detections;
+  }
+
   /**
    * Finds objects, best first.
    * @throws PictureError when the picture has no pixels; ModelError when the network overflows
@@ -101,7 +106,7 @@ export class Detector {
     times.push(performance.now());
     const maps = this.network.runMaps(this.model.outputs.slice(0, 2));
     times.push(performance.now());
-    const { found, regions } = this.decode(maps, placement);
+    const { found, regions } = this.decode(maps, placement, options.maxDetections);
     times.push(performance.now());
     return {
       detections: this.listed(found, pixels, placement.scale, options),
@@ -141,8 +146,10 @@ export class Detector {
   private decode(
     [first, second]: readonly Value[],
     { size, canvas }: Placement,
+    maxDetections = 0,
   ): { found: Detections; regions: Float32Array } {
-    const { decoder, outputs } = this.model;
+    const { outputs } = this.model;
+    const decoder = withRoom(this.model.decoder, maxDetections);
     requireFinite(first, second);
     if (decoder.of === "cells") {
       const outputs = { logits: first.data, distances: second.data };
@@ -174,6 +181,10 @@ export class Detector {
     return this.anchors;
   }
 }
+
+/** A decoder that lets out `detections` at least. */
+const withRoom = <D extends Decoder>(decoder: D, detections: number): D =>
+  detections <= decoder.keep.detections ? decoder : { ...decoder, keep: { ...decoder.keep, detections } };
 
 function checkSide(side: number): number {
   if (Number.isInteger(side) && side >= 1 && side <= MAX_SIDE) return side;

@@ -10,7 +10,10 @@
 #include <cmath>
 #include <cstring>
 #include <deque>
+#include <mutex>
 #include <sstream>
+#include <string>
+#include <vector>
 
 #ifdef __GLIBC__
 #include <malloc.h>
@@ -19,6 +22,7 @@
 #include "allocator.h"
 #include "files.h"
 #include "ivalue.h"
+#include "signals.h"
 #include "tensor_box.h"
 
 namespace qmimic {
@@ -30,8 +34,14 @@ struct Operator {
   std::string name;
 };
 
-// Operators looked up so far; JavaScript keeps the index (a look-up by name at each call costs 8 us).
-std::deque<Operator> operators;
+// Of one environment of Node's: the main thread has one, and each worker thread. Nothing in the addon that changes is
+// shared by them but what locks itself.
+struct Environment {
+  // Operators looked up so far; JavaScript keeps the index (a look-up by name at each call costs 8 us).
+  std::deque<Operator> operators;  // a reference to one stays good while others are looked up
+};
+
+Environment& environment(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
 
 using Entry = Napi::Value (*)(const Napi::CallbackInfo&);
 
@@ -58,6 +68,7 @@ Napi::Value lookup(const Napi::CallbackInfo& info) {
   auto found = c10::Dispatcher::singleton().findSchema({name, overload});
   const std::string full = overload.empty() ? name : name + "." + overload;
   if (!found) throw Napi::Error::New(info.Env(), "libtorch has no operator '" + full + "'");
+  auto& operators = environment(info.Env()).operators;
   operators.push_back({*found, full});
   return Napi::Number::New(info.Env(), static_cast<double>(operators.size() - 1));
 }
@@ -75,7 +86,7 @@ std::string call_site(const Operator& op, const std::vector<c10::IValue>& argume
 
 Napi::Value call(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
-  const auto& op = operators.at(info[0].As<Napi::Number>().Uint32Value());
+  const auto& op = environment(env).operators.at(info[0].As<Napi::Number>().Uint32Value());
   const auto given = info[1].As<Napi::Array>();
   const auto& schema = op.handle.schema().arguments();
   if (given.Length() > schema.size()) {
@@ -279,7 +290,7 @@ Napi::Value live(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(live_handles()));
 }
 
-Napi::Object init(Napi::Env, Napi::Object exports) {
+void prepare_process() {
 #ifdef __GLIBC__
   // glibc returns every large block to the system by default; a tiny net then spends its time on page faults.
   // Blocks come from the heap alone (a threshold above 32 MiB for mmap is refused), which is trimmed late.
@@ -288,6 +299,12 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   mallopt(M_TOP_PAD, 64 << 20);
 #endif
   use_allocator();
+}
+
+Napi::Object init(Napi::Env env, Napi::Object exports) {
+  static std::once_flag prepared;
+  std::call_once(prepared, prepare_process);
+  env.SetInstanceData(new Environment);
   add(exports, "lookup", "lookup", lookup);
   add(exports, "call", "call", call);
   add(exports, "fromData", "tensor", from_data);
@@ -309,6 +326,7 @@ Napi::Object init(Napi::Env, Napi::Object exports) {
   add(exports, "tryLockFile", "tryLockFile", try_lock_file);
   add(exports, "unlockFile", "unlockFile", unlock_file);
   add(exports, "crc32c", "crc32c", crc32c);
+  add(exports, "endAtSecondSignal", "endAtSecondSignal", end_at_second_signal);
   return exports;
 }
 

@@ -1,16 +1,25 @@
 #include "tensor_box.h"
 
+#include <atomic>
+
 namespace qmimic {
 
 namespace {
-int64_t live = 0;  // only the JavaScript thread makes and frees handles
+std::atomic<int64_t> live{0};  // of all environments
+
+// V8's count of external memory. An environment that is being torn down takes no more calls, and there is nobody to
+// throw at.
+void adjust(Napi::Env env, int64_t bytes) {
+  int64_t total;
+  napi_adjust_external_memory(env, bytes, &total);
+}
 }
 
 void release(Napi::Env env, TensorBox& box) {
   if (!box.tensor.defined()) return;
   box.tensor = at::Tensor();
   --live;
-  if (box.reported != 0) Napi::MemoryManagement::AdjustExternalMemory(env, -box.reported);
+  if (box.reported != 0) adjust(env, -box.reported);
   box.reported = 0;
 }
 
@@ -27,7 +36,7 @@ void report(Napi::Env env, TensorBox& box) {
   // A view shares its storage with the tensor it was taken from; a tensor of the device meta has none.
   if (box.reported != 0 || !box.tensor.defined() || box.tensor.is_view() || box.tensor.is_meta()) return;
   box.reported = static_cast<int64_t>(box.tensor.nbytes());
-  Napi::MemoryManagement::AdjustExternalMemory(env, box.reported);
+  adjust(env, box.reported);
 }
 
 at::Tensor& unwrap(const Napi::Value& value) {

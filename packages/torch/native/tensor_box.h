@@ -25,7 +25,7 @@ void release(Napi::Env env, TensorBox& box);
 // not be reported: V8 would collect its whole heap every few dozen megabytes, several times in a training step.
 void report(Napi::Env env, TensorBox& box);
 
-// How many handles hold a tensor at this moment.
+// How many handles hold a tensor at this moment, in all environments.
 int64_t live_handles();
 
 }  // namespace qmimic

@@ -2,7 +2,13 @@
 export * from "./dispatcher.js";
 export * from "./files.js";
 export * from "./kernels.js";
-export { configuration, type EngineConfiguration, setThreads, type TypedArray } from "./native.js";
+export {
+  configuration,
+  type EngineConfiguration,
+  endAtSecondSignal,
+  setThreads,
+  type TypedArray,
+} from "./native.js";
 export { BatchNorm2d } from "./nn/batchNorm2d.js";
 export { Conv2d, type Conv2dOptions, type Precision, setPrecision } from "./nn/conv2d.js";
 export { countMultiplyAdds } from "./nn/cost.js";

@@ -69,6 +69,7 @@ interface Addon {
   tryLockFile(file: number): boolean;
   unlockFile(file: number): void;
   crc32c(data: Uint8Array, before: number): number;
+  endAtSecondSignal(): void;
 }
 
 const file = fileURLToPath(new URL("../build/qmimic_torch.node", import.meta.url));
@@ -89,6 +90,14 @@ export const native = load();
 /** The engine in use: versions, libraries, threads. */
 export function configuration(): EngineConfiguration {
   return native.configuration();
+}
+
+/**
+ * Of SIGINT and SIGTERM the first goes to the handlers that Node has at this moment, when native code has returned; the
+ * second ends the process at once, with 128 and its number as exit code.
+ */
+export function endAtSecondSignal(): void {
+  native.endAtSecondSignal();
 }
 
 /** Sets the threads of libtorch and of OpenBLAS. Results are reproducible for a given number. */

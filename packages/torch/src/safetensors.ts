@@ -53,6 +53,8 @@ export function writeSafetensors(
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
+    // Errors of writing (a full disk) name no file.
+    if (error instanceof Error && !("path" in error)) error.message = `${path}: ${error.message}`;
     throw error;
   }
   syncFolder(dirname(path));

@@ -208,7 +208,7 @@ export function noGrad<T>(body: () => T): T {
   }
 }
 
-/** How many tensors JavaScript holds at this moment; for tests that look for leaks. */
+/** How many tensors JavaScript holds at this moment, in all worker threads; for tests that look for leaks. */
 export function liveTensors(): number {
   return native.liveTensors();
 }

@@ -10,7 +10,8 @@ import { useEngine } from "../train/engine.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { wholeNumber } from "./numbers.js";
-import { type SideFlag, sideOption } from "./side.js";
+import { say } from "./output.js";
+import { type SideFlag, sideOption } from "./overrides.js";
 import { findWeights } from "./weights.js";
 
 const MAX_RUNS = 1e6;
@@ -53,12 +54,12 @@ async function benchmark(weights: string, flags: BenchmarkFlags): Promise<void> 
   }
   const { median, p95 } = spread(milliseconds);
   const peakRssBytes = resourceUsage().maxRSS * 1024;
-  console.log(`${path}\n${describeDetector(detector)}\n`);
-  console.log(`an image of ${image.width} x ${image.height} px, ${flags.runs} times`);
-  console.log(`  median           ${median.toFixed(2)} ms, ${(1000 / median).toFixed(1)} img/s`);
-  console.log(`  95th percentile  ${p95.toFixed(2)} ms`);
-  console.log(`  first            ${first.toFixed(0)} ms, opening the file included`);
-  console.log(`  peak memory      ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB, of the whole process`);
+  say(`${path}\n${describeDetector(detector)}\n`);
+  say(`an image of ${image.width} x ${image.height} px, ${flags.runs} times`);
+  say(`  median           ${median.toFixed(2)} ms, ${(1000 / median).toFixed(1)} img/s`);
+  say(`  95th percentile  ${p95.toFixed(2)} ms`);
+  say(`  first            ${first.toFixed(0)} ms, opening the file included`);
+  say(`  peak memory      ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB, of the whole process`);
   if (flags.json !== undefined) {
     const result = {
       weights: path,

@@ -1,4 +1,5 @@
 // "images checked 12/400" on one line of a terminal; silent elsewhere.
+import { writeOver } from "./output.js";
 
 export interface Counter {
   update(done: number, total: number): void;
@@ -14,10 +15,10 @@ export function createCounter(what: string): Counter {
       const now = performance.now();
       if (!live || (now - shown < 100 && done < total)) return;
       shown = now;
-      process.stderr.write(`\r\x1b[K${what} ${done}/${total}`);
+      writeOver(process.stderr, `${what} ${done}/${total}`);
     },
     end() {
-      if (live) process.stderr.write("\r\x1b[K");
+      if (live) writeOver(process.stderr, "");
     },
   };
 }

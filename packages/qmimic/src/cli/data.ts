@@ -16,6 +16,8 @@ import { share, wholeNumber } from "./numbers.js";
 /** Larger numbers are typos. */
 const MAX_CHECKED = 1e9;
 
+import { say } from "./output.js";
+
 export function addData(program: Command): void {
   const data = program
     .command("data")
@@ -91,15 +93,13 @@ async function convert(root: string, flags: ConvertFlags): Promise<void> {
   const made = await convertDataset(folder, { to, out, skipBad, onProgress: counter.update });
   counter.end();
   await printNotes(folder);
-  console.log(
-    classMap(made.splits.map(({ name, samples }) => ({ split: name, samples, classes: made.classes }))),
-  );
-  console.log(
+  say(classMap(made.splits.map(({ name, samples }) => ({ split: name, samples, classes: made.classes }))));
+  say(
     made.lost.length === 0
       ? "\nnothing is lost"
       : `\nlost, which ${FORMAT_NAMES[to]} or this program does not write:\n${made.lost.map((one) => `  ${one}`).join("\n")}`,
   );
-  console.log(`\n${FORMAT_NAMES[to]}  ${made.folder}`);
+  say(`\n${FORMAT_NAMES[to]}  ${made.folder}`);
 }
 
 interface SplitFlags extends DataFlags {
@@ -117,8 +117,8 @@ async function split(root: string, flags: SplitFlags): Promise<void> {
   const made = await writeSplits(folder, { shares, seed, skipBad, onProgress: counter.update });
   counter.end();
   await printNotes(folder);
-  for (const [name, count] of Object.entries(made.counts)) console.log(`${name}: ${counted(count, "image")}`);
-  console.log(`\nlists  ${made.folder}`);
+  for (const [name, count] of Object.entries(made.counts)) say(`${name}: ${counted(count, "image")}`);
+  say(`\nlists  ${made.folder}`);
 }
 
 /** Prints the report; exit code 1 when something is wrong. */
@@ -128,7 +128,7 @@ async function check(folder: string, flags: CheckFlags): Promise<void> {
   const limits = { side, stride, detections };
   const report = await checkDataset(folder, { format, ...limits, onProgress: counter.update });
   counter.end();
-  console.log(formatReport(report));
+  say(formatReport(report));
   if (!report.ok) process.exitCode = 1;
 }
 
@@ -144,7 +144,5 @@ async function demo(folder: string, flags: DemoFlags): Promise<void> {
   const counter = createCounter("pictures drawn");
   const made = await generateDemo(folder, { ...flags, onProgress: counter.update });
   counter.end();
-  console.log(
-    `${made.images} pictures with ${made.objects} signs of ${made.classes.length} kinds in ${made.root}`,
-  );
+  say(`${made.images} pictures with ${made.objects} signs of ${made.classes.length} kinds in ${made.root}`);
 }

@@ -2,6 +2,7 @@
 import { type Command, Option } from "commander";
 import { type DataFolder, notesOf, openData } from "../data/dataset.js";
 import { FORMATS, type Format } from "../data/readers/types.js";
+import { complain } from "./output.js";
 
 export interface DataFlags {
   format: Format | "auto";
@@ -24,5 +25,5 @@ export const openFrom = (root: string, { format }: DataFlags): Promise<DataFolde
 
 /** What is worth knowing of the data, on the error output: results alone go to the other. */
 export async function printNotes(folder: DataFolder): Promise<void> {
-  for (const note of await notesOf(folder)) console.error(`qmimic: ${note}`);
+  for (const note of await notesOf(folder)) complain(note);
 }

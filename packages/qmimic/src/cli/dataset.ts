@@ -5,7 +5,9 @@ import { holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import type { OpenedDetector } from "../export/openDetector.js";
+import { listed, quoted } from "../text.js";
 import { type DataFlags, openFrom, printNotes } from "./dataFlags.js";
+import { complain } from "./output.js";
 
 export interface DatasetFlags extends DataFlags {
   data: string;
@@ -42,7 +44,7 @@ async function readLabelled(
   read: (options: ReadOptions) => Promise<Dataset>,
 ): Promise<Dataset> {
   const { merge } = flags;
-  const has = `${path} detects ${known.join(", ")}`;
+  const has = `${path} detects ${listed(known)}`;
   if (merge !== undefined) {
     if (flags.classes !== undefined) throw new InputError("--merge and --classes exclude each other");
     if (known.length > 1 || known[0] !== merge) {
@@ -53,7 +55,7 @@ async function readLabelled(
   if (flags.classes !== undefined) {
     const classes = flags.classes.split(",").map((name) => name.trim());
     const unknown = classes.find((name) => !known.includes(name));
-    if (unknown !== undefined) throw new InputError(`--classes: ${has}, not "${unknown}"`);
+    if (unknown !== undefined) throw new InputError(`--classes: ${has}, not ${quoted(unknown)}`);
     return read({ classes, ignoreOthers: true });
   }
   try {
@@ -77,7 +79,7 @@ async function readWith(options: ReadOptions, flags: DatasetFlags): Promise<Data
   let dataset: Dataset;
   if (holdsOut(folder, flags.split)) {
     const { val, heldOut } = await readTrainVal(folder, settings, all);
-    console.error(`qmimic: ${heldOut}`);
+    if (heldOut !== undefined) complain(heldOut);
     dataset = val;
   } else {
     dataset = await readSplit(folder, flags.split, all);

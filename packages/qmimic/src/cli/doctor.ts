@@ -2,6 +2,7 @@
 import { realpathSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
 import type { Command } from "commander";
+import { say } from "./output.js";
 
 /** One line of the report; `warning` and `missing` say what to do about it. */
 interface Finding {
@@ -34,12 +35,12 @@ async function doctor(): Promise<void> {
   const notes = findings.flatMap(({ name, warning, missing }) =>
     missing ? [`missing: ${name}: ${missing}`] : warning ? [`slow: ${name}: ${warning}`] : [],
   );
-  console.log(notes.length === 0 ? "\nall is well" : `\n${notes.join("\n")}`);
+  say(notes.length === 0 ? "\nall is well" : `\n${notes.join("\n")}`);
   if (findings.some(({ missing }) => missing)) process.exitCode = 1;
 }
 
 const print = ({ name, value, warning, missing }: Finding): void =>
-  console.log(`${missing ? "!!" : warning ? " !" : "  "} ${name.padEnd(12)} ${value}`);
+  say(`${missing ? "!!" : warning ? " !" : "  "} ${name.padEnd(12)} ${value}`);
 
 function node(): Finding {
   const { node: version } = process.versions;

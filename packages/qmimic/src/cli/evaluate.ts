@@ -8,7 +8,9 @@ import { scoreVoc } from "../eval/vocScores.js";
 import { evaluateWider } from "../eval/wider.js";
 import { writeFileAtomic } from "../files.js";
 import { formatCoco, formatVoc, formatWider } from "../report/protocolText.js";
+import { listed } from "../text.js";
 import { positiveShare } from "./numbers.js";
+import { say } from "./output.js";
 
 interface EvaluateFlags {
   groundTruth: string;
@@ -66,9 +68,9 @@ async function voc(flags: VocFlags): Promise<void> {
     iouThreshold: iou,
     pixelInclusive: inclusive,
   });
-  console.log(`${groundTruth}, split ${split}: ${input.groundTruths.length} images\n\n${formatVoc(scores)}`);
+  say(`${groundTruth}, split ${split}: ${input.groundTruths.length} images\n\n${formatVoc(scores)}`);
   if (missing.length > 0) {
-    console.log(`\nno file for ${missing.join(", ")}: counted as nothing detected, average precision 0`);
+    say(`\nno file for ${listed(missing)}: counted as nothing detected, average precision 0`);
   }
   await writeNumbers(flags, { protocol: "voc", images: input.groundTruths.length, ...scores, missing });
 }
@@ -76,18 +78,17 @@ async function voc(flags: VocFlags): Promise<void> {
 async function coco(flags: EvaluateFlags): Promise<void> {
   const { classes, groundTruths, detections } = await readCoco(flags.groundTruth, flags.detections);
   const result = evaluateCoco(groundTruths, detections, classes);
-  console.log(`${flags.groundTruth}: ${groundTruths.length} images\n\n${formatCoco(result)}`);
+  say(`${flags.groundTruth}: ${groundTruths.length} images\n\n${formatCoco(result)}`);
   await writeNumbers(flags, { protocol: "coco", images: groundTruths.length, ...result });
 }
 
 async function wider(flags: EvaluateFlags): Promise<void> {
   const { images, settings, missing } = await readWider(flags.groundTruth, flags.detections);
   const results = evaluateWider(images, settings);
-  console.log(`${flags.groundTruth}: ${images.length} images\n\n${formatWider(results)}`);
+  say(`${flags.groundTruth}: ${images.length} images\n\n${formatWider(results)}`);
   if (missing.length > 0) {
-    const named = `(${missing.slice(0, 5).join(", ")}${missing.length > 5 ? ", ..." : ""})`;
     const what = missing.length === 1 ? "1 image has no file" : `${missing.length} images have no file`;
-    console.log(`\n${what} ${named}: their faces count as missed`);
+    say(`\n${what} (${listed(missing)}): their faces count as missed`);
   }
   await writeNumbers(flags, {
     protocol: "wider",
@@ -100,5 +101,5 @@ async function wider(flags: EvaluateFlags): Promise<void> {
 async function writeNumbers(command: EvaluateFlags, numbers: Record<string, unknown>): Promise<void> {
   if (command.json === undefined) return;
   await writeFileAtomic(command.json, `${JSON.stringify({ command, ...numbers }, null, 2)}\n`);
-  console.log(`\nnumbers   ${command.json}`);
+  say(`\nnumbers   ${command.json}`);
 }

@@ -18,6 +18,7 @@ import { detectExported, openDetector } from "../export/openDetector.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
 import type { Detector } from "../models/index.js";
 import { kilobytes, summarize } from "../report/summary.js";
+import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
@@ -40,6 +41,7 @@ import {
   trainingImages,
 } from "./exportImages.js";
 import { wholeNumber } from "./numbers.js";
+import { say } from "./output.js";
 import { findWeights } from "./weights.js";
 
 interface ExportFlags extends EngineFlags, ImageFlags {
@@ -94,7 +96,7 @@ function parseFormats(text: string): Format[] {
   const formats = text.split(",").map((name) => name.trim());
   const unknown = formats.find((name) => !FORMATS.includes(name as Format));
   if (unknown !== undefined)
-    throw new InvalidArgumentError(`"${unknown}" is not a format. There are ${FORMATS.join(", ")}.`);
+    throw new InvalidArgumentError(`${quoted(unknown)} is not a format. There are ${FORMATS.join(", ")}.`);
   return [...new Set(formats)] as Format[];
 }
 
@@ -130,7 +132,7 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   const c = await settingsOfC(detector, exported, flags);
   const out = flags.out ?? (stage === null ? "export" : join(weights, "export"));
   await makeFolders(out);
-  console.log(`${path}\n${summarize(detector)}\n`);
+  say(`${path}\n${summarize(detector)}\n`);
 
   const { finetune: epochs, device } = flags;
   const tuned =
@@ -139,7 +141,7 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   for (const format of flags.format) {
     const made = makeFormat(format, { sources, ...c });
     for (const [name, content] of Object.entries(made.files)) await writeFileAtomic(join(out, name), content);
-    console.log(describe(format, made, out));
+    say(describe(format, made, out));
   }
   if (dataset) await compareFormats({ detector, sources, dataset, out, input: c.input }, flags);
 }
@@ -190,13 +192,13 @@ async function compareFormats(
 ): Promise<void> {
   const { samples } = dataset;
   const { side, classes } = detector.config;
-  console.log(`\ncompared with the detector on ${samples.length} images of ${dataset.split}`);
+  say(`\ncompared with the detector on ${samples.length} images of ${dataset.split}`);
   const store = createImageStore(samples, { maxSide: side, memoryBudgetBytes: 2 ** 31 });
   const find = (detect: DetectImages) => detectSamples(detect, samples, store);
   const trained = await find(detectWith(detector, flags.device));
   const compare = async (name: string, detect: DetectImages, against = trained, as = "trained") => {
     const result = compareDetections(dataset, against, await find(detect), LEAST_COMPARED);
-    console.log(formatComparison(name, result, as));
+    say(formatComparison(name, result, as));
     return result;
   };
   for (const weights of ["float32", "int8"] as const) {
@@ -205,13 +207,11 @@ async function compareFormats(
     const model = await ExportedDetector.load(modelFile(detector, thresholds, weights));
     const { trainedAp, exportedAp } = await compare(weights, detectExported(model));
     if (weights === "int8" && sources.int8 === sources.float32 && trainedAp - exportedAp > WORTH_TUNING)
-      console.log(
-        `${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may win that back`,
-      );
+      say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may win that back`);
   }
   if (flags.format.includes("onnx")) {
     const opened = await openDetector(join(out, "detector.onnx"), flags).catch((error: Error) => {
-      console.log(`onnx         not compared: ${error.message}`);
+      say(`onnx         not compared: ${error.message}`);
     });
     if (opened) await compare("onnx", opened.detect);
   }
@@ -226,7 +226,7 @@ async function compareFormats(
       compare(format, detect, same, `libtorch on ${input.width} x ${input.height} px`),
     ).catch((error: unknown) => {
       if (!(error instanceof InputError)) throw error;
-      console.log(`${format.padEnd(12)} not compared: ${error.message}`);
+      say(`${format.padEnd(12)} not compared: ${error.message}`);
     });
   }
 }

@@ -7,6 +7,7 @@ import { decodeAll, openSplits } from "../train/splits.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import type { Source } from "./exportFormats.js";
+import { say } from "./output.js";
 import { createProgress } from "./progress.js";
 
 export interface FineTuneSettings {
@@ -45,11 +46,11 @@ export async function fineTune({
   detector.dispose();
   const { before, after, epoch } = result!;
   const tuned = join(folder, stage, "weights", "best.safetensors");
-  console.log(
+  say(
     `\nwith weights of eight bits, on val: AP50 ${percent(before)} before, ${percent(after)} after (epoch ${epoch})  ${tuned}`,
   );
   if (after > before) return { detector: loadDetector(tuned, device), thresholds: readThresholds(tuned) };
-  console.log("That is no gain: the files are made of the run's own weights.");
+  say("That is no gain: the files are made of the run's own weights.");
   return undefined;
 }
 

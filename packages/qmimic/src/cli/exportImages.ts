@@ -7,6 +7,7 @@ import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { type DatasetFlags, readDatasetFor, readTrainFor } from "./dataset.js";
+import { say } from "./output.js";
 
 export interface ImageFlags {
   data?: string;
@@ -51,7 +52,7 @@ export async function comparedImages(exported: Exported, flags: ImageFlags): Pro
     return await readDatasetFor(exported, await imagesOf(exported, flags));
   } catch (error) {
     if (!(error instanceof InputError) || flags.data !== undefined) throw error;
-    console.log(`not compared with the detector: ${error.message}\n`);
+    say(`not compared with the detector: ${error.message}\n`);
     return undefined;
   }
 }

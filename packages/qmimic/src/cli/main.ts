@@ -1,12 +1,10 @@
 // The command line: one file a verb. Bad input ends with its message and exit code 1, never with a stack trace.
+import { setImmediate as turn } from "node:timers/promises";
 import { Command, CommanderError } from "commander";
-import { didYouMean, InputError } from "../errors.js";
-
-/** Codes of the file system that are the user's to mend: full disk, no permission, missing folder, a file in its place. */
-const SYSTEM_CODES = new Set([
-  ...["ENOSPC", "EDQUOT", "EACCES", "EPERM", "EROFS"],
-  ...["ENOENT", "ENOTDIR", "EISDIR", "EEXIST", "ENAMETOOLONG", "ELOOP"],
-]);
+import { didYouMean, explain, InputError } from "../errors.js";
+import { escapeControls, quoted } from "../text.js";
+import { watchSignals } from "./interrupt.js";
+import { complain, outputFailure, say, watchOutput } from "./output.js";
 
 /** Only the verb that is asked for is loaded: `data`, `evaluate` and `doctor` work where libtorch does not. */
 const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
@@ -16,35 +14,51 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   predict: async () => (await import("./predict.js")).addPredict,
   export: async () => (await import("./export.js")).addExport,
   benchmark: async () => (await import("./benchmark.js")).addBenchmark,
+  reproduce: async () => (await import("./reproduce.js")).addReproduce,
   data: async () => (await import("./data.js")).addData,
   doctor: async () => (await import("./doctor.js")).addDoctor,
 };
 
+/** Verbs whose product is files: they go on where nothing can be printed. */
+const WRITERS = ["train", "predict"];
+
 export async function main(argv: readonly string[]): Promise<void> {
+  watchOutput();
+  watchSignals();
+  const asked = argv[2] ?? "";
   const program = new Command("qmimic")
     .description("Train object detectors of tens of kilobytes, and run them anywhere JavaScript runs.")
     .showSuggestionAfterError()
+    .configureOutput({
+      writeOut: (text) => say(text.trimEnd()),
+      writeErr: (text) => void process.stderr.write(escapeControls(text, "\n")),
+    })
     .exitOverride();
   try {
-    await addVerbs(program, argv[2] ?? "");
+    await addVerbs(program, asked);
     await program.parseAsync([...argv]);
   } catch (error) {
-    if (error instanceof CommanderError) {
-      process.exitCode = error.exitCode;
-    } else if (error instanceof InputError || SYSTEM_CODES.has((error as NodeJS.ErrnoException).code ?? "")) {
-      console.error(`qmimic: ${(error as Error).message}`);
+    const message = explain(error);
+    if (error instanceof CommanderError) process.exitCode = error.exitCode;
+    else if (message === undefined) throw error;
+    else {
+      complain(message);
       process.exitCode = 1;
-    } else {
-      throw error;
     }
   }
+  // Errors of a stream come after the write.
+  await turn();
+  const failure = outputFailure();
+  if (failure === undefined) return;
+  complain(failure);
+  if (!WRITERS.includes(asked)) process.exitCode = 1;
 }
 
 async function addVerbs(program: Command, asked: string): Promise<void> {
   if (asked !== "" && asked !== "help" && !asked.startsWith("-") && !Object.hasOwn(VERBS, asked)) {
     const verbs = Object.keys(VERBS);
     throw new InputError(
-      `unknown command "${asked}"; there are ${verbs.join(", ")}.${didYouMean(asked, verbs)}`,
+      `unknown command ${quoted(asked)}; there are ${verbs.join(", ")}.${didYouMean(asked, verbs)}`,
     );
   }
   const loaders = Object.hasOwn(VERBS, asked) ? [VERBS[asked]] : Object.values(VERBS);

@@ -3,8 +3,10 @@ import { type Detector, kebab } from "../models/index.js";
 import { summarize } from "../report/summary.js";
 import type { EpochRow } from "../train/results.js";
 import type { TrainingReport } from "../train/trainer.js";
+import { say as print, writeOver } from "./output.js";
 
-const clock = (seconds: number): string => {
+/** "4:05" or "1h25". */
+export const clock = (seconds: number): string => {
   const whole = Math.max(0, Math.round(seconds));
   const minutes = Math.floor(whole / 60);
   return minutes >= 60
@@ -32,11 +34,11 @@ export function createProgress<Stage extends string>(
   let seen = 0;
 
   const write = (line: string) => {
-    if (live) process.stdout.write(`\r\x1b[K${line}`);
+    if (live) writeOver(process.stdout, line);
   };
   const say = (text: string) => {
-    if (live) process.stdout.write("\r\x1b[K");
-    console.log(text);
+    if (live) writeOver(process.stdout, "");
+    print(text);
   };
   const left = (done: number) => clock(((performance.now() - started) / 1000 / done) * (total - done));
 

@@ -1,10 +1,10 @@
 // Every key of the recipe as a flag, and recipe file plus flags to a recipe.
-import { readFile } from "node:fs/promises";
 import { type Command, Option } from "commander";
 import { InputError } from "../errors.js";
+import { readText } from "../files.js";
 import { DETECTORS, kebab } from "../models/index.js";
 import { parseRecipe, type Recipe, SETTINGS, type Setting } from "../train/recipe.js";
-import { readSettings } from "../train/runFolder.js";
+import { MAX_RECIPE_BYTES, readSettings } from "../train/runFolder.js";
 
 const defaultOf = ({ schema }: Setting): unknown => schema.parse(undefined);
 
@@ -34,7 +34,7 @@ function parseFlag(key: string, setting: Setting, text: string): unknown {
 export async function recipeFrom(file: string | undefined, flags: Record<string, unknown>): Promise<Recipe> {
   let settings: Record<string, unknown> = {};
   if (file !== undefined) {
-    const text = await readFile(file, "utf8").catch((error: Error) => {
+    const text = await readText(file, MAX_RECIPE_BYTES).catch((error: Error) => {
       throw new InputError(`${file}: the recipe cannot be read: ${error.message}`);
     });
     settings = readSettings(text, file);

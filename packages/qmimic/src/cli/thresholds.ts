@@ -1,5 +1,6 @@
 // The score from which a detection is shown: the user's for all classes, or each class's own from the weights.
 import type { OpenedDetector } from "../export/openDetector.js";
+import { listed } from "../text.js";
 
 export interface Thresholds {
   /** In the order of the detector's classes. */
@@ -29,7 +30,7 @@ export function chooseThresholds(
           ? `default; the weights store none`
           : without.length === 0
             ? best
-            : `${best}; default for ${without.join(", ")}, of which nothing was found on val`,
+            : `${best}; default for ${listed(without)}, of which nothing was found on val`,
   };
 }
 

@@ -1,5 +1,6 @@
 // qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
 import { type Command, InvalidArgumentError } from "commander";
+import { denseNotes } from "../data/checkObjects.js";
 import { createImageStore } from "../data/imageStore.js";
 import { MARKS, type Mark } from "../data/readers/types.js";
 import type { Dataset } from "../data/types.js";
@@ -13,16 +14,18 @@ import { writeFileAtomic } from "../files.js";
 import { classMap } from "../report/classMap.js";
 import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost } from "../report/summary.js";
+import { listed, quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { type DataFlags, dataFlags } from "./dataFlags.js";
 import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { positiveShare, share, wholeNumber } from "./numbers.js";
-import { type SideFlag, sideOption } from "./side.js";
+import { complain, say } from "./output.js";
+import { type LimitFlag, limitOption, type SideFlag, sideOption } from "./overrides.js";
 import { findWeights } from "./weights.js";
 
-interface ValFlags extends EngineFlags, SideFlag, DataFlags {
+interface ValFlags extends EngineFlags, SideFlag, LimitFlag, DataFlags {
   data: string;
   split: string;
   valShare: number;
@@ -53,7 +56,7 @@ export function addVal(program: Command): void {
     .option("--compare <weights>", "another weights file or run folder: is it better on the same images?")
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
-  dataFlags(engineOptions(sideOption(command))).action(val);
+  dataFlags(engineOptions(limitOption(sideOption(command)))).action(val);
 }
 
 /** Comma-separated names. */
@@ -70,17 +73,18 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
   const { path, stage } = findWeights(weights, flags);
   const detector = await openDetector(path, flags);
   const dataset = await readDatasetFor(detector, flags);
+  for (const note of denseNotes([dataset], detector.limit ?? Infinity)) complain(note);
   const other = flags.compare === undefined ? undefined : await openOther(flags.compare, dataset, flags);
   const { found, imagesPerSecond } = await detectSplit(detector, dataset);
   const evaluation = evaluate(dataset, found, { iou: flags.iou, pixelInclusive: flags.inclusive === true });
   const matches = matchDataset(dataset, found);
   const intervals = bootstrapIntervals(matches, evaluation.images);
 
-  console.log(`${path}\n${describeDetector(detector)}\n`);
-  console.log(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
-  console.log(`${classMap([dataset])}\n`);
-  console.log(formatEvaluation(evaluation, intervals));
-  console.log(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
+  say(`${path}\n${describeDetector(detector)}\n`);
+  say(`${flags.data}, split ${flags.split}: ${evaluation.images} images\n`);
+  say(`${classMap([dataset])}\n`);
+  say(formatEvaluation(evaluation, intervals));
+  say(`\n${imagesPerSecond.toFixed(1)} img/s, decoded images to boxes`);
   const comparison = other && (await compare({ path, matches }, other, dataset));
   if (flags.json !== undefined) {
     const { trained, bytes } = detector;
@@ -96,7 +100,7 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
       imagesPerSecond,
     };
     await writeFileAtomic(flags.json, `${JSON.stringify(result, null, 2)}\n`);
-    console.log(`numbers   ${flags.json}`);
+    say(`numbers   ${flags.json}`);
   }
 }
 
@@ -108,12 +112,12 @@ async function openOther(weights: string, { classes }: Dataset, flags: ValFlags)
   const lacks = classes.find((name) => !known.includes(name));
   if (flags.merge !== undefined && known.length > 1) {
     throw new InputError(
-      `--compare: ${path} detects ${known.join(", ")}; --merge needs a detector of one class`,
+      `--compare: ${path} detects ${listed(known)}; --merge needs a detector of one class`,
     );
   }
   if (lacks !== undefined) {
     throw new InputError(
-      `--compare: ${path} detects ${known.join(", ")}, not "${lacks}". --classes scores classes that both have.`,
+      `--compare: ${path} detects ${listed(known)}, not ${quoted(lacks)}. --classes scores classes that both have.`,
     );
   }
   return detector;
@@ -127,7 +131,7 @@ async function compare(
 ): Promise<ApComparisons & { weights: string }> {
   const { found } = await detectSplit(other, dataset);
   const result = comparePaired(a.matches, matchDataset(dataset, found), dataset.samples.length);
-  console.log(`\nA  ${a.path}\nB  ${other.path}\n${formatComparisons(result)}`);
+  say(`\nA  ${a.path}\nB  ${other.path}\n${formatComparisons(result)}`);
   return { weights: other.path, ...result };
 }
 

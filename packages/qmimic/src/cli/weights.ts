@@ -2,7 +2,7 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import type { StageName } from "../train/stages.js";
+import type { StageName } from "../train/plan.js";
 
 const STAGES: readonly StageName[] = ["student", "quantized-teacher", "teacher"];
 

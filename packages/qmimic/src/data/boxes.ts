@@ -1,4 +1,5 @@
 // Boxes as labels have them: which are right, and what to say of those that are not.
+import { quoted } from "../text.js";
 
 /** xmin, ymin, xmax, ymax in pixels of the image. */
 export type Box = [number, number, number, number];
@@ -22,7 +23,7 @@ export function checkBox(
   { width, height }: ImageSize,
   clip = false,
 ): { box: Box; clipped: boolean } | string {
-  const written = () => `"${name}" has the box xmin ${xmin}, ymin ${ymin}, xmax ${xmax}, ymax ${ymax}`;
+  const written = () => `${quoted(name)} has the box xmin ${xmin}, ymin ${ymin}, xmax ${xmax}, ymax ${ymax}`;
   if (![xmin, ymin, xmax, ymax].every(Number.isFinite)) {
     return `${written()}: not four finite numbers. Correct or remove the object.`;
   }

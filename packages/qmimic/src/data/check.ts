@@ -1,5 +1,6 @@
 // Everything about a data folder before time is spent on training: what is in it, and what is wrong with it.
 import { relative, sep } from "node:path";
+import { listed } from "../text.js";
 import { unusedFiles } from "./checkFiles.js";
 import { objectNotes, SIZE_LIMITS, type SizeLimits } from "./checkObjects.js";
 import { copyNotes, nameNotes, overlapNotes } from "./checkSplits.js";
@@ -128,7 +129,7 @@ function checkTrainable(
   if (!splits.includes("train") && !(splits.length === 1 && splits[0] === WHOLE)) {
     onProblem({
       file: root,
-      message: `there is no split train; those that exist: ${splits.join(", ")}. Name the one to train on with --train-split, or make a list of train.`,
+      message: `there is no split train; those that exist: ${listed(splits)}. Name the one to train on with --train-split, or make a list of train.`,
     });
   }
   for (const { split, samples } of datasets) {
@@ -220,6 +221,6 @@ function classesWithoutExamples(splits: readonly SplitReport[]): string[] {
   return splits.flatMap(({ name, images, classCounts }) => {
     const missing = Object.keys(classCounts).filter((className) => classCounts[className] === 0);
     if (images === 0 || missing.length === 0 || !NEEDED.includes(name)) return [];
-    return [`${name} shows no ${missing.join(", ")}.`];
+    return [`${name} shows no ${listed(missing)}.`];
   });
 }

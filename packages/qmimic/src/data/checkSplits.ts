@@ -1,4 +1,6 @@
 // Findings of data check that compare splits, images and names with each other.
+
+import { quoted } from "../text.js";
 import { type Fingerprint, groupCopies } from "./nearCopies.js";
 import { counted, someOf } from "./problems.js";
 import type { Dataset, Sample } from "./types.js";
@@ -63,6 +65,6 @@ export function nameNotes(classes: readonly string[]): string[] {
     .filter((names) => names.length > 1)
     .map(
       (names) =>
-        `The classes ${names.map((name) => JSON.stringify(name)).join(" and ")} differ in case, blanks or Unicode form alone. Correct the labels where they are one class.`,
+        `The classes ${names.map((name) => quoted(name)).join(" and ")} differ in case, blanks or Unicode form alone. Correct the labels where they are one class.`,
     );
 }

@@ -1,9 +1,8 @@
 // What is in the files of a data set, without reading them all in every run.
 import { createHash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { writeFileAtomic } from "../files.js";
+import { readBytes, requireFileSync, writeFileAtomic } from "../files.js";
 
 const HEX = 64;
 /** A file that changes so soon after it was read may still have the same time of change: clocks of file systems are coarse. */
@@ -26,17 +25,26 @@ export function fileState(path: string): string {
 export async function contentHashes(paths: readonly string[], folder: string): Promise<string[]> {
   const list = createHash("sha256").update(JSON.stringify(paths)).digest("hex");
   const memory = join(folder, `image-hashes-${list.slice(0, 16)}.txt`);
-  const known = (await readFile(memory, "latin1").catch(() => "")).split("\n");
+  const known = (await readBytes(memory).then(String, () => "")).split("\n");
   let changed = false;
   const lines = paths.map((path, i) => {
     const state = fileState(path);
     if (/^[0-9a-f]{64} /.test(known[i]) && known[i].slice(HEX + 1) === state) return known[i];
     changed = true;
-    const hash = createHash("sha256").update(readFileSync(path)).digest("hex");
-    return `${hash} ${isSettled(path) ? state : "changing"}`;
+    // The state first: what changes while it is read has another one then.
+    const settled = settledState(path);
+    return `${contentHash(path)} ${settled}`;
   });
   if (changed) await writeFileAtomic(memory, `${lines.join("\n")}\n`);
   return lines.map((line) => line.slice(0, HEX));
 }
 
-const isSettled = (path: string): boolean => Date.now() - statSync(path).ctimeMs > SETTLED_MS;
+/** SHA-256 of a file's content, as hexadecimal. @throws InputError for what is not a file, and what node:fs throws */
+export function contentHash(path: string): string {
+  requireFileSync(path);
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+/** The file's state if it can be told from later ones by it, else a word that is no state. */
+export const settledState = (path: string): string =>
+  Date.now() - statSync(path).ctimeMs > SETTLED_MS ? fileState(path) : "changing";

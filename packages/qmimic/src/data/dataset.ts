@@ -1,5 +1,6 @@
 // The one door to labelled photographs: a folder in any of the formats, its splits, and their samples.
 import { didYouMean, InputError } from "../errors.js";
+import { hasControls, listed, quoted } from "../text.js";
 import { decodeEach } from "./decodeEach.js";
 import { type FolderTree, readTree } from "./folderTree.js";
 import { type CheckedLabels, checkLabels } from "./labels.js";
@@ -71,7 +72,7 @@ export function findSplit({ root, source: { splits, hidden = [] } }: DataFolder,
   if (splits.includes(name) || hidden.includes(name)) return name;
   if (name === "train" && splits.length === 1 && splits[0] === WHOLE) return WHOLE;
   throw new InputError(
-    `${root}: there is no split "${name}". Those that exist: ${splits.join(", ")}.${didYouMean(name, splits)}`,
+    `${root}: there is no split ${quoted(name)}. Those that exist: ${listed(splits)}.${didYouMean(name, splits)}`,
   );
 }
 
@@ -148,7 +149,7 @@ function report(
 ): void {
   if (onProblem) problems.forEach(onProblem);
   else if (problems.length > 0) {
-    const what = `${folder.root}, split "${split}"`;
+    const what = `${folder.root}, split ${quoted(split)}`;
     if (!skipBad) {
       const remedy = "Correct them, or leave them out with the setting skip-bad.";
       throw new InputError(describeProblems(what, problems, { remedy }));
@@ -195,7 +196,7 @@ async function classesOf(
   if (options.classes) return options.classes;
   if (options.merge !== undefined) return [];
   const declared = await folder.source.classes();
-  if (declared !== undefined) return declared;
+  if (declared !== undefined) return printable(declared, folder.root);
   if (split === "train" || !folder.source.splits.includes("train")) return [...labels.names].sort();
   // What else is wrong with train is for whoever reads train; its annotations decide here what is a class. All classes
   // of a train split that cannot be read in full are not known: then none is unknown.
@@ -203,8 +204,14 @@ async function classesOf(
   return [...new Set(incomplete ? [...names, ...labels.names] : names)].sort();
 }
 
+function printable(classes: readonly string[], root: string): readonly string[] {
+  const odd = classes.find(hasControls);
+  if (odd === undefined) return classes;
+  throw new InputError(`${root}: the class ${quoted(odd)} has control characters in its name. Correct it.`);
+}
+
 function unknownClass(name: string, classes: readonly string[], given: boolean): string {
   const source = given ? "" : " (those of train, or of the list of classes)";
   const remedy = given ? "" : " Name the classes yourself, or add an example to train.";
-  return `unknown class "${name}"; expected one of ${classes.join(", ")}${source}.${didYouMean(name, classes)}${remedy}`;
+  return `unknown class ${quoted(name)}; expected one of ${listed(classes)}${source}.${didYouMean(name, classes)}${remedy}`;
 }

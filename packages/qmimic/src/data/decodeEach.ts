@@ -1,14 +1,17 @@
 // Every image of some samples, decoded once: what is damaged, or not of the size that its labels state.
 import { InputError } from "../errors.js";
+import { quoted } from "../text.js";
 import { mapConcurrent } from "./concurrent.js";
 import { decodeImage, type RawImage, sizeMismatch } from "./images.js";
 import { withoutName } from "./problems.js";
 import type { Problem, Sample } from "./types.js";
 
 const IN_FLIGHT = 4;
+/** Images are reduced as they are decoded, as for training: whole ones of 100 million pixels take gigabytes. */
+const MAX_SIDE = 1024;
 
 export interface DecodeEachOptions {
-  /** Called for each image that can be used, by its path. */
+  /** Called for each image that can be used, by its path; of large ones with a reduced copy, 1024 px long. */
   onImage?: (path: string, image: RawImage) => void;
   onProgress?: (done: number, total: number) => void;
 }
@@ -23,9 +26,9 @@ export async function decodeEach(
   const problems = await mapConcurrent([...byPath.values()], IN_FLIGHT, async (sample) => {
     const { imagePath: file, id } = sample;
     try {
-      const image = await decodeImage(file);
+      const image = await decodeImage(file, { maxSide: MAX_SIDE });
       const actual = { width: image.originalWidth, height: image.originalHeight };
-      const message = sizeMismatch(sample, actual, `the annotation of "${id}"`);
+      const message = sizeMismatch(sample, actual, `the annotation of ${quoted(id)}`);
       if (message !== undefined) return [{ file, message }];
       onImage?.(file, image);
       return [];

@@ -1,8 +1,8 @@
 // A generated detection set: seven kinds of traffic signs in street scenes, in the VOC layout, free of anyone's rights.
-import { readdir, readFile, rm } from "node:fs/promises";
+import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import { makeFolders, writeFileAtomic } from "../files.js";
+import { makeFolders, readText, writeFileAtomic } from "../files.js";
 import { mapConcurrent } from "./concurrent.js";
 import { drawPicture, type Picture } from "./demo/picture.js";
 import { SIGN_CLASSES } from "./demo/signs.js";
@@ -96,7 +96,7 @@ async function claim(root: string): Promise<void> {
     throw new InputError(`${root}: cannot be used as a folder: ${error.message}`);
   });
   if (present.length === 0) return;
-  const marker = await readFile(join(root, MARKER), "utf8").catch(() => "");
+  const marker = await readText(join(root, MARKER)).catch(() => "");
   if (!marker.includes('"by":"qmimic"')) {
     throw new InputError(
       `${root}: the folder holds other files, and generated ones would mix with them. Name a new or empty folder.`,

@@ -1,6 +1,7 @@
 // Decoded images: in memory up to a budget, the rest decoded ahead of need, or read back from a file.
 import { InputError } from "../errors.js";
 import { timedAsync } from "../profile.js";
+import { quoted } from "../text.js";
 import { type DecodeOptions, decodeImage, type RawImage, sizeMismatch } from "./images.js";
 import type { PixelFile } from "./pixelFile.js";
 import type { Sample } from "./types.js";
@@ -61,7 +62,7 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
       file?.read(index) ??
       (await timedAsync("decode", "beside", () => decodeImage(sample.imagePath, options)));
     const actual = { width: image.originalWidth, height: image.originalHeight };
-    const mismatch = sizeMismatch(sample, actual, `the annotation of "${sample.id}"`);
+    const mismatch = sizeMismatch(sample, actual, `the annotation of ${quoted(sample.id)}`);
     if (mismatch !== undefined) throw new InputError(`${sample.imagePath}: ${mismatch}`);
     if (!kept.has(index) && image.data.byteLength <= budget.bytes) {
       kept.set(index, image);

@@ -1,7 +1,9 @@
 // Decoding of photographs to 8-bit RGB, by sharp (libvips), with limits.
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, statSync } from "node:fs";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { InputError } from "../errors.js";
+import { requireFile } from "../files.js";
+import { shortened } from "../text.js";
 
 // sharp caches opened files by name: memory that our own budget does not see, and stale when a file changes.
 sharp.cache(false);
@@ -68,6 +70,7 @@ export async function readImageHeader(
 ): Promise<{ width: number; height: number; orientation: number }> {
   let metadata: Metadata;
   try {
+    await requireFile(path);
     metadata = await open(path).metadata();
   } catch (error) {
     throw unreadable(path, error as Error);
@@ -138,7 +141,7 @@ function open(path: string): Sharp {
 }
 
 function unreadable(path: string, error: Error): InputError {
-  const reason = error.message.split("\n")[0];
+  const reason = shortened(error.message.split("\n")[0]);
   if (/missing|no such file/i.test(reason)) return new InputError(`${path}: the image is missing.`);
   const format = unreadFormat(path);
   return new InputError(
@@ -152,6 +155,8 @@ function unreadable(path: string, error: Error): InputError {
 function unreadFormat(path: string): string | undefined {
   let start: string;
   try {
+    // Opening a named pipe waits for its other end.
+    if (!statSync(path).isFile()) return undefined;
     const file = openSync(path, "r");
     const bytes = Buffer.alloc(12);
     readSync(file, bytes);

@@ -1,4 +1,6 @@
 // The labels of a split, checked: sizes against images, boxes against sizes. What is wrong is in the findings.
+
+import { hasControls, quoted } from "../text.js";
 import { checkBox, type ImageSize } from "./boxes.js";
 import { mapConcurrent } from "./concurrent.js";
 import { stemOf } from "./endings.js";
@@ -44,7 +46,7 @@ export async function checkLabels(
   settings: LabelSettings,
 ): Promise<CheckedLabels> {
   const findings = createFindings();
-  const all = await source.read(split, findings);
+  const all = withReadableIds(tree, await source.read(split, findings), findings);
   const incomplete = findings.problems.length > 0;
   if (settings.images) reportMissing(tree, all, findings);
   const read = withoutRepeated(tree, all, findings);
@@ -63,10 +65,23 @@ export async function checkLabels(
     ];
   });
   const names = new Set<string>();
-  for (const { objects } of all) for (const { name } of objects) names.add(name);
+  for (const { objects } of all) for (const { name } of objects) if (!hasControls(name)) names.add(name);
   const files = all.flatMap(({ image, labels }) => (image === undefined ? [labels] : [image, labels]));
   return { images, names: [...names], incomplete, files, findings };
 }
+
+/** Ids are printed, and name files: without characters that a terminal would obey. */
+const withReadableIds = (
+  tree: FolderTree,
+  read: readonly LabelledImage[],
+  findings: Findings,
+): LabelledImage[] =>
+  read.filter(({ id, labels }) => {
+    if (!hasControls(id)) return true;
+    const message = `the image's name ${quoted(id)} has control characters. Rename the image, and correct the labels.`;
+    findings.problem(tree.absolute(labels), message);
+    return false;
+  });
 
 function reportMissing(tree: FolderTree, read: readonly LabelledImage[], findings: Findings): void {
   const missing = read.filter(({ image }) => image === undefined);
@@ -107,12 +122,12 @@ function withoutRepeated(
     if (sameId !== undefined) {
       findings.problem(
         tree.absolute(one.image ?? one.labels),
-        `the id "${one.id}" is that of ${sameId.image ?? sameId.labels} too. Remove or rename one of them.`,
+        `the id ${quoted(one.id)} is that of ${sameId.image ?? sameId.labels} too. Remove or rename one of them.`,
       );
     } else if (sameImage !== undefined) {
       findings.problem(
         tree.absolute(one.labels),
-        `its image ${one.image} is that of "${sameImage.id}" in ${sameImage.labels} too. Remove one of them.`,
+        `its image ${one.image} is that of ${quoted(sameImage.id)} in ${sameImage.labels} too. Remove one of them.`,
       );
     }
     byId.set(one.id, one);
@@ -165,6 +180,13 @@ function checkObjects(
   findings: Findings,
 ): LabelledObject[] {
   return objects.flatMap((object) => {
+    if (hasControls(object.name)) {
+      findings.problem(
+        tree.absolute(labels),
+        `${object.at}: the class ${quoted(object.name)} has control characters in its name. Correct it.`,
+      );
+      return [];
+    }
     const written = relative ? toPixels(object.box, size) : object.box;
     const checked = checkBox(written, object.name, size, clip);
     if (typeof checked === "string") {

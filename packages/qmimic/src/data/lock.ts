@@ -5,7 +5,7 @@ import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { tryLockFile, unlockFile } from "@qmimic/torch";
 import { InputError, reasonOf } from "../errors.js";
-import { makeFolders } from "../files.js";
+import { makeFolders, requireFileSync } from "../files.js";
 
 const POLL_MS = 200;
 /** An append takes milliseconds: a process that has a file's own lock for longer has been stopped. */
@@ -23,6 +23,7 @@ export interface FileLock {
  * @throws InputError where the file system has no locks; errors of the file system
  */
 export function tryLock(path: string, remedy: string): FileLock | null {
+  requireFileSync(path);
   const file = openSync(path, "a");
   try {
     if (take(file, path, remedy)) return { release: () => closeSync(file) };

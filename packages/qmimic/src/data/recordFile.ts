@@ -14,7 +14,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { crc32c } from "@qmimic/torch";
 import { InputError } from "../errors.js";
-import { temporaryName } from "../files.js";
+import { namingPath, requireFileSync, temporaryName } from "../files.js";
 import { withFileLock } from "./lock.js";
 
 const MAGIC = "qmimic-records-3";
@@ -74,7 +74,7 @@ export function openRecordFile(path: string, key: string): RecordFile {
     damaged,
     append(id, view, height, width, data) {
       const checksum = crc32c(data);
-      const at = withFileLock(file, path, () => {
+      const write = () => {
         // Others may have appended: only the files know where they end.
         const end = fstatSync(file).size;
         writeAt(file, data, end);
@@ -82,12 +82,13 @@ export function openRecordFile(path: string, key: string): RecordFile {
         const entry = entryOf(id, view, { at: end, height, width, bytes: data.byteLength, checksum });
         writeAt(pair.index, entry, start + Math.max(0, entries) * ENTRY);
         return end;
-      });
+      };
+      const at = namingPath(path, () => withFileLock(file, path, write));
       records.set(recordName(id, view), { at, height, width, bytes: data.byteLength, checksum });
     },
     descriptor: file,
     read({ at, bytes, checksum }) {
-      const data = readAt(file, at, bytes);
+      const data = namingPath(path, () => readAt(file, at, bytes));
       const found = crc32c(data);
       if (data.byteLength === bytes && found === checksum) return data;
       const what =
@@ -122,6 +123,7 @@ function openPair(path: string, key: string): Pair | null {
 const lineOf = (key: string, id: string): string => `${MAGIC} ${key} ${id}\n`;
 
 function openExisting(path: string): number | null {
+  requireFileSync(path);
   try {
     return openSync(path, "r+");
   } catch (error) {
@@ -141,7 +143,7 @@ function newFile(path: string, content: Uint8Array): number {
   const temporary = temporaryName(path);
   const file = openSync(temporary, "wx+");
   try {
-    writeAt(file, content, 0);
+    namingPath(path, () => writeAt(file, content, 0));
     renameSync(temporary, path);
     return file;
   } catch (error) {

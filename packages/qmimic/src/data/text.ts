@@ -1,6 +1,8 @@
 // Bytes of label files to text: byte order mark, XML declaration, UTF-8 otherwise; never a replacement character.
-import { open, readFile, stat } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import { InputError, reasonOf } from "../errors.js";
+import { readBytes, requireFile } from "../files.js";
+import { quoted } from "../text.js";
 
 /** What the first bytes say: encodings by their byte order mark. */
 const MARKS: readonly [string, readonly number[]][] = [
@@ -20,7 +22,7 @@ export function decodeText(bytes: Uint8Array, file: string): string {
   try {
     new TextDecoder(encoding);
   } catch {
-    throw new InputError(`${file}: the encoding "${encoding}" is not known. Save the file as UTF-8.`);
+    throw new InputError(`${file}: the encoding ${quoted(encoding)} is not known. Save the file as UTF-8.`);
   }
   try {
     return new TextDecoder(encoding, { fatal: true }).decode(bytes);
@@ -77,26 +79,23 @@ function firstUndecodable(bytes: Uint8Array, encoding: string): number {
 export async function readText(file: string, limit = 100e6): Promise<string> {
   let bytes: Uint8Array;
   try {
-    const { size } = await stat(file);
-    if (size > limit) {
-      throw new InputError(
-        `${file}: the file has ${size} bytes; more than ${limit} are refused. Remove or replace it.`,
-      );
-    }
-    bytes = await readFile(file);
+    bytes = await readBytes(file, limit);
   } catch (error) {
-    if (error instanceof InputError) throw error;
-    throw new InputError(`${file}: the file cannot be read: ${reasonOf(error)}`);
+    throw new InputError(`${file}: the file cannot be read: ${reasonOf(error)}. Remove or replace it.`);
   }
   return decodeText(bytes, file);
 }
 
 /**
  * The start of a file, a character a byte, without byte order marks and the zeros of UTF-16: enough to tell formats apart.
- * @throws what node:fs throws
+ * @throws InputError when it cannot be read
  */
 export async function readStart(file: string, bytes: number): Promise<string> {
-  const handle = await open(file);
+  const handle = await requireFile(file)
+    .then(() => open(file))
+    .catch((error: unknown) => {
+      throw new InputError(`${file}: the file cannot be read: ${reasonOf(error)}. Remove or replace it.`);
+    });
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(bytes), 0, bytes, 0);
     const text = buffer.toString("latin1", 0, bytesRead);

@@ -1,4 +1,6 @@
 // Splits that `qmimic data split` wrote beside labels of any format: splits/<name>.txt, one image id a line.
+
+import { quoted } from "../text.js";
 import { stemOf } from "./endings.js";
 import { type FolderTree, folderOf, nameOf } from "./folderTree.js";
 import type { LabelSource } from "./readers/types.js";
@@ -30,7 +32,10 @@ export async function withWrittenSplits(tree: FolderTree, source: LabelSource): 
       return (lists.get(split) ?? []).flatMap((id) => {
         const image = images.get(id);
         if (image === undefined)
-          findings.problem(path, `"${id}" is no image of the set. Remove the line, or split again.`);
+          findings.problem(
+            path,
+            `${quoted(id)} is not an image of the set. Remove the line, or split again.`,
+          );
         return image ?? [];
       });
     },

@@ -2,7 +2,8 @@
 // adds what it alone needs to be built again (see DetectorKind.config).
 import { z } from "zod";
 import { InputError } from "../errors.js";
-import { inputSide, MAX_CLASSES, positive } from "./settings.js";
+import { quoted } from "../text.js";
+import { className, inputSide, MAX_CLASSES, positive } from "./settings.js";
 
 /** Whether a finer map than stride 16 comes from leaving out poolings, or from a top-down pathway, alone or with a detail path. */
 export const NECKS = ["none", "top-down", "detail"] as const;
@@ -32,7 +33,7 @@ export const sharedConfig = {
   /** @see NECKS */
   neck: z.enum(NECKS).default("none"),
   /** Names; label i is classes[i - 1], label 0 is background. */
-  classes: z.array(z.string()).min(1).max(MAX_CLASSES),
+  classes: z.array(className).min(1).max(MAX_CLASSES),
   /** Longest side of the input in pixels. */
   side: inputSide,
   quantizer: quantizerSchema,
@@ -55,7 +56,7 @@ export function parseBackbone(name: string): BackboneName {
   const divisor = Number(match?.[2] ?? 1);
   if (!match || divisor < 1 || divisor > 64) {
     throw new InputError(
-      `unknown network "${name}": expected vgg-1-N, resnet18-1-N or resnet34-1-N with N from 1 to 64, for instance vgg-1-32`,
+      `unknown network ${quoted(name)}: expected vgg-1-N, resnet18-1-N or resnet34-1-N with N from 1 to 64, for instance vgg-1-32`,
     );
   }
   const family = match[1] === "vgg16" ? "vgg" : (match[1] as BackboneName["family"]);

@@ -31,6 +31,7 @@ export { applyQuantizer } from "./quantizer.js";
 export {
   atLeast0,
   auto,
+  className,
   count,
   flag,
   fraction,

@@ -1,7 +1,8 @@
 // The kinds of detectors. A further one needs its own files and a line in this list.
 import type { Random } from "@qmimic/torch";
 import { z } from "zod";
-import { didYouMean, InputError } from "../errors.js";
+import { didYouMean, InputError, reasonOf } from "../errors.js";
+import { quoted } from "../text.js";
 import type { DetectorConfig } from "./config.js";
 import type { Detector, DetectorKind, NetworkFacts } from "./detector.js";
 import { fasterRcnn } from "./fasterRcnn.js";
@@ -19,7 +20,7 @@ export function kindOf(name: string): DetectorKind {
   const found = KINDS.find((kind) => kind.name === name);
   if (found) return found;
   throw new InputError(
-    `detector: unknown kind "${name}"; expected ${DETECTORS.join(", ")}.${didYouMean(name, DETECTORS)}`,
+    `detector: unknown kind ${quoted(name)}; expected ${DETECTORS.join(", ")}.${didYouMean(name, DETECTORS)}`,
   );
 }
 
@@ -38,6 +39,7 @@ export function parseConfig(json: unknown): DetectorConfig {
 /**
  * The configuration that a recipe describes: what the kind's schema names is picked from the settings, "auto" is chosen.
  * @param settings of a recipe, with `detector`
+ * @throws InputError when a value that the data gives is out of bounds
  */
 export function configureDetector(
   settings: { detector: string },
@@ -46,7 +48,12 @@ export function configureDetector(
   const { backbone, classes } = network;
   const kind = kindOf(settings.detector);
   const chosen = kind.choose(settings, network);
-  return parseConfig({ ...settings, backbone, classes, quantizer: { kind: "none" }, ...chosen });
+  try {
+    return parseConfig({ ...settings, backbone, classes, quantizer: { kind: "none" }, ...chosen });
+  } catch (error) {
+    // What the data gives may be beyond the bounds: thousands of classes, for instance.
+    throw new InputError(`the detector cannot be made as the recipe and the data say: ${reasonOf(error)}`);
+  }
 }
 
 /** Why the heads of two detectors cannot be compared; undefined where they can. */

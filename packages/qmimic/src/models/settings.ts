@@ -2,6 +2,7 @@
 // detectors write theirs with it; flags, help and docs/recipe.md come from the same place.
 import { MAX_SIDE } from "@qmimic/runtime";
 import { z } from "zod";
+import { hasControls } from "../text.js";
 
 // Every number has bounds, far beyond what anyone uses: a recipe or a weights file may come from anywhere, and within them
 // no size overflows, no rounding gives infinity, and no loop runs for hours.
@@ -30,6 +31,9 @@ export const anchorShapes = z.array(positive).min(1).max(MAX_ANCHOR_SHAPES);
 export const anchorCount = (value: number, text: string) => wholeUpTo(MAX_ANCHOR_SHAPES, value, text);
 /** More than any machine has cores; OpenMP ends the process where the system refuses it a thread. */
 export const MAX_THREADS = 1024;
+
+/** Printed and drawn: no control characters. */
+export const className = z.string().refine((name) => !hasControls(name), "control characters in the name");
 
 export const auto = z.literal("auto");
 

@@ -1,14 +1,17 @@
 // What a run folder holds, read for its report. The folder alone is read: a report can be made again at any time.
 import { existsSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InputError, reasonOf } from "../errors.js";
+import { readText as readTextFile } from "../files.js";
 import { type DetectorConfig, parseConfig, quantizerSchema } from "../models/index.js";
 import type { Recipe } from "../train/recipe.js";
 import { openRunFolder } from "../train/runFolder.js";
-import { loadDetector } from "../train/weights.js";
+import { loadDetector, readConfig } from "../train/weights.js";
 import { type DetectorCost, detectorCost } from "./summary.js";
+
+const STAGES = ["teacher", "quantized-teacher", "student"] as const;
 
 const share = z.number().nullable();
 
@@ -32,7 +35,7 @@ const costSchema = z.object({
 const metricsSchema = z.object({
   stages: z.array(
     z.object({
-      stage: z.enum(["teacher", "quantized-teacher", "student"]),
+      stage: z.enum(STAGES),
       val: share,
       bestEpoch: z.number(),
       quantizer: quantizerSchema,
@@ -74,14 +77,19 @@ export interface RunContent {
   evaluation?: Metrics["evaluation"];
   /** Relative to the folder; null when it was not drawn. */
   overview: string | null;
-  finished: Date;
+  /** Null while it is trained. */
+  finished: Date | null;
 }
 
-/** @throws InputError when the folder is no run, or is not complete */
+/**
+ * A finished run, or one that is being trained: its stages that have been evaluated.
+ * @throws InputError when the folder is not a run, or nothing in it has been evaluated
+ */
 export async function readRun(folder: string): Promise<RunContent> {
   const recipe = await openRunFolder(folder);
   const metrics = join(folder, "metrics.json");
-  const { stages, evaluation } = await readMetrics(metrics);
+  const isFinished = existsSync(metrics);
+  const { stages, evaluation } = isFinished ? await readMetrics(metrics) : await readUnfinished(folder);
   const overview = "pictures/overview.png";
   return {
     name: basename(resolve(folder)),
@@ -98,8 +106,26 @@ export async function readRun(folder: string): Promise<RunContent> {
     ),
     evaluation,
     overview: existsSync(join(folder, overview)) ? overview : null,
-    finished: (await stat(metrics)).mtime,
+    finished: isFinished ? (await stat(metrics)).mtime : null,
   };
+}
+
+/** What the files of the stages say before the run is finished. */
+async function readUnfinished(folder: string): Promise<Metrics> {
+  const stages: Metrics["stages"] = [];
+  for (const stage of STAGES) {
+    const weights = join(folder, stage, "weights", "best.safetensors");
+    if (!existsSync(weights)) continue;
+    const rows = parseResults(await readText(join(folder, stage, "results.csv")));
+    const best = rows.reduce((top, row) => (row.val > top.val || Number.isNaN(top.val) ? row : top));
+    const known = (value: number) => (Number.isNaN(value) ? null : value);
+    stages.push({
+      ...{ stage, val: known(best.val), bestEpoch: best.epoch, quantizer: readConfig(weights).quantizer },
+      ...{ match: known(best.valMatch), matchActive: known(best.valMatchActive) },
+    });
+  }
+  if (stages.length === 0) throw new InputError(`${folder}: nothing in this run has been evaluated yet`);
+  return { stages };
 }
 
 /** What the stage's weights are and cost: as the metrics say, or measured. */
@@ -126,7 +152,7 @@ async function readMetrics(path: string): Promise<Metrics> {
 }
 
 function readText(path: string): Promise<string> {
-  return readFile(path, "utf8").catch((error: Error) => {
+  return readTextFile(path).catch((error: Error) => {
     throw new InputError(`${path}: cannot be read: ${error.message}`);
   });
 }

@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { configuration, type Precision, setPrecision, setThreads } from "@qmimic/torch";
 import { InputError } from "../errors.js";
+import { quoted } from "../text.js";
 
 export interface Engine {
   threads: number | "auto";
@@ -16,7 +17,7 @@ export interface Engine {
  */
 export function useEngine({ threads, device, precision = "float32" }: Engine): void {
   if (!/^(cpu|cuda(:\d+)?)$/.test(device)) {
-    throw new InputError(`device "${device}": expected cpu, cuda or cuda:N`);
+    throw new InputError(`device ${quoted(device)}: expected cpu, cuda or cuda:N`);
   }
   if (device !== "cpu" && !configuration().cuda) {
     throw new InputError(`device "${device}": the libtorch in use has no CUDA. Say --device cpu`);

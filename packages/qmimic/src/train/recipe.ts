@@ -7,6 +7,7 @@ import { didYouMean, InputError } from "../errors.js";
 import {
   atLeast0,
   auto,
+  className,
   count,
   DETECTORS,
   flag,
@@ -25,6 +26,7 @@ import {
   whole,
   wholeUpTo,
 } from "../models/index.js";
+import { listed, quoted } from "../text.js";
 
 const count0 = z.number().int().min(0);
 /** MiB: 16 TiB. */
@@ -50,11 +52,11 @@ const data = {
     .default(0.15)
     .describe("part of the images that is held out, by seed, where there is no split val"),
   classes: z
-    .array(z.string())
+    .array(className)
     .max(MAX_CLASSES)
     .default([])
     .describe("classes to detect, objects of others are left out; empty: all that the data has"),
-  merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
+  merge: className.default("").describe("map every class of the data to this one; empty: keep them apart"),
   ignore: z
     .array(z.enum(MARKS))
     .max(MARKS.length)
@@ -123,7 +125,9 @@ const method = {
   quantizerStride: z
     .union([positive, auto])
     .default("auto")
-    .describe("s of the uniform dictionary; auto: from the teacher's activations"),
+    .describe(
+      "s of the uniform dictionary; auto: from the teacher's activations. With method scratch a number rounds the student's map, auto does not",
+    ),
   quantizerMaxCost: real(
     atLeast0,
     1,
@@ -194,7 +198,7 @@ const training = {
 };
 
 const augmentation = {
-  flip: real(fraction, 0.5, "share of images mirrored left to right"),
+  flip: real(fraction, 0.5, "fraction of images mirrored left to right"),
   scales: z
     .array(z.number().min(MIN_SCALE).max(MAX_SCALE))
     .min(1)
@@ -300,7 +304,7 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
   for (const [name, value] of Object.entries(settings)) {
     const key = byKebab.get(name);
     if (!key)
-      throw new InputError(`${source}: unknown setting "${name}".${didYouMean(name, byKebab.keys())}`);
+      throw new InputError(`${source}: unknown setting ${quoted(name)}.${didYouMean(name, byKebab.keys())}`);
     known[key] = value;
   }
   const detector = sharedSchema.shape.detector.safeParse(known.detector);
@@ -321,7 +325,7 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
   }
   const issues = parsed.error.issues.map((issue) => {
     const key = String(issue.path[0]);
-    return `${kebab(key)}: ${JSON.stringify(known[key])} does not fit: ${issue.message} (${SETTINGS.get(key)?.schema.description})`;
+    return `${kebab(key)}: ${quoted(known[key])} does not fit: ${issue.message} (${SETTINGS.get(key)?.schema.description})`;
   });
   throw new InputError(`${source}: ${issues.join("; ")}`);
 }
@@ -329,7 +333,7 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
 /** What is wrong with settings that are each in range, together. */
 function conflictIn({ merge, classes, quantizer, quantizerStride }: Recipe): string | undefined {
   if (merge !== "" && classes.length > 0) {
-    return `merge: every class becomes "${merge}"; classes: ${classes.join(", ")} alone are wanted. Say one of them`;
+    return `merge: every class becomes ${quoted(merge)}; classes: ${listed(classes)} alone are wanted. Say one of them`;
   }
   if (quantizer === "power-of-two" && quantizerStride !== "auto") {
     return `quantizer-stride is of the uniform dictionary; power-of-two has none`;

@@ -1,16 +1,21 @@
 // The folder of a run: a new name each time, or an existing one to resume.
 import { constants } from "node:fs";
-import { access, readFile, writeFile } from "node:fs/promises";
+import { access, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
-import { writeFolderAtomic } from "../files.js";
+import { readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
+import { quoted, shortened } from "../text.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
+import { storeData } from "./runData.js";
+import type { Splits } from "./splits.js";
 
 const RECIPE = "recipe.yaml";
 const LOCK = ".lock";
+/** A recipe is a page of text. */
+export const MAX_RECIPE_BYTES = 1e6;
 
 /** The name of the run, unless the recipe gives one: method and network. */
 const defaultName = (recipe: Recipe): string =>
@@ -27,25 +32,31 @@ const resolved = (recipe: Recipe): Recipe => ({
 });
 
 /**
- * Makes runs/<name>, or runs/<name>-2, ... when it is taken, and writes the recipe there.
+ * Makes runs/<name>, or runs/<name>-2, ... when it is taken, and writes the recipe there, and what the data is.
  * @throws InputError when the folder cannot be written
  */
-export async function createRunFolder(recipe: Recipe): Promise<string> {
+export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<string> {
   const name = recipe.name === "" ? defaultName(recipe) : recipe.name;
   if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
-    throw new InputError(`name: "${name}" is no folder name; use letters, digits, "-", "_" and "."`);
+    throw new InputError(`name: ${quoted(name)} is not a folder name; use letters, digits, "-", "_" and "."`);
   }
-  // With its recipe from the start: a run that is cut off at any moment can be resumed.
-  return writeFolderAtomic(join(recipe.runs, name), (folder) =>
-    writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe))),
-  );
+  // With both from the start: a run that is cut off at any moment can be resumed.
+  return writeFolderAtomic(join(recipe.runs, name), async (folder) => {
+    await writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe)));
+    await storeData(folder, splits);
+  });
 }
 
-/** The recipe of an existing run. @throws InputError when the folder is no run, or is not writable */
+/** Notes that the data of a run lies elsewhere now. */
+export const moveData = (folder: string, recipe: Recipe): Promise<void> =>
+  writeFileAtomic(join(folder, RECIPE), formatRecipe(resolved(recipe)));
+
+/** The recipe of an existing run. @throws InputError when the folder is not a run, or is not writable */
 export async function openRunFolder(folder: string): Promise<Recipe> {
   const path = join(folder, RECIPE);
-  const text = await readFile(path, "utf8").catch(() => {
-    throw new InputError(`${folder}: not a run that can be resumed: there is no ${RECIPE} in it`);
+  const text = await readText(path, MAX_RECIPE_BYTES).catch((error: NodeJS.ErrnoException) => {
+    const why = error.code === "ENOENT" ? `there is no ${RECIPE} in it` : `${RECIPE}: ${error.message}`;
+    throw new InputError(`${folder}: not a run that can be resumed: ${why}`);
   });
   await access(folder, constants.W_OK).catch(() => {
     throw new InputError(`${folder}: the run folder cannot be written: permission denied`);
@@ -69,13 +80,13 @@ export function lockRunFolder(folder: string): FileLock {
   return lock;
 }
 
-/** Settings of a YAML file. @throws InputError when it is no flat YAML */
+/** Settings of a YAML file. @throws InputError when it is not flat YAML */
 export function readSettings(text: string, path: string): Record<string, unknown> {
   let settings: unknown;
   try {
     settings = parse(text, { maxAliasCount: 0 }) ?? {};
   } catch (error) {
-    throw new InputError(`${path}: not YAML: ${(error as Error).message.split("\n")[0]}`);
+    throw new InputError(`${path}: not YAML: ${shortened((error as Error).message.split("\n")[0])}`);
   }
   if (typeof settings !== "object" || settings === null || Array.isArray(settings)) {
     throw new InputError(`${path}: expected settings as "name: value" lines`);

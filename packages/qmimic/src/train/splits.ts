@@ -18,6 +18,7 @@ import type { Dataset, Problem } from "../data/types.js";
 import { didYouMean, InputError } from "../errors.js";
 import { checkWritable } from "../files.js";
 import { type Detector, parseBackbone } from "../models/index.js";
+import { listed, quoted } from "../text.js";
 import { useEngine } from "./engine.js";
 import { isWeightsFile, type Recipe, settingOf } from "./recipe.js";
 import { loadDetector } from "./weights.js";
@@ -64,7 +65,7 @@ export async function openSplits(
   for (const { split, samples } of [train, val]) {
     // Difficult objects are neither learned nor scored.
     if (!samples.some(({ difficult }) => difficult.some((one) => one === 0))) {
-      throw new InputError(`${data}: split "${split}" holds no object of ${train.classes.join(", ")}`);
+      throw new InputError(`${data}: split "${split}" holds no object of ${listed(train.classes)}`);
     }
   }
   const budget = { bytes: memory * MIB };
@@ -77,7 +78,7 @@ export async function openSplits(
 }
 
 /** @throws InputError when a class is asked for that the data does not have */
-async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
+export async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
   const { trainSplit, valSplit, classes, merge, ignore, skipBad } = recipe;
   const options = { ignore, skipBad };
   if (merge !== "") return { ...options, merge };
@@ -91,7 +92,7 @@ async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOpti
   for (const name of classes) {
     if (!known.includes(name)) {
       throw new InputError(
-        `classes: no object of ${folder.root} is a "${name}"; there are ${known.join(", ")}.${didYouMean(name, known)}`,
+        `classes: no object of ${folder.root} is a ${quoted(name)}; there are ${listed(known)}.${didYouMean(name, known)}`,
       );
     }
   }
@@ -185,8 +186,10 @@ export function checkTeacher({ config }: Detector, path: string, recipe: Recipe,
   if (config.outputStride !== recipe.outputStride) {
     differ("output stride", String(config.outputStride), String(recipe.outputStride));
   }
-  const [has, wants] = [config.classes.join(", "), train.dataset.classes.join(", ")];
-  if (has !== wants) differ("list of classes", `[${has}]`, `[${wants}]`);
+  const [has, wants] = [config.classes, train.dataset.classes];
+  if (has.join("\n") !== wants.join("\n")) {
+    differ("list of classes", `[${listed(has)}]`, `[${listed(wants)}]`);
+  }
   if (config.side !== recipe.side)
     differ("longest side of the input", `${config.side} px`, `${recipe.side} px`);
 }

@@ -14,6 +14,7 @@ import {
 import { dictionaryRefusal } from "./dictionaryCost.js";
 import { useEngine } from "./engine.js";
 import { createMimicTask } from "./mimicTask.js";
+import { plannedStages, type StageName } from "./plan.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import type { Split, Splits } from "./splits.js";
 import {
@@ -25,8 +26,6 @@ import {
   weightsOf,
 } from "./trainer.js";
 import { loadDetector, readConfig } from "./weights.js";
-
-export type StageName = "teacher" | "quantized-teacher" | "student";
 
 /** What a stage ended with; AP is at IoU 0.5 on the val split. */
 export interface StageResult {
@@ -70,26 +69,16 @@ export async function runStages(
   splits: Splits,
 ): Promise<StageResult[]> {
   useEngine(recipe);
-  const { method, stage } = recipe;
   const results: StageResult[] = [];
-  const wanted = (name: StageName) => stage === "all" || stage === name;
-  const given = isWeightsFile(recipe.teacher);
-  let teacher: Teacher = { path: given ? recipe.teacher : "" };
+  let teacher: Teacher = { path: isWeightsFile(recipe.teacher) ? recipe.teacher : "" };
   const add = (result: StageResult): Teacher => {
     results.push(result);
     return { path: result.weights, val: result.val };
   };
-  if (stage === "teacher" || (stage === "all" && method !== "scratch" && !given)) {
-    teacher = add(await trainTeacher(recipe, splits, folder, report));
+  for (const { stage } of plannedStages(recipe)) {
+    const run = { teacher: trainTeacher, "quantized-teacher": quantizeTeacher, student: trainStudent }[stage];
+    teacher = add(await run(recipe, teacher, splits, folder, report));
   }
-  if (
-    method === "quantization-mimic" &&
-    wanted("quantized-teacher") &&
-    !(given && isQuantized(teacher.path))
-  ) {
-    teacher = add(await quantizeTeacher(recipe, teacher, splits, folder, report));
-  }
-  if (wanted("student")) add(await trainStudent(recipe, teacher, splits, folder, report));
   return results;
 }
 
@@ -99,10 +88,9 @@ interface Teacher {
   val?: number;
 }
 
-const isQuantized = (path: string): boolean => readConfig(path).quantizer.kind !== "none";
-
 async function trainTeacher(
   recipe: Recipe,
+  _: Teacher,
   splits: Splits,
   folder: string,
   report: StageReport,
@@ -197,6 +185,10 @@ async function trainStudent(
   const config = detectorConfig(recipe, recipe.student, splits.train);
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
+  }
+  // Rounding alone, without anything to mimic: the paper's table 5.
+  if (method === "scratch" && recipe.quantizeStudent && recipe.quantizerStride !== "auto") {
+    config.quantizer = { kind: "uniform", stride: recipe.quantizerStride };
   }
   const detector = createDetector(config, createRandom(`${seed}/weights/student`)).to(device);
   report.stage("student", detector);

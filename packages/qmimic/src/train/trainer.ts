@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { learningRate, type Tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
-import { detectSamples, detectWith, scoreDetections } from "../eval/detect.js";
+import { detectSamples, detectWith, type SampleDetections, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
 import { OverflowError } from "../finite.js";
 import { type GradientBalance, meanBalance } from "../mimic/gradients.js";
@@ -52,8 +52,11 @@ export interface TrainingTask {
 export interface TrainingReport {
   /** After each step. */
   step(state: { epoch: number; step: number; steps: number; losses: StepLosses; images: number }): void;
-  /** After each epoch; `row` is what results.csv gets. */
-  epoch(row: EpochRow): void;
+  /**
+   * After each epoch, when its files are written; `row` is what results.csv gets.
+   * @param found what was detected in the val split, in the order of its samples; null where it was not evaluated
+   */
+  epoch(row: EpochRow, found: readonly SampleDetections[] | null): void | Promise<void>;
 }
 
 export interface TrainingResult {
@@ -118,12 +121,12 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
 
   /** Of the epoch's weights; NaN where it is not wanted. */
   const evaluation = async (wanted: boolean, asDivergence: (what: string) => Error) => {
-    if (!wanted) return { valMatch: NO_MATCH, ap: Number.NaN };
+    if (!wanted) return { valMatch: NO_MATCH, ap: Number.NaN, found: null };
     const restore = roundWeights(rounded);
     try {
       const valMatch = mimic ? await mimic.valMatch() : NO_MATCH;
-      const ap = await timedAsync("evaluation", "main", () => meanAp(detector, val, recipe.device));
-      return { valMatch, ap };
+      const found = await timedAsync("evaluation", "main", () => detectSplit(detector, val, recipe.device));
+      return { valMatch, ap: scoreDetections(val.dataset, found).mAP, found };
     } catch (error) {
       throw error instanceof OverflowError ? asDivergence(error.seen) : error;
     } finally {
@@ -168,7 +171,9 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     const { counts, ...losses } = sums;
     const match = matchRatioOf(counts);
     const balance = meanBalance(balances);
-    const { valMatch, ap } = await evaluation(evaluated, (what) => diverged(what, epoch, order.length - 1));
+    const { valMatch, ap, found } = await evaluation(evaluated, (what) =>
+      diverged(what, epoch, order.length - 1),
+    );
     const row: EpochRow = {
       epoch: epoch + 1,
       lr: learningRate(epoch * stepsOfEpoch, schedule),
@@ -190,14 +195,19 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     saveDetector(paths.last, detector, { epoch: String(row.epoch), val: String(row.val) });
     await writeFileAtomic(join(folder, "results.csv"), toCsv(rows));
     saveState(paths.state, stateTensors(), { rows: JSON.stringify(rows) });
-    report.epoch(row);
+    await report.epoch(row, found);
   }
   for (const moment of optimizer.state().values()) moment.dispose();
   return { rows, best: bestOf(rows), bestPath: paths.best };
 }
 
+const detectSplit = (
+  detector: Detector,
+  { dataset, store }: Split,
+  device: string,
+): Promise<SampleDetections[]> => detectSamples(detectWith(detector, device), dataset.samples, store);
+
 /** mAP at IoU 0.5 over a split. */
-export async function meanAp(detector: Detector, { dataset, store }: Split, device: string): Promise<number> {
-  return scoreDetections(dataset, await detectSamples(detectWith(detector, device), dataset.samples, store))
-    .mAP;
+export async function meanAp(detector: Detector, split: Split, device: string): Promise<number> {
+  return scoreDetections(split.dataset, await detectSplit(detector, split, device)).mAP;
 }

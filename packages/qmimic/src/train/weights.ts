@@ -17,8 +17,10 @@ import {
 import { z } from "zod";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
+import { requireFileSync } from "../files.js";
 import { firstNonFinite, rememberFile } from "../finite.js";
 import { createDetector, type Detector, type DetectorConfig, parseConfig } from "../models/index.js";
+import { quoted } from "../text.js";
 
 const FORMAT = "qmimic-detector";
 const VERSION = "1";
@@ -31,7 +33,7 @@ function toArrays(path: string, tensors: Iterable<[string, Tensor]>): Map<string
     const at = firstNonFinite(data);
     if (at >= 0) {
       throw new InputError(
-        `${path}: not written: tensor "${name}" holds ${data[at]} at ${at}. The training diverged; train again with a lower learning rate.`,
+        `${path}: not written: tensor ${quoted(name)} holds ${data[at]} at ${at}. The training diverged; train again with a lower learning rate.`,
       );
     }
     arrays.set(name, { dtype: "F32", shape: one.shape, data });
@@ -57,23 +59,24 @@ function checkTensors(
   for (const [name, { shape }] of tensors) {
     left.delete(name);
     const found = stored.get(name);
-    if (!found) throw new InputError(`${file}: tensor "${name}" is missing: weights of another network?`);
+    if (!found)
+      throw new InputError(`${file}: tensor ${quoted(name)} is missing: weights of another network?`);
     const [has, wants] = [found.shape.join(" x "), shape.join(" x ")];
     if (has !== wants)
-      throw new InputError(`${file}: tensor "${name}" is ${has}, the network needs ${wants}`);
+      throw new InputError(`${file}: tensor ${quoted(name)} is ${has}, the network needs ${wants}`);
     if (!(found.data instanceof Float32Array)) {
-      throw new InputError(`${file}: tensor "${name}" is ${found.dtype}, expected F32`);
+      throw new InputError(`${file}: tensor ${quoted(name)} is ${found.dtype}, expected F32`);
     }
     const at = firstNonFinite(found.data);
     if (at >= 0) {
       throw new InputError(
-        `${file}: tensor "${name}" holds ${found.data[at]} at ${at}: the training that wrote it diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
+        `${file}: tensor ${quoted(name)} holds ${found.data[at]} at ${at}: the training that wrote it diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
       );
     }
   }
   const [extra] = left;
   if (extra !== undefined)
-    throw new InputError(`${file}: the network has no tensor "${extra}": weights of another network?`);
+    throw new InputError(`${file}: the network has no tensor ${quoted(extra)}: weights of another network?`);
 }
 
 /**
@@ -115,13 +118,13 @@ export function saveDetector(path: string, detector: Detector, notes: Record<str
 
 /**
  * Builds the detector that a weights file describes.
- * @param changes to that description that leave its tensors as they are: another quantizer, another longest side
+ * @param changes to that description that leave its tensors as they are: another quantizer, longest side or limit of detections
  * @throws InputError when the file is not one of saveDetector's, is cut short, or does not fit its own description
  */
 export function loadDetector(
   path: string,
   device = "cpu",
-  changes: Partial<Pick<DetectorConfig, "quantizer" | "side">> = {},
+  changes: Partial<Pick<DetectorConfig, "quantizer" | "side"> & { boxDetections: number }> = {},
 ): Detector {
   const { metadata, tensors } = readWeights(path);
   const config = configOf(path, metadata);
@@ -171,7 +174,7 @@ function configOf(path: string, { format, config }: Record<string, string>): Det
   }
   if (format !== FORMAT) {
     throw new InputError(
-      `${path}: not a detector of qmimic (format "${format ?? ""}", expected "${FORMAT}")`,
+      `${path}: not a detector of qmimic (format ${quoted(format ?? "")}, expected "${FORMAT}")`,
     );
   }
   try {
@@ -184,8 +187,10 @@ function configOf(path: string, { format, config }: Record<string, string>): Det
 /** Reads a safetensors file. @throws InputError with the file's name */
 export function readWeights(path: string): SafetensorsFile {
   try {
+    requireFileSync(path);
     return readSafetensors(path);
   } catch (error) {
+    if (error instanceof InputError) throw error;
     if (error instanceof SafetensorsError) throw new InputError(error.message);
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
     throw new InputError(`${path}: ${missing ? "there is no such file" : (error as Error).message}`);

@@ -269,7 +269,7 @@ describe.concurrent("bad commands", () => {
     const flags = ["--data", good, "--runs", join(root, "mapless"), ...QUICK, "--method", "mimic"];
     expectRefusal(
       await qmimic(["train", ...flags, "--cache", cache]),
-      /maps: cannot be written: .* is no folder/,
+      /maps: cannot be written: .* is not a directory/,
     );
     const json = join(cache, "scores.json");
     await refuse(["val", weights, "--data", good, "--json", json], /maps/);

@@ -14,8 +14,10 @@ export interface Outcome {
 
 export interface RunOptions {
   cwd?: string;
-  /** Looked at every few milliseconds; the process is killed (SIGKILL) as soon as it is true. */
+  /** Looked at every few milliseconds; the process gets the signal as soon as it is true. */
   killWhen?: () => boolean;
+  /** Default: SIGKILL. */
+  signal?: NodeJS.Signals;
   /** Is given the process as soon as it runs. */
   started?: (child: ChildProcess) => void;
   /** A command that starts the process, with its arguments. */
@@ -24,7 +26,7 @@ export interface RunOptions {
 
 export function qmimic(
   args: readonly string[],
-  { cwd, killWhen, started, within = [] }: RunOptions = {},
+  { cwd, killWhen, signal = "SIGKILL", started, within = [] }: RunOptions = {},
 ): Promise<Outcome> {
   return new Promise((resolve, reject) => {
     const [command, ...rest] = [...within, process.execPath, bin, ...args];
@@ -38,8 +40,11 @@ export function qmimic(
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
       stderr += text;
     });
+    let killed = false;
     const timer = setInterval(() => {
-      if (killWhen?.()) child.kill("SIGKILL");
+      if (killed || !killWhen?.()) return;
+      killed = true;
+      child.kill(signal);
     }, 3);
     child.on("error", reject);
     child.on("close", (code, signal) => {

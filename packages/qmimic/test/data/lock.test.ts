@@ -136,6 +136,6 @@ describe("withLock", () => {
   it("names a lock that cannot be opened", async () => {
     const path = join(root, "folder.lock");
     await mkdir(path);
-    await expect(withLock(path, never, async () => "in")).rejects.toThrow(/EISDIR.*folder\.lock/);
+    await expect(withLock(path, never, async () => "in")).rejects.toThrow(/folder\.lock: it is a directory/);
   });
 });

@@ -5,7 +5,13 @@ import { liveTensors } from "@qmimic/torch";
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { createRandom } from "../../src/data/random.js";
-import { createDetector, type DetectorConfig, KINDS, parseConfig } from "../../src/models/index.js";
+import {
+  configureDetector,
+  createDetector,
+  type DetectorConfig,
+  KINDS,
+  parseConfig,
+} from "../../src/models/index.js";
 import { chooseAnchors } from "../../src/models/twoStage/chooseAnchors.js";
 import { parseRecipe, SETTINGS } from "../../src/train/recipe.js";
 import { loadDetector, saveDetector } from "../../src/train/weights.js";
@@ -152,6 +158,16 @@ it.each([
   expect(() => parseRecipe({ data: "x", [name]: value }, "r.yaml")).toThrow(
     new RegExp(`^r\\.yaml: ${name}: .* does not fit`),
   );
+});
+
+it("more classes in the data than a detector has are refused in words", () => {
+  const classes = Array.from({ length: 10_001 }, (_, i) => `class ${i}`);
+  const network = { backbone: "vgg-1-64", side: 96, samples: [], classes };
+  const recipe = parseRecipe({ data: "x", "anchor-sizes": [32], "aspect-ratios": [1] }, "r.yaml");
+  expect(() => configureDetector(recipe, network)).toThrow(
+    /^the detector cannot be made .*: classes: .*10000/,
+  );
+  expect(() => parseRecipe({ merge: "a\u001b[2J" }, "r.yaml")).toThrow(/merge: "a\\u001b\[2J" does not fit/);
 });
 
 it("aspect ratios of objects like threads are above 0", () => {

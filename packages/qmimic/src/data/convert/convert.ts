@@ -4,6 +4,7 @@ import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { InputError } from "../../errors.js";
 import { makeFolders, writeFolderAtomic } from "../../files.js";
+import { quoted } from "../../text.js";
 import { mapConcurrent } from "../concurrent.js";
 import { type DataFolder, listClasses, readLabels, readSplit } from "../dataset.js";
 import { endingOf } from "../endings.js";
@@ -99,7 +100,7 @@ function nameImages(splits: readonly ReadSplit[]): {
     for (const { id, imagePath } of samples) {
       if (id !== id.trim() || /[\r\n]/.test(id)) {
         throw new InputError(
-          `${imagePath}: the name ${JSON.stringify(id)} begins or ends with a blank, or has a line end: lists of images cannot hold it. Rename the image.`,
+          `${imagePath}: the name ${quoted(id)} begins or ends with a blank, or has a line end: lists of images cannot hold it. Rename the image.`,
         );
       }
       // Folders of some systems do not tell upper case from lower.

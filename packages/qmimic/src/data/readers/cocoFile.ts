@@ -1,5 +1,6 @@
 // One COCO JSON, read in a stream: its categories, images, and the objects of each image.
 import { InputError } from "../../errors.js";
+import { quoted } from "../../text.js";
 import type { Box, ImageSize } from "../boxes.js";
 import { streamJson } from "./jsonStream.js";
 import type { LabelledObject } from "./types.js";
@@ -102,14 +103,14 @@ function join(
 
 function readImage(fields: Fields, where: string, images: CocoImage[], problems: string[]): void {
   const { id, file_name: name, width, height } = fields;
-  if (!isId(id)) problems.push(`${where}: "id" is ${JSON.stringify(id)}; expected a whole number.`);
+  if (!isId(id)) problems.push(`${where}: "id" is ${quoted(id)}; expected a whole number.`);
   else if (typeof name !== "string" || name === "") {
-    problems.push(`${where}: "file_name" is ${JSON.stringify(name)}; expected the image's name.`);
+    problems.push(`${where}: "file_name" is ${quoted(name)}; expected the image's name.`);
   } else {
     const stated = isSide(width) && isSide(height);
     if (!stated && [width, height].some((side) => side !== undefined && side !== null && side !== 0)) {
       problems.push(
-        `${where}: the size is ${JSON.stringify(width)} x ${JSON.stringify(height)}; expected whole numbers of pixels, at least 1 x 1.`,
+        `${where}: the size is ${quoted(width)} x ${quoted(height)}; expected whole numbers of pixels, at least 1 x 1.`,
       );
     }
     images.push({ id, name: name.replaceAll("\\", "/"), size: stated ? { width, height } : undefined });
@@ -125,9 +126,7 @@ function readCategory(fields: Fields, where: string, categories: CocoCategory[],
       supercategory: typeof supercategory === "string" ? supercategory : undefined,
     });
   } else {
-    problems.push(
-      `${where}: id ${JSON.stringify(id)} and name ${JSON.stringify(name)}; expected a whole number and a text.`,
-    );
+    problems.push(`${where}: id ${quoted(id)} and name ${quoted(name)}; expected a whole number and a text.`);
   }
 }
 
@@ -144,16 +143,16 @@ function readAnnotation(
   const at = isId(id) ? `annotation ${id}` : where;
   if (!isId(image) || !isId(category)) {
     problems.push(
-      `${at}: image_id ${JSON.stringify(image)} and category_id ${JSON.stringify(category)}; expected whole numbers.`,
+      `${at}: image_id ${quoted(image)} and category_id ${quoted(category)}; expected whole numbers.`,
     );
     return;
   }
   if (!isBox(bbox)) {
-    problems.push(`${at}: "bbox" is ${JSON.stringify(bbox)}; expected [x, y, width, height] in pixels.`);
+    problems.push(`${at}: "bbox" is ${quoted(bbox)}; expected [x, y, width, height] in pixels.`);
     return;
   }
   if (![0, 1, true, false].includes(iscrowd as number) || ![0, 1, true, false].includes(ignore as number)) {
-    problems.push(`${at}: "iscrowd" is ${JSON.stringify(iscrowd)}; expected 0 or 1.`);
+    problems.push(`${at}: "iscrowd" is ${quoted(iscrowd)}; expected 0 or 1.`);
     return;
   }
   for (const key of UNREAD) if (isFilled(fields[key])) unread.set(key, (unread.get(key) ?? 0) + 1);
@@ -187,7 +186,7 @@ function keepUnique<T>(
     });
     if (repeated < 0) return true;
     const [what, of] = keys[repeated];
-    problems.push(`two ${what} ${JSON.stringify(of(item))}. Remove or rename one of them.`);
+    problems.push(`two ${what} ${quoted(of(item))}. Remove or rename one of them.`);
     return false;
   });
 }

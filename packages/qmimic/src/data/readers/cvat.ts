@@ -1,5 +1,7 @@
 // CVAT for images 1.1: one XML with all images and their shapes.
 // The format: CVAT, XML annotation format.
+
+import { quoted } from "../../text.js";
 import { type Box, boxAround } from "../boxes.js";
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, withEnding } from "../folderTree.js";
@@ -130,7 +132,7 @@ function toImage(
   const objects: LabelledObject[] = [];
   for (const [kind, shape] of Object.entries(node)) {
     for (const one of kind.startsWith(ATTRIBUTE) ? [] : children(node, kind)) {
-      const at = `image "${name}", ${kind}`;
+      const at = `image ${quoted(name)}, ${kind}`;
       const read = isNode(one) ? readShape(kind, one, at) : undefined;
       if (typeof read === "string") findings.problem(tree.absolute(path), `${at}: ${read}`);
       else if (read !== undefined) objects.push(read);
@@ -154,7 +156,7 @@ function readShape(kind: string, node: XmlNode, at: string): LabelledObject | st
   if (box === undefined) return undefined;
   const label = node[`${ATTRIBUTE}label`];
   if (typeof label !== "string" || label.trim() === "") return "it has no label. Export the file again.";
-  if (typeof box === "string") return `"${label}": ${box}`;
+  if (typeof box === "string") return `${quoted(label)}: ${box}`;
   const occluded = node[`${ATTRIBUTE}occluded`] === "1";
   return { name: label.trim(), box, difficult: false, at, ...(occluded ? { marks: ["occluded"] } : {}) };
 }
@@ -165,7 +167,7 @@ function boxOf(kind: string, node: XmlNode): Box | string | undefined {
     const missing = values.indexOf(undefined);
     return missing < 0
       ? (values as number[])
-      : `${names[missing]} is ${JSON.stringify(node[`${ATTRIBUTE}${names[missing]}`])}; expected a number.`;
+      : `${names[missing]} is ${quoted(node[`${ATTRIBUTE}${names[missing]}`])}; expected a number.`;
   };
   const on = (values: number[] | string, make: (values: number[]) => Box): Box | string =>
     typeof values === "string" ? values : make(values);

@@ -1,5 +1,6 @@
 // Which format the labels of a folder have, found by looking.
 import { didYouMean, InputError } from "../../errors.js";
+import { listed, quoted } from "../../text.js";
 import type { FolderTree } from "../folderTree.js";
 import { findCoco } from "./coco.js";
 import { findCvat } from "./cvat.js";
@@ -25,7 +26,9 @@ export function parseFormat(name: string): Format | "auto" {
   const known = ["auto", ...FORMATS] as const;
   const found = known.find((one) => one === name);
   if (found === undefined) {
-    throw new InputError(`format: "${name}" is not one of ${known.join(", ")}.${didYouMean(name, known)}`);
+    throw new InputError(
+      `format: ${quoted(name)} is not one of ${known.join(", ")}.${didYouMean(name, known)}`,
+    );
   }
   return found;
 }
@@ -79,9 +82,6 @@ async function findAll(tree: FolderTree): Promise<LabelSource[]> {
 /** What is there, and what was looked for. */
 function inside({ files }: FolderTree): string {
   const tops = [...new Set(files.map((path) => (path.includes("/") ? `${path.split("/")[0]}/` : path)))];
-  const there =
-    tops.length === 0
-      ? "It is empty"
-      : `It holds ${tops.slice(0, 6).join(", ")}${tops.length > 6 ? ", ..." : ""}`;
+  const there = tops.length === 0 ? "It is empty" : `It holds ${listed(tops)}`;
   return `${there}. Expected XML files of Pascal VOC or CVAT, JSON files of COCO or labelme, text files of YOLO, or a list of WIDER FACE.`;
 }

@@ -1,6 +1,8 @@
 // A JSON object of any size, its arrays element by element: a file of half a gigabyte is never one string.
 import { open, stat } from "node:fs/promises";
 import { InputError } from "../../errors.js";
+import { requireFile } from "../../files.js";
+import { quoted, shortened } from "../../text.js";
 import { decodeText, readText } from "../text.js";
 
 const CHUNK = 4 * 2 ** 20;
@@ -16,9 +18,11 @@ export type OnValue = (key: string, value: unknown, element: boolean) => void;
  */
 export async function streamJson(file: string, onValue: OnValue): Promise<void> {
   const scan = createScanner(file, onValue);
-  const handle = await open(file).catch((error: Error) => {
-    throw new InputError(`${file}: the file cannot be read: ${error.message}`);
-  });
+  const handle = await requireFile(file)
+    .then(() => open(file))
+    .catch((error: Error) => {
+      throw new InputError(`${file}: the file cannot be read: ${error.message}`);
+    });
   try {
     const { size } = await stat(file);
     const chunk = Buffer.alloc(Math.min(CHUNK, size));
@@ -72,7 +76,7 @@ function createScanner(file: string, onValue: OnValue): Scanner {
     } catch (error) {
       return refuse(
         at,
-        `${(error as Error).message}, in ${inArray ? `element ${elements + 1} of ` : ""}"${key}"`,
+        `${shortened((error as Error).message)}, in ${inArray ? `element ${elements + 1} of ` : ""}${quoted(key ?? "")}`,
       );
     }
   };
@@ -91,7 +95,8 @@ function createScanner(file: string, onValue: OnValue): Scanner {
       const item = take(i);
       const blank = isBlank(item);
       if (inArray) {
-        if (blank && (elements > 0 || bytes[i] === COMMA)) refuse(i, `an element of "${key}" is missing`);
+        if (blank && (elements > 0 || bytes[i] === COMMA))
+          refuse(i, `an element of ${quoted(key ?? "")} is missing`);
         if (!blank) {
           onValue(key!, parse(item, i), true);
           elements++;

@@ -1,6 +1,7 @@
 // labelme: a JSON file an image, with shapes in pixels.
 // The format: wkentaro/labelme, labelme/_label_file.py.
 import { InputError } from "../../errors.js";
+import { quoted, shortened } from "../../text.js";
 import { type Box, boxAround } from "../boxes.js";
 import { mapConcurrent } from "../concurrent.js";
 import { stemOf } from "../endings.js";
@@ -63,7 +64,9 @@ function parse(text: string, file: string): XmlNode {
   try {
     value = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
-    throw new InputError(`${file}: malformed JSON: ${(error as Error).message}. Export the file again.`);
+    throw new InputError(
+      `${file}: malformed JSON: ${shortened((error as Error).message)}. Export the file again.`,
+    );
   }
   if (!isNode(value) || !Array.isArray(value.shapes)) {
     throw new InputError(`${file}: there is no list "shapes". Expected labelme's layout.`);
@@ -85,7 +88,7 @@ function toImage(
   const stated = sides.every((side) => Number.isInteger(side) && (side as number) > 0);
   if (!stated && sides.some((side) => side !== undefined && side !== null && side !== 0)) {
     problems.push(
-      `the size is ${sides.map((side) => JSON.stringify(side)).join(" x ")}; expected whole numbers of pixels.`,
+      `the size is ${sides.map((side) => quoted(side)).join(" x ")}; expected whole numbers of pixels.`,
     );
   }
   return {
@@ -116,9 +119,9 @@ function readShape(shape: unknown, at: string, notes: NoteKind[]): LabelledObjec
   if (!isNode(shape)) return "not an object.";
   const { label, points, shape_type: type = "polygon" } = shape;
   if (typeof label !== "string" || label.trim() === "")
-    return `"label" is ${JSON.stringify(label)}; expected the class.`;
+    return `"label" is ${quoted(label)}; expected the class.`;
   if (!Array.isArray(points) || !points.every(isPoint))
-    return `"${label}": "points" is not a list of [x, y].`;
+    return `${quoted(label)}: "points" is not a list of [x, y].`;
   if (["point", "points", "line", "linestrip"].includes(type as string)) {
     notes.push("noShape");
     return undefined;
@@ -126,7 +129,7 @@ function readShape(shape: unknown, at: string, notes: NoteKind[]): LabelledObjec
   if (type !== "rectangle") notes.push("shapes");
   const box = type === "circle" ? circleBox(points) : boxAround(points.flat());
   if (box === undefined)
-    return `"${label}" has ${points.length} points, too few for a ${type}. Correct or remove it.`;
+    return `${quoted(label)} has ${points.length} points, too few for a ${type}. Correct or remove it.`;
   return { name: label.trim(), box, difficult: false, at };
 }
 

@@ -1,5 +1,6 @@
 // Pascal VOC: one XML an image, with lists in ImageSets or without, in the layouts that tools write.
 import { InputError } from "../../errors.js";
+import { listed } from "../../text.js";
 import { mapConcurrent } from "../concurrent.js";
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf, withEnding } from "../folderTree.js";
@@ -168,7 +169,7 @@ function findBase(tree: FolderTree): string {
   }
   if (found.length > 1) {
     throw new InputError(
-      `${tree.root}: holds ${found.length} VOC folders: ${found.join(", ")}. Name one of them, such as ${tree.absolute(found[0])}.`,
+      `${tree.root}: holds ${found.length} VOC folders: ${listed(found)}. Name one of them, such as ${tree.absolute(found[0])}.`,
     );
   }
   return found[0];

@@ -1,4 +1,6 @@
 // The lists of a VOC folder: ImageSets/Main/<split>.txt, one image id a line, in the forms that tools write.
+
+import { quoted } from "../../text.js";
 import { endingOf, isImage, stemOf } from "../endings.js";
 import { type FolderTree, nameOf } from "../folderTree.js";
 import { counted, someOf } from "../problems.js";
@@ -58,11 +60,11 @@ export async function readList(tree: FolderTree, path: string, known: Known): Pr
     const first = lineOf.get(id);
     if (unsafe !== undefined) {
       list.problems.push(
-        `line ${index + 1}: the id ${JSON.stringify(id)} ${unsafe}, and no file is named so. Expected a file's name without folder and ending.`,
+        `line ${index + 1}: the id ${quoted(id)} ${unsafe}, and no file is named so. Expected a file's name without folder and ending.`,
       );
     } else if (first !== undefined) {
       list.problems.push(
-        `line ${index + 1}: the id "${id}" is already in line ${first}. Remove one of them.`,
+        `line ${index + 1}: the id ${quoted(id)} is already in line ${first}. Remove one of them.`,
       );
     } else {
       lineOf.set(id, index + 1);

@@ -1,5 +1,7 @@
 // One VOC annotation file, read strictly: what is wrong is reported, nothing is guessed.
 // The format: Everingham et al., The PASCAL VOC 2012 Development Kit, section 10.1.
+
+import { quoted } from "../../text.js";
 import type { Box, ImageSize } from "../boxes.js";
 import { readText } from "../text.js";
 import type { LabelledObject } from "./types.js";
@@ -76,11 +78,13 @@ function readObject(node: unknown, at: string, report: Report): LabelledObject |
   if (!isNode(bndbox)) {
     const found = Array.isArray(bndbox) ? `${bndbox.length} of them` : "none";
     report(
-      `"${name}" needs one <bndbox> with xmin, ymin, xmax, ymax of its own, found ${found}. Correct or remove the object.`,
+      `${quoted(name)} needs one <bndbox> with xmin, ymin, xmax, ymax of its own, found ${found}. Correct or remove the object.`,
     );
     return undefined;
   }
-  const corners = ["xmin", "ymin", "xmax", "ymax"].map((key) => readNumber(bndbox, key, report, `"${name}"`));
+  const corners = ["xmin", "ymin", "xmax", "ymax"].map((key) =>
+    readNumber(bndbox, key, report, quoted(name)),
+  );
   const difficult = readDifficult(node.difficult, report);
   if (corners.includes(undefined) || difficult === undefined) return undefined;
   const marks = (["truncated", "occluded"] as const).filter((mark) =>
@@ -93,7 +97,7 @@ function readDifficult(value: unknown, report: Report): boolean | undefined {
   if (value === undefined || value === "") return false;
   if (value === "0" || value === "1") return value === "1";
   if (value === "true" || value === "false") return value === "true";
-  report(`<difficult> is ${JSON.stringify(value)}; expected 0 or 1. Correct it.`);
+  report(`<difficult> is ${quoted(value)}; expected 0 or 1. Correct it.`);
   return undefined;
 }
 
@@ -105,7 +109,7 @@ function readNumber(node: XmlNode, key: string, report: Report, where: string): 
   }
   const number = parseDecimal(textOf(value));
   if (number === undefined) {
-    report(`${where} has <${key}> ${JSON.stringify(value)}; expected a number. Correct it.`);
+    report(`${where} has <${key}> ${quoted(value)}; expected a number. Correct it.`);
   }
   return number;
 }

@@ -1,8 +1,10 @@
 // WIDER FACE's lists: an image's path, the number of its faces, and a line a face.
 // The format: readme.txt of wider_face_split: x1, y1, w, h, blur, expression, illumination, invalid, occlusion, pose.
+
+import { quoted } from "../../text.js";
 import { isImage, stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf, withEnding } from "../folderTree.js";
-import { attempt, type Findings } from "../problems.js";
+import { attempt, counted, type Findings } from "../problems.js";
 import { splitOfName, WHOLE } from "../splitNames.js";
 import { readStart, readText, splitLines } from "../text.js";
 import { depthOf } from "./depth.js";
@@ -77,11 +79,18 @@ export function readWiderList(
     if (!isImage(name) || count === undefined) {
       findings.problem(
         file,
-        `line ${at + 1}: "${name}" and "${lines[at + 1] ?? ""}"; expected an image's path, and then the number of its faces. The rest of the list is not read.`,
+        `line ${at + 1}: ${quoted(name)} and ${quoted(lines[at + 1] ?? "")}; expected an image's path, and then the number of its faces. The rest of the list is not read.`,
       );
       break;
     }
     at += 2;
+    if (count > lines.length - at) {
+      findings.problem(
+        file,
+        `line ${at}: ${quoted(name)} has ${count} faces, and the list ${counted(lines.length - at, "more line")}. The rest is not read.`,
+      );
+      break;
+    }
     const objects: LabelledObject[] = [];
     for (let i = 0; i < count; i++) {
       const face = readFace(lines[at + i] ?? "", at + i + 1);
@@ -102,7 +111,7 @@ export function readWiderList(
 function readFace(line: string, number: number): LabelledObject | undefined | string {
   const values = line.trim().split(/\s+/).map(parseDecimal);
   if (values.includes(undefined) || (values.length !== 4 && values.length !== 10)) {
-    return `line ${number}: "${line.trim()}"; expected x, y, width, height, and six attributes or none.`;
+    return `line ${number}: ${quoted(line.trim())}; expected x, y, width, height, and six attributes or none.`;
   }
   const [x, y, width, height, blur = 0, , , invalid = 0, occlusion = 0] = values as number[];
   if (width <= 0 || height <= 0) return undefined;

@@ -1,6 +1,8 @@
 // XML, strictly: malformed text and document types are refused; character references are resolved.
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 import { InputError } from "../../errors.js";
+import { listed, shortened } from "../../text.js";
+import { parseNumber } from "../parseNumber.js";
 
 export type XmlNode = Record<string, unknown>;
 
@@ -27,7 +29,7 @@ export function parseXml(text: string, file: string, root: string): XmlNode {
   const validity = XMLValidator.validate(xml);
   if (validity !== true) {
     const { line, msg } = validity.err;
-    refuse(`malformed XML in line ${line}: ${msg} Export the file again.`);
+    refuse(`malformed XML in line ${line}: ${shortened(msg)} Export the file again.`);
   }
   let document: XmlNode;
   try {
@@ -40,12 +42,12 @@ export function parseXml(text: string, file: string, root: string): XmlNode {
       htmlEntities: xml.includes("&#"),
     }).parse(xml);
   } catch (error) {
-    return refuse(`malformed XML: ${(error as Error).message} Export the file again.`);
+    return refuse(`malformed XML: ${shortened((error as Error).message)} Export the file again.`);
   }
   const names = Object.keys(document).filter((name) => !name.startsWith("?"));
   const top = document[root];
   if (names.length !== 1 || top === undefined || Array.isArray(top)) {
-    const found = names.map((name) => `<${name}>`).join(", ") || "none";
+    const found = listed(names.map((name) => `<${name}>`)) || "none";
     refuse(`expected one <${root}> at the top, found ${found}.`);
   }
   return isNode(top) ? top : {};
@@ -72,9 +74,6 @@ export function textOf(value: unknown): string | undefined {
   return isNode(value) && typeof value["#text"] === "string" ? value["#text"] : undefined;
 }
 
-/** A decimal number, without what Number() takes besides (hexadecimal, blanks, nothing). */
-export function parseDecimal(text: unknown): number | undefined {
-  return typeof text === "string" && /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)
-    ? Number(text)
-    : undefined;
-}
+/** A number that a text holds; undefined for anything else. */
+export const parseDecimal = (text: unknown): number | undefined =>
+  typeof text === "string" ? parseNumber(text) : undefined;

@@ -1,5 +1,7 @@
 // YOLO text files: a line an object, its class's number and its box or outline as fractions of the image's sides.
 // The format: Ultralytics, Object Detection Datasets Overview; AlexeyAB/darknet, How to train.
+
+import { quoted } from "../../text.js";
 import { type Box, boxAround } from "../boxes.js";
 import { mapConcurrent } from "../concurrent.js";
 import { isImage, stemOf } from "../endings.js";
@@ -196,7 +198,7 @@ function readLines(text: string, config: YoloConfig, report: (message: string) =
     if (line.trim() === "") return [];
     const read = readLine(line, config);
     if (typeof read !== "string") return [{ ...read, at: `line ${i + 1}` }];
-    report(`line ${i + 1}: "${line.trim().slice(0, 80)}": ${read}`);
+    report(`line ${i + 1}: ${quoted(line.trim())}: ${read}`);
     return [];
   });
 }

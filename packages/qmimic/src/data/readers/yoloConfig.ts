@@ -1,6 +1,7 @@
 // What a YOLO folder says of itself: data.yaml (Ultralytics), obj.data and obj.names (darknet), classes.txt (labelImg).
 import { parse } from "yaml";
 import { InputError, reasonOf } from "../../errors.js";
+import { quoted } from "../../text.js";
 import { endingOf } from "../endings.js";
 import { type FolderTree, folderOf, joinPath, nameOf } from "../folderTree.js";
 import { usualSplit } from "../splitNames.js";
@@ -86,14 +87,17 @@ function toNames(value: unknown, file: string): string[] {
   for (const [number, name] of entries) {
     if (!/^\d+$/.test(number) || (typeof name !== "string" && typeof name !== "number")) {
       throw new InputError(
-        `${file}: names: ${JSON.stringify(number)}: ${JSON.stringify(name)}; expected a list of names, or names by number.`,
+        `${file}: names: ${quoted(number)}: ${quoted(name)}; expected a list of names, or names by number.`,
       );
     }
     names[Number(number)] = String(name).trim();
   }
-  if (names.length === 0 || Object.keys(names).length !== names.length) {
+  // A number such as 4294967296 is no index of an array, and "00" is a second 0.
+  const without = entries.findIndex((_, i) => names[i] === undefined);
+  if (names.length !== entries.length || without >= 0 || entries.length === 0) {
+    const most = entries.reduce((largest, [number]) => Math.max(largest, Number(number)), -1);
     throw new InputError(
-      `${file}: names: ${entries.length} names for numbers up to ${names.length - 1}; expected one for each from 0.`,
+      `${file}: names: ${entries.length} names for numbers up to ${most}; expected one for each from 0.`,
     );
   }
   return checkNames(names, file);
@@ -105,7 +109,7 @@ function checkNames(names: string[], file: string): string[] {
     throw new InputError(`${file}: class ${blank} has no name. Name it, or remove the blank line.`);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
-    throw new InputError(`${file}: two classes have the name "${twice}". Rename one of them.`);
+    throw new InputError(`${file}: two classes have the name ${quoted(twice)}. Rename one of them.`);
   return names;
 }
 

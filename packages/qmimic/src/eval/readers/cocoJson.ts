@@ -1,7 +1,8 @@
 // COCO's JSON: annotations (images, annotations, categories) and a list of results.
 // The format: cocodataset.org, "Data format" and "Results format".
 import { InputError } from "../../errors.js";
-import { type EvaluationInput, readBytes } from "./input.js";
+import { quoted, shortened } from "../../text.js";
+import { type EvaluationInput, readText } from "./input.js";
 
 type Fields = Record<string, unknown>;
 
@@ -32,7 +33,7 @@ export async function readCoco(groundTruthFile: string, detectionFile: string): 
   const categories = idsOf(groundTruthFile, truth, "categories");
   const classes = categories.map(({ fields, where }) => {
     if (typeof fields.name !== "string") {
-      throw new InputError(`${where}.name is ${show(fields.name)}; a text expected`);
+      throw new InputError(`${where}.name is ${quoted(fields.name)}; a text expected`);
     }
     return fields.name;
   });
@@ -43,7 +44,7 @@ export async function readCoco(groundTruthFile: string, detectionFile: string): 
   const objects = collect(listOf(groundTruthFile, truth, "annotations"), known, ({ fields, where }, box) => {
     const { iscrowd = 0, area = box.area } = fields;
     if (![0, 1, true, false].includes(iscrowd as number)) {
-      throw new InputError(`${where}.iscrowd is ${show(iscrowd)}; 0 or 1 expected`);
+      throw new InputError(`${where}.iscrowd is ${quoted(iscrowd)}; 0 or 1 expected`);
     }
     return { value: Number(iscrowd), area: finite(area, `${where}.area`) };
   });
@@ -95,7 +96,9 @@ function collect(
     const refer = (to: Map<string, number>, key: string, list: string): number => {
       const at = to.get(idText(fields[key], `${where}.${key}`));
       if (at !== undefined) return at;
-      throw new InputError(`${where}.${key} is ${show(fields[key])}; ${file} has none of that id in ${list}`);
+      throw new InputError(
+        `${where}.${key} is ${quoted(fields[key])}; ${file} has none of that id in ${list}`,
+      );
     };
     const image = images[refer(places, "image_id", "images")];
     const label = refer(labels, "category_id", "categories");
@@ -112,11 +115,11 @@ function collect(
 }
 
 async function readJson(file: string): Promise<unknown> {
-  const bytes = await readBytes(file);
+  const text = await readText(file);
   try {
-    return JSON.parse(bytes.toString("utf8"));
+    return JSON.parse(text);
   } catch (error) {
-    throw new InputError(`${file}: cannot be read as JSON: ${(error as Error).message}`);
+    throw new InputError(`${file}: cannot be read as JSON: ${shortened((error as Error).message)}`);
   }
 }
 
@@ -142,7 +145,8 @@ function idsOf(file: string, truth: Fields, key: string): (Entry & { id: string 
   }));
   const seen = new Set<string>();
   for (const { id, where } of entries) {
-    if (seen.has(id)) throw new InputError(`${where}.id is ${id}, as that of an earlier entry of ${key}`);
+    if (seen.has(id))
+      throw new InputError(`${where}.id is ${shortened(id)}, as that of an earlier entry of ${key}`);
     seen.add(id);
   }
   const compare = (a: unknown, b: unknown): number =>
@@ -152,7 +156,7 @@ function idsOf(file: string, truth: Fields, key: string): (Entry & { id: string 
 
 function idText(id: unknown, where: string): string {
   if (typeof id !== "number" && typeof id !== "string") {
-    throw new InputError(`${where} is ${show(id)}; a number expected`);
+    throw new InputError(`${where} is ${quoted(id)}; a number expected`);
   }
   return String(id);
 }
@@ -164,13 +168,13 @@ function readBox(value: unknown, where: string): number[] {
     value.every(Number.isFinite) &&
     value[2] >= 0 &&
     value[3] >= 0;
-  if (!sound) throw new InputError(`${where} is ${show(value)}; [x, y, width, height] in pixels expected`);
+  if (!sound) throw new InputError(`${where} is ${quoted(value)}; [x, y, width, height] in pixels expected`);
   return value as number[];
 }
 
 function finite(value: unknown, where: string): number {
   if (typeof value !== "number" || !Number.isFinite(value)) {
-    throw new InputError(`${where} is ${show(value)}; a number expected`);
+    throw new InputError(`${where} is ${quoted(value)}; a number expected`);
   }
   return value;
 }
@@ -186,11 +190,3 @@ const kindOf = (value: unknown): string =>
       : Array.isArray(value)
         ? "a list"
         : `${typeof value}`;
-
-/** As in the file, but for numbers that overflow: JSON has no text for those. */
-const show = (value: unknown): string =>
-  value === undefined
-    ? "missing"
-    : JSON.stringify(value, (_, inner: unknown) =>
-        typeof inner === "number" && !Number.isFinite(inner) ? "too large a number" : inner,
-      ).slice(0, 80);

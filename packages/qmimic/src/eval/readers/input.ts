@@ -1,6 +1,6 @@
 // What the readers of ground truth and detections have in common.
-import { readFile } from "node:fs/promises";
 import { InputError } from "../../errors.js";
+import { readBytes as readFileBytes, readText as readFileText } from "../../files.js";
 import type { ImageDetections, ImageGroundTruth } from "../types.js";
 
 /** Ground truth and the detections of a system, ready for an evaluator. */
@@ -11,29 +11,23 @@ export interface EvaluationInput {
   detections: ImageDetections[];
 }
 
+/** What a reader throws, as an InputError with the file's name. */
+const named = (path: string) => (error: NodeJS.ErrnoException) => {
+  throw new InputError(
+    error.code === "ENOENT" ? `${path}: there is no such file` : `${path}: cannot be read: ${error.message}`,
+  );
+};
+
 /** @throws InputError naming the file when it cannot be read */
-export async function readBytes(path: string): Promise<Buffer> {
-  return readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new InputError(
-      error.code === "ENOENT"
-        ? `${path}: there is no such file`
-        : `${path}: cannot be read: ${error.message}`,
-    );
-  });
-}
+export const readBytes = (path: string): Promise<Buffer> => readFileBytes(path).catch(named(path));
 
-/** The lines of a text file, without those at its end that are empty. @throws InputError as readBytes does */
+/** @throws InputError as readBytes does, and for more text than a string holds */
+export const readText = (path: string): Promise<string> => readFileText(path).catch(named(path));
+
+/** The lines of a text file, without those at its end that are empty. @throws InputError as readText does */
 export async function readLines(path: string): Promise<string[]> {
-  const text = (await readBytes(path)).toString("utf8").replace(/^\uFEFF/, "");
-  return text.trimEnd() === "" ? [] : text.trimEnd().split(/\r?\n/);
-}
-
-const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i;
-
-/** A number as people and programs write it; undefined for anything else, "nan", "inf" and overflow included. */
-export function parseNumber(text: string): number | undefined {
-  const value = NUMBER.test(text) ? Number(text) : Number.NaN;
-  return Number.isFinite(value) ? value : undefined;
+  const text = (await readText(path)).trimEnd();
+  return text === "" ? [] : text.split(/\r?\n/);
 }
 
 /** Boxes and scores of one image while its file, or files, are read. */

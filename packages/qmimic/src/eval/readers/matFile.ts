@@ -2,6 +2,7 @@
 // The format: The MathWorks, "MAT-File Format" (R2023b), chapter "Level 5 MAT-Files".
 import { inflateSync } from "node:zlib";
 import { InputError } from "../../errors.js";
+import { shortened } from "../../text.js";
 import { readBytes } from "./input.js";
 
 /** A matrix of two or more dimensions; values come column by column. */
@@ -11,7 +12,7 @@ export type MatValue =
   | { kind: "numbers"; dims: number[]; numbers: Float64Array };
 
 const HEADER_BYTES = 128;
-/** Against files that unpack without limit. */
+/** Of all elements together, against files that unpack without limit. */
 const MAX_BYTES = 2 ** 28;
 
 const COMPRESSED = 15;
@@ -67,8 +68,14 @@ export function parseMat(bytes: Uint8Array): Map<string, MatValue> {
   }
   const little = order === "IM";
   const matrices = new Map<string, MatValue>();
+  let left = MAX_BYTES;
+  const unpack = (data: Uint8Array): Element[] => {
+    const unpacked = inflate(data, left);
+    left -= unpacked.length;
+    return [...elements(unpacked, little)];
+  };
   for (const { type, data } of elements(bytes.subarray(HEADER_BYTES), little)) {
-    const inner = type === COMPRESSED ? [...elements(inflate(data), little)] : [{ type, data }];
+    const inner = type === COMPRESSED ? unpack(data) : [{ type, data }];
     for (const element of inner) {
       if (element.type !== MATRIX) throw new Error(`data element of type ${element.type}; a matrix expected`);
       const { name, value } = readMatrix(element.data, little);
@@ -83,8 +90,9 @@ interface Element {
   data: Uint8Array;
 }
 
-function inflate(data: Uint8Array): Uint8Array {
-  return inflateSync(data, { maxOutputLength: MAX_BYTES });
+function inflate(data: Uint8Array, most: number): Uint8Array {
+  if (most <= 0) throw new Error(`it unpacks to more than ${MAX_BYTES} bytes`);
+  return inflateSync(data, { maxOutputLength: most });
 }
 
 /** Tag and data, one after another. All but compressed ones are padded to 8 bytes. */
@@ -132,7 +140,7 @@ interface Content {
 function readContent(kind: number, complex: boolean, { dims, size, rest, little }: Content): MatValue {
   if (kind === CELL_CLASS) {
     if (rest.length !== size || rest.some(({ type }) => type !== MATRIX)) {
-      throw new Error(`a cell array of ${dims.join(" x ")} with ${rest.length} matrices`);
+      throw new Error(`a cell array of ${sizeText(dims)} with ${rest.length} matrices`);
     }
     return { kind: "cell", dims, cells: rest.map((one) => readMatrix(one.data, little).value) };
   }
@@ -145,7 +153,7 @@ function readContent(kind: number, complex: boolean, { dims, size, rest, little 
   }
   const numbers = content ? readNumbers(content, little) : new Float64Array();
   if (numbers.length !== size)
-    throw new Error(`a matrix of ${dims.join(" x ")} with ${numbers.length} numbers`);
+    throw new Error(`a matrix of ${sizeText(dims)} with ${numbers.length} numbers`);
   return { kind: "numbers", dims, numbers };
 }
 
@@ -163,6 +171,8 @@ function readNumbers({ type, data }: Element, little: boolean): Float64Array {
     reader.read(view, i * reader.bytes, little),
   );
 }
+
+const sizeText = (dims: readonly number[]): string => shortened(dims.join(" x "));
 
 const viewOf = (bytes: Uint8Array): DataView =>
   new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);

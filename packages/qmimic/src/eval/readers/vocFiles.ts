@@ -3,10 +3,12 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openData, readLabels } from "../../data/dataset.js";
+import { parseNumber } from "../../data/parseNumber.js";
 import { describeProblems } from "../../data/problems.js";
 import { didYouMean, InputError } from "../../errors.js";
+import { listed, quoted } from "../../text.js";
 import type { ImageGroundTruth } from "../types.js";
-import { type DetectionList, type EvaluationInput, parseNumber, readLines, toDetections } from "./input.js";
+import { type DetectionList, type EvaluationInput, readLines, toDetections } from "./input.js";
 
 export interface VocFiles extends EvaluationInput {
   /** Classes with objects and without a file: nothing is detected of them. */
@@ -38,7 +40,7 @@ export async function readVocFiles(
   const unknown = names.find((name) => !present.includes(name) && !files.has(name));
   if (unknown !== undefined) {
     throw new InputError(
-      `--classes: the split has no object of "${unknown}", and there is no file of it.${didYouMean(unknown, present)}`,
+      `--classes: the split has no object of ${quoted(unknown)}, and there is no file of it.${didYouMean(unknown, present)}`,
     );
   }
   const groundTruths = images.map(({ id, objects }): ImageGroundTruth => {
@@ -85,7 +87,7 @@ async function filesOfClasses(
       const last = stem.slice(stem.lastIndexOf("_") + 1);
       throw new InputError(
         `${path}: not a file of a class; expected one like comp4_det_test_${known.at(-1)}.txt, for the classes ` +
-          `${names.join(", ")}.${didYouMean(last, known)} Move it elsewhere, or name all classes with --classes.`,
+          `${listed(names)}.${didYouMean(last, known)} Move it elsewhere, or name all classes with --classes.`,
       );
     }
     const other = files.get(name);
@@ -108,18 +110,18 @@ async function readResults(file: string, label: number, found: Map<string, Detec
     const [score, ...box] = numbers.filter((value) => value !== undefined);
     if (words.length < 6 || box.length !== 4) {
       throw new InputError(
-        `${file}: line ${i + 1}: "${line}"; image, score, xmin, ymin, xmax and ymax expected`,
+        `${file}: line ${i + 1}: ${quoted(line)}; image, score, xmin, ymin, xmax and ymax expected`,
       );
     }
     if (box[2] < box[0] || box[3] < box[1]) {
       throw new InputError(
-        `${file}: line ${i + 1}: "${line}": inverted box; xmin <= xmax and ymin <= ymax expected`,
+        `${file}: line ${i + 1}: ${quoted(line)}: inverted box; xmin <= xmax and ymin <= ymax expected`,
       );
     }
     // A name may hold blanks.
     const id = words.slice(0, -5).join(" ");
     const list = found.get(id);
-    if (!list) throw new InputError(`${file}: line ${i + 1}: the split has no image "${id}"`);
+    if (!list) throw new InputError(`${file}: line ${i + 1}: the split has no image ${quoted(id)}`);
     list.boxes.push(...box);
     list.scores.push(score);
     list.labels.push(label);

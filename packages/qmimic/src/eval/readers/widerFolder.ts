@@ -2,9 +2,11 @@
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { mapConcurrent } from "../../data/concurrent.js";
+import { parseNumber } from "../../data/parseNumber.js";
 import { didYouMean, InputError } from "../../errors.js";
+import { quoted, shortened } from "../../text.js";
 import type { WiderImage, WiderSetting } from "../wider.js";
-import { parseNumber, readLines } from "./input.js";
+import { readLines } from "./input.js";
 import { type MatValue, readMatFile } from "./matFile.js";
 
 export interface WiderInput {
@@ -27,7 +29,7 @@ export async function readWider(groundTruthFolder: string, submission: string): 
   const files = await submittedFiles(submission, new Set(ids));
   if (files.size === 0) {
     throw new InputError(
-      `${submission}: no detections; expected a folder an event with a text file an image, like ${ids[0]}.txt`,
+      `${submission}: no detections; expected a folder an event with a text file an image, like ${shortened(ids[0])}.txt`,
     );
   }
   const images = await mapConcurrent(ids, FILES_IN_FLIGHT, async (id, i) => {
@@ -104,7 +106,7 @@ function readSetting(path: string, matrices: ReadonlyMap<string, MatValue>) {
       const count = boxes.numbers.length / 4;
       if (count > 0 && boxes.dims[1] !== 4) {
         throw new InputError(
-          `${path}: ${where("face_bbx_list", i)} is ${boxes.dims.join(" x ")}; N x 4 expected`,
+          `${path}: ${where("face_bbx_list", i)} is ${shortened(boxes.dims.join(" x "))}; N x 4 expected`,
         );
       }
       faces.push(
@@ -157,13 +159,17 @@ async function readSubmission(path: string, image: string): Promise<{ boxes: num
   const [name = "", count = "", ...lines] = await readLines(path);
   const named = basename(name.trim()).replace(/\.(jpe?g|png|txt)$/i, "");
   if (named !== image) {
-    throw new InputError(`${path}: line 1: "${name}"; the name of the image expected, ${image}`);
+    throw new InputError(
+      `${path}: line 1: ${quoted(name)}; the name of the image expected, ${shortened(image)}`,
+    );
   }
   if (!/^\d+$/.test(count.trim())) {
-    throw new InputError(`${path}: line 2: "${count}"; the number of detections expected`);
+    throw new InputError(`${path}: line 2: ${quoted(count)}; the number of detections expected`);
   }
   if (Number(count) !== lines.length) {
-    throw new InputError(`${path}: line 2 says ${count.trim()} detections, and ${lines.length} lines follow`);
+    throw new InputError(
+      `${path}: line 2 says ${shortened(count.trim())} detections, and ${lines.length} lines follow`,
+    );
   }
   const boxes: number[] = [];
   const scores: number[] = [];
@@ -171,11 +177,11 @@ async function readSubmission(path: string, image: string): Promise<{ boxes: num
     const values = line.trim().split(/\s+/).map(parseNumber);
     const known = values.filter((value) => value !== undefined);
     if (values.length !== 5 || known.length !== 5) {
-      throw new InputError(`${path}: line ${i + 3}: "${line}"; x, y, width, height and score expected`);
+      throw new InputError(`${path}: line ${i + 3}: ${quoted(line)}; x, y, width, height and score expected`);
     }
     if (known[2] < 0 || known[3] < 0) {
       throw new InputError(
-        `${path}: line ${i + 3}: "${line}": negative size; width and height of 0 or more expected`,
+        `${path}: line ${i + 3}: ${quoted(line)}: negative size; width and height of 0 or more expected`,
       );
     }
     boxes.push(...known.slice(0, 4));

@@ -71,7 +71,7 @@ export function cFilesOf(
   const { width = toGrid(side, grid), height = toGrid((side * 3) / 4, grid) } = size;
   if (!/^[A-Za-z_]\w*$/.test(name))
     throw new InputError(
-      `${JSON.stringify(name)} is no name in C: letters, digits and underscores, a letter first`,
+      `${JSON.stringify(name)} is not a name in C: letters, digits and underscores, a letter first`,
     );
   checkInput({ width, height }, grid);
   if (format === "int8" && calibration.length === 0)

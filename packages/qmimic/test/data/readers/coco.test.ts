@@ -81,7 +81,7 @@ describe("COCO", () => {
   it.each([
     ["an unknown image", one({ image_id: 5 }), /annotation 1: there is no image with the id 5/],
     ["an unknown category", one({ category_id: 2 }), /annotation 1: there is no category with the id 2/],
-    ["no box", one({ bbox: undefined }), /annotation 1: "bbox" is undefined/],
+    ["no box", one({ bbox: undefined }), /annotation 1: "bbox" is missing/],
     ["a box of three", one({ bbox: [1, 2, 3] }), /annotation 1: "bbox" is \[1,2,3\]/],
     ["a box outside", one({ bbox: [90, 2, 30, 4] }), /annotation 1: "toothbrush" has the box.*outside/],
     ["a box without area", one({ bbox: [9, 2, 0, 4] }), /annotation 1: .*no area/],
@@ -105,7 +105,7 @@ describe("COCO", () => {
     [
       "a size that is half there",
       { ...coco, images: [{ ...images[0], width: undefined }, images[1]] },
-      /images\[0\]: the size is undefined x 80/,
+      /images\[0\]: the size is missing x 80/,
     ],
     ["images as an object", { images: {}, annotations, categories }, /"images" is not a list/],
     ["no images", { annotations, categories }, /lists no "images"/],

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #ifndef MOST
-#define MOST DETECTOR_MOST_DETECTIONS
+#define MOST DETECTOR_MAX_DETECTIONS
 #endif
 #ifndef SPARE
 #define SPARE 0 /* bytes between rows */

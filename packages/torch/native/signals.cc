@@ -1,0 +1,39 @@
+// Node runs handlers of signals when native code has returned, which may be many seconds later. One signal may wait for
+// that; whoever sends a second wants the process to end.
+#include "signals.h"
+
+#include <signal.h>
+#include <unistd.h>
+
+namespace qmimic {
+
+namespace {
+
+volatile sig_atomic_t seen = 0;
+struct sigaction before_int, before_term;
+
+void handle(int signal, siginfo_t* info, void* context) {
+  if (seen++) _exit(128 + signal);
+  const struct sigaction& before = signal == SIGINT ? before_int : before_term;
+  if (before.sa_flags & SA_SIGINFO) before.sa_sigaction(signal, info, context);
+  else if (before.sa_handler == SIG_DFL) _exit(128 + signal);
+  else if (before.sa_handler != SIG_IGN) before.sa_handler(signal);
+}
+
+}  // namespace
+
+Napi::Value end_at_second_signal(const Napi::CallbackInfo& info) {
+  static bool installed = false;
+  if (!installed) {
+    struct sigaction action = {};
+    action.sa_sigaction = handle;
+    action.sa_flags = SA_SIGINFO | SA_RESTART;
+    sigfillset(&action.sa_mask);
+    sigaction(SIGINT, &action, &before_int);
+    sigaction(SIGTERM, &action, &before_term);
+    installed = true;
+  }
+  return info.Env().Undefined();
+}
+
+}  // namespace qmimic
