@@ -8,7 +8,10 @@ const rgba = new Uint8ClampedArray(4 * WIDTH * HEIGHT);
 for (let i = 0; i < rgba.length; i++) rgba[i] = i % 4 === 3 ? 255 : 32 + (Math.imul(i, 2654435761) >>> 25) + ((i >> 9) & 63);
 const picture = new ImageData(rgba, WIDTH, HEIGHT);`;
 
-/** Files to load ahead of the script that asks for them, modules to import, and the body of an async function that makes a function which detects once. */
+/**
+ * Files to load ahead of the script that asks for them, modules to import, and the body of an async function that makes a function
+ * which detects once.
+ */
 const SIDES = {
   ours: {
     preload: ["/model.safetensors"],

@@ -47,6 +47,6 @@ test.each([
   expect(typeof kernels.conv4).toBe("function");
 });
 
-test("an engine without WebAssembly says so", async () => {
+test("an engine that compiles neither module says why", async () => {
   await expect(kernelsWith({ Module: refusing(2, noRelaxed) })).rejects.toThrow("relaxed SIMD");
 });

@@ -158,8 +158,8 @@ export function channelsLast(
 }
 
 /**
- * e^min(x, high) of so many bytes, a multiple of 16, high at most 88: 2^n e^r with |r| at most half of ln 2, the latter by a polynomial (S. L.
- * Moshier's Cephes, expf), to about one unit in the last place. Below -87 it is 0, NaN stays NaN.
+ * e^min(x, high) of so many bytes, a multiple of 16, high at most 88: 2^n e^r with |r| at most half of ln 2, the latter by a
+ * polynomial (S. L. Moshier's Cephes, expf), to about one unit in the last place. Below -87 it is 0, NaN stays NaN.
  */
 export function exp(input: usize, output: usize, bytes: usize, high: f32): void {
   const top = f32x4.splat(high);
