@@ -5,7 +5,8 @@
 // against onnxruntime-web, in Node against onnxruntime-web and, where it is installed, onnxruntime-node; and in Chromium against
 // face-api's tinyFaceDetector at its 416 px, a detector of its own. In a round each side has its turn of --runs pictures in one
 // process, and rounds begin with another side each time. From a cold load: a new browser, from the start of the navigation to the
-// first detections, nothing compressed, from a server of this machine. Memory: the peak of a process with one side alone.
+// first detections, nothing compressed, from a server of this machine; every page preloads its side's model. Memory: the peak of
+// a process with one side alone.
 // Ours gets a picture's pixels, face-api a canvas, ONNX Runtime the float planes that its file wants; warm, these are made before
 // the clock starts. With --data: AP at IoU 0.5 on a split of photographs.
 // Writes the numbers (--out), a picture beside them (.svg) and, with --report, a page of Markdown.

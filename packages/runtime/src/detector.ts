@@ -5,8 +5,9 @@ import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
 import { generateAnchors } from "./geometry/anchors.js";
 import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
 import { fail } from "./model/errors.js";
+import { hasNonFinite } from "./model/finite.js";
 import { MAX_SIDE, type Model, parseModel } from "./model/model.js";
-import { hasSimd } from "./network/kernels.js";
+import { compileKernels, hasSimd } from "./network/kernels.js";
 import type { Network, Value } from "./network/network.js";
 import { createReferenceNetwork } from "./network/reference.js";
 import { createWasmNetwork } from "./network/wasm.js";
@@ -54,12 +55,14 @@ export class Detector {
    * @throws ModelError when it is not one, or damaged; what fetch throws when it cannot be loaded
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
-    const read = parseModel(await readBytes(source, options));
+    const backend = options.backend ?? (hasSimd() ? "wasm" : "typescript");
+    const bytes = readBytes(source, options);
+    if (backend === "wasm") compileKernels();
+    const read = parseModel(await bytes);
     const model =
       options.side === undefined
         ? read
         : { ...read, input: { ...read.input, side: checkSide(options.side) } };
-    const backend = options.backend ?? (hasSimd() ? "wasm" : "typescript");
     const create = backend === "wasm" ? createWasmNetwork : createReferenceNetwork;
     return new Detector(model, await create(model));
   }
@@ -190,9 +193,6 @@ function checkSide(side: number): number {
 
 /** Finite weights can overflow all the same, and then nothing would be found without a word. */
 function requireFinite(...values: readonly Value[]): void {
-  for (const { data } of values) {
-    let sum = 0;
-    for (let i = 0; i < data.length; i++) sum += data[i];
-    if (!Number.isFinite(sum)) fail("the network gives NaN or infinity: its weights are too large");
-  }
+  for (const { data } of values)
+    if (hasNonFinite(data)) fail("the network gives NaN or infinity: its weights are too large");
 }

@@ -150,18 +150,17 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
 async function settingsOfC(detector: Detector, exported: Exported, flags: ExportFlags) {
   const { side } = detector.config;
   const usual = { width: toGrid(side), height: toGrid((side * 3) / 4) };
+  const integers = flags.format.includes("c-int8");
   if (!flags.format.some(isC)) return { input: usual, calibration: [] };
+  if (flags.size && !integers) return { input: flags.size, calibration: [] };
   const images = await trainingImages(exported, flags).catch((error: unknown) => {
     if (!(error instanceof InputError)) throw error;
-    if (flags.format.includes("c-int8"))
+    if (integers)
       throw new InputError(`c-int8: images of training say which numbers occur: ${error.message}`);
   });
   return {
     input: flags.size ?? (images ? usualInput(images.samples, side) : usual),
-    calibration:
-      images && flags.format.includes("c-int8")
-        ? await calibrationPictures(images, flags.calibration, side)
-        : [],
+    calibration: images && integers ? await calibrationPictures(images, flags.calibration, side) : [],
   };
 }
 
