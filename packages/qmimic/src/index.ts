@@ -79,12 +79,15 @@ export {
   type Detector,
   type DetectorConfig,
   type DetectorKind,
+  type EqualCost,
   type HeadOutputs,
+  multiplyAdds,
   parseConfig,
   type Quantizer,
   quantizerSchema,
   type TrainingBatch,
   type TrainingPass,
+  widthOfCost,
 } from "./models/index.js";
 
 // Reports

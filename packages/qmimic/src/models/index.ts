@@ -3,6 +3,8 @@ export type { Backbone } from "./backbones/types.js";
 export { iouLoss } from "./cells.js";
 export {
   type BackboneName,
+  CONVOLUTIONS,
+  type Convolution,
   type DetectorConfig,
   NECKS,
   type Neck,
@@ -10,6 +12,7 @@ export {
   type Quantizer,
   quantizerSchema,
 } from "./config.js";
+export { type EqualCost, multiplyAdds, widthOfCost } from "./cost.js";
 export type {
   Detector,
   DetectorKind,

@@ -1,5 +1,5 @@
 // The comparisons that can be run by name: which students are trained, and what each is compared with.
-import { DETECTORS } from "../models/index.js";
+import { DETECTORS, parseBackbone } from "../models/index.js";
 import { type Recipe, settingOf } from "../train/recipe.js";
 import type { RunResult } from "./runResult.js";
 
@@ -221,10 +221,9 @@ export const TABLES: readonly Table[] = [
 
 /** The network with half, the same and twice the width: "vgg-1-8" gives vgg-1-16, vgg-1-8, vgg-1-4. */
 function teachersAround(network: string): string[] {
-  const [, family, part, width] = /^(.*)-(\d+)-(\d+)$/.exec(network) ?? [];
-  if (width === undefined) return [network];
+  const { family, divisor: own } = parseBackbone(network);
   return [2, 1, 0.5]
-    .map((times) => Number(width) * times)
-    .filter((divisor) => divisor >= 1)
-    .map((divisor) => `${family}-${part}-${divisor}`);
+    .map((times) => own * times)
+    .filter((divisor) => divisor >= 1 && divisor <= 64)
+    .map((divisor) => `${family}-1-${divisor}`);
 }

@@ -11,15 +11,11 @@ export interface PlannedStage {
   epochs: number;
 }
 
-/** The network that the setting `teacher` means: its name, or that of the detector in the file. */
-export const teacherNetwork = ({ teacher }: Recipe): string =>
-  isWeightsFile(teacher) ? readConfig(teacher).backbone : teacher;
-
 /** The stages of a run, in their order. @throws InputError when the recipe's teacher is a file that cannot be read */
 export function plannedStages(recipe: Recipe): PlannedStage[] {
   const { stage, method, teacher, student, teacherEpochs, quantizedEpochs, epochs } = recipe;
   const given = isWeightsFile(teacher);
-  const network = teacherNetwork(recipe);
+  const network = given ? readConfig(teacher).backbone : teacher;
   const quantized = given && readConfig(teacher).quantizer.kind !== "none";
   const wanted = (name: StageName) => stage === "all" || stage === name;
   const stages: PlannedStage[] = [];

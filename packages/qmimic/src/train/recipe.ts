@@ -7,6 +7,7 @@ import { didYouMean, InputError } from "../errors.js";
 import {
   atLeast0,
   auto,
+  CONVOLUTIONS,
   className,
   count,
   DETECTORS,
@@ -20,6 +21,7 @@ import {
   MAX_REGIONS,
   MAX_ROI_CELLS,
   MAX_THREADS,
+  MAX_WIDTH,
   NECKS,
   positive,
   real,
@@ -86,7 +88,19 @@ const data = {
 
 const networks = {
   detector: z.enum(DETECTORS).default(DETECTORS[0]).describe("kind of detector"),
-  student: z.string().default("vgg-1-32").describe("student's network: vgg-1-N, resnet18-1-N, resnet34-1-N"),
+  student: z
+    .string()
+    .default("vgg-1-32")
+    .describe(
+      "student's network: vgg-1-N, resnet18-1-N, resnet34-1-N; N from 1 to 64, also with decimals, as in vgg-1-11.5",
+    ),
+  convolution: z
+    .enum(CONVOLUTIONS)
+    .default(CONVOLUTIONS[0])
+    .describe(
+      "3x3 layers of the student's backbone and neck, but for those on the image: plain; separable, a 3x3 of each channel alone and a 1x1 of all; grouped, a 3x3 within groups of channels and a 1x1 of all",
+    ),
+  convolutionGroups: wholeUpTo(MAX_WIDTH, 4, "groups of channels of grouped layers"),
   teacher: z
     .string()
     .default("vgg-1-8")

@@ -54,9 +54,15 @@ export interface StageReport extends TrainingReport {
   maps(done: number, total: number): void;
 }
 
-/** The configuration of a detector with the network `backbone`. */
+/** The configuration of a student with the network `backbone`. */
 export const detectorConfig = (recipe: Recipe, backbone: string, { dataset }: Split): DetectorConfig =>
   configureDetector(recipe, { ...dataset, backbone, side: recipe.side });
+
+/** The configuration of the teacher that the recipe trains, or names by its file. Its convolutions are plain. */
+export const teacherConfig = (recipe: Recipe, train: Split): DetectorConfig =>
+  isWeightsFile(recipe.teacher)
+    ? readConfig(recipe.teacher)
+    : detectorConfig({ ...recipe, convolution: "plain" }, recipe.teacher, train);
 
 /**
  * Runs the stages that the recipe asks for, in `folder`. Stages that are complete there are not run again.
@@ -95,7 +101,7 @@ async function trainTeacher(
   folder: string,
   report: StageReport,
 ): Promise<StageResult> {
-  const config = detectorConfig(recipe, recipe.teacher, splits.train);
+  const config = teacherConfig(recipe, splits.train);
   const detector = createDetector(config, createRandom(`${recipe.seed}/weights/teacher`)).to(recipe.device);
   report.stage("teacher", detector);
   const result = await trainDetector({

@@ -39,6 +39,7 @@ export class Conv2d extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   override readonly predicts: boolean;
+  override readonly grouped: boolean;
   private readonly stride: number;
   private readonly padding: number;
   private readonly groups: number;
@@ -65,6 +66,7 @@ export class Conv2d extends Layer {
       );
     }
     this.predicts = predicts;
+    this.grouped = groups > 1;
     this.stride = stride;
     this.padding = padding;
     this.groups = groups;
