@@ -45,6 +45,8 @@ export const sharedConfig = {
   /** Longest side of the input in pixels. */
   side: inputSide,
   quantizer: quantizerSchema,
+  /** Of a pruned detector: shapes of the tensors that are smaller than the other settings make them, by name. */
+  shapes: z.record(z.string(), z.array(count).min(1).max(4)).optional(),
 };
 
 const sharedSchema = z.object(sharedConfig);

@@ -1,5 +1,5 @@
 // What a detector computes for one image, and the width at which a network computes as much as another.
-import { countMultiplyAdds, noGrad, scope, tensor } from "@qmimic/torch";
+import { countMultiplyAdds, noGrad, scope, type Tensor, tensor } from "@qmimic/torch";
 import { toGrid } from "../data/drawing.js";
 import { InputError } from "../errors.js";
 import { type DetectorConfig, parseBackbone } from "./config.js";
@@ -7,21 +7,26 @@ import type { Detector } from "./detector.js";
 import { createDetector } from "./kinds.js";
 
 /** Multiply-adds of one image of side x side * 3/4 pixels, all regions of the head included. */
-export function multiplyAdds(detector: Detector): number {
-  const { side } = detector.config;
+export const multiplyAdds = (detector: Detector): number =>
+  countMultiplyAdds(() => runOnce(detector, detector.config.side));
+
+/**
+ * Runs every layer once, in evaluation and without gradient, on a black image of side x side * 3/4 pixels.
+ * @param onImage is given the image before
+ */
+export function runOnce(detector: Detector, side: number, onImage: (image: Tensor) => void = () => {}): void {
   const { device } = detector.named()[0].tensor;
   const [height, width] = [toGrid(0.75 * side), toGrid(side)];
-  return noGrad(() =>
-    scope(() =>
-      countMultiplyAdds(() => {
-        const wasTraining = detector.training;
-        detector.eval();
-        const images = tensor(new Float32Array(3 * height * width), [1, 3, height, width]).to(device);
-        detector.everyLayer(images);
-        detector.train(wasTraining);
-      }),
-    ),
+  const wasTraining = detector.training;
+  detector.eval();
+  noGrad(() =>
+    scope(() => {
+      const image = tensor(new Float32Array(3 * height * width), [1, 3, height, width]).to(device);
+      onImage(image);
+      detector.everyLayer(image);
+    }),
   );
+  detector.train(wasTraining);
 }
 
 export interface EqualCost {

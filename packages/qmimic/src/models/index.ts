@@ -2,6 +2,13 @@
 export type { Backbone } from "./backbones/types.js";
 export { iouLoss } from "./cells.js";
 export {
+  type ChannelGroup,
+  type Channels,
+  type ChannelUse,
+  readChannels,
+  type WeightedLayer,
+} from "./channels.js";
+export {
   type BackboneName,
   CONVOLUTIONS,
   type Convolution,
@@ -53,3 +60,4 @@ export {
   wholeUpTo,
 } from "./settings.js";
 export { concatFloats, type Target } from "./targets.js";
+export { layersOf, type Transferred, transferWeights } from "./transfer.js";

@@ -58,10 +58,14 @@ export function detectorCost(detector: Detector): DetectorCost {
 
 export const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
-/** For instance "vgg-1-11.5 (separable)". */
-const describeNetwork = ({ backbone, convolution, convolutionGroups: groups }: DetectorConfig): string => {
-  if (convolution === "plain") return backbone;
-  return `${backbone} (${convolution}${convolution === "grouped" ? ` in ${groups}` : ""})`;
+/** For instance "vgg-1-11.5 (separable)" or "vgg-1-8 (pruned)". */
+const describeNetwork = ({ backbone, convolution, convolutionGroups, shapes }: DetectorConfig): string => {
+  const notes = [
+    ...(convolution === "plain" ? [] : [convolution]),
+    ...(convolution === "grouped" ? [`in ${convolutionGroups}`] : []),
+    ...(shapes === undefined ? [] : ["pruned"]),
+  ];
+  return notes.length === 0 ? backbone : `${backbone} (${notes.join(" ")})`;
 };
 
 /**

@@ -3,10 +3,10 @@ import { createRandom } from "../data/random.js";
 import { detectWith } from "../eval/detect.js";
 import { createDetector, type DetectorConfig } from "../models/index.js";
 import { epochOrder, makeBatch } from "./batches.js";
+import { studentConfig, teacherConfig } from "./networks.js";
 import { type PlannedStage, plannedStages, type StageName } from "./plan.js";
 import type { Recipe } from "./recipe.js";
 import type { Splits } from "./splits.js";
-import { detectorConfig, teacherConfig } from "./stages.js";
 import { batchSettings, createTrainee, trainingStep } from "./step.js";
 
 export interface StageTime extends PlannedStage {
@@ -29,9 +29,7 @@ export async function estimateTimes(
   const speeds = new Map<string, Speed>();
   const speedOf = async (network: "teacher" | "student"): Promise<Speed> => {
     const config =
-      network === "teacher"
-        ? teacherConfig(recipe, splits.train)
-        : detectorConfig(recipe, recipe.student, splits.train);
+      network === "teacher" ? teacherConfig(recipe, splits.train) : studentConfig(recipe, splits.train);
     const key = JSON.stringify(config);
     const speed = speeds.get(key) ?? (await measure(recipe, config, splits));
     speeds.set(key, speed);

@@ -105,6 +105,18 @@ const networks = {
     .string()
     .default("vgg-1-8")
     .describe("teacher's network, or a weights file (.safetensors) of a trained teacher"),
+  teacherInit: z
+    .string()
+    .default("")
+    .describe(
+      "weights file (.safetensors) with torchvision's vgg16_bn, resnet18 or resnet34, for the backbone of a teacher of full width (vgg-1-1, resnet18-1-1, resnet34-1-1); empty: at random",
+    ),
+  from: z
+    .string()
+    .default("")
+    .describe(
+      "run folder or weights file to start from, also on other photographs or with other classes: its network is taken, heads of new classes start anew; of a run each stage takes its own, a file is for the student, or else for the teacher",
+    ),
   outputStride: z
     .union([z.literal(4), z.literal(8), z.literal(16)])
     .default(4)
@@ -343,13 +355,21 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
 }
 
 /** What is wrong with settings that are each in range, together. */
-function conflictIn({ merge, classes, quantizer, quantizerStride }: Recipe): string | undefined {
+function conflictIn(recipe: Recipe): string | undefined {
+  const { merge, classes, quantizer, quantizerStride, stage, method, teacher, from, teacherInit } = recipe;
   if (merge !== "" && classes.length > 0) {
     return `merge: every class becomes ${quoted(merge)}; classes: ${listed(classes)} alone are wanted. Say one of them`;
   }
   if (quantizer === "power-of-two" && quantizerStride !== "auto") {
     return `quantizer-stride is of the uniform dictionary; power-of-two has none`;
   }
+  if (from !== "" && stage === "quantized-teacher") {
+    return `from: stage ${stage} starts from its teacher: say --teacher FILE.safetensors`;
+  }
+  const trainsTeacher =
+    stage === "teacher" || (stage === "all" && method !== "scratch" && !isWeightsFile(teacher));
+  if (teacherInit !== "" && !trainsTeacher) return `teacher-init: no teacher is trained`;
+  if (teacherInit !== "" && from !== "") return `teacher-init and from: a teacher starts from one of them`;
   return undefined;
 }
 

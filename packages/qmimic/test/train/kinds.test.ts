@@ -9,9 +9,9 @@ import { detectSamples, detectWith, scoreDetections } from "../../src/eval/detec
 import { createDetector, DETECTORS, NECKS } from "../../src/models/index.js";
 import { profiled } from "../../src/profile.js";
 import { detectorCost } from "../../src/report/summary.js";
+import { detectorConfig } from "../../src/train/networks.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { openSplits } from "../../src/train/splits.js";
-import { detectorConfig } from "../../src/train/stages.js";
 import { type TrainingReport, trainDetector, weightsOf } from "../../src/train/trainer.js";
 import { loadDetector } from "../../src/train/weights.js";
 import { makeShapes, SHAPES_SIDE } from "../data/shapes.js";
