@@ -60,4 +60,4 @@ export {
   wholeUpTo,
 } from "./settings.js";
 export { concatFloats, type Target } from "./targets.js";
-export { layersOf, type Transferred, transferWeights } from "./transfer.js";
+export { layerSettings, layersOf, type Transferred, transferWeights } from "./transfer.js";

@@ -4,13 +4,18 @@ import type { DetectorConfig } from "./config.js";
 import type { Detector } from "./detector.js";
 import { kindOf } from "./kinds.js";
 
-/** Settings of a network that every kind has. */
-const SHARED_LAYERS = ["backbone", "convolution", "convolutionGroups", "outputStride", "neck", "shapes"];
+/** Settings of layers that every kind has. */
+const SHARED_LAYERS = ["convolution", "convolutionGroups", "outputStride", "neck"];
+
+/** Settings of a recipe that say what the layers of a kind's detectors are, and what their outputs mean. */
+export function layerSettings(kind: string): string[] {
+  const { layers, headCoding } = kindOf(kind);
+  return [...SHARED_LAYERS, ...layers, ...headCoding];
+}
 
 /** What a configuration says of its layers, and of what their outputs mean. */
 export function layersOf(config: DetectorConfig): Partial<DetectorConfig> {
-  const { layers, headCoding } = kindOf(config.detector);
-  const keys = [...SHARED_LAYERS, ...layers, ...headCoding];
+  const keys = ["backbone", "shapes", ...layerSettings(config.detector)];
   return Object.fromEntries(Object.entries(config).filter(([key]) => keys.includes(key)));
 }
 

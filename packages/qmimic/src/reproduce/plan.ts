@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import { kebab } from "../models/index.js";
+import { kebab, layerSettings } from "../models/index.js";
 import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
 import { readSettings } from "../train/runFolder.js";
 import { isFinished, type RunResult, readRun } from "./runResult.js";
@@ -73,7 +73,30 @@ export function recipeOf({ arm, seed, name, folder }: PlannedRun, base: Recipe, 
   const given: Settings = {};
   for (const key of keysOf(base)) if (kept.includes(key)) given[kebab(key)] = settingOf(base, key);
   const teacher = arm.teacher === undefined ? {} : { teacher: finished(arm.teacher).weights };
-  return parseRecipe({ ...given, ...own, ...teacher, seed, name, runs }, name);
+  const from = arm.pruned === undefined ? {} : { from: prunedFile(name, runs) };
+  return parseRecipe({ ...given, ...own, ...teacher, ...from, seed, name, runs }, name);
+}
+
+/** What a run starts from, where its arm is a pruned teacher. */
+const prunedFile = (name: string, runs: string): string => join(runs, "plans", `${name}.safetensors`);
+
+/**
+ * The arguments of `qmimic prune` that make what a run starts from, all of whose needs are finished; null where nothing is to be
+ * made.
+ */
+export function pruneArguments(
+  { arm, seed, name }: PlannedRun,
+  { data, threads }: Recipe,
+  runs: string,
+): string[] | null {
+  const file = prunedFile(name, runs);
+  if (arm.pruned === undefined || existsSync(file)) return null;
+  const [teacher, scratch] = ["teacher-0", "scratch-0"].map((other) => readRun(join(runs, other)));
+  const budget = scratch.cost.multiplyAdds / teacher.cost.multiplyAdds;
+  return [
+    ...["prune", teacher.weights, "--method", arm.pruned, "--budget", String(budget), "--out", file],
+    ...["--seed", String(seed), "--data", data, "--threads", String(threads)],
+  ];
 }
 
 /** Settings that say where things lie, or how many threads there are, and not what is trained. */
@@ -90,7 +113,12 @@ const OF_MIMICRY = [
 ];
 
 /** Settings that make no difference to what a run trains. */
-function unused({ stage, method }: Recipe): string[] {
+function unused({ stage, method, from, detector }: Recipe): string[] {
+  if (from !== "") {
+    // The network is that of the weights, which are made of a run of the table.
+    const network = [...layerSettings(detector), "student", "from"].map(kebab);
+    return [...network, "teacher", ...OF_TEACHER, ...OF_QUANTIZING, ...OF_MIMICRY];
+  }
   if (stage === "teacher") return [...OF_STUDENT, ...OF_MIMICRY, ...OF_QUANTIZING, "method"];
   if (stage === "quantized-teacher") return ["teacher", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
   // For them `teacher` is a file, and a run of the table, which is compared itself.

@@ -137,6 +137,36 @@ describe("qmimic reproduce", () => {
     );
   });
 
+  it("rivals: students of other layers and pruned teachers cost what the student costs, and are resumed by name", async () => {
+    const folder = join(root, "rivals");
+    const args = [
+      "reproduce",
+      "rivals",
+      "--data",
+      data,
+      "--recipe",
+      recipe,
+      "--runs",
+      folder,
+      "--seeds",
+      "1",
+    ];
+    const arms = ["separable", "grouped", "pruned-lasso", "pruned-taylor"];
+    expect(await qmimic([...args, "--arms", arms.join(",")])).toMatchObject({ code: 0 });
+    const costOf = (name: string): number =>
+      JSON.parse(readFileSync(join(folder, `${name}-0`, "metrics.json"), "utf8")).cost.multiplyAdds;
+    for (const arm of arms) expect(Math.abs(costOf(arm) / costOf("scratch") - 1), arm).toBeLessThan(0.1);
+    expect(costOf("teacher")).toBeGreaterThan(1.5 * costOf("scratch"));
+    const settings = (name: string) => readFileSync(join(folder, `${name}-0`, "recipe.yaml"), "utf8");
+    expect(settings("grouped")).toMatch(/^convolution: "grouped"$/m);
+    expect(settings("pruned-lasso")).toMatch(/^from: ".*pruned-lasso-0\.safetensors"$/m);
+    // Nothing is done twice.
+    const weights = () => statSync(join(folder, "pruned-taylor-0", "metrics.json")).mtimeMs;
+    const before = weights();
+    expect(await qmimic([...args, "--arms", arms.join(",")])).toMatchObject({ code: 0 });
+    expect(weights()).toBe(before);
+  });
+
   it("a run that fails is named with its log; the others are trained", async () => {
     const { code, stderr } = await reproduce("failing", [
       ...[
