@@ -1,7 +1,7 @@
-// Channel pruning of He, Zhang and Sun, "Channel Pruning for Accelerating Very Deep Neural Networks", ICCV 2017, section 3.1:
-// layer by layer, LASSO selects the input channels that explain what a layer gave in the whole detector (equation 3), and
-// least squares fits its weights to what they say in the detector that has been pruned so far (equation 4, section 3.2's
-// order). Where several layers read the same channels, they are selected for all of these together.
+// Channel pruning of He, Zhang and Sun, "Channel Pruning for Accelerating Very Deep Neural Networks", ICCV 2017: layer by
+// layer, LASSO selects the input channels that explain what the layer gave in the whole detector, and least squares fits its
+// weights to what these say in the detector that has been pruned so far (sections 3.1 and 3.2). Where several layers read the
+// same channels, they are selected for all of these together.
 import {
   copy,
   matmul,
@@ -169,7 +169,7 @@ function addArray(to: Float64Array, from: Float64Array): void {
 }
 
 /**
- * Equation 3: factors of channels that give the layers' outputs back, as few as are wanted not 0. The Gram matrix of what
+ * Factors of channels that give the layers' outputs back, as few as are wanted not 0. The Gram matrix of what
  * single channels contribute follows from that of their inputs: <Z_i, Z_j> is the sum over both channels' entries of
  * X'X times WW'. Layers count alike, each relative to the size of its outputs.
  */
@@ -203,7 +203,7 @@ const weightProducts = (weight: Tensor, inputs: number, outputs: number): Float6
     }),
   );
 
-/** Equation 4: the weights that give the layer's outputs back from the channels that stay. */
+/** The weights that give the layer's outputs back from the channels that stay. */
 function refit({ layer, gram, products, inputs, outputs }: Problem, kept: readonly number[]): void {
   const { perChannel, weight } = layer;
   const entries = kept.flatMap((c) => Array.from({ length: perChannel }, (_, k) => c * perChannel + k));

@@ -1,7 +1,7 @@
 // Pruning by Taylor expansion: Molchanov, Tyree, Karras, Aila, Kautz, "Pruning Convolutional Neural Networks for Resource
 // Efficient Inference", ICLR 2017, section 2.2. What the loss would change if a channel were 0 is, to first order, the sum of
-// its activations times their gradients; its size, averaged over examples, is the criterion (equation 8), normalised within
-// each layer (equation 9). The channels that matter least for the multiply-adds that they take go first, in rounds, each with
+// its activations times their gradients; its size, averaged over examples, is the criterion, normalised within each
+// layer. The channels that matter least for the multiply-adds that they take go first, in rounds, each with
 // the criterion measured anew. The paper subtracts a channel's cost with a weight that has to be found (section 2.2, "FLOPs
 // regularized pruning"); dividing by it has no weight, and left more AP (results/log.md).
 import {
@@ -69,7 +69,7 @@ interface Ranked {
   score: number;
 }
 
-/** The channels with their scores over the root of the sum of their squares (equation 9), for each of `saved` multiply-adds. */
+/** The channels with their scores over the root of the sum of their squares, for each of `saved` multiply-adds. */
 function rank(
   group: ChannelGroup,
   scores: Float64Array | undefined,
@@ -82,7 +82,7 @@ function rank(
   return kept.map((channel, i) => ({ group, channel, score: norm > 0 ? own[i] / norm / saved : 0 }));
 }
 
-/** Equation 8, summed over the examples of the batches. */
+/** The criterion, summed over the examples of the batches. */
 function measure(
   detector: Detector,
   channels: Channels,
