@@ -2,6 +2,7 @@
 // layer, LASSO selects the input channels that explain what the layer gave in the whole detector, and least squares fits its
 // weights to what these say in the detector that has been pruned so far (sections 3.1 and 3.2). Where several layers read the
 // same channels, they are selected for all of these together.
+import { setImmediate as turn } from "node:timers/promises";
 import {
   copy,
   matmul,
@@ -27,7 +28,7 @@ export interface PruningBatch {
   regions: readonly Float32Array[] | undefined;
 }
 
-/** Places of a map that are looked at, in each image: the paper's 10 a picture of ImageNet, but of few pictures. */
+/** Places of a map that are looked at, in each image: more than the paper's 10, of fewer images. */
 const PLACES = 64;
 /** More inputs than this a layer keeps its weights with: their normal equations would not fit into memory. */
 const MAX_INPUTS = 4608;
@@ -35,19 +36,23 @@ const MAX_INPUTS = 4608;
 /** What the layers that read a group's channels gave in the whole detector. */
 type Target = { places: Places; values: Float32Array };
 
+export interface LassoOptions {
+  /** How many channels of each group stay. */
+  counts: ReadonlyMap<ChannelGroup, number>;
+  seed: number;
+  /** As each group is done. */
+  onProgress(done: number, of: number): void;
+}
+
 /**
  * Silences channels of a detector and fits the weights of the layers that read them, in place.
- * @param counts how many channels of each group stay
- * @param onGroup is called as each group is done
  * @returns the channels that stay
  */
 export async function pruneByLasso(
   detector: Detector,
   channels: Channels,
   batches: readonly PruningBatch[],
-  counts: ReadonlyMap<ChannelGroup, number>,
-  seed: number,
-  onGroup: (done: number, of: number) => void | Promise<void> = () => {},
+  { counts, seed, onProgress }: LassoOptions,
 ): Promise<Map<ChannelGroup, number[]>> {
   const readersOf = (group: ChannelGroup) =>
     channels.layers.filter((layer) => layer.input === group && !layer.grouped);
@@ -66,7 +71,9 @@ export async function pruneByLasso(
     for (const problem of problems) refit(problem, stay);
     silence(group, stay);
     kept.set(group, stay);
-    await onGroup(i + 1, groups.length);
+    onProgress(i + 1, groups.length);
+    // Signals have their turn.
+    await turn();
   }
   return kept;
 }

@@ -4,6 +4,7 @@
 // layer. The channels that matter least for the multiply-adds that they take go first, in rounds, each with
 // the criterion measured anew. The paper subtracts a channel's cost with a weight that has to be found (section 2.2, "FLOPs
 // regularized pruning"); dividing by it has no weight, and left more AP (results/log.md).
+import { setImmediate as turn } from "node:timers/promises";
 import {
   add,
   gradientsAt,
@@ -25,18 +26,26 @@ import { costOf, silence } from "./shrink.js";
 /** Measurements on the way from the whole detector to the budget. */
 const ROUNDS = 10;
 
+export interface TaylorOptions {
+  /** Multiply-adds that are left at most. */
+  goal: number;
+  /** How many channels of a group stay at least. */
+  least(group: ChannelGroup): number;
+  seed: number;
+  /** After each round. */
+  onProgress(done: number, of: number): void;
+}
+
 /**
- * Silences channels of a detector in place, until its cost is `goal` multiply-adds at most.
+ * Silences channels of a detector in place, until its cost is the goal.
  * @param batches of training images; those of a round are `batches[round]`, again from the start when there are no more
- * @param least how many channels of a group stay at least
  * @returns the channels that stay
  */
 export async function pruneByTaylor(
   detector: Detector,
   channels: Channels,
   batches: readonly (readonly TrainingBatch[])[],
-  { goal, least, seed }: { goal: number; least(group: ChannelGroup): number; seed: number },
-  onRound: (done: number, of: number) => void | Promise<void> = () => {},
+  { goal, least, seed, onProgress }: TaylorOptions,
 ): Promise<Map<ChannelGroup, number[]>> {
   const kept = new Map(
     channels.groups.map((group) => [group, Array.from({ length: group.channels }, (_, i) => i)]),
@@ -58,7 +67,9 @@ export async function pruneByTaylor(
       if (left.length >= least(group)) kept.set(group, left);
     }
     for (const [group, left] of kept) silence(group, left);
-    await onRound(round + 1, ROUNDS);
+    onProgress(round + 1, ROUNDS);
+    // Signals have their turn.
+    await turn();
   }
   return kept;
 }

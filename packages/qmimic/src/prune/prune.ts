@@ -81,7 +81,7 @@ async function keep(detector: Detector, channels: Channels, task: Task): Promise
     const batches = await drawn(detector, train, LASSO_BATCHES, seed);
     try {
       const own = batches.map((batch) => withRegions(detector, batch, seed));
-      return await pruneByLasso(detector, channels, own, counts, seed, onProgress);
+      return await pruneByLasso(detector, channels, own, { counts, seed, onProgress });
     } finally {
       for (const { images } of batches) images.dispose();
     }
@@ -93,7 +93,7 @@ async function keep(detector: Detector, channels: Channels, task: Task): Promise
     );
     const filled = sets.filter((set) => set.length > 0);
     const least = (group: ChannelGroup) => Math.ceil(LEAST * group.channels);
-    return await pruneByTaylor(detector, channels, filled, { goal, least, seed }, onProgress);
+    return await pruneByTaylor(detector, channels, filled, { goal, least, seed, onProgress });
   } finally {
     for (const { images } of batches) images.dispose();
   }

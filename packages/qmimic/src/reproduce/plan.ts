@@ -44,8 +44,7 @@ export function planRuns(
   };
   const kept = new Set<string>();
   const keep = (name: string): void => {
-    const { teacher, after = [] } = armOf(name);
-    for (const other of [...after, ...(teacher === undefined ? [] : [teacher])]) keep(other);
+    for (const other of needsOf(armOf(name))) keep(other);
     kept.add(name);
   };
   for (const name of wanted ?? arms.map((arm) => arm.name)) keep(name);
@@ -54,12 +53,19 @@ export function planRuns(
     .flatMap((arm) =>
       Array.from({ length: arm.once ? 1 : seeds }, (_, seed): PlannedRun => {
         const name = `${arm.name}-${seed}`;
-        const others = [...(arm.after ?? []), ...(arm.teacher === undefined ? [] : [arm.teacher])];
         // What depends on others depends on theirs of seed 0.
-        return { name, arm, seed, folder: join(runs, name), needs: others.map((other) => `${other}-0`) };
+        const needs = needsOf(arm).map((other) => `${other}-0`);
+        return { name, arm, seed, folder: join(runs, name), needs };
       }),
     );
 }
+
+/** Names of the arms that have to be finished first. */
+const needsOf = ({ after = [], teacher, pruned }: Arm): string[] => [
+  ...after,
+  ...(teacher === undefined ? [] : [teacher]),
+  ...(pruned === undefined ? [] : [pruned.of, pruned.like]),
+];
 
 /**
  * The recipe of a run, all of whose needs are finished. Settings of the given recipe that another kind of detector has are
@@ -91,10 +97,11 @@ export function pruneArguments(
 ): string[] | null {
   const file = prunedFile(name, runs);
   if (arm.pruned === undefined || existsSync(file)) return null;
-  const [teacher, scratch] = ["teacher-0", "scratch-0"].map((other) => readRun(join(runs, other)));
-  const budget = scratch.cost.multiplyAdds / teacher.cost.multiplyAdds;
+  const { method, of, like } = arm.pruned;
+  const [whole, goal] = [of, like].map((other) => readRun(join(runs, `${other}-0`)));
+  const budget = goal.cost.multiplyAdds / whole.cost.multiplyAdds;
   return [
-    ...["prune", teacher.weights, "--method", arm.pruned, "--budget", String(budget), "--out", file],
+    ...["prune", whole.weights, "--method", method, "--budget", String(budget), "--out", file],
     ...["--seed", String(seed), "--data", data, "--threads", String(threads)],
   ];
 }

@@ -18,8 +18,8 @@ export interface Arm {
   teacher?: string;
   /** Other arms that have to be finished first, because its settings depend on them. */
   after?: readonly string[];
-  /** Starts from the teacher's weights, pruned by this method to the multiply-adds of the student from scratch. */
-  pruned?: PruningMethod;
+  /** Starts from the weights of arm `of`, pruned to the multiply-adds of arm `like`. */
+  pruned?: { method: PruningMethod; of: string; like: string };
   /** Trained with seed 0 alone: teachers. */
   once?: boolean;
 }
@@ -110,8 +110,7 @@ const pruned = (method: PruningMethod, label: string): Arm => ({
   name: `pruned-${method}`,
   label: `teacher pruned by ${label}, fine-tuned`,
   settings: SCRATCH_SETTINGS,
-  pruned: method,
-  after: [TEACHER.name, SCRATCH.name],
+  pruned: { method, of: TEACHER.name, like: SCRATCH.name },
 });
 
 const LAMBDAS = [0.25, 1, 4, 16];

@@ -24,7 +24,7 @@ import { listed, quoted } from "../text.js";
 import { useEngine } from "./engine.js";
 import { teacherConfig } from "./networks.js";
 import { isWeightsFile, type Recipe, settingOf } from "./recipe.js";
-import { adoptNetworks } from "./start.js";
+import { checkStarts } from "./start.js";
 import { readBackbone } from "./torchvision.js";
 import { loadDetector } from "./weights.js";
 
@@ -127,7 +127,7 @@ export async function prepareRun(
   }
   const loaded = isWeightsFile(teacher) ? loadDetector(teacher) : null;
   checkStage(recipe, loaded);
-  adoptNetworks(recipe);
+  checkStarts(recipe);
   // Maps of the teacher are kept there, after hours of training perhaps.
   if (recipe.method !== "scratch" || recipe.diskCache) await checkWritable(recipe.cache);
   const splits = await openSplits(recipe, say, progress);

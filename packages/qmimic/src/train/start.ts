@@ -83,13 +83,22 @@ export function startDetector(
   return detector;
 }
 
+/** @throws InputError when what the recipe starts from is not there, is damaged, or is of another kind of detector */
+export function checkStarts(recipe: Recipe): void {
+  adoptNetworks(recipe, () => {});
+  for (const stage of ["teacher", "student"] as const) {
+    const file = startOf(recipe, stage);
+    if (file !== undefined) loadDetector(file).dispose();
+  }
+}
+
 /**
  * The recipe with the settings of the networks that it starts from, so that it says what is trained. "auto" stays, which is
  * "as the weights have it" then.
  * @param say is told what is another setting than before
  * @throws InputError when the weights are of another kind of detector
  */
-export function adoptNetworks(recipe: Recipe, say: (text: string) => void = () => {}): Recipe {
+export function adoptNetworks(recipe: Recipe, say: (text: string) => void): Recipe {
   let adopted = recipe;
   for (const { stage } of recipe.from === "" ? [] : plannedStages(recipe)) {
     if (stage === "quantized-teacher") continue;

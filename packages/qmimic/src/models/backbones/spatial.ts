@@ -1,7 +1,7 @@
 // The 3x3 layers of a backbone and its neck, in three kinds: plain; depthwise-separable, a 3x3 of each channel alone and a 1x1
-// of all (Howard et al., MobileNets, arXiv 1704.04861, section 3.1); and grouped, a 3x3 within groups of channels and a 1x1
-// that mixes them, as grouped layers always need one (Xie et al., ResNeXt, CVPR 2017, section 3.3). Layers that read the
-// image's pixels are plain in all of them.
+// of all (Howard et al., MobileNets, arXiv 1704.04861, section 3.1); and grouped, a 3x3 within groups of channels (Xie et al.,
+// ResNeXt, CVPR 2017, section 3.3) and a 1x1 that mixes them, without which the groups would be networks side by side. Layers
+// that read the image's pixels are plain in all of them.
 import { BatchNorm2d, Conv2d, Layer, type Random, type Tensor } from "@qmimic/torch";
 import type { Convolution } from "../config.js";
 
