@@ -1,6 +1,6 @@
 // From a table to the runs that it needs.
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { InputError } from "../errors.js";
 import { kebab, layerSettings } from "../models/index.js";
 import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
@@ -78,6 +78,9 @@ export function recipeOf({ arm, seed, name, folder }: PlannedRun, base: Recipe, 
   const kept = detector === base.detector ? keysOf(base) : keysOf(parseRecipe({ detector }, folder));
   const given: Settings = {};
   for (const key of keysOf(base)) if (kept.includes(key)) given[kebab(key)] = settingOf(base, key);
+  // Of the arms that train a teacher; a run's recipe has the whole path.
+  const init = own.stage === "teacher" ? base.teacherInit : "";
+  given["teacher-init"] = init === "" ? "" : resolve(init);
   const teacher = arm.teacher === undefined ? {} : { teacher: finished(arm.teacher).weights };
   const from = arm.pruned === undefined ? {} : { from: prunedFile(name, runs) };
   return parseRecipe({ ...given, ...own, ...teacher, ...from, seed, name, runs }, name);
@@ -109,11 +112,11 @@ export function pruneArguments(
 /** Settings that say where things lie, or how many threads there are, and not what is trained. */
 const PLACES = ["data", "cache", "runs", "name", "threads", "memory", "disk-cache"];
 
-const OF_TEACHER = ["teacher-epochs", "teacher-lr"];
+const OF_TEACHER = ["teacher-epochs", "teacher-lr", "teacher-init"];
 const OF_QUANTIZING = [
   ...["quantized-epochs", "fine-tune-lr", "quantizer", "quantizer-stride", "quantizer-max-cost"],
 ];
-const OF_STUDENT = ["student", "epochs", "lr"];
+const OF_STUDENT = ["student", "convolution", "convolution-groups", "epochs", "lr"];
 const OF_MIMICRY = [
   ...["lambda", "lambda-head", "quantize-student", "regions", "region-form"],
   ...["mimic-regions", "mimic-roi-size", "live-teacher"],

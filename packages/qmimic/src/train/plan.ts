@@ -1,5 +1,5 @@
 // Which stages a run has.
-import { isWeightsFile, type Recipe } from "./recipe.js";
+import { isWeightsFile, type Recipe, trainsTeacher } from "./recipe.js";
 import { readConfig } from "./weights.js";
 
 export type StageName = "teacher" | "quantized-teacher" | "student";
@@ -19,8 +19,7 @@ export function plannedStages(recipe: Recipe): PlannedStage[] {
   const quantized = given && readConfig(teacher).quantizer.kind !== "none";
   const wanted = (name: StageName) => stage === "all" || stage === name;
   const stages: PlannedStage[] = [];
-  if (stage === "teacher" || (stage === "all" && method !== "scratch" && !given))
-    stages.push({ stage: "teacher", network, epochs: teacherEpochs });
+  if (trainsTeacher(recipe)) stages.push({ stage: "teacher", network, epochs: teacherEpochs });
   if (method === "quantization-mimic" && wanted("quantized-teacher") && !quantized)
     stages.push({ stage: "quantized-teacher", network, epochs: quantizedEpochs });
   if (wanted("student")) stages.push({ stage: "student", network: student, epochs });

@@ -315,6 +315,10 @@ export const settingOf = (recipe: Recipe, key: string): unknown => (recipe as Re
 /** Whether the setting `teacher` is a file rather than the name of a network. */
 export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
 
+/** Whether one of the run's stages is a teacher. */
+export const trainsTeacher = ({ stage, method, teacher }: Recipe): boolean =>
+  stage === "teacher" || (stage === "all" && method !== "scratch" && !isWeightsFile(teacher));
+
 const byKebab = new Map([...SETTINGS.keys()].map((key) => [kebab(key), key]));
 
 /**
@@ -356,7 +360,7 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
 
 /** What is wrong with settings that are each in range, together. */
 function conflictIn(recipe: Recipe): string | undefined {
-  const { merge, classes, quantizer, quantizerStride, stage, method, teacher, from, teacherInit } = recipe;
+  const { merge, classes, quantizer, quantizerStride, stage, from, teacherInit } = recipe;
   if (merge !== "" && classes.length > 0) {
     return `merge: every class becomes ${quoted(merge)}; classes: ${listed(classes)} alone are wanted. Say one of them`;
   }
@@ -366,9 +370,7 @@ function conflictIn(recipe: Recipe): string | undefined {
   if (from !== "" && stage === "quantized-teacher") {
     return `from: stage ${stage} starts from its teacher: say --teacher FILE.safetensors`;
   }
-  const trainsTeacher =
-    stage === "teacher" || (stage === "all" && method !== "scratch" && !isWeightsFile(teacher));
-  if (teacherInit !== "" && !trainsTeacher) return `teacher-init: no teacher is trained`;
+  if (teacherInit !== "" && !trainsTeacher(recipe)) return `teacher-init: no teacher is trained`;
   if (teacherInit !== "" && from !== "") return `teacher-init and from: a teacher starts from one of them`;
   return undefined;
 }

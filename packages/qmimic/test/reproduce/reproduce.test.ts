@@ -1,11 +1,11 @@
 // qmimic reproduce: tables by name, on runs that are cut off, shared, or not those of the table.
 import type { ChildProcess } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { generateDemo } from "../../src/data/demo.js";
-import { planRuns } from "../../src/reproduce/plan.js";
+import { planRuns, recipeOf } from "../../src/reproduce/plan.js";
 import { TABLES } from "../../src/reproduce/tables.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { qmimic, type RunOptions } from "../cli/qmimic.js";
@@ -52,6 +52,14 @@ describe("the tables", () => {
       for (const need of needs) expect(names.slice(0, i)).toContain(need);
     });
     expect(runs.some(({ arm }) => arm.name === table.base)).toBe(true);
+  });
+
+  it("weights that a teacher starts from are the teacher's alone", () => {
+    const base = parseRecipe({ "teacher-init": "vgg.safetensors", teacher: "vgg-1-1" }, "test");
+    const table = TABLES.find(({ name }) => name === "main")!;
+    const runs = planRuns(table, base, { runs: "runs", seeds: 1, arms: ["teacher", "scratch"] });
+    const initial = runs.map((run) => recipeOf(run, base, "runs").teacherInit);
+    expect(initial).toEqual([resolve("vgg.safetensors"), ""]);
   });
 
   it("an arm that has the recipe's own settings is the recipe's run", () => {
