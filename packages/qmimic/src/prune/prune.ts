@@ -46,58 +46,49 @@ export async function pruneDetector(
     const channels = readChannels(copy);
     const goal = budget * costOf(channels, (group) => group.channels);
     const counts = evenCounts(channels, goal, budget);
-    return shrink(copy, await keep(copy, channels, { method, goal, counts, train, seed, onProgress }));
+    return shrink(copy, await METHODS[method](copy, channels, { goal, counts, train, seed, onProgress }));
   } finally {
     copy.dispose();
   }
 }
 
 interface Task {
-  method: PruningMethod;
   goal: number;
+  /** Channels of each group that stay where all layers keep the same part. */
   counts: ReadonlyMap<ChannelGroup, number>;
   train: Split;
   seed: number;
   onProgress(done: number, of: number): void;
 }
 
-async function keep(detector: Detector, channels: Channels, task: Task): Promise<Kept> {
-  const { method, goal, counts, train, seed, onProgress } = task;
-  if (method === "random") {
+const METHODS: Record<
+  PruningMethod,
+  (detector: Detector, channels: Channels, task: Task) => Kept | Promise<Kept>
+> = {
+  random(_, { groups }, { counts, seed }) {
     const random = createRandom(`${seed}/prune`);
-    return new Map(
-      channels.groups.map((group) => {
-        const all = Array.from({ length: group.channels }, (_, i) => i);
-        return [
-          group,
-          shuffled(all, random)
-            .slice(0, counts.get(group))
-            .sort((a, b) => a - b),
-        ];
-      }),
-    );
-  }
-  if (method === "lasso") {
-    const batches = await drawn(detector, train, LASSO_BATCHES, seed);
-    try {
+    const some = ({ channels }: ChannelGroup, count: number) =>
+      shuffled([...Array(channels).keys()], random)
+        .slice(0, count)
+        .sort((a, b) => a - b);
+    return new Map(groups.map((group) => [group, some(group, counts.get(group)!)]));
+  },
+
+  lasso: (detector, channels, { counts, train, seed, onProgress }) =>
+    withBatches(detector, train, { count: LASSO_BATCHES, seed }, (batches) => {
       const own = batches.map((batch) => withRegions(detector, batch, seed));
-      return await pruneByLasso(detector, channels, own, { counts, seed, onProgress });
-    } finally {
-      for (const { images } of batches) images.dispose();
-    }
-  }
-  const batches = await drawn(detector, train, TAYLOR_BATCHES * TAYLOR_SETS, seed);
-  try {
-    const sets = Array.from({ length: TAYLOR_SETS }, (_, i) =>
-      batches.filter((_, k) => k % TAYLOR_SETS === i),
-    );
-    const filled = sets.filter((set) => set.length > 0);
-    const least = (group: ChannelGroup) => Math.ceil(LEAST * group.channels);
-    return await pruneByTaylor(detector, channels, filled, { goal, least, seed, onProgress });
-  } finally {
-    for (const { images } of batches) images.dispose();
-  }
-}
+      return pruneByLasso(detector, channels, own, { counts, seed, onProgress });
+    }),
+
+  taylor: (detector, channels, { goal, counts, train, seed, onProgress }) =>
+    withBatches(detector, train, { count: TAYLOR_BATCHES * TAYLOR_SETS, seed }, (batches) => {
+      const sets = Array.from({ length: TAYLOR_SETS }, (_, i) =>
+        batches.filter((_, k) => k % TAYLOR_SETS === i),
+      ).filter((set) => set.length > 0);
+      const least = (group: ChannelGroup) => Math.min(Math.ceil(LEAST * group.channels), counts.get(group)!);
+      return pruneByTaylor(detector, channels, sets, { goal, least, seed, onProgress });
+    }),
+};
 
 /** Taylor's criterion compares channels of all layers; so that no layer is closed, this part of each stays. */
 const LEAST = 0.1;
@@ -124,22 +115,26 @@ function evenCounts(channels: Channels, goal: number, budget: number): Map<Chann
   return countsAt(low);
 }
 
-/** Batches of whole training images. */
-async function drawn(
+/** Runs `body` with batches of whole training images. */
+async function withBatches<T>(
   { config }: Detector,
   { dataset, store }: Split,
-  count: number,
-  seed: number,
-): Promise<Batch[]> {
+  { count, seed }: { count: number; seed: number },
+  body: (batches: readonly Batch[]) => Promise<T>,
+): Promise<T> {
   const settings: BatchSettings = {
     ...{ seed, batch: BATCH, side: config.side, stride: config.outputStride, device: "cpu" },
     ...{ augment: NO_AUGMENTATION, groupShapes: true },
   };
   const order = epochOrder(dataset.samples, settings, 0).slice(0, count);
   const batches: Batch[] = [];
-  for (const [step, indices] of order.entries())
-    batches.push(await makeBatch(dataset.samples, store, indices, settings, step));
-  return batches;
+  try {
+    for (const [step, indices] of order.entries())
+      batches.push(await makeBatch(dataset.samples, store, indices, settings, step));
+    return await body(batches);
+  } finally {
+    for (const { images } of batches) images.dispose();
+  }
 }
 
 /** The regions that the whole detector's head would be trained on. */

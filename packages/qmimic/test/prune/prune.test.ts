@@ -10,7 +10,7 @@ import {
   multiplyAdds,
   readChannels,
 } from "../../src/models/index.js";
-import { pruneDetector } from "../../src/prune/prune.js";
+import { PRUNING_METHODS, pruneDetector } from "../../src/prune/prune.js";
 import { costOf, silence } from "../../src/prune/shrink.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { openSplits, type Split } from "../../src/train/splits.js";
@@ -90,6 +90,16 @@ describe.each(DETECTORS)("%s", (kind) => {
     for (const one of [detector, pruned, random, again]) one.dispose();
   });
 });
+
+test("the smallest budgets are met by every method, whatever part of a layer would rather stay", async () => {
+  const detector = untrainedDetector("fcos", ["disc", "square"], { backbone: "vgg-1-8" });
+  for (const method of PRUNING_METHODS) {
+    const pruned = await pruneDetector(detector, train, { method, budget: 0.01, seed: 0 });
+    expect(multiplyAdds(pruned) / multiplyAdds(detector)).toBeLessThanOrEqual(0.01);
+    pruned.dispose();
+  }
+  detector.dispose();
+}, 60_000);
 
 test("a budget that one channel everywhere exceeds is refused", async () => {
   const detector = untrainedDetector("fcos");
