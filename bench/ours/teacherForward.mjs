@@ -4,7 +4,7 @@ import { drawWhole } from "../../packages/qmimic/dist/data/drawing.js";
 import { createRandom } from "../../packages/qmimic/dist/data/random.js";
 import { createDetector } from "../../packages/qmimic/dist/models/index.js";
 import { openSplits } from "../../packages/qmimic/dist/train/splits.js";
-import { detectorConfig } from "../../packages/qmimic/dist/train/stages.js";
+import { detectorConfig } from "../../packages/qmimic/dist/train/networks.js";
 import { measureSteps, peerRecipe } from "./settings.mjs";
 export async function benchmarkTeacherForward(settings) {
   const recipe = peerRecipe(settings);
