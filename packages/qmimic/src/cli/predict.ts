@@ -64,7 +64,7 @@ export function addPredict(program: Command): void {
       "predictions",
     )
     .option("--recursive", "search folders in folders too")
-    .option("--no-pictures", "write the JSON alone")
+    .option("--no-pictures", "write JSON only")
     .option(
       "--skip-bad",
       "leave out images that cannot be read, instead of writing nothing; exit code 1 all the same",

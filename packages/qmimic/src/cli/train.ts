@@ -6,7 +6,7 @@ import { findSplit, openData, readSplit } from "../data/dataset.js";
 import { counted } from "../data/problems.js";
 import { explain, InputError } from "../errors.js";
 import { detectSamples, detectWith } from "../eval/detect.js";
-import { evaluate } from "../eval/evaluation.js";
+import { bestThresholds, evaluate } from "../eval/evaluation.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
 import { kebab } from "../models/index.js";
 import { chromeTrace, profiled, profileTable } from "../profile.js";
@@ -175,10 +175,7 @@ async function trainIn(
   const { dataset, store } = splits.val;
   const found = await detectSamples(detectWith(detector, recipe.device), dataset.samples, store);
   const evaluation = evaluate(dataset, found);
-  storeThresholds(
-    last.weights,
-    evaluation.classes.map(({ bestF1 }) => bestF1?.threshold ?? null),
-  );
+  storeThresholds(last.weights, bestThresholds(evaluation));
   const metrics = {
     stages: measured,
     weights: last.weights,

@@ -1,7 +1,8 @@
 // Runs a detector over the images of a data set, and scores what it finds by the VOC protocol.
-import type { Detections } from "@qmimic/runtime";
+import type { Detections, Size } from "@qmimic/runtime";
 import { scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
+import { drawFixed } from "../data/fixedInput.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import type { Dataset, Sample } from "../data/types.js";
@@ -12,11 +13,11 @@ import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
 
 const BATCH = 8;
 
-/** As detectSamples takes it. */
+/** As detectSamples takes it. @param input as detectImages has it */
 export const detectWith =
-  (detector: Detector, device = "cpu"): DetectImages =>
+  (detector: Detector, device = "cpu", input?: Size): DetectImages =>
   (images) =>
-    detectImages(detector, images, device);
+    detectImages(detector, images, device, input);
 
 /** Detections of one image in the pixels of its file. */
 export interface SampleDetections extends Detections {
@@ -26,11 +27,22 @@ export interface SampleDetections extends Detections {
 /** Whatever finds objects in decoded images; boxes are in pixels of the files (before any reduction at decoding). */
 export type DetectImages = (images: readonly RawImage[]) => Detections[] | Promise<Detections[]>;
 
-/** Finds objects in images of any size; boxes are in pixels of the files (before any reduction at decoding). */
-export function detectImages(detector: Detector, images: readonly RawImage[], device = "cpu"): Detections[] {
+/**
+ * Finds objects in images of any size; boxes are in pixels of the files (before any reduction at decoding).
+ * @param input of the network, in pixels: a fixed one that images are fitted into, multiples of GRID. Default: as large as the
+ *   images are with the detector's longest side
+ */
+export function detectImages(
+  detector: Detector,
+  images: readonly RawImage[],
+  device = "cpu",
+  input?: Size,
+): Detections[] {
   detector.eval();
   const { found, augmentations } = scope(() => {
-    const { batch, sizes, augmentations } = drawWhole(images, detector.config.side, device);
+    const { batch, sizes, augmentations } = input
+      ? drawFixed(images, input, device)
+      : drawWhole(images, detector.config.side, device);
     return { found: namingFile(detector, () => detector.detect(batch, sizes)), augmentations };
   });
   found.forEach(({ boxes }, i) => {

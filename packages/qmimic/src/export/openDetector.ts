@@ -1,18 +1,12 @@
 // Anything that detects, by its file: trained weights run on libtorch, a model file on the runtime that users have, an .onnx
 // file on ONNX Runtime.
 import { readFileSync, statSync } from "node:fs";
-import {
-  type Detection,
-  type Detections,
-  Detector as ExportedDetector,
-  MODEL_FORMAT,
-  ModelError,
-} from "@qmimic/runtime";
-import type { RawImage } from "../data/images.js";
+import { type Detections, Detector as ExportedDetector, MODEL_FORMAT, ModelError } from "@qmimic/runtime";
 import { InputError } from "../errors.js";
 import { type DetectImages, detectWith } from "../eval/detect.js";
 import type { Detector } from "../models/index.js";
 import { loadDetector, readThresholds, readWeights } from "../train/weights.js";
+import { toDetections } from "./detections.js";
 import { openOnnx } from "./onnx/openOnnx.js";
 
 export interface OpenedDetector {
@@ -88,22 +82,6 @@ export const detectExported =
   (images) => {
     const limit = boxDetections === undefined ? {} : { maxDetections: boxDetections };
     return images.map((image) =>
-      toArrays(detector.detect(image, { threshold: 0, ...limit }), detector.classes, image),
+      toDetections(detector.detect(image, { threshold: 0, ...limit }), detector.classes, image),
     );
   };
-
-function toArrays(
-  found: readonly Detection[],
-  classes: readonly string[],
-  { width, height, originalWidth, originalHeight }: RawImage,
-): Detections {
-  const across = originalWidth / width;
-  const down = originalHeight / height;
-  return {
-    boxes: Float32Array.from(
-      found.flatMap(({ box }) => [box.xmin * across, box.ymin * down, box.xmax * across, box.ymax * down]),
-    ),
-    scores: Float32Array.from(found, ({ score }) => score),
-    labels: Int32Array.from(found, ({ label }) => classes.indexOf(label) + 1),
-  };
-}

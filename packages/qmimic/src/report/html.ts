@@ -21,7 +21,7 @@ import { type Html, html, trusted } from "./htmlTemplate.js";
 /**
  * Writes <folder>/report.html of a run, finished or being trained, from what is in the folder. An earlier report is replaced.
  * @returns its path
- * @throws InputError when the folder is no run, or nothing in it has been evaluated
+ * @throws InputError when the folder is not a run, or nothing in it has been evaluated
  */
 export async function writeRunReport(folder: string): Promise<string> {
   const run = await readRun(folder);

@@ -83,7 +83,7 @@ export interface RunContent {
 
 /**
  * A finished run, or one that is being trained: its stages that have been evaluated.
- * @throws InputError when the folder is no run, or nothing in it has been evaluated
+ * @throws InputError when the folder is not a run, or nothing in it has been evaluated
  */
 export async function readRun(folder: string): Promise<RunContent> {
   const recipe = await openRunFolder(folder);

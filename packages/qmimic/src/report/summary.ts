@@ -56,6 +56,9 @@ export function detectorCost(detector: Detector): DetectorCost {
   };
 }
 
+/** Of memory, which comes in powers of two. */
+export const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
+
 export const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
 
 /** For instance "vgg-1-11.5 (separable)" or "vgg-1-8 (pruned)". */

@@ -132,7 +132,9 @@ function unused({ stage, method, from, detector }: Recipe): string[] {
   if (stage === "teacher") return [...OF_STUDENT, ...OF_MIMICRY, ...OF_QUANTIZING, "method"];
   if (stage === "quantized-teacher") return ["teacher", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
   // For them `teacher` is a file, and a run of the table, which is compared itself.
-  return ["teacher", ...OF_TEACHER, ...OF_QUANTIZING, ...(method === "scratch" ? OF_MIMICRY : [])];
+  const ofScratch = OF_MIMICRY.filter((name) => name !== "quantize-student");
+  const quantizing = OF_QUANTIZING.filter((name) => method !== "scratch" || name !== "quantizer-stride");
+  return ["teacher", ...OF_TEACHER, ...quantizing, ...(method === "scratch" ? ofScratch : [])];
 }
 
 /** @throws InputError when the folder holds a run with other settings than it is to have */

@@ -43,7 +43,8 @@ const QUANTIZED: Arm = {
   teacher: "teacher",
   once: true,
 };
-const SCRATCH_SETTINGS: Settings = { stage: "student", method: "scratch" };
+/** Where a recipe names an s, a student from scratch would be rounded. */
+const SCRATCH_SETTINGS: Settings = { stage: "student", method: "scratch", "quantizer-stride": "auto" };
 const SCRATCH: Arm = { name: "scratch", label: "student from scratch", settings: SCRATCH_SETTINGS };
 const MIMIC: Arm = {
   name: "mimic",
@@ -113,6 +114,12 @@ const pruned = (method: PruningMethod, label: string): Arm => ({
   pruned: { method, of: TEACHER.name, like: SCRATCH.name },
 });
 
+/** The s of the quantized teacher, times a factor. */
+function strideOf(finished: (arm: string) => RunResult, times: number): Settings {
+  const { quantizer } = finished(QUANTIZED.name);
+  return { "quantizer-stride": quantizer.kind === "uniform" ? times * quantizer.stride : "auto" };
+}
+
 const LAMBDAS = [0.25, 1, 4, 16];
 const STRIDES = [0.25, 0.5, 1, 2];
 
@@ -160,6 +167,24 @@ export const TABLES: readonly Table[] = [
       SCRATCH,
       variant(recipe, "both", "both maps rounded", { "quantize-student": true }),
       variant(recipe, "teacher", "the teacher's alone", { "quantize-student": false }),
+    ],
+  },
+  {
+    name: "student-only",
+    question: "Does rounding the student's map help without a teacher?",
+    base: SCRATCH.name,
+    arms: () => [
+      TEACHER,
+      QUANTIZED,
+      SCRATCH,
+      {
+        ...SCRATCH,
+        name: `${SCRATCH.name}-rounded`,
+        label: "from scratch, its map rounded as the teacher's",
+        settings: (finished) => ({ ...SCRATCH_SETTINGS, "quantize-student": true, ...strideOf(finished, 1) }),
+        after: [QUANTIZED.name],
+      },
+      QM,
     ],
   },
   {
@@ -218,16 +243,12 @@ export const TABLES: readonly Table[] = [
       QM,
       ...STRIDES.filter((times) => times !== 1).flatMap((times): Arm[] => {
         const teacher = `quantized-teacher-s-${times}`;
-        const stride = (finished: (arm: string) => RunResult) => {
-          const { quantizer } = finished(QUANTIZED.name);
-          return { "quantizer-stride": quantizer.kind === "uniform" ? times * quantizer.stride : "auto" };
-        };
         return [
           {
             ...QUANTIZED,
             name: teacher,
             label: `teacher, s times ${times}`,
-            settings: (finished) => ({ ...QUANTIZED_SETTINGS, ...stride(finished) }),
+            settings: (finished) => ({ ...QUANTIZED_SETTINGS, ...strideOf(finished, times) }),
             after: [QUANTIZED.name],
           },
           { ...QM, name: `${QM.name}-s-${times}`, label: `s times ${times}`, teacher },

@@ -58,7 +58,7 @@ const data = {
     .max(MAX_CLASSES)
     .default([])
     .describe("classes to detect, objects of others are left out; empty: all that the data has"),
-  merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
+  merge: className.default("").describe("map every class of the data to this one; empty: keep them apart"),
   ignore: z
     .array(z.enum(MARKS))
     .max(MARKS.length)
@@ -151,7 +151,9 @@ const method = {
   quantizerStride: z
     .union([positive, auto])
     .default("auto")
-    .describe("s of the uniform dictionary; auto: from the teacher's activations"),
+    .describe(
+      "s of the uniform dictionary; auto: from the teacher's activations. With method scratch a number rounds the student's map, auto does not",
+    ),
   quantizerMaxCost: real(
     atLeast0,
     1,
@@ -222,7 +224,7 @@ const training = {
 };
 
 const augmentation = {
-  flip: real(fraction, 0.5, "share of images mirrored left to right"),
+  flip: real(fraction, 0.5, "fraction of images mirrored left to right"),
   scales: z
     .array(z.number().min(MIN_SCALE).max(MAX_SCALE))
     .min(1)

@@ -53,7 +53,7 @@ export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<s
 export const moveData = (folder: string, recipe: Recipe): Promise<void> =>
   writeFileAtomic(join(folder, RECIPE), formatRecipe(resolved(recipe)));
 
-/** The recipe of an existing run. @throws InputError when the folder is no run, or is not writable */
+/** The recipe of an existing run. @throws InputError when the folder is not a run, or is not writable */
 export async function openRunFolder(folder: string): Promise<Recipe> {
   const path = join(folder, RECIPE);
   const text = await readText(path, MAX_RECIPE_BYTES).catch((error: NodeJS.ErrnoException) => {
@@ -82,7 +82,7 @@ export function lockRunFolder(folder: string): FileLock {
   return lock;
 }
 
-/** Settings of a YAML file. @throws InputError when it is no flat YAML */
+/** Settings of a YAML file. @throws InputError when it is not flat YAML */
 export function readSettings(text: string, path: string): Record<string, unknown> {
   let settings: unknown;
   try {

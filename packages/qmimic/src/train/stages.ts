@@ -177,6 +177,10 @@ async function trainStudent(
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
   }
+  // Rounding alone, without anything to mimic: the paper's table 5.
+  if (method === "scratch" && recipe.quantizeStudent && recipe.quantizerStride !== "auto") {
+    config.quantizer = { kind: "uniform", stride: recipe.quantizerStride };
+  }
   const detector = startDetector(recipe, "student", config, report.say).to(device);
   report.stage("student", detector);
   const taught = teacher ? (teacherVal ?? (await meanAp(teacher, splits.val, device))) : null;

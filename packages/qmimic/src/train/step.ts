@@ -23,6 +23,7 @@ import { timed } from "../profile.js";
 import type { Batch, BatchSettings } from "./batches.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
+import { roundWeights, weightsOf } from "./roundedWeights.js";
 
 export interface StepLosses {
   /** The detector's own, by name. */
@@ -67,15 +68,24 @@ export interface Trainee {
   mimic: MimicTask | undefined;
   pass: ReturnType<Detector["trainingPass"]>;
   parameters: Tensor[];
+  /** Those that forward and backward passes see rounded to eight bits. */
+  rounded: Tensor[];
   optimizer: Optimizer;
 }
 
-export function createTrainee(detector: Detector, recipe: Recipe, mimic: MimicTask | undefined): Trainee {
+/** @param rounding whether forward and backward passes see its weights rounded to eight bits */
+export function createTrainee(
+  detector: Detector,
+  recipe: Recipe,
+  mimic: MimicTask | undefined,
+  rounding = false,
+): Trainee {
   const all = [...detector.named(), ...(mimic?.regressor.named() ?? [])];
   const trained = all.filter((one) => one.trained);
   const parameters = trained.map((one) => one.tensor);
   const pass = detector.trainingPass(recipe);
-  return { detector, mimic, pass, parameters, optimizer: createOptimizer(recipe, trained) };
+  const rounded = rounding ? weightsOf(detector) : [];
+  return { detector, mimic, pass, parameters, rounded, optimizer: createOptimizer(recipe, trained) };
 }
 
 /** One step: forward, backward, clipping, update. */
@@ -85,9 +95,11 @@ export function trainingStep(
   recipe: Recipe,
   settings: StepSettings,
 ): StepLosses {
-  const { parameters, optimizer } = trainee;
+  const { parameters, rounded, optimizer } = trainee;
   return scope(() => {
+    const restore = roundWeights(rounded);
     const losses = forwardBackward(trainee, batch, recipe, settings);
+    restore();
     timed("optimizer", () => {
       if (recipe.clip > 0) clipGradNorm(parameters, recipe.clip);
       optimizer.step(settings.lr);

@@ -19,6 +19,7 @@ import { divergenceError, lossProblem, nonFiniteTensor } from "./divergence.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
 import { bestOf, type EpochRow, restore, storedRows, toCsv } from "./results.js";
+import { roundWeights } from "./roundedWeights.js";
 import type { Split } from "./splits.js";
 import {
   addLosses,
@@ -41,6 +42,8 @@ export interface TrainingTask {
   val: Split;
   /** Absent: detection losses alone. */
   mimic?: MimicTask;
+  /** Whether the detector is trained, and evaluated, with its weights rounded to eight bits; what is saved is not. */
+  rounding?: boolean;
   /** Folder for results.csv and weights/. */
   folder: string;
   report: TrainingReport;
@@ -80,7 +83,7 @@ export function finishedTraining(folder: string, epochs: number): TrainingResult
 
 /** Trains a detector, from where the run in `folder` stopped or from the start. It ends with the last epoch's weights. */
 export async function trainDetector(task: TrainingTask): Promise<TrainingResult> {
-  const { detector, recipe, epochs, train, val, mimic, folder, report } = task;
+  const { detector, recipe, epochs, train, val, mimic, rounding, folder, report } = task;
   const { samples } = train.dataset;
   const settings = batchSettings(recipe, detector.config.outputStride);
   const paths = weightsOf(folder);
@@ -88,8 +91,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   mkdirSync(join(folder, "weights"), { recursive: true });
   for (const place of [folder, join(folder, "weights")]) await removeTemporary(place);
 
-  const trainee = createTrainee(detector, recipe, mimic);
-  const { optimizer } = trainee;
+  const trainee = createTrainee(detector, recipe, mimic, rounding);
+  const { optimizer, rounded } = trainee;
   const stateTensors = (): [string, Tensor][] => [
     ...moduleTensors(detector, "detector."),
     ...(mimic ? moduleTensors(mimic.regressor, "regressor.") : []),
@@ -119,12 +122,15 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   /** Of the epoch's weights; NaN where it is not wanted. */
   const evaluation = async (wanted: boolean, asDivergence: (what: string) => Error) => {
     if (!wanted) return { valMatch: NO_MATCH, ap: Number.NaN, found: null };
+    const restore = roundWeights(rounded);
     try {
       const valMatch = mimic ? await mimic.valMatch() : NO_MATCH;
       const found = await timedAsync("evaluation", "main", () => detectSplit(detector, val, recipe.device));
       return { valMatch, ap: scoreDetections(val.dataset, found).mAP, found };
     } catch (error) {
       throw error instanceof OverflowError ? asDivergence(error.seen) : error;
+    } finally {
+      restore();
     }
   };
 

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { generateDemo } from "../../src/data/demo.js";
-import { readThresholds, storeThresholds } from "../../src/train/weights.js";
+import { readConfig, readThresholds, storeThresholds } from "../../src/train/weights.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { filesBelow, qmimic, type RunOptions } from "./qmimic.js";
 
@@ -89,6 +89,13 @@ describe("qmimic train", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect((await weightsOf(name)).equals(await weightsOf("whole"))).toBe(true);
   });
+});
+
+it("from scratch with a number for s, the student's own map is rounded", async () => {
+  const more = ["--method", "scratch", "--stage", "student", "--epochs", "1", "--quantizer-stride", "0.2"];
+  expect(await train("rounded", more)).toMatchObject({ code: 0, stderr: "" });
+  const { quantizer } = readConfig(join(root, "rounded", BEST));
+  expect(quantizer).toEqual({ kind: "uniform", stride: 0.2 });
 });
 
 describe("qmimic train --quick", () => {
