@@ -79,13 +79,19 @@ export {
   type Detector,
   type DetectorConfig,
   type DetectorKind,
+  type EqualCost,
   type HeadOutputs,
+  multiplyAdds,
   parseConfig,
   type Quantizer,
   quantizerSchema,
   type TrainingBatch,
   type TrainingPass,
+  widthOfCost,
 } from "./models/index.js";
+
+// Pruning
+export { PRUNING_METHODS, type PruningMethod, type PruningOptions, pruneDetector } from "./prune/prune.js";
 
 // Reports
 export { contactSheet, type DrawOptions, drawDetections } from "./report/pictures.js";
@@ -94,6 +100,7 @@ export { type DetectorCost, detectorCost, summarize } from "./report/summary.js"
 
 // Training
 export { estimateTimes, type StageTime } from "./train/estimate.js";
+export { detectorConfig } from "./train/networks.js";
 export { type PlannedStage, plannedStages, type StageName } from "./train/plan.js";
 export { type QuickSettings, quickSettings } from "./train/quick.js";
 export { formatRecipe, parseRecipe, type Recipe, SETTINGS } from "./train/recipe.js";
@@ -101,10 +108,10 @@ export { compareData } from "./train/runData.js";
 export { createRunFolder, lockRunFolder, openRunFolder } from "./train/runFolder.js";
 export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.js";
 export {
-  detectorConfig,
   runStages,
   type StageReport,
   type StageResult,
 } from "./train/stages.js";
+export { adoptNetworks } from "./train/start.js";
 export { type TrainingReport, trainDetector } from "./train/trainer.js";
 export { loadDetector, readThresholds, saveDetector, storeThresholds } from "./train/weights.js";

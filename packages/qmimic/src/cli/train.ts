@@ -21,6 +21,7 @@ import { compareData } from "../train/runData.js";
 import { createRunFolder, lockRunFolder, moveData, openRunFolder } from "../train/runFolder.js";
 import { prepareRun, readOptions, type Splits } from "../train/splits.js";
 import { runStages, type StageReport, type StageResult } from "../train/stages.js";
+import { adoptNetworks } from "../train/start.js";
 import { loadDetector, storeThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import { whenInterrupted } from "./interrupt.js";
@@ -54,7 +55,7 @@ export function addTrain(program: Command): void {
     const { resume, profile = false, quick = false, ...settings } = flags as TrainFlags;
     if (resume === undefined) {
       const recipe = await (quick ? quickRecipe : recipeFrom)(file, settings);
-      return train(recipe, { profile });
+      return train(adoptNetworks(recipe, say), { profile });
     }
     const { data, ...others } = settings;
     if (file !== undefined || quick || Object.values(others).some((one) => one !== undefined)) {

@@ -1,10 +1,13 @@
 // What is said of a run before and while it trains: its stages and how long they take, and a report that is written anew.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { InputError } from "../errors.js";
 import type { SampleDetections } from "../eval/detect.js";
+import { createDetector, multiplyAdds, widthOfCost } from "../models/index.js";
 import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { estimateTimes } from "../train/estimate.js";
+import { detectorConfig } from "../train/networks.js";
 import type { StageName } from "../train/plan.js";
 import type { Recipe } from "../train/recipe.js";
 import { storedRows } from "../train/results.js";
@@ -34,6 +37,31 @@ export async function sayPlan(recipe: Recipe, splits: Splits, folder: string): P
   }
   const all = times.reduce((sum, { seconds }) => sum + seconds, 0);
   if (times.length > 1) say(`${"in all".padEnd(18)} about ${clock(all).padStart(5)}`);
+  const width = otherWidth(recipe, splits);
+  if (width !== undefined && times.some(({ stage }) => stage === "student")) say(width);
+}
+
+/** At which width a student without plain convolutions costs as much as a plain one, where it does not. */
+function otherWidth(recipe: Recipe, { train }: Splits): string | undefined {
+  const { convolution, student } = recipe;
+  if (convolution === "plain") return;
+  const configOf = (network: string) => detectorConfig(recipe, network, train);
+  const [own, plain] = [recipe, { ...recipe, convolution: "plain" } as const].map((one) => {
+    const detector = createDetector(detectorConfig(one, student, train), () => 0.5);
+    const cost = multiplyAdds(detector);
+    detector.dispose();
+    return cost;
+  });
+  const cost = (adds: number) => `${(adds / 1e6).toFixed(0)} million multiply-adds`;
+  try {
+    const equal = widthOfCost(plain, student, configOf);
+    return equal.backbone === student
+      ? undefined
+      : `${convolution} ${student} has ${cost(own)}, plain ${cost(plain)}; ${convolution} ${equal.backbone} has ${cost(equal.multiplyAdds)}`;
+  } catch (error) {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  }
 }
 
 /** Between two reports of a run that is being trained: they take a second or so. */

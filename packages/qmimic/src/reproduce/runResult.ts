@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import type { Quantizer } from "../models/index.js";
+import type { DetectorConfig, Quantizer } from "../models/index.js";
 import { parseResults } from "../report/htmlRun.js";
 import type { DetectorCost } from "../report/summary.js";
 import type { StageName } from "../train/plan.js";
@@ -23,6 +23,7 @@ export interface RunResult {
   /** Mean over the epochs. */
   imagesPerSecond: number;
   quantizer: Quantizer;
+  config: DetectorConfig;
   /** Match ratio over the objects of val, and over entries where either map is not 0. */
   match: number | null;
   matchActive: number | null;
@@ -38,10 +39,10 @@ export function readRun(folder: string): RunResult {
   const path = join(folder, METRICS);
   try {
     const { stages, cost } = JSON.parse(readFileSync(path, "utf8"));
-    const { stage, val, bestEpoch, quantizer, match, matchActive, gradientRatio } = stages.at(-1);
+    const { stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio } = stages.at(-1);
     const speeds = speedsOf(join(folder, stage, "results.csv"));
     return {
-      ...{ stage, val, bestEpoch, quantizer, match, matchActive, gradientRatio, cost },
+      ...{ stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio, cost },
       // Where the folder lies now: it may have been moved.
       weights: join(folder, stage, "weights", "best.safetensors"),
       epochs: speeds.length,

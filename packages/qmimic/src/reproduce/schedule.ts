@@ -1,5 +1,5 @@
 // Trains the runs of a table, several side by side, and leaves to others what they have begun.
-import { spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { makeFolders } from "../files.js";
 import { formatRecipe, type Recipe } from "../train/recipe.js";
-import { isDone, type PlannedRun, recipeOf, requireSameRecipe } from "./plan.js";
+import { isDone, type PlannedRun, pruneArguments, recipeOf, requireSameRecipe } from "./plan.js";
 
 export interface ScheduleOptions {
   recipe: Recipe;
@@ -119,7 +119,14 @@ async function begin(
     const plan = join(runs, "plans", `${name}.yaml`);
     await writeFile(plan, formatRecipe(recipe));
     const what = existsSync(folder) ? ["--resume", folder] : [plan];
-    return start(run, [...program, "train", ...what], logOf(runs, name), claim);
+    const before = pruneArguments(run, recipe, runs);
+    const commands = [...(before === null ? [] : [before]), ["train", ...what]];
+    return start(
+      run,
+      commands.map((args) => [...program, ...args]),
+      logOf(runs, name),
+      claim,
+    );
   } catch (error) {
     claim.release();
     throw error;
@@ -134,13 +141,28 @@ function isTraining(folder: string): boolean {
   return lock === null;
 }
 
-function start(run: PlannedRun, args: readonly string[], log: string, claim: FileLock): Training {
-  const output = openSync(log, "a");
-  const child = spawn(process.execPath, args, { stdio: ["ignore", output, output] });
-  closeSync(output);
-  const ended = new Promise<number>((resolve) => {
-    child.on("error", () => resolve(1));
-    child.on("close", (code) => resolve(code ?? 1));
-  }).finally(() => claim.release());
-  return { run, ended, stop: () => void child.kill("SIGTERM") };
+/** Runs commands of the program one after another, as long as they succeed. */
+function start(
+  run: PlannedRun,
+  commands: readonly (readonly string[])[],
+  log: string,
+  claim: FileLock,
+): Training {
+  let child: ChildProcess | undefined;
+  const runOne = (args: readonly string[]) =>
+    new Promise<number>((resolve) => {
+      const output = openSync(log, "a");
+      child = spawn(process.execPath, args, { stdio: ["ignore", output, output] });
+      closeSync(output);
+      child.on("error", () => resolve(1));
+      child.on("close", (code) => resolve(code ?? 1));
+    });
+  const runAll = async (): Promise<number> => {
+    for (const args of commands) {
+      const code = await runOne(args);
+      if (code !== 0) return code;
+    }
+    return 0;
+  };
+  return { run, ended: runAll().finally(() => claim.release()), stop: () => void child?.kill("SIGTERM") };
 }

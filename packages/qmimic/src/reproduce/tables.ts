@@ -1,5 +1,6 @@
 // The comparisons that can be run by name: which students are trained, and what each is compared with.
-import { DETECTORS } from "../models/index.js";
+import { DETECTORS, kebab, parseBackbone, widthOfCost } from "../models/index.js";
+import type { PruningMethod } from "../prune/prune.js";
 import { keyOf, type Recipe, settingOf } from "../train/recipe.js";
 import type { RunResult } from "./runResult.js";
 
@@ -17,6 +18,8 @@ export interface Arm {
   teacher?: string;
   /** Other arms that have to be finished first, because its settings depend on them. */
   after?: readonly string[];
+  /** Starts from the weights of arm `of`, pruned to the multiply-adds of arm `like`. */
+  pruned?: { method: PruningMethod; of: string; like: string };
   /** Trained with seed 0 alone: teachers. */
   once?: boolean;
 }
@@ -81,6 +84,33 @@ const SCRATCH_LONG: Arm = {
   after: [TEACHER.name, QUANTIZED.name, SCRATCH.name],
 };
 
+/** From scratch, with layers of another kind, as wide as the plain student's multiply-adds allow. Its heads are the plain one's. */
+const otherLayers = (recipe: Recipe, convolution: "separable" | "grouped"): Arm => ({
+  name: convolution,
+  label: `student of ${convolution} layers`,
+  settings: (finished) => {
+    const { config, cost } = finished(SCRATCH.name);
+    const { convolutionGroups } = recipe;
+    const { backbone } = widthOfCost(cost.multiplyAdds, config.backbone, (name) => ({
+      ...config,
+      backbone: name,
+      convolution,
+      convolutionGroups,
+    }));
+    const chosen = Object.entries(config).filter(([key]) => settingOf(recipe, key) === "auto");
+    const heads = Object.fromEntries(chosen.map(([key, value]) => [kebab(key), value]));
+    return { ...SCRATCH_SETTINGS, student: backbone, convolution, ...heads };
+  },
+  after: [SCRATCH.name],
+});
+
+const pruned = (method: PruningMethod, label: string): Arm => ({
+  name: `pruned-${method}`,
+  label: `teacher pruned by ${label}, fine-tuned`,
+  settings: SCRATCH_SETTINGS,
+  pruned: { method, of: TEACHER.name, like: SCRATCH.name },
+});
+
 /** The s of the quantized teacher, times a factor. */
 function strideOf(finished: (arm: string) => RunResult, times: number): Settings {
   const { quantizer } = finished(QUANTIZED.name);
@@ -96,6 +126,22 @@ export const TABLES: readonly Table[] = [
     question: "Does a student gain from a teacher, and from its quantization?",
     base: SCRATCH.name,
     arms: () => [TEACHER, QUANTIZED, SCRATCH, SCRATCH_LONG, MIMIC, QM],
+  },
+  {
+    name: "rivals",
+    question: "Are other ways to as few multiply-adds as good as a narrow student?",
+    base: SCRATCH.name,
+    arms: (recipe) => [
+      TEACHER,
+      QUANTIZED,
+      SCRATCH,
+      otherLayers(recipe, "separable"),
+      otherLayers(recipe, "grouped"),
+      pruned("lasso", "LASSO"),
+      pruned("taylor", "Taylor's criterion"),
+      MIMIC,
+      QM,
+    ],
   },
   {
     name: "detectors",
@@ -239,10 +285,9 @@ export const TABLES: readonly Table[] = [
 
 /** The network with half, the same and twice the width: "vgg-1-8" gives vgg-1-16, vgg-1-8, vgg-1-4. */
 function teachersAround(network: string): string[] {
-  const [, family, part, width] = /^(.*)-(\d+)-(\d+)$/.exec(network) ?? [];
-  if (width === undefined) return [network];
+  const { family, divisor: own } = parseBackbone(network);
   return [2, 1, 0.5]
-    .map((times) => Number(width) * times)
-    .filter((divisor) => divisor >= 1)
-    .map((divisor) => `${family}-${part}-${divisor}`);
+    .map((times) => own * times)
+    .filter((divisor) => divisor >= 1 && divisor <= 64)
+    .map((divisor) => `${family}-1-${divisor}`);
 }

@@ -1,12 +1,12 @@
 // How long the stages of a run will take.
 import { createRandom } from "../data/random.js";
 import { detectWith } from "../eval/detect.js";
-import { createDetector } from "../models/index.js";
+import { createDetector, type DetectorConfig } from "../models/index.js";
 import { epochOrder, makeBatch } from "./batches.js";
-import { type PlannedStage, plannedStages, type StageName, teacherNetwork } from "./plan.js";
+import { studentConfig, teacherConfig } from "./networks.js";
+import { type PlannedStage, plannedStages, type StageName } from "./plan.js";
 import type { Recipe } from "./recipe.js";
 import type { Splits } from "./splits.js";
-import { detectorConfig } from "./stages.js";
 import { batchSettings, createTrainee, trainingStep } from "./step.js";
 
 export interface StageTime extends PlannedStage {
@@ -27,25 +27,28 @@ export async function estimateTimes(
   done: (stage: StageName) => number = () => 0,
 ): Promise<StageTime[]> {
   const speeds = new Map<string, Speed>();
-  const speedOf = async (network: string): Promise<Speed> => {
-    const speed = speeds.get(network) ?? (await measure(recipe, network, splits));
-    speeds.set(network, speed);
+  const speedOf = async (network: "teacher" | "student"): Promise<Speed> => {
+    const config =
+      network === "teacher" ? teacherConfig(recipe, splits.train) : studentConfig(recipe, splits.train);
+    const key = JSON.stringify(config);
+    const speed = speeds.get(key) ?? (await measure(recipe, config, splits));
+    speeds.set(key, speed);
     return speed;
   };
   const [train, val] = [splits.train, splits.val].map(({ dataset }) => dataset.samples.length);
   const times: StageTime[] = [];
   for (const planned of plannedStages(recipe)) {
-    const { stage, network } = planned;
+    const { stage } = planned;
     const epochs = Math.max(0, planned.epochs - done(stage));
     if (epochs === 0) {
       times.push({ ...planned, seconds: 0 });
       continue;
     }
-    const { step, detect } = await speedOf(network);
+    const { step, detect } = await speedOf(stage === "student" ? "student" : "teacher");
     let seconds = epochs * train * step + Math.ceil(epochs / recipe.evalEvery) * val * detect;
     // Maps are stored of each scale, mirrored and not.
     if (stage === "student" && recipe.method !== "scratch" && !recipe.liveTeacher)
-      seconds += 2 * recipe.scales.length * train * (await speedOf(teacherNetwork(recipe))).detect;
+      seconds += 2 * recipe.scales.length * train * (await speedOf("teacher")).detect;
     times.push({ ...planned, seconds });
   }
   return times;
@@ -57,9 +60,9 @@ interface Speed {
   detect: number;
 }
 
-async function measure(recipe: Recipe, network: string, { train, val }: Splits): Promise<Speed> {
+async function measure(recipe: Recipe, config: DetectorConfig, { train, val }: Splits): Promise<Speed> {
   const random = createRandom("estimate");
-  const detector = createDetector(detectorConfig(recipe, network, train), random).to(recipe.device);
+  const detector = createDetector(config, random).to(recipe.device);
   const trainee = createTrainee(detector, recipe, undefined);
   const settings = batchSettings(recipe, detector.config.outputStride);
   const { samples } = train.dataset;

@@ -1,5 +1,5 @@
 // Which stages a run has.
-import { isWeightsFile, type Recipe } from "./recipe.js";
+import { isWeightsFile, type Recipe, trainsTeacher } from "./recipe.js";
 import { readConfig } from "./weights.js";
 
 /** In the order in which they run. */
@@ -13,20 +13,15 @@ export interface PlannedStage {
   epochs: number;
 }
 
-/** The network that the setting `teacher` means: its name, or that of the detector in the file. */
-export const teacherNetwork = ({ teacher }: Recipe): string =>
-  isWeightsFile(teacher) ? readConfig(teacher).backbone : teacher;
-
 /** The stages of a run, in their order. @throws InputError when the recipe's teacher is a file that cannot be read */
 export function plannedStages(recipe: Recipe): PlannedStage[] {
   const { stage, method, teacher, student, teacherEpochs, quantizedEpochs, epochs } = recipe;
   const given = isWeightsFile(teacher);
-  const network = teacherNetwork(recipe);
+  const network = given ? readConfig(teacher).backbone : teacher;
   const quantized = given && readConfig(teacher).quantizer.kind !== "none";
   const wanted = (name: StageName) => stage === "all" || stage === name;
   const stages: PlannedStage[] = [];
-  if (stage === "teacher" || (stage === "all" && method !== "scratch" && !given))
-    stages.push({ stage: "teacher", network, epochs: teacherEpochs });
+  if (trainsTeacher(recipe)) stages.push({ stage: "teacher", network, epochs: teacherEpochs });
   if (method === "quantization-mimic" && wanted("quantized-teacher") && !quantized)
     stages.push({ stage: "quantized-teacher", network, epochs: quantizedEpochs });
   if (wanted("student")) stages.push({ stage: "student", network: student, epochs });

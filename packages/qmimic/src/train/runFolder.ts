@@ -28,6 +28,8 @@ const resolved = (recipe: Recipe): Recipe => ({
   cache: resolve(recipe.cache),
   runs: resolve(recipe.runs),
   teacher: isWeightsFile(recipe.teacher) ? resolve(recipe.teacher) : recipe.teacher,
+  teacherInit: recipe.teacherInit === "" ? "" : resolve(recipe.teacherInit),
+  from: recipe.from === "" ? "" : resolve(recipe.from),
   threads: recipe.threads === "auto" ? availableParallelism() : recipe.threads,
 });
 

@@ -1,22 +1,17 @@
 // The stages of METHOD: teacher -> quantized teacher -> student. Each has a folder of its own in the run's.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createRandom } from "../data/random.js";
 import { InputError } from "../errors.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
-import {
-  configureDetector,
-  createDetector,
-  type Detector,
-  type DetectorConfig,
-  type Quantizer,
-} from "../models/index.js";
+import type { Detector, Quantizer } from "../models/index.js";
 import { dictionaryRefusal } from "./dictionaryCost.js";
 import { useEngine } from "./engine.js";
 import { createMimicTask } from "./mimicTask.js";
+import { studentConfig, teacherConfig } from "./networks.js";
 import { plannedStages, type StageName } from "./plan.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import type { Split, Splits } from "./splits.js";
+import { startDetector } from "./start.js";
 import {
   finishedTraining,
   meanAp,
@@ -53,10 +48,6 @@ export interface StageReport extends TrainingReport {
   /** Teacher's maps being computed. */
   maps(done: number, total: number): void;
 }
-
-/** The configuration of a detector with the network `backbone`. */
-export const detectorConfig = (recipe: Recipe, backbone: string, { dataset }: Split): DetectorConfig =>
-  configureDetector(recipe, { ...dataset, backbone, side: recipe.side });
 
 /**
  * Runs the stages that the recipe asks for, in `folder`. Stages that are complete there are not run again.
@@ -95,8 +86,8 @@ async function trainTeacher(
   folder: string,
   report: StageReport,
 ): Promise<StageResult> {
-  const config = detectorConfig(recipe, recipe.teacher, splits.train);
-  const detector = createDetector(config, createRandom(`${recipe.seed}/weights/teacher`)).to(recipe.device);
+  const config = teacherConfig(recipe, splits.train);
+  const detector = startDetector(recipe, "teacher", config, report.say).to(recipe.device);
   report.stage("teacher", detector);
   const result = await trainDetector({
     detector,
@@ -172,7 +163,7 @@ async function trainStudent(
   folder: string,
   report: StageReport,
 ): Promise<StageResult> {
-  const { device, seed, method, epochs } = recipe;
+  const { device, method, epochs } = recipe;
   const stageFolder = join(folder, "student");
   const finished = finishedTraining(stageFolder, epochs);
   if (finished) {
@@ -182,7 +173,7 @@ async function trainStudent(
   }
 
   const teacher = method === "scratch" ? null : loadDetector(teacherPath, device);
-  const config = detectorConfig(recipe, recipe.student, splits.train);
+  const config = studentConfig(recipe, splits.train);
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
   }
@@ -190,7 +181,7 @@ async function trainStudent(
   if (method === "scratch" && recipe.quantizeStudent && recipe.quantizerStride !== "auto") {
     config.quantizer = { kind: "uniform", stride: recipe.quantizerStride };
   }
-  const detector = createDetector(config, createRandom(`${seed}/weights/student`)).to(device);
+  const detector = startDetector(recipe, "student", config, report.say).to(device);
   report.stage("student", detector);
   const taught = teacher ? (teacherVal ?? (await meanAp(teacher, splits.val, device))) : null;
   if (taught !== null) report.say(`teacher on val: ${percent(taught)}`);

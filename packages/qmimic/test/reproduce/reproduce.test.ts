@@ -1,11 +1,11 @@
 // qmimic reproduce: tables by name, on runs that are cut off, shared, or not those of the table.
 import type { ChildProcess } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { generateDemo } from "../../src/data/demo.js";
-import { planRuns } from "../../src/reproduce/plan.js";
+import { planRuns, recipeOf } from "../../src/reproduce/plan.js";
 import { TABLES } from "../../src/reproduce/tables.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { qmimic, type RunOptions } from "../cli/qmimic.js";
@@ -52,6 +52,14 @@ describe("the tables", () => {
       for (const need of needs) expect(names.slice(0, i)).toContain(need);
     });
     expect(runs.some(({ arm }) => arm.name === table.base)).toBe(true);
+  });
+
+  it("weights that a teacher starts from are the teacher's alone", () => {
+    const base = parseRecipe({ "teacher-init": "vgg.safetensors", teacher: "vgg-1-1" }, "test");
+    const table = TABLES.find(({ name }) => name === "main")!;
+    const runs = planRuns(table, base, { runs: "runs", seeds: 1, arms: ["teacher", "scratch"] });
+    const initial = runs.map((run) => recipeOf(run, base, "runs").teacherInit);
+    expect(initial).toEqual([resolve("vgg.safetensors"), ""]);
   });
 
   it("an arm that has the recipe's own settings is the recipe's run", () => {
@@ -135,6 +143,36 @@ describe("qmimic reproduce", () => {
     expect(await reproduce("whole", ARMS)).toMatchObject(
       refusal(/score-test\.json: the score of other weights/),
     );
+  });
+
+  it("rivals: students of other layers and pruned teachers cost what the student costs, and are resumed by name", async () => {
+    const folder = join(root, "rivals");
+    const args = [
+      "reproduce",
+      "rivals",
+      "--data",
+      data,
+      "--recipe",
+      recipe,
+      "--runs",
+      folder,
+      "--seeds",
+      "1",
+    ];
+    const arms = ["separable", "grouped", "pruned-lasso", "pruned-taylor"];
+    expect(await qmimic([...args, "--arms", arms.join(",")])).toMatchObject({ code: 0 });
+    const costOf = (name: string): number =>
+      JSON.parse(readFileSync(join(folder, `${name}-0`, "metrics.json"), "utf8")).cost.multiplyAdds;
+    for (const arm of arms) expect(Math.abs(costOf(arm) / costOf("scratch") - 1), arm).toBeLessThan(0.1);
+    expect(costOf("teacher")).toBeGreaterThan(1.5 * costOf("scratch"));
+    const settings = (name: string) => readFileSync(join(folder, `${name}-0`, "recipe.yaml"), "utf8");
+    expect(settings("grouped")).toMatch(/^convolution: "grouped"$/m);
+    expect(settings("pruned-lasso")).toMatch(/^from: ".*pruned-lasso-0\.safetensors"$/m);
+    // Nothing is done twice.
+    const weights = () => statSync(join(folder, "pruned-taylor-0", "metrics.json")).mtimeMs;
+    const before = weights();
+    expect(await qmimic([...args, "--arms", arms.join(",")])).toMatchObject({ code: 0 });
+    expect(weights()).toBe(before);
   });
 
   it("a run that fails is named with its log; the others are trained", async () => {

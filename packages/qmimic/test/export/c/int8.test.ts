@@ -19,9 +19,9 @@ import {
 import { planSteps } from "../../../src/export/c/steps.js";
 import { modelFile } from "../../../src/export/modelFile.js";
 import { createDetector } from "../../../src/models/index.js";
+import { detectorConfig } from "../../../src/train/networks.js";
 import { parseRecipe } from "../../../src/train/recipe.js";
 import { openSplits } from "../../../src/train/splits.js";
-import { detectorConfig } from "../../../src/train/stages.js";
 import { trainDetector } from "../../../src/train/trainer.js";
 import { loadDetector } from "../../../src/train/weights.js";
 import { makeShapes, SHAPES_SIDE } from "../../data/shapes.js";
