@@ -103,9 +103,10 @@ export { estimateTimes, type StageTime } from "./train/estimate.js";
 export { detectorConfig } from "./train/networks.js";
 export { type PlannedStage, plannedStages, type StageName } from "./train/plan.js";
 export { type QuickSettings, quickSettings } from "./train/quick.js";
-export { formatRecipe, parseRecipe, type Recipe, SETTINGS } from "./train/recipe.js";
+export { formatRecipe, parseRecipe, type Recipe } from "./train/recipe.js";
 export { compareData } from "./train/runData.js";
 export { createRunFolder, lockRunFolder, openRunFolder } from "./train/runFolder.js";
+export { SETTINGS } from "./train/settings.js";
 export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.js";
 export {
   runStages,

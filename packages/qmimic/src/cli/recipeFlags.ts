@@ -3,8 +3,9 @@ import { type Command, Option } from "commander";
 import { InputError } from "../errors.js";
 import { readText } from "../files.js";
 import { DETECTORS, kebab } from "../models/index.js";
-import { parseRecipe, type Recipe, SETTINGS, type Setting } from "../train/recipe.js";
+import { parseRecipe, type Recipe } from "../train/recipe.js";
 import { MAX_RECIPE_BYTES, readSettings } from "../train/runFolder.js";
+import { SETTINGS, type Setting } from "../train/settings.js";
 
 const defaultOf = ({ schema }: Setting): unknown => schema.parse(undefined);
 

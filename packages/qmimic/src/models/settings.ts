@@ -1,4 +1,4 @@
-// The vocabulary of settings: a schema with its default and what it means. Recipes (train/recipe.ts) and the kinds of
+// The vocabulary of settings: a schema with its default and what it means. Recipes (train/settings.ts) and the kinds of
 // detectors write theirs with it; flags, help and docs/recipe.md come from the same place.
 import { MAX_SIDE } from "@qmimic/runtime";
 import { z } from "zod";

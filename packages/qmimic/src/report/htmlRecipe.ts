@@ -1,7 +1,8 @@
 // The recipe in a report: the settings that differ from their defaults first, and the command that repeats the run.
 import { join } from "node:path";
 import { DETECTORS, kebab } from "../models/index.js";
-import { keysOf, parseRecipe, type Recipe, SETTINGS, settingOf } from "../train/recipe.js";
+import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
+import { SETTINGS } from "../train/settings.js";
 import { type Html, html } from "./htmlTemplate.js";
 
 /** A word of a POSIX shell's command line. */

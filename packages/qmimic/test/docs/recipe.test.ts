@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { kebab } from "../../src/models/index.js";
-import { SECTIONS, SETTINGS } from "../../src/train/recipe.js";
+import { SECTIONS, SETTINGS } from "../../src/train/settings.js";
 
 const document = fileURLToPath(new URL("../../../../docs/recipe.md", import.meta.url));
 
@@ -25,7 +25,7 @@ Lists are comma-separated on the command line. A name that is not below is an er
 of detector than the recipe's (the last tables). The run folder holds the complete
 recipe as \`recipe.yaml\`; \`qmimic train runs/NAME/recipe.yaml\` repeats the run.
 
-This page is made from the code (packages/qmimic/src/train/recipe.ts and the kinds in models/).
+This page is made from the code (packages/qmimic/src/train/settings.ts and the kinds in models/).
 `;
 
 type JsonSchema = {

@@ -13,7 +13,8 @@ import {
   parseConfig,
 } from "../../src/models/index.js";
 import { chooseAnchors } from "../../src/models/twoStage/chooseAnchors.js";
-import { parseRecipe, SETTINGS } from "../../src/train/recipe.js";
+import { parseRecipe } from "../../src/train/recipe.js";
+import { SETTINGS } from "../../src/train/settings.js";
 import { loadDetector, saveDetector } from "../../src/train/weights.js";
 import { put, temporaryFolder } from "../data/temporary.js";
 

@@ -1,7 +1,7 @@
 // What a run's numbers say to do next.
 import { expect, test } from "vitest";
 import { teacherAdvice } from "../../src/train/advice.js";
-import { SETTINGS } from "../../src/train/recipe.js";
+import { SETTINGS } from "../../src/train/settings.js";
 
 test("a student above its teacher is said, with settings that exist", () => {
   const advice = teacherAdvice([
