@@ -102,12 +102,13 @@ export { type DetectorCost, detectorCost, summarize } from "./report/summary.js"
 export { estimateTimes, type StageTime } from "./train/estimate.js";
 export { detectorConfig } from "./train/networks.js";
 export { type PlannedStage, plannedStages, type StageName } from "./train/plan.js";
+export { prepareRun } from "./train/prepare.js";
 export { type QuickSettings, quickSettings } from "./train/quick.js";
 export { formatRecipe, parseRecipe, type Recipe } from "./train/recipe.js";
 export { compareData } from "./train/runData.js";
 export { createRunFolder, lockRunFolder, openRunFolder } from "./train/runFolder.js";
 export { SETTINGS } from "./train/settings.js";
-export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.js";
+export { openSplits, type Split, type Splits } from "./train/splits.js";
 export {
   runStages,
   type StageReport,

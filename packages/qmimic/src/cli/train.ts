@@ -15,11 +15,12 @@ import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
 import { teacherAdvice } from "../train/advice.js";
+import { prepareRun } from "../train/prepare.js";
 import { quickSettings } from "../train/quick.js";
 import type { Recipe } from "../train/recipe.js";
 import { compareData } from "../train/runData.js";
 import { createRunFolder, lockRunFolder, moveData, openRunFolder } from "../train/runFolder.js";
-import { prepareRun, readOptions, type Splits } from "../train/splits.js";
+import { readOptions, type Splits } from "../train/splits.js";
 import { runStages, type StageReport, type StageResult } from "../train/stages.js";
 import { adoptNetworks } from "../train/start.js";
 import { loadDetector, storeThresholds } from "../train/weights.js";
@@ -35,6 +36,7 @@ interface TrainFlags extends Record<string, unknown> {
   profile?: boolean;
   quick?: boolean;
   data?: string;
+  unlabelled?: string;
 }
 
 export function addTrain(program: Command): void {
@@ -43,7 +45,7 @@ export function addTrain(program: Command): void {
     .description("train a detector: teacher, quantized teacher, student")
     .option(
       "--resume <run>",
-      "resume the run in this folder: with its recipe, on its data, which --data can say to be elsewhere now",
+      "resume the run in this folder: with its recipe, on its data, which --data and --unlabelled can say to be elsewhere now",
     )
     .option(
       "--quick",
@@ -57,15 +59,16 @@ export function addTrain(program: Command): void {
       const recipe = await (quick ? quickRecipe : recipeFrom)(file, settings);
       return train(adoptNetworks(recipe, say), { profile });
     }
-    const { data, ...others } = settings;
+    const { data, unlabelled, ...others } = settings;
     if (file !== undefined || quick || Object.values(others).some((one) => one !== undefined)) {
       throw new InputError(
-        "--resume: the run's own recipe is used; no recipe file and no other flags but --data (a folder that was moved) and --profile go with it",
+        "--resume: the run's own recipe is used; no recipe file and no other flags but --data and --unlabelled (folders that were moved) and --profile go with it",
       );
     }
     const recipe = await openRunFolder(resume);
-    const moved = data !== undefined;
-    await train(moved ? { ...recipe, data } : recipe, { resume, profile, moved });
+    const places = defined({ data, unlabelled });
+    const moved = Object.keys(places).length > 0;
+    await train({ ...recipe, ...places }, { resume, profile, moved });
   });
 }
 
@@ -132,7 +135,7 @@ async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOp
 async function checkData(folder: string, splits: Splits, moved: boolean): Promise<void> {
   if (await compareData(folder, splits)) return;
   const unknown = `${folder}: the run is of an earlier version and does not know its data`;
-  if (moved) throw new InputError(`--data: ${unknown}; resume it where the data was`);
+  if (moved) throw new InputError(`--data, --unlabelled: ${unknown}; resume it where the data was`);
   complain(`${unknown}: not compared`);
 }
 
@@ -176,7 +179,9 @@ async function trainIn(
   const found = await detectSamples(detectWith(detector, recipe.device), dataset.samples, store);
   const evaluation = evaluate(dataset, found);
   storeThresholds(last.weights, bestThresholds(evaluation));
+  const { train, unlabelled } = splits;
   const metrics = {
+    images: { train: train.dataset.samples.length, unlabelled: unlabelled?.dataset.samples.length ?? 0 },
     stages: measured,
     weights: last.weights,
     valAp50: last.val,

@@ -36,6 +36,19 @@ export interface ImageStore {
   readonly bytes: number;
 }
 
+/** Two stores as one: the images of the second follow the `count` of the first. */
+export const joinStores = (first: ImageStore, count: number, second: ImageStore): ImageStore => ({
+  get: (index) => (index < count ? first.get(index) : second.get(index - count)),
+  prefetch(indices) {
+    const all = [...indices];
+    first.prefetch(all.filter((index) => index < count));
+    second.prefetch(all.filter((index) => index >= count).map((index) => index - count));
+  },
+  get bytes() {
+    return first.bytes + second.bytes;
+  },
+});
+
 /**
  * A store over `samples`. What fits the budget is kept and never evicted: with epochs in random order a fixed part
  * in memory saves that part of the decoding, where a least-recently-used cache would save almost nothing.

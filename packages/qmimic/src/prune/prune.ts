@@ -124,7 +124,7 @@ async function withBatches<T>(
 ): Promise<T> {
   const settings: BatchSettings = {
     ...{ seed, batch: BATCH, side: config.side, stride: config.outputStride, device: "cpu" },
-    ...{ augment: NO_AUGMENTATION, groupShapes: true },
+    ...{ augment: NO_AUGMENTATION, groupShapes: true, epochImages: 0 },
   };
   const order = epochOrder(dataset.samples, settings, 0).slice(0, count);
   const batches: Batch[] = [];

@@ -27,6 +27,8 @@ export interface BatchSettings {
   device: string;
   /** Keep landscape and portrait images in different batches, which are then padded less. */
   groupShapes: boolean;
+  /** Images in an epoch, 0: each once. With fewer or more, an epoch begins where the one before it ended. */
+  epochImages: number;
 }
 
 export interface Batch {
@@ -42,12 +44,32 @@ export interface Batch {
 
 /** The batches of an epoch as sample indices; the last batch (of each group) may be smaller. */
 export function epochOrder(samples: readonly Sample[], settings: BatchSettings, epoch: number): number[][] {
-  const random = createRandom(`${settings.seed}/order/${epoch}`);
-  const order = shuffled([...samples.keys()], random);
+  const { seed, groupShapes, epochImages } = settings;
+  const rounds = new Map<number, { order: number[]; random: () => number }>();
+  /** All images in a random order, and what is left of its generator. */
+  const round = (number: number) => {
+    const known = rounds.get(number);
+    if (known) return known;
+    const random = createRandom(`${seed}/order/${number}`);
+    const made = { order: shuffled([...samples.keys()], random), random };
+    rounds.set(number, made);
+    return made;
+  };
   const portrait = (i: number) => samples[i].height > samples[i].width;
-  const groups = settings.groupShapes ? [order.filter((i) => !portrait(i)), order.filter(portrait)] : [order];
+  const kinds = groupShapes ? [(i: number) => !portrait(i), portrait] : [() => true];
   const batches: number[][] = [];
-  for (const group of groups) {
+  const { random } = round(epoch);
+  for (const belongs of kinds) {
+    const size = samples.reduce((count, _, i) => count + Number(belongs(i)), 0);
+    // Each kind has its fixed part of an epoch, so that all epochs have as many steps.
+    const part = epochImages === 0 ? size : Math.ceil((size * epochImages) / samples.length);
+    const group: number[] = [];
+    for (let at = epoch * part; at < (epoch + 1) * part; ) {
+      const from = at % size;
+      const piece = round(Math.floor(at / size)).order.filter(belongs);
+      group.push(...piece.slice(from, from + (epoch + 1) * part - at));
+      at += size - from;
+    }
     for (let at = 0; at < group.length; at += settings.batch)
       batches.push(group.slice(at, at + settings.batch));
   }

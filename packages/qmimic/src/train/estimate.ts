@@ -5,7 +5,7 @@ import { createDetector, type DetectorConfig } from "../models/index.js";
 import { epochOrder, makeBatch } from "./batches.js";
 import { studentConfig, teacherConfig } from "./networks.js";
 import { type PlannedStage, plannedStages, type StageName } from "./plan.js";
-import type { Recipe } from "./recipe.js";
+import { needsTeacher, type Recipe } from "./recipe.js";
 import type { Splits } from "./splits.js";
 import { batchSettings, createTrainee, trainingStep } from "./step.js";
 
@@ -45,10 +45,14 @@ export async function estimateTimes(
       continue;
     }
     const { step, detect } = await speedOf(stage === "student" ? "student" : "teacher");
-    let seconds = epochs * train * step + Math.ceil(epochs / recipe.evalEvery) * val * detect;
-    // Maps are stored of each scale, mirrored and not.
-    if (stage === "student" && recipe.method !== "scratch" && !recipe.liveTeacher)
-      seconds += 2 * recipe.scales.length * train * (await speedOf("teacher")).detect;
+    const more = stage === "student" ? (splits.unlabelled?.dataset.samples.length ?? 0) : 0;
+    const images = recipe.epochImages || train + more;
+    let seconds = epochs * images * step + Math.ceil(epochs / recipe.evalEvery) * val * detect;
+    if (stage === "student" && needsTeacher(recipe)) {
+      // Maps are stored of each scale, mirrored and not.
+      const views = recipe.method === "scratch" || recipe.liveTeacher ? 0 : 2 * recipe.scales.length;
+      seconds += (views * (train + more) + more) * (await speedOf("teacher")).detect;
+    }
     times.push({ ...planned, seconds });
   }
   return times;

@@ -17,9 +17,19 @@ export const settingOf = (recipe: Recipe, key: string): unknown => (recipe as Re
 /** Whether the setting `teacher` is a file rather than the name of a network. */
 export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
 
+/** Whether the run has a student that learns from photographs without labels. */
+export const usesUnlabelled = ({ unlabelled, stage }: Recipe): boolean =>
+  unlabelled !== "" && (stage === "all" || stage === "student");
+
+/** Whether the run's student needs a teacher: to mimic, or to find objects in photographs without labels. */
+export const needsTeacher = (recipe: Recipe): boolean =>
+  recipe.method !== "scratch" || usesUnlabelled(recipe);
+
 /** Whether one of the run's stages is a teacher. */
-export const trainsTeacher = ({ stage, method, teacher }: Recipe): boolean =>
-  stage === "teacher" || (stage === "all" && method !== "scratch" && !isWeightsFile(teacher));
+export const trainsTeacher = (recipe: Recipe): boolean => {
+  const { stage, teacher } = recipe;
+  return stage === "teacher" || (stage === "all" && needsTeacher(recipe) && !isWeightsFile(teacher));
+};
 
 const byKebab = new Map([...SETTINGS.keys()].map((key) => [kebab(key), key]));
 

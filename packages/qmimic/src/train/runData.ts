@@ -19,14 +19,17 @@ interface RunData {
   classes: string[];
   train: KnownSample[];
   val: KnownSample[];
+  unlabelled?: KnownSample[];
 }
 
 /** Writes what the splits hold to a new run's folder. @param cache folder that remembers hashes of images, where one is used */
 export async function storeData(folder: string, splits: Splits, cache?: string): Promise<void> {
+  const { train, val, unlabelled } = splits;
   const known: RunData = {
-    classes: splits.train.dataset.classes,
-    train: await describe(splits.train.dataset.samples, cache),
-    val: await describe(splits.val.dataset.samples, cache),
+    classes: train.dataset.classes,
+    train: await describe(train.dataset.samples, cache),
+    val: await describe(val.dataset.samples, cache),
+    ...(unlabelled ? { unlabelled: await describe(unlabelled.dataset.samples, cache) } : {}),
   };
   await writeFileAtomic(join(folder, FILE), JSON.stringify(known));
 }
@@ -37,7 +40,7 @@ export async function storeData(folder: string, splits: Splits, cache?: string):
  * @returns false for a run of an earlier version, which does not know its data
  * @throws InputError with what differs
  */
-export async function compareData(folder: string, { train, val }: Splits): Promise<boolean> {
+export async function compareData(folder: string, splits: Splits): Promise<boolean> {
   const path = join(folder, FILE);
   if (!existsSync(path)) return false;
   let known: RunData;
@@ -46,10 +49,12 @@ export async function compareData(folder: string, { train, val }: Splits): Promi
   } catch (error) {
     throw new InputError(`${path}: cannot be read: ${(error as Error).message}`);
   }
+  const { train, val, unlabelled } = splits;
   const differences = [
     ...compareClasses(known.classes, train.dataset.classes),
     ...compareSamples(known.train, train.dataset),
     ...compareSamples(known.val, val.dataset),
+    ...(unlabelled ? compareSamples(known.unlabelled ?? [], unlabelled.dataset) : []),
   ];
   if (differences.length > 0) {
     throw new InputError(

@@ -8,9 +8,10 @@ import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { quoted, shortened } from "../text.js";
+import { usesCache } from "./prepare.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
 import { storeData } from "./runData.js";
-import { type Splits, usesCache } from "./splits.js";
+import type { Splits } from "./splits.js";
 
 const RECIPE = "recipe.yaml";
 const LOCK = ".lock";
@@ -30,6 +31,7 @@ const resolved = (recipe: Recipe): Recipe => ({
   teacher: isWeightsFile(recipe.teacher) ? resolve(recipe.teacher) : recipe.teacher,
   teacherInit: recipe.teacherInit === "" ? "" : resolve(recipe.teacherInit),
   from: recipe.from === "" ? "" : resolve(recipe.from),
+  unlabelled: recipe.unlabelled === "" ? "" : resolve(recipe.unlabelled),
   threads: recipe.threads === "auto" ? availableParallelism() : recipe.threads,
 });
 

@@ -9,6 +9,7 @@ import { useEngine } from "./engine.js";
 import { createMimicTask } from "./mimicTask.js";
 import { studentConfig, teacherConfig } from "./networks.js";
 import { plannedStages, type StageName } from "./plan.js";
+import { withPseudoLabels } from "./pseudoLabels.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import type { Split, Splits } from "./splits.js";
 import { startDetector } from "./start.js";
@@ -155,7 +156,7 @@ async function quantizeTeacher(
   };
 }
 
-/** @param teacher a quantized one for Quantization Mimic, any for plain mimic, not used from scratch */
+/** @param teacher a quantized one for Quantization Mimic, any for plain mimic and unlabelled photographs; else not used */
 async function trainStudent(
   recipe: Recipe,
   { path: teacherPath, val: teacherVal }: Teacher,
@@ -172,6 +173,13 @@ async function trainStudent(
     return { ...result, ...(teacherVal === undefined ? {} : { teacherVal }) };
   }
 
+  const { val, unlabelled } = splits;
+  const train = unlabelled
+    ? await withPseudoLabels({
+        ...{ recipe, train: splits.train, val, unlabelled, teacher: teacherPath, say: report.say },
+        file: join(stageFolder, "unlabelled.json"),
+      })
+    : splits.train;
   const teacher = method === "scratch" ? null : loadDetector(teacherPath, device);
   const config = studentConfig(recipe, splits.train);
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
@@ -185,14 +193,16 @@ async function trainStudent(
   report.stage("student", detector);
   const taught = teacher ? (teacherVal ?? (await meanAp(teacher, splits.val, device))) : null;
   if (taught !== null) report.say(`teacher on val: ${percent(taught)}`);
-  const mimic = teacher ? await createMimicTask(recipe, detector, teacher, splits, report) : undefined;
+  const mimic = teacher
+    ? await createMimicTask(recipe, detector, teacher, { train, val }, report)
+    : undefined;
   const result = await trainDetector({
     detector,
     recipe,
     epochs,
     lr: recipe.lr,
     lrSetting: "lr",
-    ...splits,
+    ...{ train, val },
     ...(mimic ? { mimic } : {}),
     folder: stageFolder,
     report,

@@ -156,9 +156,10 @@ function forwardBackward(
 }
 
 export function batchSettings(recipe: Recipe, stride: number): BatchSettings {
-  const { seed, batch, side, device, groupShapes, flip, scales, brightness, contrast, saturation } = recipe;
+  const { seed, batch, side, device, groupShapes, epochImages } = recipe;
+  const { flip, scales, brightness, contrast, saturation } = recipe;
   const augment = { ...TRAINING_AUGMENTATION, flip, scales, brightness, contrast, saturation };
-  return { seed, batch, side, stride, device, groupShapes, augment };
+  return { seed, batch, side, stride, device, groupShapes, epochImages, augment };
 }
 
 /**

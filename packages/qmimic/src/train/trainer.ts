@@ -182,7 +182,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       matchActive: match.active,
       gradientRatio: balance.ratio,
       gradientCosine: balance.cosine,
-      imagesPerSecond: samples.length / seconds,
+      imagesPerSecond: order.flat().length / seconds,
       val: ap,
       valMatch: valMatch.all,
       valMatchActive: valMatch.active,

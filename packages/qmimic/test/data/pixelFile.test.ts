@@ -7,8 +7,8 @@ import { createPixelFile } from "../../src/data/pixelFile.js";
 import type { Sample } from "../../src/data/types.js";
 import { readVoc } from "../../src/data/voc.js";
 import { profiled } from "../../src/profile.js";
+import { prepareRun } from "../../src/train/prepare.js";
 import { parseRecipe } from "../../src/train/recipe.js";
-import { prepareRun } from "../../src/train/splits.js";
 import { makeVoc, temporaryFolder } from "./temporary.js";
 
 const root = await temporaryFolder();

@@ -8,9 +8,10 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { createImageStore } from "../../src/data/imageStore.js";
 import { readVoc } from "../../src/data/voc.js";
+import { prepareRun } from "../../src/train/prepare.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { createRunFolder, openRunFolder } from "../../src/train/runFolder.js";
-import { openSplits, prepareRun } from "../../src/train/splits.js";
+import { openSplits } from "../../src/train/splits.js";
 import { makeVoc, temporaryFolder } from "../data/temporary.js";
 
 const root = await temporaryFolder();

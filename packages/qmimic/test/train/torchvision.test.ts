@@ -6,8 +6,8 @@ import { noGrad, type SafetensorsTensor, scope, tensor, writeSafetensors } from 
 import { beforeAll, describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { configureDetector, createDetector, type Detector } from "../../src/models/index.js";
+import { prepareRun } from "../../src/train/prepare.js";
 import { parseRecipe } from "../../src/train/recipe.js";
-import { prepareRun } from "../../src/train/splits.js";
 import { fillBackbone } from "../../src/train/torchvision.js";
 import { qmimic } from "../cli/qmimic.js";
 import { makeShapes } from "../data/shapes.js";

@@ -1,0 +1,118 @@
+// Photographs without labels: the images of a folder, whatever its depth.
+import { statSync } from "node:fs";
+import { InputError } from "../errors.js";
+import { mapConcurrent } from "./concurrent.js";
+import { contentHash } from "./contentHashes.js";
+import { type DataFolder, readLabels } from "./dataset.js";
+import { decodeEach } from "./decodeEach.js";
+import { isImage, isUnreadImage } from "./endings.js";
+import { readTree } from "./folderTree.js";
+import { readImageSize, unusableSize } from "./images.js";
+import { attempt, counted, describeProblems, someOf } from "./problems.js";
+import type { Problem, Sample } from "./types.js";
+
+const IN_FLIGHT = 16;
+const NOTHING = { boxes: new Float32Array(), labels: new Int32Array(), difficult: new Uint8Array() };
+
+export interface UnlabelledOptions {
+  /** Images that are left out, and so is every file with the same bytes. */
+  exclude: readonly string[];
+  /** Leave out images that cannot be decoded, instead of refusing the folder. */
+  skipBad: boolean;
+}
+
+/**
+ * The images of a folder and of the folders in it, by name, as samples without objects. Their ids begin with "unlabelled/".
+ * @returns the samples, and what is worth knowing of those left out
+ * @throws InputError when the folder cannot be read, has an image that cannot be used, or none that is not excluded
+ */
+export async function readUnlabelled(
+  root: string,
+  { exclude, skipBad }: UnlabelledOptions,
+): Promise<{ samples: Sample[]; notes: string[] }> {
+  const tree = await readTree(root);
+  const files = tree.files.filter(isImage);
+  if (files.length === 0) throw new InputError(`${root}: there is no image in this folder`);
+  const notes: string[] = [];
+  const unread = tree.files.filter(isUnreadImage);
+  if (unread.length > 0)
+    notes.push(`${root}: ${counted(unread.length, "image")} of a kind that is not read (${someOf(unread)})`);
+
+  const fresh = withoutCopies(files, tree.absolute, exclude);
+  if (fresh.length < files.length) {
+    const copies = counted(files.length - fresh.length, "image");
+    notes.push(`${root}: ${copies} left out that the splits hold too, or that are there twice`);
+  }
+  if (fresh.length === 0) throw new InputError(`${root}: every image in it is one of the labelled ones`);
+
+  const problems: Problem[] = [];
+  const problem = (file: string, message: string) => problems.push({ file, message });
+  const sized = await mapConcurrent(fresh, IN_FLIGHT, (file) => {
+    const imagePath = tree.absolute(file);
+    return attempt(imagePath, problem, async (): Promise<Sample | undefined> => {
+      const size = await readImageSize(imagePath);
+      const unusable = unusableSize(size);
+      if (unusable === undefined) return { id: `unlabelled/${file}`, imagePath, ...size, ...NOTHING };
+      problem(imagePath, unusable);
+      return undefined;
+    });
+  });
+  const samples = sized.filter((one) => one !== undefined);
+  problems.sort((a, b) => (a.file < b.file ? -1 : 1));
+  if (!skipBad) {
+    if (problems.length === 0) return { samples, notes };
+    const remedy = "Remove them, or leave them out with the setting skip-bad.";
+    throw new InputError(describeProblems(root, problems, { remedy }));
+  }
+  problems.push(...(await decodeEach(samples)));
+  const bad = new Set(problems.map(({ file }) => file));
+  const usable = samples.filter(({ imagePath }) => !bad.has(imagePath));
+  const text = describeProblems(root, problems, { limit: 5 });
+  if (usable.length === 0) throw new InputError(text);
+  if (problems.length > 0) notes.push(`Left out, as skip-bad asks: ${text}`);
+  return { samples: usable, notes };
+}
+
+/** The files whose bytes are neither those of an excluded one nor of one before it. */
+function withoutCopies(
+  files: readonly string[],
+  absolute: (file: string) => string,
+  exclude: readonly string[],
+): string[] {
+  const hashes = new Map<string, string>();
+  const hashOf = (path: string): string => {
+    const hash = hashes.get(path) ?? contentHash(path);
+    hashes.set(path, hash);
+    return hash;
+  };
+  const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? -1;
+  const bySize = new Map<number, string[]>();
+  const add = (path: string) => {
+    const size = sizeOf(path);
+    const same = bySize.get(size);
+    if (same) same.push(path);
+    else bySize.set(size, [path]);
+  };
+  exclude.forEach(add);
+  return files.filter((file) => {
+    const path = absolute(file);
+    // Only files of one size can be equal: few are read.
+    const others = bySize.get(sizeOf(path)) ?? [];
+    const copy = others.some((other) => other === path || hashOf(other) === hashOf(path));
+    add(path);
+    return !copy;
+  });
+}
+
+/** Images of a folder's other splits than `trainSplit`, such as val and test, that are not in that one too. */
+export async function imagesOfOtherSplits(folder: DataFolder, trainSplit: string): Promise<string[]> {
+  const { tree, source } = folder;
+  const imagesOf = async (split: string): Promise<string[]> => {
+    const { images } = await readLabels(folder, split, { images: false, checkImages: false });
+    return images.map(({ image, expected }) => tree.absolute(image ?? expected));
+  };
+  const others = source.splits.filter((split) => split !== trainSplit);
+  const own = new Set(source.splits.includes(trainSplit) ? await imagesOf(trainSplit) : []);
+  const found = await Promise.all(others.map(imagesOf));
+  return [...new Set(found.flat())].filter((path) => !own.has(path));
+}

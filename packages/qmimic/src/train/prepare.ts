@@ -1,0 +1,104 @@
+// Everything that can be wrong with the input of a run, found before a folder is made and time is spent.
+import { join } from "node:path";
+import { shapesOnly } from "@qmimic/torch";
+import { withLock } from "../data/lock.js";
+import { createRandom } from "../data/random.js";
+import { InputError } from "../errors.js";
+import { checkWritable } from "../files.js";
+import { createDetector, type Detector, parseBackbone } from "../models/index.js";
+import { listed } from "../text.js";
+import { useEngine } from "./engine.js";
+import { teacherConfig } from "./networks.js";
+import { isWeightsFile, needsTeacher, type Recipe } from "./recipe.js";
+import { decodeAll, openSplits, type Split, type Splits } from "./splits.js";
+import { checkStarts } from "./start.js";
+import { readBackbone } from "./torchvision.js";
+import { loadDetector } from "./weights.js";
+
+/**
+ * Everything that can be wrong with the input is found here, before a folder is made and time is spent: settings that
+ * do not go together, annotations, images that cannot be decoded (they are all decoded once, which fills the store),
+ * and a teacher that does not fit.
+ * @param say is told of a wait for another run, and of a file of images that is damaged, also later, when images are read
+ * @throws InputError
+ */
+export async function prepareRun(
+  recipe: Recipe,
+  progress: (done: number, total: number) => void = () => {},
+  say: (text: string) => void = () => {},
+): Promise<Splits> {
+  useEngine(recipe);
+  const { teacher } = recipe;
+  parseBackbone(recipe.student);
+  if (!isWeightsFile(teacher)) parseBackbone(teacher);
+  else if (recipe.stage === "teacher") {
+    throw new InputError(
+      `stage teacher trains a network; --teacher ${teacher} is one that is trained already`,
+    );
+  }
+  const loaded = isWeightsFile(teacher) ? loadDetector(teacher) : null;
+  checkStage(recipe, loaded);
+  checkStarts(recipe);
+  // Maps of the teacher are kept there, after hours of training perhaps.
+  if (usesCache(recipe)) await checkWritable(recipe.cache);
+  const splits = await openSplits(recipe, say, progress);
+  if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
+  loaded?.dispose();
+  checkTeacherInit(recipe, splits.train);
+  const { train, val, unlabelled } = splits;
+  const decode = () => decodeAll([train, val, ...(unlabelled ? [unlabelled] : [])], progress);
+  // Another run may be writing the same file of images: what it has decoded need not be decoded here.
+  const waiting = () => say(`waiting for another run that decodes images into ${recipe.cache}`);
+  if (recipe.diskCache) await withLock(join(recipe.cache, "images.lock"), waiting, decode);
+  else await decode();
+  return splits;
+}
+
+/** Whether a run writes to its cache folder. */
+export const usesCache = ({ method, diskCache }: Recipe): boolean => method !== "scratch" || diskCache;
+
+/** @throws InputError when the stage asked for has nothing to do, or not the teacher it needs */
+function checkStage(recipe: Recipe, loaded: Detector | null): void {
+  const { method, stage, teacher } = recipe;
+  if (stage === "all" || stage === "teacher") return;
+  const quantized = loaded !== null && loaded.config.quantizer.kind !== "none";
+  if (stage === "quantized-teacher") {
+    if (method !== "quantization-mimic") {
+      throw new InputError(`stage ${stage} is one of method quantization-mimic, not of ${method}`);
+    }
+    if (quantized) throw new InputError(`${teacher}: the teacher is quantized already: use --stage student`);
+  }
+  if (needsTeacher(recipe) && loaded === null) {
+    const why = method === "scratch" ? "unlabelled photographs" : `method ${method}`;
+    throw new InputError(`stage ${stage} with ${why} needs --teacher FILE.safetensors, not "${teacher}"`);
+  }
+  if (stage === "student" && method === "quantization-mimic" && !quantized) {
+    throw new InputError(
+      `${teacher}: the teacher is not quantized: run --stage quantized-teacher first, or --stage all`,
+    );
+  }
+}
+
+/** @throws InputError when the weights that the teacher starts from are not its network's */
+function checkTeacherInit(recipe: Recipe, train: Split): void {
+  if (recipe.teacherInit === "") return;
+  const sketch = shapesOnly(() => createDetector(teacherConfig(recipe, train), createRandom(0)));
+  readBackbone(sketch, recipe.teacherInit);
+  sketch.dispose();
+}
+
+/** @throws InputError with both shapes when a teacher cannot teach this student */
+export function checkTeacher({ config }: Detector, path: string, recipe: Recipe, train: Split): void {
+  const differ = (what: string, has: string, wants: string) => {
+    throw new InputError(`${path}: the teacher's ${what} is ${has}, the student needs ${wants}`);
+  };
+  if (config.outputStride !== recipe.outputStride) {
+    differ("output stride", String(config.outputStride), String(recipe.outputStride));
+  }
+  const [has, wants] = [config.classes, train.dataset.classes];
+  if (has.join("\n") !== wants.join("\n")) {
+    differ("list of classes", `[${listed(has)}]`, `[${listed(wants)}]`);
+  }
+  if (config.side !== recipe.side)
+    differ("longest side of the input", `${config.side} px`, `${recipe.side} px`);
+}

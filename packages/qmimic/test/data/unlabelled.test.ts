@@ -1,0 +1,74 @@
+import { copyFile, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { beforeAll, expect, it } from "vitest";
+import { openData } from "../../src/data/dataset.js";
+import { imagesOfOtherSplits, readUnlabelled } from "../../src/data/unlabelled.js";
+import { makeVoc, plainImage, put, temporaryFolder } from "./temporary.js";
+
+const root = await temporaryFolder();
+const folder = join(root, "photographs");
+const labelled = join(root, "labelled.png");
+const read = (more: { exclude?: string[]; skipBad?: boolean } = {}, from = folder) =>
+  readUnlabelled(from, { exclude: [], skipBad: false, ...more });
+const colour = (i: number) => plainImage(60, 40, "png", `#40${i}0c0`);
+
+beforeAll(async () => {
+  await put(labelled, await colour(0));
+  await put(join(folder, "b.png"), await colour(1));
+  await put(join(folder, "deep/er/a.png"), await plainImage(40, 60, "jpeg"));
+  await put(join(folder, "deep/copy.png"), await colour(0));
+  await put(join(folder, "notes.txt"), "not an image");
+  await put(join(folder, ".hidden.png"), await colour(2));
+  await put(join(folder, "raw.heic"), "?");
+});
+
+it("images of all depths are samples without objects, by name", async () => {
+  const { samples, notes } = await read();
+  expect(samples.map(({ id, width, height }) => [id, width, height])).toEqual([
+    ["unlabelled/b.png", 60, 40],
+    ["unlabelled/deep/copy.png", 60, 40],
+    ["unlabelled/deep/er/a.png", 40, 60],
+  ]);
+  expect(
+    samples.every(({ boxes, labels, difficult }) => boxes.length + labels.length + difficult.length === 0),
+  );
+  expect(notes).toEqual([expect.stringMatching(/1 image of a kind that is not read \(raw\.heic\)/)]);
+});
+
+it("the bytes of an excluded image are excluded, under whatever name, and so is a second copy", async () => {
+  await copyFile(join(folder, "b.png"), join(folder, "z.png"));
+  const { samples, notes } = await read({ exclude: [labelled, join(root, "missing.png")] });
+  expect(samples.map(({ id }) => id)).toEqual(["unlabelled/b.png", "unlabelled/deep/er/a.png"]);
+  expect(notes[1]).toMatch(/2 images left out that the splits hold too, or that are there twice/);
+  const all = samples.map(({ imagePath }) => imagePath);
+  await expect(read({ exclude: [labelled, ...all] })).rejects.toThrow(
+    /every image in it is one of the label/,
+  );
+});
+
+it("what cannot be used is refused by name, or left out where that is wished", async () => {
+  const bad = join(root, "bad");
+  const whole = await plainImage(300, 200, "jpeg");
+  await put(join(bad, "cut.jpg"), whole.subarray(0, whole.length / 2));
+  await put(join(bad, "thin.png"), await plainImage(900, 4));
+  await put(join(bad, "empty.jpg"), "");
+  await expect(read({}, bad)).rejects.toThrow(/bad: 2 problems.*\n.*empty\.jpg: .*\n.*thin\.png: /);
+  await expect(read({ skipBad: true }, bad)).rejects.toThrow(/cut\.jpg/);
+  await put(join(bad, "good.png"), await colour(6));
+  const { samples, notes } = await read({ skipBad: true }, bad);
+  expect(samples.map(({ id }) => id)).toEqual(["unlabelled/good.png"]);
+  expect(notes).toEqual([expect.stringMatching(/Left out, as skip-bad asks: .*3 problems/)]);
+});
+
+it("a folder that is missing or without images is refused", async () => {
+  await expect(read({}, join(root, "nowhere"))).rejects.toThrow(/nowhere: there is no such folder/);
+  await mkdir(join(root, "empty"));
+  await expect(read({}, join(root, "empty"))).rejects.toThrow(/empty: there is no image in this folder/);
+});
+
+it("other splits are those that are not train, and what train has too is not theirs", async () => {
+  const lists = { train: "a\nb\n", val: "c\n", test: "d\n", trainval: "a\nb\nc\n" };
+  const data = await makeVoc(join(root, "voc"), { a: [{}], b: [{}], c: [{}], d: [{}] }, lists);
+  const found = await imagesOfOtherSplits(await openData(data), "train");
+  expect(found.map((path) => path.slice(-5)).sort()).toEqual(["c.png", "d.png"]);
+});
