@@ -38,11 +38,24 @@ export function compareSeeds(
       mean(a.map((_, seed) => drawn[a.length + seed][name][k] - drawn[seed][name][k])),
     ).filter((value) => !Number.isNaN(value));
     if (Number.isNaN(difference) || resampled.length === 0) return null;
-    const half = Math.hypot(NORMAL * deviation(resampled), seedHalf(ofSeeds));
-    const interval = { low: difference - half, high: difference + half };
-    return { difference, interval, decided: interval.low > 0 || interval.high < 0 };
+    return around(difference, Math.hypot(NORMAL * deviation(resampled), seedHalf(ofSeeds)));
   };
   return { ap50: compare("ap50"), ap: compare("ap") };
+}
+
+/**
+ * The mean of B's values less that of A's, one for each seed, with its 95 % interval over seeds.
+ * @returns null for less than two seeds
+ */
+export function compareValues(a: readonly number[], b: readonly number[]): Comparison | null {
+  if (a.length !== b.length) throw new RangeError(`${a.length} and ${b.length} seeds cannot be paired`);
+  const differences = a.map((value, seed) => b[seed] - value);
+  return differences.length < 2 ? null : around(mean(differences), seedHalf(differences));
+}
+
+function around(difference: number, half: number): Comparison {
+  const interval = { low: difference - half, high: difference + half };
+  return { difference, interval, decided: interval.low > 0 || interval.high < 0 };
 }
 
 function seedHalf(differences: readonly number[]): number {

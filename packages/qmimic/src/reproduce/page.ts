@@ -16,8 +16,8 @@ each run the epoch with the best AP50 on val. ${seen(results)}Multiply-adds of a
 
 ${numbersTable(arms)}
 
-Less "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts); a difference whose interval holds 0 is
-not decided.
+Less "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts), those of match ratios over seeds alone;
+a difference whose interval holds 0 is not decided.
 
 ${differencesTable(arms)}
 
@@ -65,12 +65,15 @@ function numbersTable(arms: readonly ArmResults[]): string {
 }
 
 function differencesTable(arms: readonly ArmResults[]): string {
-  const rows = arms.flatMap(({ label, difference }) =>
-    difference ? [[label, signed(difference.ap50), signed(difference.ap)]] : [],
-  );
+  const matched = arms.some(({ matchDifference }) => matchDifference !== null);
+  const rows = arms.flatMap(({ label, difference, matchDifference }) => {
+    if (difference === null) return [];
+    const aps = [difference.ap50, difference.ap].map(signed);
+    return [[label, ...aps, ...(matched ? [signed(matchDifference)] : [])]];
+  });
   return rows.length === 0
     ? "No arm has the seeds of the base."
-    : markdown([["", "AP50", "AP50:95"], ...rows]);
+    : markdown([["", "AP50", "AP50:95", ...(matched ? ["match ratio"] : [])], ...rows]);
 }
 
 const percents = ({ mean, deviation }: Spread, { seeds }: ArmResults): string =>

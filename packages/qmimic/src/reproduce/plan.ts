@@ -3,10 +3,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { InputError } from "../errors.js";
 import { kebab, layerSettings } from "../models/index.js";
-import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
+import { keysOf, parseRecipe, type Recipe, settingOf, usesUnlabelled } from "../train/recipe.js";
 import { readSettings } from "../train/runFolder.js";
+import type { Arm, Settings } from "./arms.js";
 import { isFinished, type RunResult, readRun } from "./runResult.js";
-import type { Arm, Settings, Table } from "./tables.js";
+import type { Table } from "./tables.js";
 
 /** One training run. */
 export interface PlannedRun {
@@ -81,6 +82,7 @@ export function recipeOf({ arm, seed, name, folder }: PlannedRun, base: Recipe, 
   // Of the arms that train a teacher; a run's recipe has the whole path.
   const init = own.stage === "teacher" ? base.teacherInit : "";
   given["teacher-init"] = init === "" ? "" : resolve(init);
+  given.unlabelled = base.unlabelled === "" ? "" : resolve(base.unlabelled);
   const teacher = arm.teacher === undefined ? {} : { teacher: finished(arm.teacher).weights };
   const from = arm.pruned === undefined ? {} : { from: prunedFile(name, runs) };
   return parseRecipe({ ...given, ...own, ...teacher, ...from, seed, name, runs }, name);
@@ -122,8 +124,16 @@ const OF_MIMICRY = [
   ...["mimic-regions", "mimic-roi-size", "live-teacher"],
 ];
 
+const OF_PSEUDO_LABELS = ["pseudo-score", "pseudo-ignore"];
+
 /** Settings that make no difference to what a run trains. */
-function unused({ stage, method, from, detector }: Recipe): string[] {
+function unused(recipe: Recipe): string[] {
+  const { stage } = recipe;
+  const others = stage === "student" ? [] : ["unlabelled"];
+  return [...unusedOfStage(recipe), ...others, ...(usesUnlabelled(recipe) ? [] : OF_PSEUDO_LABELS)];
+}
+
+function unusedOfStage({ stage, method, from, detector }: Recipe): string[] {
   if (from !== "") {
     // The network is that of the weights, which are made of a run of the table.
     const network = [...layerSettings(detector), "student", "from"].map(kebab);

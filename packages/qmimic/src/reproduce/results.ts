@@ -1,7 +1,7 @@
 // From the scores of all runs of a table to its numbers: what is written as JSON, and what the page and the picture show.
 
 import type { Comparison } from "../eval/bootstrap.js";
-import { type ApName, compareSeeds } from "../eval/compareSeeds.js";
+import { type ApName, compareSeeds, compareValues } from "../eval/compareSeeds.js";
 import { deviation, mean } from "../eval/tally.js";
 import { type Recipe, settingOf } from "../train/recipe.js";
 import type { PlannedRun } from "./plan.js";
@@ -43,6 +43,8 @@ export interface ArmResults {
   matchActive: Spread | null;
   /** Against the table's base, where both have the same seeds. */
   difference: Record<ApName, Comparison | null> | null;
+  /** Of the match ratio, over seeds, where both mimic. */
+  matchDifference: Comparison | null;
 }
 
 export interface TableResults {
@@ -112,6 +114,7 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
     },
     match: known(runs.map((one) => one.result.match)),
     matchActive: known(runs.map((one) => one.result.matchActive)),
+    matchDifference: comparable ? compareMatches(paired, runs) : null,
     difference: comparable
       ? compareSeeds(
           paired.map((one) => one.score.matches),
@@ -120,6 +123,13 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
         )
       : null,
   };
+}
+
+function compareMatches(base: readonly ScoredRun[], runs: readonly ScoredRun[]): Comparison | null {
+  const [a, b] = [base, runs].map((some) =>
+    some.flatMap(({ result }) => (result.match === null ? [] : [result.match])),
+  );
+  return a.length === runs.length && b.length === runs.length ? compareValues(a, b) : null;
 }
 
 const spread = (values: readonly number[]): Spread => ({ mean: mean(values), deviation: deviation(values) });

@@ -18,6 +18,8 @@ export interface RunResult {
   val: number;
   bestEpoch: number;
   epochs: number;
+  /** Photographs of the training split that it was trained on. */
+  images: number;
   /** Wall time of its epochs, evaluation apart, a training image: of use in ratios. */
   trainingSeconds: number;
   /** Mean over the epochs. */
@@ -38,13 +40,14 @@ export const isFinished = (folder: string): boolean => existsSync(join(folder, M
 export function readRun(folder: string): RunResult {
   const path = join(folder, METRICS);
   try {
-    const { stages, cost } = JSON.parse(readFileSync(path, "utf8"));
+    const { stages, cost, images } = JSON.parse(readFileSync(path, "utf8"));
     const { stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio } = stages.at(-1);
     const speeds = speedsOf(join(folder, stage, "results.csv"));
     return {
       ...{ stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio, cost },
       // Where the folder lies now: it may have been moved.
       weights: join(folder, stage, "weights", "best.safetensors"),
+      images: images?.train,
       epochs: speeds.length,
       trainingSeconds: speeds.reduce((sum, speed) => sum + 1 / speed, 0),
       imagesPerSecond: speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length,

@@ -1,28 +1,25 @@
 // The comparisons that can be run by name: which students are trained, and what each is compared with.
-import { DETECTORS, kebab, parseBackbone, widthOfCost } from "../models/index.js";
-import type { PruningMethod } from "../prune/prune.js";
-import { keyOf, type Recipe, settingOf } from "../train/recipe.js";
-import type { RunResult } from "./runResult.js";
-
-/** Settings of a recipe by their names in a file, laid over the recipe that is given. */
-export type Settings = Record<string, unknown>;
-
-/** One line of a table: a network that is trained with these settings, once a seed. */
-export interface Arm {
-  /** Part of the run's name: two arms of one name have the same settings, in whatever table. */
-  name: string;
-  /** What people read. */
-  label: string;
-  settings: Settings | ((finished: (arm: string) => RunResult) => Settings);
-  /** The arm whose weights are its teacher's. */
-  teacher?: string;
-  /** Other arms that have to be finished first, because its settings depend on them. */
-  after?: readonly string[];
-  /** Starts from the weights of arm `of`, pruned to the multiply-adds of arm `like`. */
-  pruned?: { method: PruningMethod; of: string; like: string };
-  /** Trained with seed 0 alone: teachers. */
-  once?: boolean;
-}
+import { DETECTORS } from "../models/index.js";
+import type { Recipe } from "../train/recipe.js";
+import {
+  type Arm,
+  MIMIC,
+  otherLayers,
+  pruned,
+  QM,
+  QM_SETTINGS,
+  QUANTIZED,
+  QUANTIZED_SETTINGS,
+  SCRATCH,
+  SCRATCH_LONG,
+  SCRATCH_SETTINGS,
+  strideOf,
+  TEACHER,
+  TEACHER_SETTINGS,
+  teachersAround,
+  variant,
+} from "./arms.js";
+import { fewLabels, SCRATCH_OF_FEW } from "./fewLabels.js";
 
 export interface Table {
   name: string;
@@ -31,90 +28,6 @@ export interface Table {
   /** The arm that the others are compared with. */
   base: string;
   arms(recipe: Recipe): Arm[];
-}
-
-const TEACHER_SETTINGS: Settings = { stage: "teacher" };
-const TEACHER: Arm = { name: "teacher", label: "teacher", settings: TEACHER_SETTINGS, once: true };
-const QUANTIZED_SETTINGS: Settings = { stage: "quantized-teacher", method: "quantization-mimic" };
-const QUANTIZED: Arm = {
-  name: "quantized-teacher",
-  label: "teacher, quantized and fine-tuned",
-  settings: QUANTIZED_SETTINGS,
-  teacher: "teacher",
-  once: true,
-};
-/** Where a recipe names an s, a student from scratch would be rounded. */
-const SCRATCH_SETTINGS: Settings = { stage: "student", method: "scratch", "quantizer-stride": "auto" };
-const SCRATCH: Arm = { name: "scratch", label: "student from scratch", settings: SCRATCH_SETTINGS };
-const MIMIC: Arm = {
-  name: "mimic",
-  label: "plain mimic",
-  settings: { stage: "student", method: "mimic" },
-  teacher: "teacher",
-};
-const QM_SETTINGS: Settings = { stage: "student", method: "quantization-mimic" };
-const QM: Arm = {
-  name: "quantization-mimic",
-  label: "Quantization Mimic",
-  settings: QM_SETTINGS,
-  teacher: "quantized-teacher",
-};
-
-/** Quantization Mimic with these settings; where the recipe has them already, it is Quantization Mimic's own run. */
-function variant(recipe: Recipe, name: string, label: string, settings: Settings): Arm {
-  const same = Object.entries(settings).every(([key, value]) => settingOf(recipe, keyOf(key)!) === value);
-  return {
-    ...QM,
-    name: same ? QM.name : `${QM.name}-${name}`,
-    label,
-    settings: { ...QM_SETTINGS, ...settings },
-  };
-}
-
-/** From scratch for as long as teacher, quantized teacher and student take together, by the time that theirs took. */
-const SCRATCH_LONG: Arm = {
-  name: "scratch-long",
-  label: "student from scratch, for the time of all three",
-  settings: (finished) => {
-    const student = finished(SCRATCH.name);
-    const all = [TEACHER, QUANTIZED, SCRATCH].map(({ name }) => finished(name).trainingSeconds);
-    const times = all.reduce((sum, seconds) => sum + seconds, 0) / student.trainingSeconds;
-    return { ...SCRATCH_SETTINGS, epochs: Math.max(1, Math.round(times * student.epochs)) };
-  },
-  after: [TEACHER.name, QUANTIZED.name, SCRATCH.name],
-};
-
-/** From scratch, with layers of another kind, as wide as the plain student's multiply-adds allow. Its heads are the plain one's. */
-const otherLayers = (recipe: Recipe, convolution: "separable" | "grouped"): Arm => ({
-  name: convolution,
-  label: `student of ${convolution} layers`,
-  settings: (finished) => {
-    const { config, cost } = finished(SCRATCH.name);
-    const { convolutionGroups } = recipe;
-    const { backbone } = widthOfCost(cost.multiplyAdds, config.backbone, (name) => ({
-      ...config,
-      backbone: name,
-      convolution,
-      convolutionGroups,
-    }));
-    const chosen = Object.entries(config).filter(([key]) => settingOf(recipe, key) === "auto");
-    const heads = Object.fromEntries(chosen.map(([key, value]) => [kebab(key), value]));
-    return { ...SCRATCH_SETTINGS, student: backbone, convolution, ...heads };
-  },
-  after: [SCRATCH.name],
-});
-
-const pruned = (method: PruningMethod, label: string): Arm => ({
-  name: `pruned-${method}`,
-  label: `teacher pruned by ${label}, fine-tuned`,
-  settings: SCRATCH_SETTINGS,
-  pruned: { method, of: TEACHER.name, like: SCRATCH.name },
-});
-
-/** The s of the quantized teacher, times a factor. */
-function strideOf(finished: (arm: string) => RunResult, times: number): Settings {
-  const { quantizer } = finished(QUANTIZED.name);
-  return { "quantizer-stride": quantizer.kind === "uniform" ? times * quantizer.stride : "auto" };
 }
 
 const LAMBDAS = [0.25, 1, 4, 16];
@@ -254,6 +167,18 @@ export const TABLES: readonly Table[] = [
     ],
   },
   {
+    name: "match-ratio",
+    question: "How often do teacher and student agree, with and without quantization?",
+    base: MIMIC.name,
+    arms: () => [TEACHER, QUANTIZED, MIMIC, QM],
+  },
+  {
+    name: "unlabelled",
+    question: "Where few photographs are labelled, what are others without labels worth?",
+    base: SCRATCH_OF_FEW,
+    arms: fewLabels,
+  },
+  {
     name: "teacher-size",
     question: "How large should the teacher be?",
     base: SCRATCH.name,
@@ -282,12 +207,3 @@ export const TABLES: readonly Table[] = [
     ],
   },
 ];
-
-/** The network with half, the same and twice the width: "vgg-1-8" gives vgg-1-16, vgg-1-8, vgg-1-4. */
-function teachersAround(network: string): string[] {
-  const { family, divisor: own } = parseBackbone(network);
-  return [2, 1, 0.5]
-    .map((times) => own * times)
-    .filter((divisor) => divisor >= 1 && divisor <= 64)
-    .map((divisor) => `${family}-1-${divisor}`);
-}

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { matchCoco } from "../../src/eval/coco.js";
-import { compareSeeds } from "../../src/eval/compareSeeds.js";
+import { compareSeeds, compareValues } from "../../src/eval/compareSeeds.js";
 
 const IMAGES = 40;
 const truths = Array.from({ length: IMAGES }, (_, id) => ({
@@ -65,4 +65,14 @@ it("with one seed is the interval of the images; sides of different length are r
 it("is the same each time", () => {
   const [a, b] = [seeds(0.4, 2, 0), seeds(0.6, 2, 9)];
   expect(compareSeeds(a, b, IMAGES)).toEqual(compareSeeds(a, b, IMAGES));
+});
+
+it("values are compared over seeds by Student's t; one seed decides nothing", () => {
+  const { difference, interval, decided } = compareValues([0.5, 0.5, 0.5], [0.6, 0.7, 0.8])!;
+  expect(difference).toBeCloseTo(0.2, 12);
+  // t of 2 degrees of freedom, deviation 0.1.
+  expect(interval.high - difference).toBeCloseTo((4.303 * 0.1) / Math.sqrt(3), 12);
+  expect(decided).toBe(false);
+  expect(compareValues([0.5, 0.5], [0.7, 0.7])!.decided).toBe(true);
+  expect(compareValues([0.5], [0.7])).toBe(null);
 });

@@ -175,6 +175,23 @@ describe("qmimic reproduce", () => {
     expect(weights()).toBe(before);
   });
 
+  it("unlabelled: few labels, and the others' photographs, in equal steps", async () => {
+    const settings = ["--set", "train-images=4", "--set", "quantizer-max-cost=100", "--seeds", "1"];
+    const args = ["reproduce", "unlabelled", "--data", data, "--recipe", recipe, ...settings];
+    const { code, stderr } = await qmimic([...args, "--runs", join(root, "few"), "--parallel", "2"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const images = (name: string) =>
+      JSON.parse(readFileSync(join(root, "few", `${name}-0`, "metrics.json"), "utf8")).images;
+    expect(["scratch", "scratch-few", "teacher-few"].map(images)).toEqual([
+      { train: 8, unlabelled: 0 },
+      { train: 4, unlabelled: 0 },
+      { train: 4, unlabelled: 0 },
+    ]);
+    // The photographs of val and test are not among the others.
+    for (const name of ["scratch-unlabelled", "quantization-mimic-unlabelled"])
+      expect(images(name)).toEqual({ train: 4, unlabelled: 4 });
+  });
+
   it("a run that fails is named with its log; the others are trained", async () => {
     const { code, stderr } = await reproduce("failing", [
       ...[

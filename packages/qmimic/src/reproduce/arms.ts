@@ -1,0 +1,122 @@
+// The arms that tables are made of: what is trained, and with what.
+import { kebab, parseBackbone, widthOfCost } from "../models/index.js";
+import type { PruningMethod } from "../prune/prune.js";
+import { keyOf, type Recipe, settingOf } from "../train/recipe.js";
+import type { RunResult } from "./runResult.js";
+
+/** Settings of a recipe by their names in a file, laid over the recipe that is given. */
+export type Settings = Record<string, unknown>;
+
+/** One line of a table: a network that is trained with these settings, once a seed. */
+export interface Arm {
+  /** Part of the run's name: two arms of one name have the same settings, in whatever table. */
+  name: string;
+  /** What people read. */
+  label: string;
+  settings: Settings | ((finished: (arm: string) => RunResult) => Settings);
+  /** The arm whose weights are its teacher's. */
+  teacher?: string;
+  /** Other arms that have to be finished first, because its settings depend on them. */
+  after?: readonly string[];
+  /** Starts from the weights of arm `of`, pruned to the multiply-adds of arm `like`. */
+  pruned?: { method: PruningMethod; of: string; like: string };
+  /** Trained with seed 0 alone: teachers. */
+  once?: boolean;
+}
+
+export const TEACHER_SETTINGS: Settings = { stage: "teacher" };
+export const TEACHER: Arm = { name: "teacher", label: "teacher", settings: TEACHER_SETTINGS, once: true };
+export const QUANTIZED_SETTINGS: Settings = { stage: "quantized-teacher", method: "quantization-mimic" };
+export const QUANTIZED: Arm = {
+  name: "quantized-teacher",
+  label: "teacher, quantized and fine-tuned",
+  settings: QUANTIZED_SETTINGS,
+  teacher: "teacher",
+  once: true,
+};
+/** Where a recipe names an s, a student from scratch would be rounded. */
+export const SCRATCH_SETTINGS: Settings = {
+  ...{ stage: "student", method: "scratch", "quantizer-stride": "auto" },
+  // It has no teacher that could find objects.
+  unlabelled: "",
+};
+export const SCRATCH: Arm = { name: "scratch", label: "student from scratch", settings: SCRATCH_SETTINGS };
+export const MIMIC: Arm = {
+  name: "mimic",
+  label: "plain mimic",
+  settings: { stage: "student", method: "mimic" },
+  teacher: "teacher",
+};
+export const QM_SETTINGS: Settings = { stage: "student", method: "quantization-mimic" };
+export const QM: Arm = {
+  name: "quantization-mimic",
+  label: "Quantization Mimic",
+  settings: QM_SETTINGS,
+  teacher: "quantized-teacher",
+};
+
+/** Quantization Mimic with these settings; where the recipe has them already, it is Quantization Mimic's own run. */
+export function variant(recipe: Recipe, name: string, label: string, settings: Settings): Arm {
+  const same = Object.entries(settings).every(([key, value]) => settingOf(recipe, keyOf(key)!) === value);
+  return {
+    ...QM,
+    name: same ? QM.name : `${QM.name}-${name}`,
+    label,
+    settings: { ...QM_SETTINGS, ...settings },
+  };
+}
+
+/** From scratch for as long as teacher, quantized teacher and student take together, by the time that theirs took. */
+export const SCRATCH_LONG: Arm = {
+  name: "scratch-long",
+  label: "student from scratch, for the time of all three",
+  settings: (finished) => {
+    const student = finished(SCRATCH.name);
+    const all = [TEACHER, QUANTIZED, SCRATCH].map(({ name }) => finished(name).trainingSeconds);
+    const times = all.reduce((sum, seconds) => sum + seconds, 0) / student.trainingSeconds;
+    return { ...SCRATCH_SETTINGS, epochs: Math.max(1, Math.round(times * student.epochs)) };
+  },
+  after: [TEACHER.name, QUANTIZED.name, SCRATCH.name],
+};
+
+/** From scratch, with layers of another kind, as wide as the plain student's multiply-adds allow. Its heads are the plain one's. */
+export const otherLayers = (recipe: Recipe, convolution: "separable" | "grouped"): Arm => ({
+  name: convolution,
+  label: `student of ${convolution} layers`,
+  settings: (finished) => {
+    const { config, cost } = finished(SCRATCH.name);
+    const { convolutionGroups } = recipe;
+    const { backbone } = widthOfCost(cost.multiplyAdds, config.backbone, (name) => ({
+      ...config,
+      backbone: name,
+      convolution,
+      convolutionGroups,
+    }));
+    const chosen = Object.entries(config).filter(([key]) => settingOf(recipe, key) === "auto");
+    const heads = Object.fromEntries(chosen.map(([key, value]) => [kebab(key), value]));
+    return { ...SCRATCH_SETTINGS, student: backbone, convolution, ...heads };
+  },
+  after: [SCRATCH.name],
+});
+
+export const pruned = (method: PruningMethod, label: string): Arm => ({
+  name: `pruned-${method}`,
+  label: `teacher pruned by ${label}, fine-tuned`,
+  settings: SCRATCH_SETTINGS,
+  pruned: { method, of: TEACHER.name, like: SCRATCH.name },
+});
+
+/** The s of the quantized teacher, times a factor. */
+export function strideOf(finished: (arm: string) => RunResult, times: number): Settings {
+  const { quantizer } = finished(QUANTIZED.name);
+  return { "quantizer-stride": quantizer.kind === "uniform" ? times * quantizer.stride : "auto" };
+}
+
+/** The network with half, the same and twice the width: "vgg-1-8" gives vgg-1-16, vgg-1-8, vgg-1-4. */
+export function teachersAround(network: string): string[] {
+  const { family, divisor: own } = parseBackbone(network);
+  return [2, 1, 0.5]
+    .map((times) => own * times)
+    .filter((divisor) => divisor >= 1 && divisor <= 64)
+    .map((divisor) => `${family}-1-${divisor}`);
+}

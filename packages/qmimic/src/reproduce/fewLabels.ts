@@ -1,0 +1,92 @@
+// The arms of table unlabelled: a few photographs with labels, the others without. All train for as many steps as the one that has
+// all labels.
+import { basename, resolve } from "node:path";
+import type { Recipe } from "../train/recipe.js";
+import {
+  type Arm,
+  QM,
+  QM_SETTINGS,
+  QUANTIZED,
+  QUANTIZED_SETTINGS,
+  SCRATCH,
+  SCRATCH_SETTINGS,
+  type Settings,
+  TEACHER,
+  TEACHER_SETTINGS,
+} from "./arms.js";
+
+/** Photographs that have labels, unless the recipe says train-images. */
+const FEW = 150;
+
+export const SCRATCH_OF_FEW = "scratch-few";
+
+/** With the photographs of the recipe's folder `unlabelled` too, where it names one. */
+export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
+  const count = trainImages || FEW;
+  const few = (
+    arm: Arm,
+    settings: Settings,
+    changes: Partial<Arm> & { label: string },
+    others = "",
+  ): Arm => ({
+    ...arm,
+    name: `${arm.name}-few`,
+    ...changes,
+    settings: (finished) => ({
+      ...settings,
+      ...{ "train-images": count, "epoch-images": finished(SCRATCH.name).images },
+      ...{ unlabelled: others === "" ? "" : resolve(others) },
+    }),
+    after: [SCRATCH.name],
+  });
+  const teacher = few(TEACHER, TEACHER_SETTINGS, { label: `teacher, ${count} labelled` });
+  const quantized = few(QUANTIZED, QUANTIZED_SETTINGS, {
+    label: "the same, quantized and fine-tuned",
+    teacher: teacher.name,
+  });
+  return [
+    {
+      ...SCRATCH,
+      label: "from scratch, all labelled",
+      settings: { ...SCRATCH_SETTINGS, "train-images": 0 },
+    },
+    teacher,
+    quantized,
+    few(SCRATCH, SCRATCH_SETTINGS, { name: SCRATCH_OF_FEW, label: `from scratch, ${count} labelled` }),
+    few(QM, QM_SETTINGS, { label: `Quantization Mimic, ${count} labelled`, teacher: quantized.name }),
+    few(
+      SCRATCH,
+      SCRATCH_SETTINGS,
+      {
+        name: "scratch-unlabelled",
+        label: "from scratch, the teacher's objects in the others",
+        teacher: teacher.name,
+      },
+      data,
+    ),
+    few(
+      QM,
+      QM_SETTINGS,
+      {
+        name: "quantization-mimic-unlabelled",
+        label: "Quantization Mimic, with the others",
+        teacher: quantized.name,
+      },
+      data,
+    ),
+    ...(unlabelled === ""
+      ? []
+      : [
+          few(
+            QM,
+            QM_SETTINGS,
+            {
+              name: "quantization-mimic-elsewhere",
+              label: `Quantization Mimic, with those of ${basename(unlabelled)}`,
+              teacher: quantized.name,
+            },
+            unlabelled,
+          ),
+        ]),
+  ];
+}
