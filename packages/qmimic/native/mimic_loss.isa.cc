@@ -6,8 +6,8 @@
 // TILE x BLOCK registers. Channels are padded to whole tiles with zeros. The teacher's channels are taken CHUNK at a
 // time over all cells, so that what is summed up for them stays in the first levels of the cache.
 #include "code.h"
-#include "kernels.h"
-#include "vec.h"
+#include "kernels/vec.h"
+#include "training_kernels.h"
 
 namespace qmimic::QMIMIC_ISA {
 namespace {
@@ -227,7 +227,7 @@ double mimic_features(const MimicImage& image, const float* target, float* dfeat
 
 }  // namespace
 
-void provide_mimic_loss(Kernels& kernels) {
+void provide_mimic_loss(TrainingKernels& kernels) {
   kernels.mimic_tile = TILE;
   kernels.mimic_scratch = scratch;
   kernels.mimic_codes = mimic_codes;

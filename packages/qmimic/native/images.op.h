@@ -1,6 +1,7 @@
 // qmimic::images_to_batch: uint8 images of any size into one float batch, see images.isa.cc.
 #pragma once
-#include "op.h"
+#include "kernels/op.h"
+#include "training_kernels.h"
 
 namespace qmimic {
 namespace {
@@ -15,7 +16,7 @@ Tensor images_to_batch(at::TensorList images, const Tensor& geometry, const Tens
   check_shape(op, "colour", colour, {count, 12});
   TORCH_CHECK(height > 0 && width > 0, "qmimic::images_to_batch: output of ", height, "x", width);
   std::vector<ImageSource> sources;
-  const Kernels& k = kernels();
+  const TrainingKernels& k = training_kernels();
   int64_t widest = 0, taps = 0;
   for (int64_t i = 0; i < count; i++) {
     const Tensor& image = images[i];

@@ -9,7 +9,8 @@
 #include <cstring>
 #include <initializer_list>
 
-#include "op.h"
+#include "kernels/op.h"
+#include "training_kernels.h"
 
 namespace qmimic {
 namespace {
@@ -70,7 +71,7 @@ Tensor read_maps(int64_t file, at::IntArrayRef at, at::IntArrayRef checksums, at
   Tensor batch = at::empty({count, channels, height, width}, at::TensorOptions().dtype(dtype));
   auto* all = static_cast<char*>(batch.data_ptr());
   Scratch scratch((largest + sizeof(float) - 1) / sizeof(float));
-  const Kernels& k = kernels();
+  const TrainingKernels& k = training_kernels();
   for_each_task(count, [&](int64_t b) {
     char* to = all + b * size;
     const bool whole = heights[b] == height && widths[b] == width && rows[b] == 0 && columns[b] == 0;

@@ -3,7 +3,7 @@
 // Dictionary {0, s, 2s, ...}: the nearest entry, ties down, nothing below zero, so k = ceil(f / s - 1/2). The quotient
 // is taken in double: there the ties of float values are exact.
 #pragma once
-#include "vec.h"
+#include "kernels/vec.h"
 
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-trapping-math")  // or GCC leaves comparisons with NaN in scalar code

@@ -34,7 +34,7 @@ MimicResult mimic_loss_forward(const Tensor& features, const Tensor& weight, con
   check_shape(op, "target", target, {images, teacher, height, width});
   check_shape(op, "cells", cells, {images, height, width});
 
-  const Kernels& k = kernels();
+  const TrainingKernels& k = training_kernels();
   const Tensor wide = padded(weight.reshape({teacher, own}), k.mimic_tile);
   const Tensor wide_bias = padded(bias.reshape({teacher, 1}), k.mimic_tile).narrow(1, 0, 1).contiguous();
   Tensor dfeatures, dweight, dbias;

@@ -1,8 +1,8 @@
 // Quantizers: plain loops that the compiler vectorises for each instruction set. x - x is 0, and NaN where x is infinite or
 // NaN: a map that overflowed must not pass for one of largest entries.
 #include "code.h"
-#include "kernels.h"
-#include "vec.h"
+#include "kernels/vec.h"
+#include "training_kernels.h"
 
 namespace qmimic::QMIMIC_ISA {
 namespace {
@@ -45,7 +45,7 @@ void quantize_pow2(const float* x, float* y, long count, int min_exponent, int m
 
 }  // namespace
 
-void provide_quantize(Kernels& kernels) {
+void provide_quantize(TrainingKernels& kernels) {
   kernels.quantize = quantize;
   kernels.quantize_codes = quantize_codes;
   kernels.quantize_pow2 = quantize_pow2;

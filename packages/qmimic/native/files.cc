@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "kernels/kernels.h"
+#include "training_kernels.h"
 
 namespace qmimic {
 
@@ -38,7 +38,7 @@ Napi::Value crc32c(const Napi::CallbackInfo& info) {
   const auto array = info[0].As<Napi::TypedArray>();
   const auto* bytes = static_cast<const uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
   const uint32_t before = info[1].As<Napi::Number>().Uint32Value();
-  return Napi::Number::New(info.Env(), kernels().crc32c(bytes, array.ByteLength(), before));
+  return Napi::Number::New(info.Env(), training_kernels().crc32c(bytes, array.ByteLength(), before));
 }
 
 }  // namespace qmimic

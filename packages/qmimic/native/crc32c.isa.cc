@@ -1,6 +1,6 @@
 // CRC-32C (Castagnoli; RFC 3720, 12.1 and B.4): by the processor's instruction where it has one, else by tables.
-#include "kernels.h"
-#include "vec.h"
+#include "kernels/vec.h"
+#include "training_kernels.h"
 
 #if defined(__SSE4_2__)
 #include <nmmintrin.h>
@@ -59,6 +59,6 @@ uint32_t crc32c(const uint8_t* data, long bytes, uint32_t before) {
 
 }  // namespace
 
-void provide_crc32c(Kernels& kernels) { kernels.crc32c = crc32c; }
+void provide_crc32c(TrainingKernels& kernels) { kernels.crc32c = crc32c; }
 
 }  // namespace qmimic::QMIMIC_ISA

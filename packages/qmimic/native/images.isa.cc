@@ -1,8 +1,8 @@
 // One image of a training batch: scaled, shifted, mirrored and recoloured in a single pass from uint8 HWC to
 // float CHW. Sampling is bilinear; where the image gets smaller the filter is as much wider as an output pixel is
 // (a triangle of one output pixel to each side), so that nothing finer than the output aliases into it.
-#include "kernels.h"
-#include "vec.h"
+#include "kernels/vec.h"
+#include "training_kernels.h"
 
 namespace qmimic::QMIMIC_ISA {
 namespace {
@@ -116,7 +116,7 @@ void image_rows(const ImageSource& image, float* out, long height, long width, l
 
 }  // namespace
 
-void provide_images(Kernels& kernels) {
+void provide_images(TrainingKernels& kernels) {
   kernels.image_taps = image_taps;
   kernels.image_columns = image_columns;
   kernels.image_rows = image_rows;

@@ -2,7 +2,8 @@
 #pragma once
 #include <cmath>
 
-#include "op.h"
+#include "kernels/op.h"
+#include "training_kernels.h"
 
 namespace qmimic {
 namespace {
@@ -23,7 +24,7 @@ Tensor quantize_cpu(const Tensor& x, double stride) {
   Tensor y = at::empty_like(x);
   const float* from = x.data_ptr<float>();
   float* to = y.data_ptr<float>();
-  in_pieces(x.numel(), [&](int64_t at, int64_t n) { kernels().quantize(from + at, to + at, n, (float)stride); });
+  in_pieces(x.numel(), [&](int64_t at, int64_t n) { training_kernels().quantize(from + at, to + at, n, (float)stride); });
   return y;
 }
 
@@ -33,7 +34,7 @@ Tensor quantize_codes_cpu(const Tensor& x, double stride) {
   Tensor y = at::empty(x.sizes(), x.options().dtype(at::kByte));
   const float* from = x.data_ptr<float>();
   uint8_t* to = y.data_ptr<uint8_t>();
-  in_pieces(x.numel(), [&](int64_t at, int64_t n) { kernels().quantize_codes(from + at, to + at, n, (float)stride); });
+  in_pieces(x.numel(), [&](int64_t at, int64_t n) { training_kernels().quantize_codes(from + at, to + at, n, (float)stride); });
   return y;
 }
 
@@ -45,7 +46,7 @@ Tensor quantize_pow2_cpu(const Tensor& x, int64_t min_exponent, int64_t max_expo
   const float* from = x.data_ptr<float>();
   float* to = y.data_ptr<float>();
   in_pieces(x.numel(), [&](int64_t at, int64_t n) {
-    kernels().quantize_pow2(from + at, to + at, n, (int)min_exponent, (int)max_exponent);
+    training_kernels().quantize_pow2(from + at, to + at, n, (int)min_exponent, (int)max_exponent);
   });
   return y;
 }
