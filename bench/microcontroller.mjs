@@ -9,10 +9,13 @@ import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { createImageStore } from "../packages/qmimic/dist/data/imageStore.js";
 import { decodeImage } from "../packages/qmimic/dist/data/images.js";
 import { readVoc } from "../packages/qmimic/dist/data/voc.js";
+import { detectSamples } from "../packages/qmimic/dist/eval/detect.js";
 import { evaluate } from "../packages/qmimic/dist/eval/evaluation.js";
 import { cFiles } from "../packages/qmimic/dist/export/c/cFiles.js";
+import { pictureBytes, withProgram, writeProgram } from "../packages/qmimic/dist/export/c/program.js";
 import { loadDetector, readThresholds } from "../packages/qmimic/dist/train/weights.js";
 import { dataFolder, root, writeReport } from "./common.mjs";
 
@@ -42,46 +45,28 @@ const val = await readVoc(data, "val", labels);
 const train = await readVoc(data, "train", labels);
 const decode = (samples) => Promise.all(samples.map(({ imagePath }) => decodeImage(imagePath)));
 const calibration = await decode(train.samples.slice(0, Number(given.calibration)));
-const pictures = await decode(val.samples);
+const [picture] = await decode(val.samples.slice(0, 1));
 const folder = mkdtempSync(join(tmpdir(), "qmimic-c-"));
-for (const file of ["main.c", "cortex.c", "cortex.ld"]) copyFileSync(join(support, file), join(folder, file));
+for (const file of ["cortex.c", "cortex.ld"]) copyFileSync(join(support, file), join(folder, file));
 const start = (command, args) =>
   execFileSync(command, args, { cwd: folder, encoding: "utf8", maxBuffer: 2 ** 28 });
 
-const write = (images) =>
-  writeFileSync(
-    join(folder, "pictures.bin"),
-    Buffer.concat(
-      images.flatMap(({ data, width, height }) => [
-        new Uint8Array(Int32Array.of(width, height).buffer),
-        data,
-      ]),
-    ),
-  );
-const generate = (options, thresholds) => {
-  const made = cFiles(detector, thresholds, options);
-  for (const [name, text] of Object.entries(made.files)) writeFileSync(join(folder, name), text);
+const generate = (options) => {
+  const made = cFiles(detector, readThresholds(weights), options);
+  writeProgram(folder, made.files);
   return made;
 };
 
 /** AP of what the compiled program finds in val. */
-function averagePrecision() {
-  write(pictures);
-  start("gcc", ["-std=c99", "-O2", "-march=native", "detector.c", "main.c", "-o", "program", "-lm"]);
-  const run = spawnSync("./program", { cwd: folder, encoding: "utf8", maxBuffer: 2 ** 28 });
-  const lines = run.stdout.trim().split("\n");
-  let at = 0;
-  const found = val.samples.map(({ id }) => {
-    const own = Array.from({ length: Number(lines[at++]) }, () => lines[at++].split(" "));
-    return {
-      id,
-      boxes: Float32Array.from(own.flatMap((line) => line.slice(-4).map(Number))),
-      scores: Float32Array.from(own, (line) => Number(line.at(-5))),
-      labels: Int32Array.from(own, (line) => 1 + classes.indexOf(line.slice(0, -5).join(" "))),
-    };
+async function averagePrecision({ files }) {
+  let result;
+  const command = ["gcc", "-std=c99", "-O2", "-march=native"];
+  await withProgram({ files, name: "detector", classes, command }, async (detect) => {
+    const found = await detectSamples(detect, val.samples, createImageStore(val.samples));
+    const { mAP50: ap50, coco } = evaluate(val, found, { iou: 0.5, pixelInclusive: false });
+    result = { ap50, ap: coco.ap };
   });
-  const { mAP50: ap50, coco } = evaluate(val, found, { iou: 0.5, pixelInclusive: false });
-  return { ap50, ap: coco.ap };
+  return result;
 }
 
 /** Bytes of flash of the object file, and instructions of each picture. */
@@ -92,7 +77,7 @@ function onBoard({ cpu, fpu, board }, images) {
   const [text, initialised] = sizes.trim().split(/\s+/).map(Number);
   const link = ["-DTICKS", "--specs=rdimon.specs", "-T", "cortex.ld", "cortex.c", "main.c", "detector.o"];
   start("arm-none-eabi-gcc", [...target, ...link, "-o", "board.elf", "-lm"]);
-  write(images);
+  writeFileSync(join(folder, "pictures.bin"), pictureBytes(images));
   const qemu = ["-M", board, "-nographic", "-monitor", "none", "-serial", "none", "-icount", "shift=0"];
   const run = spawnSync(
     "qemu-system-arm",
@@ -128,13 +113,10 @@ for (const size of given.sizes.split(",")) {
   const [width, height] = size.split("x").map(Number);
   for (const format of given.formats.split(",")) {
     const options = { width, height, format, calibration };
-    generate(
-      options,
-      classes.map(() => 0),
-    );
-    const precision = averagePrecision();
-    const { arenaBytes, constantBytes } = generate(options, readThresholds(weights));
-    const images = [resized(pictures[0], width, height), resized(pictures[0], 320, 240)];
+    const made = generate(options);
+    const precision = await averagePrecision(made);
+    const { arenaBytes, constantBytes } = made;
+    const images = [resized(picture, width, height), resized(picture, 320, 240)];
     const boards = hasBoards ? BOARDS.map((board) => ({ ...board, ...onBoard(board, images) })) : [];
     const row = { size, format, ...precision, arenaBytes, constantBytes, boards };
     rows.push(row);

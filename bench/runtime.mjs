@@ -1,21 +1,32 @@
-// npm run bench:runtime -- [--rounds 6] [--runs 20] [--weights one-stage=FILE,two-stage=FILE] [--out FILE]
+// npm run bench:runtime -- [--rounds 6] [--runs 20] [--cold 5] [--weights one-stage=FILE,NAME=FILE] [--only NAME,NAME]
+//   [--data FOLDER --split val --merge CLASS] [--out FILE] [--report FILE]
 //
 // Whole detectors, picture to boxes, on one thread: the runtime against ONNX Runtime on the same network's ONNX export. In Chromium
-// against onnxruntime-web, in Node against onnxruntime-web and, where it is installed, onnxruntime-node. In a round each side
-// has its turn of --runs pictures in one process, and rounds begin with another side each time. From a cold load: a new browser,
-// from the start of the navigation to the first detections, nothing compressed, from a server of this machine.
-// Ours gets a picture's pixels; the peers get them as the float planes that their file wants, made before the clock starts.
+// against onnxruntime-web, in Node against onnxruntime-web and, where it is installed, onnxruntime-node; and in Chromium against
+// face-api's tinyFaceDetector at its 416 px, a detector of its own. In a round each side has its turn of --runs pictures in one
+// process, and rounds begin with another side each time. From a cold load: a new browser, from the start of the navigation to the
+// first detections, nothing compressed, from a server of this machine; every page preloads its side's model. Memory: the peak of
+// a process with one side alone.
+// Ours gets a picture's pixels, face-api a canvas, ONNX Runtime the float planes that its file wants; warm, these are made before
+// the clock starts. With --data: AP at IoU 0.5 on a split of photographs.
+// Writes the numbers (--out), a picture beside them (.svg) and, with --report, a page of Markdown.
 
-import { existsSync, readFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
-import { chromium } from "playwright-core";
-import { Detector } from "../packages/runtime/dist/index.js";
+import { readDataset } from "../packages/qmimic/dist/data/dataset.js";
 import { median, root, writeReport } from "./common.mjs";
+import { chart } from "./runtime/chart.mjs";
+import { coldLoads, hasChromium, warmSides } from "./runtime/chromium.mjs";
 import { makeModels, NETWORKS } from "./runtime/models.mjs";
-import { coldPage, SIDE_NAMES, warmPage } from "./runtime/pages.mjs";
+import { nodeSides } from "./runtime/node.mjs";
+import { barePage, coldPage, facesPage, warmPage } from "./runtime/pages.mjs";
+import { apOfFaceApi, apOfModel } from "./runtime/precision.mjs";
+import { markdown, summary } from "./runtime/report.mjs";
 import { serve } from "./runtime/serve.mjs";
 
 const { values: given } = parseArgs({
@@ -25,100 +36,113 @@ const { values: given } = parseArgs({
     cold: { type: "string", default: "5" },
     weights: { type: "string", default: "" },
     only: { type: "string" },
+    data: { type: "string" },
+    split: { type: "string", default: "val" },
+    merge: { type: "string" },
     out: { type: "string", default: join(root, "results/bench/runtime.json") },
+    report: { type: "string" },
   },
 });
-const rounds = Number(given.rounds);
-const runs = Number(given.runs);
+const [rounds, runs, cold] = [given.rounds, given.runs, given.cold].map(Number);
 const weights = Object.fromEntries(
   given.weights
     .split(",")
     .filter(Boolean)
     .map((one) => one.split("=")),
 );
-const names = given.only ? given.only.split(",") : Object.keys(NETWORKS);
-const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) => path && existsSync(path));
-const require = createRequire(import.meta.url);
-const ortFolder = dirname(require.resolve("onnxruntime-web"));
-const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox"] });
+const names = given.only
+  ? given.only.split(",")
+  : [...new Set([...Object.keys(NETWORKS), ...Object.keys(weights)])];
 
-const files = {
-  "/warm.html": warmPage,
-  ...Object.fromEntries(SIDE_NAMES.map((side) => [`/cold-${side}.html`, coldPage(side)])),
+const require = createRequire(import.meta.url);
+/** The folder of a package's file, undefined where it is not installed. */
+const folderOf = (name, file) => {
+  try {
+    return dirname(require.resolve(`${name}/${file}`));
+  } catch {
+    return undefined;
+  }
 };
-const { server, url } = await serve(
-  { "/runtime/": join(root, "packages/runtime/dist"), "/ort/": ortFolder },
-  files,
-);
+const faceApi = folderOf("@vladmandic/face-api", "package.json");
+const tfWasm = folderOf("@tensorflow/tfjs-backend-wasm", "dist/tfjs-backend-wasm-simd.wasm");
+if (!faceApi) console.log("face-api is left out: npm install brings it");
+else if (!tfWasm)
+  console.log(
+    "face-api runs on its JavaScript back end, which is several times slower than its wasm: npm install --no-save @tensorflow/tfjs-backend-wasm@4.22.0",
+  );
+const sides = ["ours", "onnxruntime-web", ...(faceApi ? ["face-api"] : [])];
+const wasm = tfWasm !== undefined;
+
+const dataset = given.data
+  ? await readDataset(given.data, given.split, given.merge ? { merge: given.merge } : {})
+  : undefined;
+const files = {
+  "/warm.html": warmPage(sides, wasm),
+  "/cold-bare.html": barePage,
+  ...(faceApi ? { "/faces.html": facesPage(wasm) } : {}),
+  ...Object.fromEntries(sides.map((side) => [`/cold-${side}.html`, coldPage(side, wasm)])),
+};
+const folders = {
+  "/runtime/": join(root, "packages/runtime/dist"),
+  "/ort/": dirname(require.resolve("onnxruntime-web")),
+  ...(faceApi ? { "/face-api/": faceApi } : {}),
+  ...(tfWasm ? { "/tf-wasm/": tfWasm } : {}),
+  ...(dataset ? { "/data/": dataset.root } : {}),
+};
+const { server, url } = await serve(folders, files);
 const report = {};
+let faceApiAp;
 try {
   for (const name of names) {
     const models = makeModels(name, weights[name]);
     for (const [file, bytes] of Object.entries(models)) files[`/${file}`] = bytes;
     report[name] = {
+      trained: weights[name] !== undefined,
       bytes: Object.fromEntries(
         Object.entries(models).map(([file, bytes]) => [
           file,
           { bytes: bytes.length, gzip: gzipSync(bytes).length },
         ]),
       ),
-      ...(executablePath ? { chromium: await inTurn(await chromiumSides()) } : {}),
+      ...(dataset && weights[name]
+        ? {
+            ap: await apOfModel(dataset, models["model.safetensors"]),
+            apInt8: await apOfModel(dataset, models["model.int8.safetensors"]),
+          }
+        : {}),
+      ...(hasChromium ? { chromium: await inTurn(await warmSides(url, sides)) } : {}),
       node: await inTurn(await nodeSides(models)),
-      ...(executablePath ? { cold: await coldLoads() } : {}),
+      nodeMemory: nodeMemory(models),
+      ...(hasChromium ? { cold: await coldLoads(url, sides, cold) } : {}),
     };
-    print(name, report[name]);
+    console.log(summary(name, report[name]));
+  }
+  if (faceApi && hasChromium && dataset?.classes.length === 1) {
+    faceApiAp = await apOfFaceApi(dataset, url);
+    console.log(
+      `\nface-api, tinyFaceDetector at 416 px, trained elsewhere: AP50 ${(100 * faceApiAp).toFixed(1)}`,
+    );
   }
 } finally {
   server.close();
 }
-writeReport(given.out, { rounds, runs, weights: Object.keys(weights), report });
-
-/** Sides of one page. */
-async function chromiumSides() {
-  const browser = await launch();
-  const page = await browser.newPage();
-  await page.goto(`${url}/warm.html`);
-  await page.waitForFunction(() => "measure" in window, undefined, { timeout: 120_000 });
-  const measure = (side) => (count) => page.evaluate(([one, n]) => window.measure(one, n), [side, count]);
-  return {
-    sides: Object.fromEntries(SIDE_NAMES.map((side) => [side, measure(side)])),
-    close: () => browser.close(),
-  };
+const result = {
+  ...{ rounds, runs, cold, weights: Object.keys(weights), faceApiWasm: wasm },
+  ...(dataset
+    ? { split: dataset.split, images: dataset.samples.length, classes: dataset.classes, faceApiAp }
+    : {}),
+  report,
+};
+writeReport(given.out, result);
+const picture = given.out.replace(/(\.json)?$/, ".svg");
+writeFileSync(picture, chart(result));
+console.log(`written: ${picture}`);
+if (given.report) {
+  writeFileSync(given.report, markdown(result, { picture, page: given.report }));
+  console.log(`written: ${given.report}`);
 }
 
-async function nodeSides(models) {
-  const [width, height] = [480, 360];
-  const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => (i * 2654435761) >>> 24);
-  const planes = new Float32Array(data.length);
-  for (let i = 0; i < width * height; i++)
-    for (let c = 0; c < 3; c++) planes[c * width * height + i] = data[3 * i + c];
-  const detector = await Detector.load(models["model.safetensors"]);
-  const detects = { ours: () => detector.detect({ data, width, height }) };
-  for (const peer of ["onnxruntime-web", "onnxruntime-node"]) {
-    const ort = await import(peer).catch(() => undefined);
-    if (!ort) continue;
-    if (peer === "onnxruntime-web") ort.env.wasm.numThreads = 1;
-    const options = { graphOptimizationLevel: "all", intraOpNumThreads: 1, interOpNumThreads: 1 };
-    const session = await ort.InferenceSession.create(models["model.onnx"], options);
-    const image = new ort.Tensor("float32", planes, [1, 3, height, width]);
-    detects[peer] = () => session.run({ image });
-  }
-  const measure = (detect) => async (count) => {
-    const times = [];
-    for (let i = 0; i < count; i++) {
-      const started = performance.now();
-      await detect();
-      times.push(performance.now() - started);
-    }
-    return times;
-  };
-  return {
-    sides: Object.fromEntries(Object.entries(detects).map(([side, detect]) => [side, measure(detect)])),
-    close: () => {},
-  };
-}
-
-/** Milliseconds of every side, and of ours as a part of each other's, round by round. */
+/** Milliseconds of every side, and as a multiple of ours, round by round. */
 async function inTurn({ sides, close }) {
   const all = Object.keys(sides);
   const times = Object.fromEntries(all.map((side) => [side, []]));
@@ -131,77 +155,30 @@ async function inTurn({ sides, close }) {
     all.map((side) => {
       const each = times[side].map((own, i) => median(own) / median(times.ours[i]));
       const sorted = times[side].flat().sort((a, b) => a - b);
-      const numbers = { median: median(sorted), p95: sorted[Math.floor(0.95 * sorted.length)] };
+      const total = sorted.reduce((sum, time) => sum + time, 0);
+      const numbers = {
+        median: median(sorted),
+        p95: sorted[Math.floor(0.95 * sorted.length)],
+        picturesPerSecond: (1000 * sorted.length) / total,
+      };
       const ratio = { ratio: median(each), low: Math.min(...each), high: Math.max(...each) };
       return [side, side === "ours" ? numbers : { ...numbers, ...ratio }];
     }),
   );
 }
 
-/** Each side in a browser of its own, again and again. */
-async function coldLoads() {
-  const found = Object.fromEntries(SIDE_NAMES.map((side) => [side, { first: [], bytes: 0, rss: [] }]));
-  for (let i = 0; i < Number(given.cold); i++) {
-    for (const side of SIDE_NAMES) {
-      const browser = await launch();
-      const page = await browser.newPage();
-      let bytes = 0;
-      page.on("response", async (response) => {
-        bytes += (await response.body().catch(() => Buffer.alloc(0))).length;
-      });
-      await page.goto(`${url}/cold-${side}.html`);
-      await page.waitForFunction(() => "first" in window, undefined, { timeout: 120_000 });
-      found[side].first.push(await page.evaluate(() => window.first));
-      await page.evaluate(async () => {
-        for (let k = 0; k < 20; k++) await window.detect();
-      });
-      found[side].bytes = bytes;
-      found[side].rss.push(await rendererPeak(browser));
-      await browser.close();
-    }
-  }
-  return Object.fromEntries(
-    Object.entries(found).map(([side, { first, bytes, rss }]) => [
-      side,
-      {
-        first: median(first),
-        low: Math.min(...first),
-        high: Math.max(...first),
-        bytes,
-        peakRssBytes: median(rss),
-      },
-    ]),
-  );
-}
-
-/** The largest resident memory that the page's process has had. */
-async function rendererPeak(browser) {
-  const session = await browser.newBrowserCDPSession();
-  const { processInfo } = await session.send("SystemInfo.getProcessInfo");
-  const peaks = processInfo
-    .filter(({ type }) => type === "renderer")
-    .map(({ id }) => Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${id}/status`, "utf8"))[1]));
-  return 1024 * Math.max(...peaks);
-}
-
-function print(name, { bytes, chromium: page, node, cold }) {
-  console.log(
-    `\n${name}: ${Object.entries(bytes)
-      .map(([file, size]) => `${file} ${size.bytes}`)
-      .join(", ")}`,
-  );
-  for (const [where, sides] of Object.entries({ Chromium: page, Node: node })) {
-    for (const [side, s] of Object.entries(sides ?? {})) {
-      const ratio = s.ratio
-        ? `, ${s.ratio.toFixed(2)} times ours (rounds ${s.low.toFixed(2)} to ${s.high.toFixed(2)})`
-        : "";
-      console.log(
-        `  ${where} ${side.padEnd(16)} median ${s.median.toFixed(1)} ms, p95 ${s.p95.toFixed(1)}${ratio}`,
-      );
-    }
-  }
-  for (const [side, s] of Object.entries(cold ?? {}))
-    console.log(
-      `  cold ${side.padEnd(16)} first detections after ${s.first.toFixed(0)} ms (${s.low.toFixed(0)} to ${s.high.toFixed(0)}), ${(s.bytes / 1000).toFixed(0)} kB, peak ${(s.peakRssBytes / 2 ** 20).toFixed(0)} MiB`,
-    );
+/** Peak resident bytes of a Node process with each side alone; "bare" detects nothing. */
+function nodeMemory(models) {
+  const folder = mkdtempSync(join(tmpdir(), "qmimic-bench-"));
+  for (const [name, bytes] of Object.entries(models)) writeFileSync(join(folder, name), bytes);
+  const program = join(root, "bench/runtime/node.mjs");
+  const peaks = ["bare", "ours", "onnxruntime-web"].map((side) => {
+    const { stdout, status, stderr } = spawnSync(process.execPath, [program, side, folder], {
+      encoding: "utf8",
+    });
+    if (status !== 0) throw new Error(`${side}: exit ${status}\n${stderr}`);
+    return [side, Number(stdout)];
+  });
+  rmSync(folder, { recursive: true });
+  return Object.fromEntries(peaks);
 }

@@ -1,5 +1,6 @@
 // npm run demo: generated street scenes, a teacher, its quantized form and a very tiny student, all evaluated, pictures of
-// what the student sees, and a page that runs it. Runs after scripts/setup.mjs; needs no download. Each time a new run folder.
+// what the student sees, and files that run it: for browsers, for ONNX Runtime, as C, and as a page. Runs after
+// scripts/setup.mjs; needs no download. Each time a new run folder.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -57,7 +58,7 @@ async function main() {
   await qmimic("predict", run, ...images, "--out", out);
 
   title("Export: files that run without libtorch");
-  await qmimic("export", run, "--format", "safetensors,int8,html-int8");
+  await qmimic("export", run, "--format", "safetensors,int8,onnx,c-int8,html-int8");
   const teacher = ["--teacher", "--format", "safetensors", "--out", join(run, "export-teacher")];
   await qmimic("export", run, ...teacher, "--no-compare");
 
@@ -79,6 +80,8 @@ async function main() {
     ["metrics", join(run, "metrics.json")],
     ["the student's weights", join(run, "student/weights/best.safetensors")],
     ["model for browsers", join(run, "export/detector.int8.safetensors")],
+    ["model for ONNX Runtime", join(run, "export/detector.onnx")],
+    ["model as C", join(run, "export/detector_int8.c")],
     ["try it: a page", join(run, "export/detector.int8.html")],
   ]) {
     if (!existsSync(path)) throw new Error(`${path} is missing`);

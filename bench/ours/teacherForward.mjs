@@ -3,8 +3,8 @@ import { countMultiplyAdds, noGrad, scope } from "@qmimic/torch";
 import { drawWhole } from "../../packages/qmimic/dist/data/drawing.js";
 import { createRandom } from "../../packages/qmimic/dist/data/random.js";
 import { createDetector } from "../../packages/qmimic/dist/models/index.js";
+import { detectorConfig } from "../../packages/qmimic/dist/train/networks.js";
 import { openSplits } from "../../packages/qmimic/dist/train/splits.js";
-import { detectorConfig } from "../../packages/qmimic/dist/train/stages.js";
 import { measureSteps, peerRecipe } from "./settings.mjs";
 export async function benchmarkTeacherForward(settings) {
   const recipe = peerRecipe(settings);

@@ -7,8 +7,8 @@ import { createRandom } from "../../packages/qmimic/dist/data/random.js";
 import { createDetector } from "../../packages/qmimic/dist/models/index.js";
 import { epochOrder, makeBatch } from "../../packages/qmimic/dist/train/batches.js";
 import { createMimicTask } from "../../packages/qmimic/dist/train/mimicTask.js";
+import { detectorConfig } from "../../packages/qmimic/dist/train/networks.js";
 import { decodeAll, openSplits } from "../../packages/qmimic/dist/train/splits.js";
-import { detectorConfig } from "../../packages/qmimic/dist/train/stages.js";
 import { batchSettings, createTrainee, trainingStep } from "../../packages/qmimic/dist/train/step.js";
 import { measureSteps, peerRecipe } from "./settings.mjs";
 /** Every object is of the first of `classes` classes: speed depends on how many there are. */

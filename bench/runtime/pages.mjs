@@ -1,52 +1,98 @@
-// What runs in Chromium: both sides in one page in turn, and each alone from a cold load.
+// What runs in Chromium: all sides in one page in turn, and each alone from a cold load.
+const FACE_API_SIDE = 416;
 
 /** A picture that every side gets: noise with some structure, the same each time. */
 const PICTURE = `
 const [WIDTH, HEIGHT] = [480, 360];
 const rgba = new Uint8ClampedArray(4 * WIDTH * HEIGHT);
-for (let i = 0; i < rgba.length; i++) rgba[i] = i % 4 === 3 ? 255 : (i * 2654435761 >>> 24) / 2 + 64 * Math.sin(i / 500) + 64;
-const picture = new ImageData(rgba, WIDTH, HEIGHT);
-const planes = new Float32Array(3 * WIDTH * HEIGHT);
-for (let i = 0; i < WIDTH * HEIGHT; i++) for (let c = 0; c < 3; c++) planes[c * WIDTH * HEIGHT + i] = rgba[4 * i + c];
-`;
+for (let i = 0; i < rgba.length; i++) rgba[i] = i % 4 === 3 ? 255 : 32 + (Math.imul(i, 2654435761) >>> 25) + ((i >> 9) & 63);
+const picture = new ImageData(rgba, WIDTH, HEIGHT);`;
 
-/** Each makes a function that detects once. Ours gets pixels; the peer gets them as the planes that its file wants. */
+/**
+ * Files to load ahead of the script that asks for them, modules to import, and the body of an async function that makes a function
+ * which detects once.
+ */
 const SIDES = {
-  ours: `
-import { Detector } from "/runtime/index.js";
-async function createOurs() {
+  ours: {
+    preload: ["/model.safetensors"],
+    imports: `import { Detector } from "/runtime/bundle.mjs";`,
+    create: `
   const detector = await Detector.load("/model.safetensors");
-  return async () => detector.detect(picture);
-}`,
-  "onnxruntime-web": `
-import * as ort from "/ort/ort.wasm.min.mjs";
-async function createPeer() {
+  return async () => detector.detect(picture);`,
+  },
+  "onnxruntime-web": {
+    preload: ["/model.onnx", "/ort/ort-wasm-simd-threaded.wasm"],
+    imports: `import * as ort from "/ort/ort.wasm.bundle.min.mjs";`,
+    create: `
   ort.env.wasm.numThreads = 1;
-  ort.env.wasm.wasmPaths = "/ort/";
+  ort.env.wasm.wasmPaths = { wasm: "/ort/ort-wasm-simd-threaded.wasm" };
   const session = await ort.InferenceSession.create("/model.onnx", { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
+  const planes = new Float32Array(3 * WIDTH * HEIGHT);
+  for (let i = 0; i < WIDTH * HEIGHT; i++)
+    for (let c = 0; c < 3; c++) planes[c * WIDTH * HEIGHT + i] = rgba[4 * i + c];
   const image = new ort.Tensor("float32", planes, [1, 3, HEIGHT, WIDTH]);
-  return () => session.run({ image });
-}`,
+  return () => session.run({ image });`,
+  },
+  // Its own detector, whatever ours is. One thread, as the others have; wasm is its fastest back end without a graphics card.
+  "face-api": {
+    preload: ["/face-api/model/tiny_face_detector_model.bin"],
+    imports: `import * as faceapi from "/face-api/dist/face-api.esm.js";`,
+    create: `
+  const { tf } = faceapi;
+  if (WASM) {
+    tf.setWasmPaths("/tf-wasm/");
+    tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", false);
+  }
+  if (!(await tf.setBackend(WASM ? "wasm" : "cpu"))) throw new Error("face-api has no such back end");
+  await tf.ready();
+  await faceapi.nets.tinyFaceDetector.loadFromUri("/face-api/model");
+  const canvas = document.createElement("canvas");
+  canvas.width = WIDTH;
+  canvas.height = HEIGHT;
+  canvas.getContext("2d").putImageData(picture, 0, 0);
+  const options = new faceapi.TinyFaceDetectorOptions({ inputSize: ${FACE_API_SIDE} });
+  return () => faceapi.detectAllFaces(canvas, options);`,
+  },
 };
-const CREATE = { ours: "createOurs", "onnxruntime-web": "createPeer" };
-export const SIDE_NAMES = Object.keys(SIDES);
 
-const html = (script) =>
-  `<!doctype html><meta charset="utf-8"><title>bench</title><script type="module">${script}</script>`;
+const html = (script, preload = []) =>
+  `<!doctype html><meta charset="utf-8"><title>bench</title>${preload
+    .map((address) => `<link rel="preload" href="${address}" as="fetch" crossorigin>`)
+    .join("")}<script type="module">${script}</script>`;
+
+/** @param wasm whether face-api's wasm back end is there */
+const scriptOf = (side, wasm) => {
+  const { imports, create } = SIDES[side];
+  return {
+    imports,
+    create: `async () => {${side === "face-api" ? `\n  const WASM = ${wasm};` : ""}${create}\n}`,
+  };
+};
+
+/** Nothing but the picture: what a browser takes for itself. */
+export const barePage = html(`${PICTURE}
+window.first = performance.now();
+window.detect = async () => {};`);
 
 /** Time from the start of the navigation to the first detections. */
-export const coldPage = (side) =>
-  html(`${SIDES[side]}
+export function coldPage(side, wasm) {
+  const { imports, create } = scriptOf(side, wasm);
+  return html(
+    `${imports}
 ${PICTURE}
-const detect = await ${CREATE[side]}();
+const detect = await (${create})();
 await detect();
 window.first = performance.now();
-window.detect = detect;`);
+window.detect = detect;`,
+    SIDES[side].preload,
+  );
+}
 
 /** All sides, loaded; \`measure(side, count)\` gives the milliseconds of each. */
-export const warmPage = html(`${Object.values(SIDES).join("\n")}
+export const warmPage = (sides, wasm) =>
+  html(`${sides.map((side) => SIDES[side].imports).join("\n")}
 ${PICTURE}
-const sides = {${SIDE_NAMES.map((side) => `${JSON.stringify(side)}: await ${CREATE[side]}()`).join(", ")}};
+const sides = {${sides.map((side) => `${JSON.stringify(side)}: await (${scriptOf(side, wasm).create})()`).join(", ")}};
 window.measure = async (side, count) => {
   const times = [];
   for (let i = 0; i < count; i++) {
@@ -55,4 +101,20 @@ window.measure = async (side, count) => {
     times.push(performance.now() - started);
   }
   return times;
+};`);
+
+/** \`find(address)\` gives the faces that face-api finds in a picture: [x, y, width, height, score] each. */
+export const facesPage = (wasm) =>
+  html(`${SIDES["face-api"].imports}
+${PICTURE}
+await (${scriptOf("face-api", wasm).create})();
+window.find = async (address) => {
+  const bitmap = await createImageBitmap(await (await fetch(address)).blob());
+  const canvas = document.createElement("canvas");
+  canvas.width = bitmap.width;
+  canvas.height = bitmap.height;
+  canvas.getContext("2d").drawImage(bitmap, 0, 0);
+  const options = new faceapi.TinyFaceDetectorOptions({ inputSize: ${FACE_API_SIDE}, scoreThreshold: 0.01 });
+  const found = await faceapi.detectAllFaces(canvas, options);
+  return found.map(({ box, score }) => [box.x, box.y, box.width, box.height, score]);
 };`);

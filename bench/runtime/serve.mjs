@@ -8,7 +8,7 @@ const TYPES = { html: "text/html", js: "text/javascript", mjs: "text/javascript"
 /** @param folders address prefix -> folder; @param files address -> content, which may change */
 export function serve(folders, files) {
   const server = createServer((request, response) => {
-    const path = new URL(request.url, "http://localhost").pathname;
+    const path = decodeURIComponent(new URL(request.url, "http://localhost").pathname);
     const prefix = Object.keys(folders).find((one) => path.startsWith(one));
     const file = prefix && join(folders[prefix], path.slice(prefix.length));
     const body = files[path] ?? (file && existsSync(file) ? readFileSync(file) : undefined);

@@ -1,10 +1,11 @@
-// The runtime as one small classic script that makes the global `qmimic`: for pages without a bundler, and for those that carry
-// everything with them.
+// The runtime as one small file, for pages without a bundler and for those that carry everything with them: bundle.mjs is a
+// module, bundle.js a classic script that makes the global `qmimic`. A page that imports the files one by one waits for each of
+// some forty, and for those that they import.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
-/** @returns bytes of the file, and after gzip */
+/** @returns bytes of the script, and after gzip */
 export async function buildBundle(root) {
   const { rolldown } = await import("rolldown");
   const folder = join(root, "packages/runtime/dist");
@@ -23,13 +24,9 @@ export async function buildBundle(root) {
     ],
     treeshake: { moduleSideEffects: false },
   });
-  await build.write({
-    file: join(folder, "bundle.js"),
-    format: "iife",
-    name: "qmimic",
-    minify: true,
-    sourcemap: false,
-  });
+  const shared = { minify: true, sourcemap: false };
+  await build.write({ ...shared, file: join(folder, "bundle.js"), format: "iife", name: "qmimic" });
+  await build.write({ ...shared, file: join(folder, "bundle.mjs"), format: "esm" });
   await build.close();
   const bytes = readFileSync(join(folder, "bundle.js"));
   return { bytes: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };

@@ -11,7 +11,7 @@ import { seeded } from "./mutate.mjs";
 import { READERS } from "./readers.mjs";
 
 const SILENCE_MS = 30_000;
-const MOST_BYTES = 2e9;
+const MAX_BYTES = 2e9;
 
 const { values } = parseArgs({
   options: {
@@ -34,7 +34,7 @@ async function child() {
       const accepted = await read(seeded(seed * 1_000_003 + i)).catch((error) => {
         fault = `${error.name}: ${error.message}`.slice(0, 300);
       });
-      if (process.memoryUsage.rss() > MOST_BYTES) fault ??= "took more than 2 GB";
+      if (process.memoryUsage.rss() > MAX_BYTES) fault ??= "took more than 2 GB";
       process.send({ done: i, accepted, fault });
     }
   } finally {

@@ -10,7 +10,7 @@ const { values } = parseArgs({
   options: { kills: { type: "string", default: "30" }, seed: { type: "string", default: "1" } },
 });
 /** After so many kills a run is left to end. */
-const MOST_KILLS = 6;
+const MAX_KILLS = 6;
 
 const random = seeded(Number(values.seed));
 const { root, flags } = await prepare();
@@ -27,7 +27,7 @@ while (kills < Number(values.kills)) {
   let own = 0;
   for (let ended = false; !ended; ) {
     const { child, ended: end } = start(existsSync(folder) ? ["train", "--resume", folder] : flags(name));
-    const wanted = own < MOST_KILLS && kills < Number(values.kills);
+    const wanted = own < MAX_KILLS && kills < Number(values.kills);
     const timer = wanted ? setTimeout(() => child.kill("SIGKILL"), random() * whole) : undefined;
     const { code, signal, stderr } = await end;
     clearTimeout(timer);

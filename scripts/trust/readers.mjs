@@ -1,32 +1,11 @@
 // Every reader of files, each with sound files to damage. A reader may accept a damaged file, or refuse it in words
 // (InputError, or a problem that it reports); what it accepts has to make sense.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { createRequire } from "node:module";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { deflateSync } from "node:zlib";
+import { built, must, refuses, sharp } from "./accepts.mjs";
+import { LABEL_READERS } from "./labelReaders.mjs";
 import { mutateBytes, mutateText, pick } from "./mutate.mjs";
-
-const built = (path) => import(new URL(`../../packages/${path}.js`, import.meta.url));
-
-/** Says that something accepted makes no sense. */
-function must(fact, what) {
-  if (!fact) throw new Error(`accepted: ${what}`);
-}
-
-/** Whether `read` refuses in words; other errors pass. */
-async function refuses(read, known) {
-  try {
-    await read();
-    return false;
-  } catch (error) {
-    if (known.some((kind) => error instanceof kind)) {
-      must(error.message.length < 5000, `a message of ${error.message.length} letters`);
-      return true;
-    }
-    throw error;
-  }
-}
 
 async function demo(folder) {
   const { generateDemo } = await built("qmimic/dist/index");
@@ -39,38 +18,7 @@ const files = (folder) => readdirSync(folder).map((name) => readFileSync(join(fo
 
 /** name -> what is prepared in a folder, and then does one damaged file: true where it is accepted. */
 export const READERS = {
-  async annotation(folder) {
-    const { readVocAnnotation } = await built("qmimic/dist/data/vocXml");
-    const texts = files(join(await demo(folder), "Annotations")).map(String);
-    const path = join(folder, "a.xml");
-    return async (random) => {
-      writeFileSync(path, mutateText(pick(random, texts), random));
-      const problems = [];
-      const read = await readVocAnnotation(path, (problem) => problems.push(problem));
-      must(read !== undefined || problems.length > 0, "nothing was read and nothing said");
-      for (const problem of problems) must(problem.length < 2000, "a long problem");
-      for (const { name, box } of read?.objects ?? []) {
-        const [x1, y1, x2, y2] = box;
-        must(0 <= x1 && x1 < x2 && x2 <= read.width && 0 <= y1 && y1 < y2 && y2 <= read.height, `box ${box}`);
-        must(name.trim() !== "" && !/\p{Cc}/u.test(name), `name ${JSON.stringify(name)}`);
-      }
-      return read !== undefined && problems.length === 0;
-    };
-  },
-
-  async list(folder) {
-    const { readSplit } = await built("qmimic/dist/data/vocSplits");
-    const lists = join(folder, "ImageSets", "Main");
-    mkdirSync(lists, { recursive: true });
-    const text = Array.from({ length: 20 }, (_, i) => `photo ${i}`).join("\n");
-    return async (random) => {
-      writeFileSync(join(lists, "train.txt"), mutateText(text, random));
-      const problems = [];
-      const { ids } = await readSplit(folder, "train", (problem) => problems.push(problem));
-      for (const id of ids) must(!/[/\\\p{Cc}]|\.\./u.test(id) && id !== "", `id ${JSON.stringify(id)}`);
-      return problems.length === 0;
-    };
-  },
+  ...LABEL_READERS,
 
   async recipe() {
     const { formatRecipe, InputError, parseRecipe } = await built("qmimic/dist/index");
@@ -93,9 +41,6 @@ export const READERS = {
 
   async image(folder) {
     const { decodeImage, InputError } = await built("qmimic/dist/index");
-    const sharp = createRequire(
-      fileURLToPath(new URL("../../packages/qmimic/package.json", import.meta.url)),
-    )("sharp");
     const [jpeg] = files(join(await demo(folder), "JPEGImages"));
     const small = sharp(jpeg).resize(64);
     const kinds = [small.clone().png(), small.clone().webp(), small.clone().gif(), small.clone().tiff()];
@@ -186,7 +131,49 @@ export const READERS = {
     };
   },
 
-  async coco(folder) {
+  async model() {
+    const { createDetector, parseConfig } = await built("qmimic/dist/index");
+    const { modelFile } = await built("qmimic/dist/export/modelFile");
+    const { createRandom } = await built("qmimic/dist/data/random");
+    const { Detector, ModelError } = await built("runtime/dist/index");
+    const shared = { outputStride: 8, neck: "detail", side: 64, classes: ["a", "b"] };
+    const cells = { detector: "fcos", towerDepth: 1, towerWidth: 8, towerKind: "plain", preNms: 100 };
+    const kept = { boxScore: 0.01, boxNms: 0.5, boxDetections: 10 };
+    const config = parseConfig({
+      ...{ ...shared, ...cells, ...kept, backbone: "vgg-1-64", quantizer: { kind: "none" } },
+    });
+    const detector = createDetector(config, createRandom("1"));
+    const whole = ["float32", "int8"].map((kind) => Buffer.from(modelFile(detector, undefined, kind)));
+    const picture = {
+      width: 64,
+      height: 48,
+      data: new Uint8Array(4 * 64 * 48).map((_, i) => (i * 7919) % 256),
+    };
+    return async (random) => {
+      const file = pick(random, whole);
+      // Half of the damage is in the description, whose numbers become other numbers.
+      const length = Number(file.readBigUInt64LE(0));
+      let damaged = mutateBytes(file, random);
+      if (random() < 0.5) {
+        const header = Buffer.from(mutateText(file.toString("utf8", 8, 8 + length), random));
+        const size = Buffer.alloc(8);
+        size.writeBigUInt64LE(BigInt(header.length));
+        damaged = Buffer.concat([size, header, file.subarray(8 + length)]);
+      }
+      let found;
+      const run = async () => {
+        const backend = random() < 0.1 ? "typescript" : "wasm";
+        const loaded = await Detector.load(new Uint8Array(damaged), { backend });
+        found = loaded.detect(picture, { threshold: 0 });
+      };
+      if (await refuses(run, [ModelError])) return false;
+      for (const { score, box } of found)
+        must([score, ...Object.values(box)].every(Number.isFinite), "detections that are not finite");
+      return true;
+    };
+  },
+
+  async cocoResults(folder) {
     const { readCoco } = await built("qmimic/dist/eval/readers/cocoJson");
     const { InputError } = await built("qmimic/dist/index");
     const box = { image_id: 1, category_id: 2, bbox: [1, 2, 30, 40] };

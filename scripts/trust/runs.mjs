@@ -9,9 +9,9 @@ import { fileURLToPath } from "node:url";
 const bin = fileURLToPath(new URL("../../packages/qmimic/bin/qmimic.mjs", import.meta.url));
 
 /** Starts qmimic. `ended` resolves with exit code, signal and what it printed. */
-export function start(args, within = []) {
+export function start(args, within = [], env = process.env) {
   const [command, ...rest] = [...within, process.execPath, bin, ...args];
-  const child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"] });
+  const child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"], env });
   const errors = [];
   child.stderr.on("data", (data) => errors.push(data));
   const ended = new Promise((resolve, reject) => {

@@ -3,8 +3,9 @@ import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 const SCRIPTS = {
-  fuzz: ["--count", "5000"],
+  fuzz: ["--count", "10000"],
   killResume: ["--kills", "40"],
+  killAtWrites: ["--kills", "10"],
   fullDisk: [],
   memory: [],
 };

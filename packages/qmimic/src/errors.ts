@@ -75,7 +75,7 @@ const MAX_COMPARED = 200;
  * a third of the longer name's letters (at least 2) would have to change.
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  // What takes minutes to compare is no slip of the hand.
+  // What takes minutes to compare is not a typo.
   if (name.length > MAX_COMPARED) return undefined;
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;

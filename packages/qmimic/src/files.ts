@@ -25,7 +25,7 @@ export async function makeFolders(path: string): Promise<void> {
 
 /**
  * Whether files can be written in the folder, which need not be there yet; nothing is made.
- * @throws InputError when it, or what is there of its path, is no folder or not writable
+ * @throws InputError when it, or what is there of its path, is not a directory or not writable
  */
 export async function checkWritable(folder: string): Promise<void> {
   let found = resolve(folder);

@@ -2,7 +2,7 @@
 //
 //   const recipe = parseRecipe({ data: "faces", merge: "face", student: "vgg-1-32" }, "my program");
 //   const splits = await prepareRun(recipe);
-//   const folder = await createRunFolder(recipe);
+//   const folder = await createRunFolder(recipe, splits);
 //   const lock = lockRunFolder(folder);
 //   const stages = await runStages(recipe, folder, report, splits);
 //   lock.release();
@@ -79,13 +79,19 @@ export {
   type Detector,
   type DetectorConfig,
   type DetectorKind,
+  type EqualCost,
   type HeadOutputs,
+  multiplyAdds,
   parseConfig,
   type Quantizer,
   quantizerSchema,
   type TrainingBatch,
   type TrainingPass,
+  widthOfCost,
 } from "./models/index.js";
+
+// Pruning
+export { PRUNING_METHODS, type PruningMethod, type PruningOptions, pruneDetector } from "./prune/prune.js";
 
 // Reports
 export { contactSheet, type DrawOptions, drawDetections } from "./report/pictures.js";
@@ -93,15 +99,19 @@ export { type RunPictures, type RunPicturesOptions, writeRunPictures } from "./r
 export { type DetectorCost, detectorCost, summarize } from "./report/summary.js";
 
 // Training
+export { estimateTimes, type StageTime } from "./train/estimate.js";
+export { detectorConfig } from "./train/networks.js";
+export { type PlannedStage, plannedStages, type StageName } from "./train/plan.js";
+export { type QuickSettings, quickSettings } from "./train/quick.js";
 export { formatRecipe, parseRecipe, type Recipe, SETTINGS } from "./train/recipe.js";
+export { compareData } from "./train/runData.js";
 export { createRunFolder, lockRunFolder, openRunFolder } from "./train/runFolder.js";
 export { openSplits, prepareRun, type Split, type Splits } from "./train/splits.js";
 export {
-  detectorConfig,
   runStages,
-  type StageName,
   type StageReport,
   type StageResult,
 } from "./train/stages.js";
+export { adoptNetworks } from "./train/start.js";
 export { type TrainingReport, trainDetector } from "./train/trainer.js";
 export { loadDetector, readThresholds, saveDetector, storeThresholds } from "./train/weights.js";

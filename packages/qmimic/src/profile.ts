@@ -10,7 +10,7 @@ export interface Span {
 }
 
 /** Spans that are kept one by one, for the trace; the table counts all. A long run would fill the memory. */
-const MOST_SPANS = 50_000;
+const MAX_SPANS = 50_000;
 
 export class Profile {
   /** Milliseconds and calls of each part. */
@@ -23,7 +23,7 @@ export class Profile {
     part.ms += span.duration;
     part.calls++;
     this.parts.set(span.name, part);
-    if (this.spans.length < MOST_SPANS) this.spans.push(span);
+    if (this.spans.length < MAX_SPANS) this.spans.push(span);
   }
 
   /** A row that no running work uses. */

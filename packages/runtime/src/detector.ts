@@ -1,12 +1,13 @@
 // A detector from a model file: a picture in, labelled boxes out.
-import { detectCells, detectRegions } from "./decode/decoder.js";
+import { type Decoder, detectCells, detectRegions } from "./decode/decoder.js";
 import type { Detections, Size } from "./decode/keepBest.js";
 import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
 import { generateAnchors } from "./geometry/anchors.js";
 import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
 import { fail } from "./model/errors.js";
+import { hasNonFinite } from "./model/finite.js";
 import { MAX_SIDE, type Model, parseModel } from "./model/model.js";
-import { hasSimd } from "./network/kernels.js";
+import { compileKernels, hasSimd } from "./network/kernels.js";
 import type { Network, Value } from "./network/network.js";
 import { createReferenceNetwork } from "./network/reference.js";
 import { createWasmNetwork } from "./network/wasm.js";
@@ -25,7 +26,7 @@ export interface Detection {
 export interface DetectOptions {
   /** Lowest score, 0..1. Default: each class's own, from the model file. */
   threshold?: number;
-  /** Most detections of a picture; the best are kept. Default: the model's. */
+  /** Most detections of a picture, fewer or more than the model's own limit, which is the default; the best are kept. */
   maxDetections?: number;
 }
 
@@ -54,12 +55,14 @@ export class Detector {
    * @throws ModelError when it is not one, or damaged; what fetch throws when it cannot be loaded
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
-    const read = parseModel(await readBytes(source, options));
+    const backend = options.backend ?? (hasSimd() ? "wasm" : "typescript");
+    const bytes = readBytes(source, options);
+    if (backend === "wasm") compileKernels();
+    const read = parseModel(await bytes);
     const model =
       options.side === undefined
         ? read
         : { ...read, input: { ...read.input, side: checkSide(options.side) } };
-    const backend = options.backend ?? (hasSimd() ? "wasm" : "typescript");
     const create = backend === "wasm" ? createWasmNetwork : createReferenceNetwork;
     return new Detector(model, await create(model));
   }
@@ -77,6 +80,11 @@ export class Detector {
   /** Longest side of a picture in the network's input, in pixels. */
   get side(): number {
     return this.model.input.side;
+  }
+
+  /** Most detections of a picture, where detect is not given another limit. */
+  get maxDetections(): number {
+    return this.model.decoder.keep.detections;
   }
 
   /**
@@ -98,7 +106,7 @@ export class Detector {
     times.push(performance.now());
     const maps = this.network.runMaps(this.model.outputs.slice(0, 2));
     times.push(performance.now());
-    const { found, regions } = this.decode(maps, placement);
+    const { found, regions } = this.decode(maps, placement, options.maxDetections);
     times.push(performance.now());
     return {
       detections: this.listed(found, pixels, placement.scale, options),
@@ -138,8 +146,10 @@ export class Detector {
   private decode(
     [first, second]: readonly Value[],
     { size, canvas }: Placement,
+    maxDetections = 0,
   ): { found: Detections; regions: Float32Array } {
-    const { decoder, outputs } = this.model;
+    const { outputs } = this.model;
+    const decoder = withRoom(this.model.decoder, maxDetections);
     requireFinite(first, second);
     if (decoder.of === "cells") {
       const outputs = { logits: first.data, distances: second.data };
@@ -172,6 +182,10 @@ export class Detector {
   }
 }
 
+/** A decoder that lets out `detections` at least. */
+const withRoom = <D extends Decoder>(decoder: D, detections: number): D =>
+  detections <= decoder.keep.detections ? decoder : { ...decoder, keep: { ...decoder.keep, detections } };
+
 function checkSide(side: number): number {
   if (Number.isInteger(side) && side >= 1 && side <= MAX_SIDE) return side;
   return fail(`side is ${side}, expected a whole number from 1 to ${MAX_SIDE}`);
@@ -179,9 +193,6 @@ function checkSide(side: number): number {
 
 /** Finite weights can overflow all the same, and then nothing would be found without a word. */
 function requireFinite(...values: readonly Value[]): void {
-  for (const { data } of values) {
-    let sum = 0;
-    for (let i = 0; i < data.length; i++) sum += data[i];
-    if (!Number.isFinite(sum)) fail("the network gives NaN or infinity: its weights are too large");
-  }
+  for (const { data } of values)
+    if (hasNonFinite(data)) fail("the network gives NaN or infinity: its weights are too large");
 }

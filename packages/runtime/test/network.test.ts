@@ -212,3 +212,31 @@ test("regions: pooled, voted, fully connected, none, one and many", async () => 
     });
   }
 });
+
+test("exp: to a unit or so in the last place, from 0 to the largest, and NaN stays NaN", async () => {
+  const operations: Operation[] = [
+    conv(0, 3, 1),
+    { op: "exp", input: 1, max: 80 },
+    conv(2, 1, 1),
+    conv(2, 4, 1),
+  ];
+  const model = modelOf(operations, [3, 4], cells);
+  // Each number as it is: red to the first channel, and so on.
+  const scale = 40;
+  model.parameters[0]!.weights.set([scale, 0, 0, 0, scale, 0, 0, 0, scale]);
+  model.parameters[0]!.biases.set([0, -60, 60]);
+  const network = await createWasmNetwork(model);
+  const picture = pictureOf(90, 90, 3);
+  network.draw(picture, placePicture(picture, 90, GRID));
+  const [given, found] = network.runMaps([1, 2]);
+  expect(Math.min(...given.data)).toBeLessThan(-87);
+  expect(Math.max(...given.data)).toBeGreaterThan(80);
+  given.data.forEach((x, i) => {
+    const expected = x < -87 ? 0 : Math.exp(Math.min(x, 80));
+    expect(Math.abs(found.data[i] - expected)).toBeLessThanOrEqual(2e-7 * expected);
+  });
+  model.parameters[0]!.biases[0] = Number.NaN;
+  const broken = await createWasmNetwork(model);
+  broken.draw(picture, placePicture(picture, 90, GRID));
+  expect(broken.runMaps([2])[0].data[0]).toBeNaN();
+});

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { batchedNms, iou, nms, topK } from "../src/index.js";
+import { batchedNms, bestPlaces, iou, nms, topK } from "../src/index.js";
 import { geometry, randomBoxes, randomNumbers } from "./fixture.js";
 
 /** The definition, word by word. */
@@ -127,5 +127,25 @@ describe("topK", () => {
     const scores = Float32Array.of(Number.NaN, -1, Number.NEGATIVE_INFINITY, 2, Number.NaN);
     expect([...topK(scores)]).toEqual([3, 1, 2, 0, 4]);
     expect(scores[3]).toBe(2);
+  });
+});
+
+describe("bestPlaces", () => {
+  const rng = randomNumbers(11);
+  // Many ties.
+  const logits = Float32Array.from({ length: 500 }, () => Math.round(40 * (rng() - 0.5)) / 4);
+
+  it.each([0, 0.01, 0.5, 0.9, 1])("the best whose scores are at least %f, ties in their order", (least) => {
+    const scoreOf = (x: number) => 1 / (1 + Math.exp(-x));
+    const expected = [...logits.keys()]
+      .filter((i) => scoreOf(logits[i]) >= least)
+      .sort((a, b) => logits[b] - logits[a] || a - b);
+    for (const most of [0, 1, 20, 500, 1000])
+      expect([...bestPlaces(logits, most, least)]).toEqual(expected.slice(0, most));
+  });
+
+  it.each([0, 0.3])("what is no number is no place, least score %f", (least) => {
+    const some = Float32Array.of(1, Number.NaN, 2, Number.POSITIVE_INFINITY, Number.NaN);
+    expect([...bestPlaces(some, 10, least)]).toEqual([3, 2, 0]);
   });
 });

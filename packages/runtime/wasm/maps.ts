@@ -156,3 +156,33 @@ export function channelsLast(
     }
   }
 }
+
+/**
+ * e^min(x, high) of so many bytes, a multiple of 16, high at most 88: 2^n e^r with |r| at most half of ln 2, the latter by a
+ * polynomial (S. L. Moshier's Cephes, expf), to about one unit in the last place. Below -87 it is 0, NaN stays NaN.
+ */
+export function exp(input: usize, output: usize, bytes: usize, high: f32): void {
+  const top = f32x4.splat(high);
+  const bottom = f32x4.splat(-87);
+  const one = f32x4.splat(1);
+  for (let i: usize = 0; i < bytes; i += 16) {
+    const given = v128.load(input + i);
+    const x = f32x4.max(f32x4.min(given, top), bottom);
+    const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(<f32>Math.LOG2E)));
+    // ln 2 in two parts, of which the first times n is exact.
+    const r = f32x4.sub(
+      f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375))),
+      f32x4.mul(n, f32x4.splat(-2.1219444e-4)),
+    );
+    let sum = f32x4.splat(1.98756915e-4);
+    sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1.3981999507e-3));
+    sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(8.3334519073e-3));
+    sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(4.1665795894e-2));
+    sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(1.6666665459e-1));
+    sum = f32x4.add(f32x4.mul(sum, r), f32x4.splat(0.5));
+    sum = f32x4.add(f32x4.add(f32x4.mul(sum, f32x4.mul(r, r)), r), one);
+    const power = i32x4.shl(i32x4.add(i32x4.trunc_sat_f32x4_s(n), i32x4.splat(127)), 23);
+    const value = f32x4.mul(sum, power);
+    v128.store(output + i, v128.and(value, v128.or(f32x4.ge(given, bottom), f32x4.ne(given, given))));
+  }
+}

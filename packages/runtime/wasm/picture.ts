@@ -60,3 +60,17 @@ export function sumColumns(
     store<f32>(to + plane + plane, f32x4.extract_lane(value, 2));
   }
 }
+
+/** RGBA bytes laid over black, in place: colour * alpha / 255, rounded down. `bytes` is a multiple of 4. */
+export function overBlack(at: usize, bytes: usize): void {
+  const end = at + bytes;
+  for (; at < end; at += 4) {
+    const pixel = load<u32>(at);
+    const alpha = pixel >> 24;
+    if (alpha === 255) continue;
+    const red = ((pixel & 255) * alpha) / 255;
+    const green = (((pixel >> 8) & 255) * alpha) / 255;
+    const blue = (((pixel >> 16) & 255) * alpha) / 255;
+    store<u32>(at, red | (green << 8) | (blue << 16) | (alpha << 24));
+  }
+}

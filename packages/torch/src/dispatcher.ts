@@ -35,21 +35,32 @@ export interface OperatorCall {
   result: OperatorResult;
 }
 
-let recorded: OperatorCall[] | null = null;
+type Listener = (call: OperatorCall) => void;
+
+let listener: Listener | null = null;
+
+/** Runs `body` with another listener than before. */
+function listening<T>(to: Listener | null, body: () => T): T {
+  const before = listener;
+  listener = to;
+  try {
+    return body();
+  } finally {
+    listener = before;
+  }
+}
 
 /**
- * What runs inside `body`, in its order. Tensors are the very objects that were passed and returned, so that a result is
- * known again where it is an argument; they may have been freed since.
+ * Calls `see` after each operator that runs inside `body`, while its tensors are there to be read. They are the very objects
+ * that were passed and returned, so that a result is known again where it is an argument. What `see` calls is not observed.
  */
+export const observeOperators = <T>(see: (call: OperatorCall) => void, body: () => T): T =>
+  listening((call) => listening(null, () => see(call)), body);
+
+/** What runs inside `body`, in its order. The tensors may have been freed since. */
 export function recordOperators(body: () => void): OperatorCall[] {
-  const before = recorded;
   const calls: OperatorCall[] = [];
-  recorded = calls;
-  try {
-    body();
-  } finally {
-    recorded = before;
-  }
+  observeOperators((call) => void calls.push(call), body);
   return calls;
 }
 
@@ -68,7 +79,7 @@ export function operator<R extends OperatorResult = Tensor>(
       id = dot < 0 ? native.lookup(name) : native.lookup(name.slice(0, dot), name.slice(dot + 1));
     }
     const result = raise(native.call(id, args.map(lower))) as R;
-    recorded?.push({ name, args, result });
+    listener?.({ name, args, result });
     return result;
   };
 }

@@ -12,6 +12,7 @@ export { Conv2d, type Conv2dOptions, type Precision, setPrecision } from "./nn/c
 export { countMultiplyAdds } from "./nn/cost.js";
 export { Identity, Linear, type LinearOptions, MaxPool2d, ReLU, Sequential } from "./nn/layers.js";
 export { Layer, Module, type NamedTensor } from "./nn/module.js";
+export { withShapes } from "./nn/withShapes.js";
 export * from "./ops.js";
 export { adamW } from "./optim/adamW.js";
 export { clipGradNorm } from "./optim/clipGradNorm.js";

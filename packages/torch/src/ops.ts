@@ -171,9 +171,17 @@ export const backward = (loss: Tensor): void => {
 
 /** d(loss)/d(x) for a tensor inside the graph, [shape of x]; no leaf's gradient changes, and backward() can follow. */
 export function gradientAt(loss: Tensor, x: Tensor): Tensor {
-  backwardOf(loss, [x], null, true, false);
-  const gradient = x.grad;
+  const [gradient] = gradientsAt(loss, [x]);
   if (gradient === null) throw new Error("gradientAt: the loss does not depend on the tensor");
-  x.clearGrad();
   return gradient;
+}
+
+/** The same for several tensors in one backward pass; null for one that the loss does not depend on. */
+export function gradientsAt(loss: Tensor, tensors: readonly Tensor[]): (Tensor | null)[] {
+  backwardOf(loss, tensors, null, true, false);
+  return tensors.map((x) => {
+    const gradient = x.grad;
+    x.clearGrad();
+    return gradient;
+  });
 }

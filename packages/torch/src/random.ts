@@ -35,8 +35,34 @@ export function shapesOnly<T>(body: () => T): T {
   }
 }
 
-function initial(shape: readonly number[], fill: (data: Float32Array) => void): Tensor {
-  if (withoutValues) return empty([...shape], "float32", null, "meta");
+/** Looks at initial tensors as they are made. */
+interface Watcher {
+  /** The shape that one gets, of the shape asked for. */
+  shape(asked: readonly number[]): readonly number[];
+  made(one: Tensor): void;
+}
+
+let watcher: Watcher | null = null;
+
+/** Runs `body`, which is synchronous, with another watcher. */
+export function watchInitial<T>(by: Watcher, body: () => T): T {
+  const before = watcher;
+  watcher = by;
+  try {
+    return body();
+  } finally {
+    watcher = before;
+  }
+}
+
+function initial(asked: readonly number[], fill: (data: Float32Array) => void): Tensor {
+  const shape = watcher === null ? asked : watcher.shape(asked);
+  const one = withoutValues ? empty([...shape], "float32", null, "meta") : filled(shape, fill);
+  watcher?.made(one);
+  return one;
+}
+
+function filled(shape: readonly number[], fill: (data: Float32Array) => void): Tensor {
   const data = new Float32Array(count(shape));
   fill(data);
   return tensor(data, shape);

@@ -6,18 +6,24 @@ import {
   Conv2d,
   conv2d,
   countMultiplyAdds,
+  gradientsAt,
   Identity,
+  keep,
   Linear,
   MaxPool2d,
   maxPool2d,
   mul,
+  observeOperators,
+  operator,
   ReLU,
   relu,
   Sequential,
   scope,
   setPrecision,
   sum,
+  type Tensor,
   tensor,
+  withShapes,
   zeros,
 } from "../src/index.js";
 import { expectClose, seeded, uniform } from "./helpers.js";
@@ -144,4 +150,65 @@ test("in bfloat16 wide layers train nearly as in float32, and evaluate exactly s
   net.eval();
   const evaluated = both();
   expect(evaluated.half.values).toEqual(evaluated.full.values);
+});
+
+test("a network is built in other shapes than its constructor's, and runs", () => {
+  const build = () =>
+    new Sequential([
+      new Conv2d(3, 8, 3, random, { padding: 1, init: "kaiming", bias: false }),
+      new BatchNorm2d(8),
+      new Conv2d(8, 8, 3, random, { padding: 1, groups: 8 }),
+      new Conv2d(8, 4, 1, random),
+    ]);
+  const random = () => 0.25;
+  const channels = {
+    "0.weight": [5, 3, 3, 3],
+    "2.weight": [5, 1, 3, 3],
+    "2.bias": [5],
+    "3.weight": [4, 5, 1, 1],
+  };
+  const norm = ["weight", "bias", "running_mean", "running_var"].map((name) => [`1.${name}`, [5]]);
+  const network = withShapes(build, { ...channels, ...Object.fromEntries(norm) });
+  const conv = network.modules[2] as Conv2d;
+  expect([conv.inChannels, conv.outChannels]).toEqual([5, 5]);
+  scope(() => {
+    const image = zeros([1, 3, 6, 6]);
+    expect(network.eval().forward(image).shape).toEqual([1, 4, 6, 6]);
+    const adds = countMultiplyAdds(() => void network.forward(image));
+    expect(adds).toBe(36 * (5 * 27 + 5 * 9 + 4 * 5));
+  });
+  // Nothing else takes part.
+  expect((withShapes(build, {}).modules[0] as Conv2d).outChannels).toBe(8);
+  expect(() => withShapes(build, { "9.weight": [1] })).toThrow('the network has no tensor "9.weight"');
+  expect(() => withShapes(build, { "0.weight": [5, 3] })).toThrow(
+    'tensor "0.weight" is 5 x 3, expected 4 dimensions',
+  );
+  network.dispose();
+});
+
+test("operators are observed while their tensors are there; gradients of several tensors come from one pass", () => {
+  scope(() => {
+    const x = tensor([1, -2, 3]);
+    x.requiresGrad = true;
+    const seen: string[] = [];
+    let held: Tensor | undefined;
+    const same = operator("aten::to.dtype");
+    const loss = observeOperators(
+      ({ name, result }) => {
+        seen.push(`${name} ${(result as Tensor).toFloat32().join(" ")}`);
+        // Not observed itself.
+        if (name === "aten::relu") held = keep(same(result as Tensor, "float32"));
+      },
+      () =>
+        scope(() => {
+          const y = relu(x);
+          return sum(mul(y, y));
+        }),
+    );
+    expect(seen).toEqual(["aten::relu 1 0 3", "aten::mul.Tensor 1 0 9", "aten::sum 10"]);
+    const [ofX, ofHeld] = gradientsAt(loss, [x, held!]).map((one) => one && [...one.toFloat32()]);
+    expect(ofX).toEqual([2, 0, 6]);
+    expect(ofHeld).toEqual([2, 0, 6]);
+    held!.dispose();
+  });
 });

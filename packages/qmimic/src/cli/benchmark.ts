@@ -11,7 +11,7 @@ import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { wholeNumber } from "./numbers.js";
 import { say } from "./output.js";
-import { type SideFlag, sideOption } from "./side.js";
+import { type SideFlag, sideOption } from "./overrides.js";
 import { findWeights } from "./weights.js";
 
 const MAX_RUNS = 1e6;

@@ -20,10 +20,28 @@ export interface DatasetFlags extends DataFlags {
   merge?: string;
 }
 
+type Labelled = Pick<OpenedDetector, "path" | "classes">;
+
 /** The split with the detector's labels. @throws InputError when the data's classes are not the detector's */
-export async function readDatasetFor(
-  { path, classes: known }: Pick<OpenedDetector, "path" | "classes">,
+export const readDatasetFor = (detector: Labelled, flags: DatasetFlags): Promise<Dataset> =>
+  readLabelled(detector, flags, (options) => readWith(options, flags));
+
+/** The images of `trainSplit` with the detector's labels, without those that are held out as val. @throws as readDatasetFor */
+export const readTrainFor = (
+  detector: Labelled,
+  flags: DatasetFlags & { trainSplit: string },
+): Promise<Dataset> =>
+  readLabelled(detector, flags, async (options) => {
+    const folder = await openFrom(flags.data, flags);
+    const { skipBad = false, ignore = [], trainSplit, split: valSplit, valShare, seed } = flags;
+    const splits = { trainSplit, valSplit, valShare, seed };
+    return (await readTrainVal(folder, splits, { ...options, skipBad, ignore })).train;
+  });
+
+async function readLabelled(
+  { path, classes: known }: Labelled,
   flags: DatasetFlags,
+  read: (options: ReadOptions) => Promise<Dataset>,
 ): Promise<Dataset> {
   const { merge } = flags;
   const has = `${path} detects ${listed(known)}`;
@@ -32,16 +50,16 @@ export async function readDatasetFor(
     if (known.length > 1 || known[0] !== merge) {
       throw new InputError(`--merge ${merge}: ${has}; --merge needs a detector of that one class`);
     }
-    return readWith({ merge }, flags);
+    return read({ merge });
   }
   if (flags.classes !== undefined) {
     const classes = flags.classes.split(",").map((name) => name.trim());
     const unknown = classes.find((name) => !known.includes(name));
     if (unknown !== undefined) throw new InputError(`--classes: ${has}, not ${quoted(unknown)}`);
-    return readWith({ classes, ignoreOthers: true }, flags);
+    return read({ classes, ignoreOthers: true });
   }
   try {
-    return await readWith({ classes: [...known] }, flags);
+    return await read({ classes: [...known] });
   } catch (error) {
     if (!(error instanceof InputError) || !error.message.includes("unknown class")) throw error;
     const remedy =

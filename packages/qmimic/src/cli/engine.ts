@@ -8,10 +8,11 @@ import { wholeNumber } from "./numbers.js";
 export type EngineFlags = Engine;
 
 export function engineOptions(command: Command): Command {
-  return command
-    .option("--threads <count>", "processor threads; auto: all cores", threadCount, "auto")
-    .option("--device <name>", "cpu, cuda or cuda:N", "cpu");
+  return threadsOption(command).option("--device <name>", "cpu, cuda or cuda:N", "cpu");
 }
+
+export const threadsOption = (command: Command): Command =>
+  command.option("--threads <count>", "processor threads; auto: all cores", threadCount, "auto");
 
 const threadCount = (text: string): number | "auto" =>
   text === "auto" ? text : wholeNumber(1, MAX_THREADS)(text);

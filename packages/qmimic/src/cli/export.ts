@@ -1,49 +1,60 @@
 // qmimic export: a trained detector as files that run without libtorch, each compared with what was trained.
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { Detector as ExportedDetector } from "@qmimic/runtime";
+import { Detector as ExportedDetector, type Size } from "@qmimic/runtime";
 import { type Command, InvalidArgumentError } from "commander";
+import { GRID, toGrid } from "../data/drawing.js";
+import { usualInput } from "../data/fixedInput.js";
 import { createImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
-import { type DetectImages, detectWith } from "../eval/detect.js";
-import { type Comparison, compareDetectors } from "../export/comparison.js";
+import { type DetectImages, detectSamples, detectWith } from "../eval/detect.js";
+import { checkInput } from "../export/c/cFiles.js";
+import { withProgram } from "../export/c/program.js";
+import { type Comparison, compareDetections } from "../export/comparison.js";
 import { modelFile, type WeightFormat } from "../export/modelFile.js";
-import { onnxFile } from "../export/onnx/onnxFile.js";
 import { detectExported, openDetector } from "../export/openDetector.js";
-import { htmlPage } from "../export/page/htmlPage.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
+import type { Detector } from "../models/index.js";
 import { kilobytes, summarize } from "../report/summary.js";
 import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
-import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
-import { readDatasetFor } from "./dataset.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
+import { fineTune } from "./exportFineTune.js";
+import {
+  C_NAMES,
+  FORMATS,
+  type Format,
+  isC,
+  type Made,
+  makeFormat,
+  type Source,
+  WEIGHTS,
+} from "./exportFormats.js";
+import {
+  calibrationPictures,
+  comparedImages,
+  type Exported,
+  type ImageFlags,
+  trainingImages,
+} from "./exportImages.js";
+import { wholeNumber } from "./numbers.js";
 import { say } from "./output.js";
 import { findWeights } from "./weights.js";
 
-const FORMATS = ["safetensors", "int8", "onnx", "html", "html-int8"] as const;
-type Format = (typeof FORMATS)[number];
-
-const FILES: Record<Format, string> = {
-  safetensors: "detector.safetensors",
-  int8: "detector.int8.safetensors",
-  onnx: "detector.onnx",
-  html: "detector.html",
-  "html-int8": "detector.int8.html",
-};
-
-interface ExportFlags extends EngineFlags {
+interface ExportFlags extends EngineFlags, ImageFlags {
   format: Format[];
   out?: string;
-  data?: string;
-  split: string;
-  classes?: string;
-  merge?: string;
   teacher?: boolean;
   compare: boolean;
+  size?: Size;
+  calibration: number;
+  finetune?: number;
 }
+
+const COMPILER = "cc";
 
 export function addExport(program: Command): void {
   const command = program
@@ -56,6 +67,22 @@ export function addExport(program: Command): void {
       "int8",
     ])
     .option("--out <folder>", "default: the folder export in the run, or here")
+    .option(
+      "--size <pixels>",
+      "of C: the input it is written for, such as 256x192; default: as most images of training",
+      parseSize,
+    )
+    .option(
+      "--calibration <count>",
+      "of c-int8: how many images of training say which numbers occur",
+      wholeNumber(1, 1000),
+      32,
+    )
+    .option(
+      "--finetune <epochs>",
+      "of a run folder, for formats of eight bits: train so many epochs with rounded weights first",
+      wholeNumber(1, 1000),
+    )
     .option("--data <folder>", "images to compare the files with the detector on; default: the run's own")
     .option("--split <name>", "of that data", "val")
     .option("--classes <names>", "of that data, leave other classes out")
@@ -73,101 +100,143 @@ function parseFormats(text: string): Format[] {
   return [...new Set(formats)] as Format[];
 }
 
+function parseSize(text: string): Size {
+  const [, width, height] = /^(\d{1,9})x(\d{1,9})$/.exec(text) ?? [];
+  if (width === undefined)
+    throw new InvalidArgumentError("Expected width x height in pixels, such as 256x192.");
+  return { width: Number(width), height: Number(height) };
+}
+
 async function exportDetector(weights: string, flags: ExportFlags): Promise<void> {
   useEngine(flags);
+  if (flags.size) {
+    if (!flags.format.some(isC)) throw new InputError("--size goes with --format c or c-int8");
+    checkInput(flags.size, GRID);
+  }
   const { path, stage } = findWeights(weights, flags);
+  if (flags.finetune !== undefined) {
+    if (!flags.format.some((format) => WEIGHTS[format] === "int8"))
+      throw new InputError("--finetune goes with --format int8, html-int8 or c-int8");
+    if (stage === null)
+      throw new InputError(
+        `--finetune: ${path} is a weights file; name its run folder, whose recipe says how to train`,
+      );
+  }
   const detector = loadDetector(path, flags.device);
-  const thresholds = readThresholds(path);
-  const dataset = await datasetOf(weights, stage !== null, { path, classes: detector.config.classes }, flags);
+  const own: Source = { detector, thresholds: readThresholds(path) };
+  const exported: Exported = {
+    ...{ path, classes: detector.config.classes },
+    run: stage === null ? undefined : weights,
+  };
+  const dataset = flags.compare ? await comparedImages(exported, flags) : undefined;
+  const c = await settingsOfC(detector, exported, flags);
   const out = flags.out ?? (stage === null ? "export" : join(weights, "export"));
   await makeFolders(out);
   say(`${path}\n${summarize(detector)}\n`);
 
-  const models = new Map<WeightFormat, Uint8Array>();
-  const model = (format: WeightFormat): Uint8Array => {
-    const made = models.get(format) ?? modelFile(detector, thresholds, format);
-    models.set(format, made);
-    return made;
-  };
-  const page = (format: WeightFormat) =>
-    Buffer.from(htmlPage(model(format), titleOf(detector.config.classes)));
-  const made: Record<Format, () => Uint8Array> = {
-    safetensors: () => model("float32"),
-    int8: () => model("int8"),
-    onnx: () => onnxFile(detector, thresholds),
-    html: () => page("float32"),
-    "html-int8": () => page("int8"),
-  };
+  const { finetune: epochs, device } = flags;
+  const tuned =
+    epochs === undefined ? undefined : await fineTune({ run: weights, path, epochs, device, out });
+  const sources = { float32: own, int8: tuned ?? own };
   for (const format of flags.format) {
-    const file = join(out, FILES[format]);
-    const bytes = made[format]();
-    await writeFileAtomic(file, bytes);
-    say(
-      `${format.padEnd(12)} ${kilobytes(bytes.length).padStart(9)}, ${kilobytes(gzipSync(bytes).length)} gzipped  ${file}`,
-    );
+    const made = makeFormat(format, { sources, ...c });
+    for (const [name, content] of Object.entries(made.files)) await writeFileAtomic(join(out, name), content);
+    say(describe(format, made, out));
   }
-  if (!dataset) return;
-  say(`\ncompared with the detector on ${dataset.samples.length} images of ${dataset.split}`);
-  const store = createImageStore(dataset.samples, {
-    maxSide: detector.config.side,
-    memoryBudgetBytes: 2 ** 31,
-  });
-  const compare = async (name: string, detect: DetectImages) => {
-    const trained = detectWith(detector, flags.device);
-    say(formatComparison(name, await compareDetectors(trained, detect, dataset, store, LEAST_COMPARED)));
-  };
-  for (const [format, bytes] of models)
-    await compare(format, detectExported(await ExportedDetector.load(bytes)));
-  if (!flags.format.includes("onnx")) return;
-  const opened = await openDetector(join(out, FILES.onnx), flags).catch((error: Error) => {
-    say(`onnx         not compared: ${error.message}`);
-  });
-  if (opened) await compare("onnx", opened.detect);
+  if (dataset) await compareFormats({ detector, sources, dataset, out, input: c.input }, flags);
 }
 
-/** As in a recipe. */
-const DEFAULT_VAL_SHARE = 0.15;
+/** What C is written for, where it is asked for. */
+async function settingsOfC(detector: Detector, exported: Exported, flags: ExportFlags) {
+  const { side } = detector.config;
+  const usual = { width: toGrid(side), height: toGrid((side * 3) / 4) };
+  const integers = flags.format.includes("c-int8");
+  if (!flags.format.some(isC)) return { input: usual, calibration: [] };
+  if (flags.size && !integers) return { input: flags.size, calibration: [] };
+  const images = await trainingImages(exported, flags).catch((error: unknown) => {
+    if (!(error instanceof InputError)) throw error;
+    if (integers)
+      throw new InputError(`c-int8: images of training say which numbers occur: ${error.message}`);
+  });
+  return {
+    input: flags.size ?? (images ? usualInput(images.samples, side) : usual),
+    calibration: images && integers ? await calibrationPictures(images, flags.calibration, side) : [],
+  };
+}
+
+function describe(format: Format, { files, note }: Made, out: string): string {
+  const bytes = Buffer.concat(Object.values(files).map((content) => Buffer.from(content)));
+  const [first, ...others] = Object.keys(files);
+  const names = [join(out, first), ...others].join(", ");
+  const sizes = `${kilobytes(bytes.length).padStart(9)}, ${kilobytes(gzipSync(bytes).length)} gzipped`;
+  return `${format.padEnd(12)} ${sizes}  ${names}${note === undefined ? "" : `\n${" ".repeat(13)}${note}`}`;
+}
+
+/** Formats that @qmimic/runtime runs. */
+const RUNTIME: readonly Format[] = ["safetensors", "int8", "html", "html-int8"];
+
+interface Compared {
+  detector: Detector;
+  sources: Record<WeightFormat, Source>;
+  dataset: Dataset;
+  out: string;
+  /** Of C. */
+  input: Size;
+}
+
+/** What each file finds in the images, against what the detector finds there. */
+async function compareFormats(
+  { detector, sources, dataset, out, input }: Compared,
+  flags: ExportFlags,
+): Promise<void> {
+  const { samples } = dataset;
+  const { side, classes } = detector.config;
+  say(`\ncompared with the detector on ${samples.length} images of ${dataset.split}`);
+  const store = createImageStore(samples, { maxSide: side, memoryBudgetBytes: 2 ** 31 });
+  const find = (detect: DetectImages) => detectSamples(detect, samples, store);
+  const trained = await find(detectWith(detector, flags.device));
+  const compare = async (name: string, detect: DetectImages, against = trained, as = "trained") => {
+    const result = compareDetections(dataset, against, await find(detect), LEAST_COMPARED);
+    say(formatComparison(name, result, as));
+    return result;
+  };
+  for (const weights of ["float32", "int8"] as const) {
+    if (!flags.format.some((format) => RUNTIME.includes(format) && WEIGHTS[format] === weights)) continue;
+    const { detector, thresholds } = sources[weights];
+    const model = await ExportedDetector.load(modelFile(detector, thresholds, weights));
+    const { trainedAp, exportedAp } = await compare(weights, detectExported(model));
+    if (weights === "int8" && sources.int8 === sources.float32 && trainedAp - exportedAp > WORTH_TUNING)
+      say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may win that back`);
+  }
+  if (flags.format.includes("onnx")) {
+    const opened = await openDetector(join(out, "detector.onnx"), flags).catch((error: Error) => {
+      say(`onnx         not compared: ${error.message}`);
+    });
+    if (opened) await compare("onnx", opened.detect);
+  }
+  const asC = flags.format.filter(isC);
+  if (asC.length === 0) return;
+  const same = await find(detectWith(detector, flags.device, input));
+  for (const format of asC) {
+    const name = C_NAMES[format];
+    const files = { [`${name}.c`]: "", [`${name}.h`]: "" };
+    for (const file of Object.keys(files)) files[file] = readFileSync(join(out, file), "utf8");
+    await withProgram({ files, name, classes, command: [COMPILER, "-std=c99", "-O2"] }, (detect) =>
+      compare(format, detect, same, `libtorch on ${input.width} x ${input.height} px`),
+    ).catch((error: unknown) => {
+      if (!(error instanceof InputError)) throw error;
+      say(`${format.padEnd(12)} not compared: ${error.message}`);
+    });
+  }
+}
+
+/** AP that rounding may cost without a word. */
+const WORTH_TUNING = 0.005;
 
 /** Detections of lower scores are many, and those of a rounded network are others. */
 const LEAST_COMPARED = 0.1;
 
-const formatComparison = (format: string, result: Comparison): string =>
-  `${format.padEnd(12)} AP50 ${(100 * result.exportedAp).toFixed(2)} (trained ${(100 * result.trainedAp).toFixed(2)}); ` +
+const formatComparison = (format: string, result: Comparison, as: string): string =>
+  `${format.padEnd(12)} AP50 ${(100 * result.exportedAp).toFixed(2)} (${as} ${(100 * result.trainedAp).toFixed(2)}); ` +
   `of ${result.detections} detections with scores from ${LEAST_COMPARED} ${result.matched} are in both, boxes at most ` +
   `${result.boxDifference.toPrecision(2)} px apart, scores ${result.scoreDifference.toPrecision(2)}`;
-
-const titleOf = (classes: readonly string[]): string =>
-  classes.length > 5 ? `Detector of ${classes.length} classes` : `Detector: ${classes.join(", ")}`;
-
-/** Images to compare on; undefined where there are none to be had, or none are wanted. */
-async function datasetOf(
-  weights: string,
-  isRun: boolean,
-  detector: { path: string; classes: readonly string[] },
-  flags: ExportFlags,
-): Promise<Dataset | undefined> {
-  if (!flags.compare) return undefined;
-  const { data: named, split, classes: names, merge: into } = flags;
-  if (named !== undefined)
-    return readDatasetFor(detector, {
-      ...{ data: named, split, format: "auto", valShare: DEFAULT_VAL_SHARE, seed: 0 },
-      ...(names === undefined ? {} : { classes: names }),
-      ...(into === undefined ? {} : { merge: into }),
-    });
-  if (!isRun) {
-    say("not compared with the detector: --data names images\n");
-    return undefined;
-  }
-  const recipe = await openRunFolder(weights);
-  const { data, valSplit, classes, merge, format, valShare, seed, skipBad, ignore } = recipe;
-  try {
-    return await readDatasetFor(detector, {
-      ...{ data, split: valSplit, format, valShare, seed, skipBad, ignore },
-      ...(merge !== "" ? { merge } : classes.length > 0 ? { classes: classes.join(",") } : {}),
-    });
-  } catch (error) {
-    if (!(error instanceof InputError)) throw error;
-    say(`not compared with the detector: ${error.message}\n`);
-    return undefined;
-  }
-}

@@ -12,8 +12,10 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   val: async () => (await import("./val.js")).addVal,
   evaluate: async () => (await import("./evaluate.js")).addEvaluate,
   predict: async () => (await import("./predict.js")).addPredict,
+  prune: async () => (await import("./prune.js")).addPrune,
   export: async () => (await import("./export.js")).addExport,
   benchmark: async () => (await import("./benchmark.js")).addBenchmark,
+  reproduce: async () => (await import("./reproduce.js")).addReproduce,
   data: async () => (await import("./data.js")).addData,
   doctor: async () => (await import("./doctor.js")).addDoctor,
 };

@@ -18,11 +18,11 @@ import { type EngineFlags, engineOptions } from "./engine.js";
 import { whenInterrupted } from "./interrupt.js";
 import { share } from "./numbers.js";
 import { complain, say } from "./output.js";
-import { type SideFlag, sideOption } from "./side.js";
+import { type LimitFlag, limitOption, type SideFlag, sideOption } from "./overrides.js";
 import { chooseThresholds, describeThresholds, type Thresholds } from "./thresholds.js";
 import { findWeights } from "./weights.js";
 
-interface PredictFlags extends EngineFlags, SideFlag {
+interface PredictFlags extends EngineFlags, SideFlag, LimitFlag {
   threshold?: number;
   out: string;
   recursive?: boolean;
@@ -30,7 +30,7 @@ interface PredictFlags extends EngineFlags, SideFlag {
   skipBad?: boolean;
 }
 
-/** Detections in one image. Boxes are in pixels of the image (after EXIF orientation). */
+/** Detections in one image, as they are written. Boxes are in pixels of the image (after EXIF orientation). */
 interface Prediction {
   file: string;
   width: number;
@@ -40,6 +40,11 @@ interface Prediction {
     score: number;
     box: { xmin: number; ymin: number; xmax: number; ymax: number };
   }[];
+}
+
+interface Predicted extends Prediction {
+  /** What a line for people says of them. */
+  summary: string;
 }
 
 export function addPredict(program: Command): void {
@@ -59,7 +64,7 @@ export function addPredict(program: Command): void {
       "predictions",
     )
     .option("--recursive", "search folders in folders too")
-    .option("--no-pictures", "write the JSON alone")
+    .option("--no-pictures", "write JSON only")
     .option(
       "--skip-bad",
       "leave out images that cannot be read, instead of writing nothing; exit code 1 all the same",
@@ -68,7 +73,7 @@ export function addPredict(program: Command): void {
     "after",
     "\nTraining stores in the weights, for each class, the score with the best F1 on val. Weights without: 0.5.\n",
   );
-  engineOptions(sideOption(command)).action(predict);
+  engineOptions(limitOption(sideOption(command))).action(predict);
 }
 
 async function predict(weights: string, images: string[], flags: PredictFlags): Promise<void> {
@@ -88,15 +93,14 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   }
   const folder = await writeFolderAtomic(flags.out, async (temporary) => {
     if (flags.pictures) await drawAll(predictions, classes, temporary);
-    const result = { weights: path, ...thresholds, images: predictions };
+    const written = predictions.map(({ summary: _, ...prediction }): Prediction => prediction);
+    const result = { weights: path, ...thresholds, images: written };
     await writeFileAtomic(join(temporary, "predictions.json"), `${JSON.stringify(result, null, 2)}\n`);
   });
 
   whenInterrupted(() => "");
   say(`${describeDetector(detector)}\n${describeThresholds(thresholds)}`);
-  for (const { file, detections } of predictions.slice(0, 20)) {
-    say(`${file}: ${describe(detections)}`);
-  }
+  for (const { file, summary } of predictions.slice(0, 20)) say(`${file}: ${summary}`);
   if (predictions.length > 20) say(`and ${predictions.length - 20} more images`);
   say(`\ndetections  ${join(folder, "predictions.json")}`);
   if (flags.pictures) say(`pictures    ${folder}`);
@@ -104,11 +108,21 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   if (bad.length > 0) process.exitCode = 1;
 }
 
-/** "2 stop, 1 yield", or "nothing". */
-function describe(detections: Prediction["detections"]): string {
+/** "2 stop, 1 yield", or "nothing" and what came nearest; a note where the detector's limit may have cut something off. */
+function summarize(
+  detections: Prediction["detections"],
+  found: Detections,
+  { thresholds }: Thresholds,
+  limit = Infinity,
+): string {
   const counts = new Map<string, number>();
   for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
-  return counts.size === 0 ? "nothing" : [...counts].map(([label, count]) => `${count} ${label}`).join(", ");
+  const full = detections.length >= limit ? ` (no more come out: --box-detections ${limit})` : "";
+  if (counts.size > 0) return [...counts].map(([label, count]) => `${count} ${label}`).join(", ") + full;
+  const best = found.scores.indexOf(Math.max(...found.scores));
+  if (best < 0) return "nothing";
+  const { label, threshold } = thresholds[found.labels[best] - 1];
+  return `nothing (best: ${label} ${found.scores[best].toFixed(2)}, threshold ${threshold.toFixed(2)})`;
 }
 
 /** Files as named, and the images of folders in the order of their names. */
@@ -135,8 +149,8 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
     }
     const unread = inside.filter((name) => isUnreadImage(name));
     if (unread.length > 0) {
-      console.error(
-        `qmimic: ${path}: ${counted(unread.length, "image")} of a kind that is not read, left out (${someOf(unread)}); convert to PNG or JPEG what is needed`,
+      complain(
+        `${path}: ${counted(unread.length, "image")} of a kind that is not read, left out (${someOf(unread)}); convert to PNG or JPEG what is needed`,
       );
     }
     files.push(...names.map((name) => join(path, name)));
@@ -145,10 +159,10 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
 }
 
 async function detectFiles(
-  { detect, side }: OpenedDetector,
+  { detect, side, limit }: OpenedDetector,
   files: readonly string[],
-  { thresholds }: Thresholds,
-): Promise<{ predictions: Prediction[]; bad: string[] }> {
+  thresholds: Thresholds,
+): Promise<{ predictions: Predicted[]; bad: string[] }> {
   const bad = new Map<string, string>();
   const attempt = async <T>(file: string, read: Promise<T>): Promise<T | undefined> => {
     try {
@@ -161,7 +175,7 @@ async function detectFiles(
   };
   // Headers first: most of what cannot be read is found before time is spent.
   await mapConcurrent(files, 8, (file) => attempt(file, checkHeader(file)));
-  const predictions: Prediction[] = [];
+  const predictions: Predicted[] = [];
   const counter = createCounter("images");
   for (const [i, file] of files.entries()) {
     counter.update(i, files.length);
@@ -169,12 +183,10 @@ async function detectFiles(
     const image = await attempt(file, decodeImage(file, { maxSide: side }));
     if (!image) continue;
     const [found] = await detect([image]);
-    predictions.push({
-      file,
-      width: image.originalWidth,
-      height: image.originalHeight,
-      detections: toObjects(found, thresholds),
-    });
+    const detections = toObjects(found, thresholds.thresholds);
+    const { originalWidth: width, originalHeight: height } = image;
+    const summary = summarize(detections, found, thresholds, limit);
+    predictions.push({ file, width, height, detections, summary });
   }
   counter.end();
   return { predictions, bad: files.flatMap((file) => bad.get(file) ?? []) };

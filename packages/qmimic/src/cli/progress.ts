@@ -2,10 +2,11 @@
 import { type Detector, kebab } from "../models/index.js";
 import { summarize } from "../report/summary.js";
 import type { EpochRow } from "../train/results.js";
-import type { StageName, StageReport } from "../train/stages.js";
+import type { TrainingReport } from "../train/trainer.js";
 import { say as print, writeOver } from "./output.js";
 
-const clock = (seconds: number): string => {
+/** "4:05" or "1h25". */
+export const clock = (seconds: number): string => {
   const whole = Math.max(0, Math.round(seconds));
   const minutes = Math.floor(whole / 60);
   return minutes >= 60
@@ -15,8 +16,17 @@ const clock = (seconds: number): string => {
 
 const number = (value: number, digits = 3): string => (Number.isNaN(value) ? "-" : value.toFixed(digits));
 
+interface Progress<Stage extends string> extends TrainingReport {
+  stage(name: Stage, detector: Detector): void;
+  say(text: string): void;
+  /** Teacher's maps being computed. */
+  maps(done: number, total: number): void;
+}
+
 /** Prints a run's progress to standard output. `epochs` of each stage give the time that is left. */
-export function createProgress(epochs: Record<StageName, number>): StageReport {
+export function createProgress<Stage extends string>(
+  epochs: Readonly<Record<Stage, number>>,
+): Progress<Stage> {
   const live = process.stdout.isTTY === true;
   let total = 0;
   let started = 0;
@@ -34,7 +44,7 @@ export function createProgress(epochs: Record<StageName, number>): StageReport {
 
   return {
     say,
-    stage(name: StageName, detector: Detector) {
+    stage(name: Stage, detector: Detector) {
       total = epochs[name];
       started = performance.now();
       first = -1;

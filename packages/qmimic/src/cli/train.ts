@@ -2,50 +2,100 @@
 import { join } from "node:path";
 import { endAtSecondSignal } from "@qmimic/torch";
 import type { Command } from "commander";
+import { findSplit, openData, readSplit } from "../data/dataset.js";
+import { counted } from "../data/problems.js";
 import { explain, InputError } from "../errors.js";
 import { detectSamples, detectWith } from "../eval/detect.js";
-import { evaluate } from "../eval/evaluation.js";
+import { bestThresholds, evaluate } from "../eval/evaluation.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
+import { kebab } from "../models/index.js";
 import { chromeTrace, profiled, profileTable } from "../profile.js";
 import { classMap } from "../report/classMap.js";
 import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
 import { teacherAdvice } from "../train/advice.js";
+import { quickSettings } from "../train/quick.js";
 import type { Recipe } from "../train/recipe.js";
-import { createRunFolder, lockRunFolder, openRunFolder } from "../train/runFolder.js";
-import { prepareRun, type Splits } from "../train/splits.js";
+import { compareData } from "../train/runData.js";
+import { createRunFolder, lockRunFolder, moveData, openRunFolder } from "../train/runFolder.js";
+import { prepareRun, readOptions, type Splits } from "../train/splits.js";
 import { runStages, type StageReport, type StageResult } from "../train/stages.js";
+import { adoptNetworks } from "../train/start.js";
 import { loadDetector, storeThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import { whenInterrupted } from "./interrupt.js";
-import { say } from "./output.js";
+import { complain, say } from "./output.js";
 import { createProgress } from "./progress.js";
 import { addRecipeFlags, recipeFrom } from "./recipeFlags.js";
+import { sayPlan, withInterimReport } from "./trainPlan.js";
+
+interface TrainFlags extends Record<string, unknown> {
+  resume?: string;
+  profile?: boolean;
+  quick?: boolean;
+  data?: string;
+}
 
 export function addTrain(program: Command): void {
   const command = program
     .command("train [recipe]")
     .description("train a detector: teacher, quantized teacher, student")
-    .option("--resume <run>", "resume the run in this folder (its recipe is used, no other flag)")
+    .option(
+      "--resume <run>",
+      "resume the run in this folder: with its recipe, on its data, which --data can say to be elsewhere now",
+    )
+    .option(
+      "--quick",
+      "a first detector in minutes: the student alone, on settings chosen from the data; other flags override them",
+    )
     .option("--profile", "show where the time of a step goes, and write a Chrome trace to the run folder");
   addRecipeFlags(command);
   command.action(async (file: string | undefined, flags: Record<string, unknown>) => {
-    const { resume, profile = false, ...settings } = flags as { resume?: string; profile?: boolean };
-    if (
-      resume !== undefined &&
-      (file !== undefined || Object.values(settings).some((one) => one !== undefined))
-    ) {
+    const { resume, profile = false, quick = false, ...settings } = flags as TrainFlags;
+    if (resume === undefined) {
+      const recipe = await (quick ? quickRecipe : recipeFrom)(file, settings);
+      return train(adoptNetworks(recipe, say), { profile });
+    }
+    const { data, ...others } = settings;
+    if (file !== undefined || quick || Object.values(others).some((one) => one !== undefined)) {
       throw new InputError(
-        "--resume: the run's own recipe is used; no recipe file and no other flag but --profile go with it",
+        "--resume: the run's own recipe is used; no recipe file and no other flags but --data (a folder that was moved) and --profile go with it",
       );
     }
-    const recipe = resume === undefined ? await recipeFrom(file, settings) : await openRunFolder(resume);
-    await train(recipe, resume, profile);
+    const recipe = await openRunFolder(resume);
+    const moved = data !== undefined;
+    await train(moved ? { ...recipe, data } : recipe, { resume, profile, moved });
   });
 }
 
-async function train(recipe: Recipe, resume: string | undefined, profile: boolean): Promise<void> {
+/** The recipe with the settings of --quick, chosen from the training split, under the flags. */
+async function quickRecipe(file: string | undefined, flags: Record<string, unknown>): Promise<Recipe> {
+  const recipe = await recipeFrom(file, flags);
+  if (recipe.data === "") throw new InputError("data: which folder? Say --data DIR");
+  const folder = await openData(recipe.data, recipe);
+  const split = findSplit(folder, recipe.trainSplit);
+  const { samples } = await readSplit(folder, split, await readOptions(folder, recipe));
+  const chosen = quickSettings(samples, recipe.side);
+  const listed = Object.entries(chosen).map(([key, value]) => `${kebab(key)} ${value}`);
+  say(
+    `quick, for ${counted(samples.length, "image")}: ${listed.join(", ")}. Without --quick a teacher is trained too.`,
+  );
+  return recipeFrom(file, { ...chosen, ...defined(flags) });
+}
+
+const defined = (flags: Record<string, unknown>): Record<string, unknown> =>
+  Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined));
+
+interface TrainOptions {
+  /** The run's folder. */
+  resume?: string;
+  profile: boolean;
+  /** Whether the data of the resumed run is said to lie elsewhere now. */
+  moved?: boolean;
+}
+
+async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOptions): Promise<void> {
   endAtSecondSignal();
   // Locked until this process ends.
   if (resume !== undefined) lockRunFolder(resume);
@@ -63,8 +113,10 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
   });
   counter.end();
   say(classMap([splits.train.dataset, splits.val.dataset]));
-  const folder = resume ?? (await createRunFolder(recipe));
+  const folder = resume ?? (await createRunFolder(recipe, splits));
   if (resume === undefined) lockRunFolder(folder);
+  else await checkData(resume, splits, moved);
+  if (moved) await moveData(folder, recipe);
   whenInterrupted(() => howToResume(folder));
   say(`run folder: ${folder}`);
   try {
@@ -74,6 +126,14 @@ async function train(recipe: Recipe, resume: string | undefined, profile: boolea
     const message = error instanceof InputError ? undefined : explain(error);
     throw message === undefined ? error : new InputError(`${message}, then: ${resumeCommand(folder)}`);
   }
+}
+
+/** @throws InputError when the data is not the run's */
+async function checkData(folder: string, splits: Splits, moved: boolean): Promise<void> {
+  if (await compareData(folder, splits)) return;
+  const unknown = `${folder}: the run is of an earlier version and does not know its data`;
+  if (moved) throw new InputError(`--data: ${unknown}; resume it where the data was`);
+  complain(`${unknown}: not compared`);
 }
 
 const resumeCommand = (folder: string): string => `qmimic train --resume ${shellWord(folder)}`;
@@ -98,7 +158,8 @@ async function trainIn(
 ): Promise<void> {
   // What a run that was killed while it wrote has left; stages look after their own folders.
   for (const place of [folder, join(folder, "pictures")]) await removeTemporary(place);
-  const run = () => runStages(recipe, folder, progress, splits);
+  await sayPlan(recipe, splits, folder);
+  const run = () => runStages(recipe, folder, withInterimReport(progress, folder, splits.val), splits);
   const stages = profile ? await withProfile(run, folder) : await run();
   if (profile) for (const stage of stages) printBalance(stage);
   // prepareRun has refused recipes that leave nothing to do.
@@ -114,10 +175,7 @@ async function trainIn(
   const { dataset, store } = splits.val;
   const found = await detectSamples(detectWith(detector, recipe.device), dataset.samples, store);
   const evaluation = evaluate(dataset, found);
-  storeThresholds(
-    last.weights,
-    evaluation.classes.map(({ bestF1 }) => bestF1?.threshold ?? null),
-  );
+  storeThresholds(last.weights, bestThresholds(evaluation));
   const metrics = {
     stages: measured,
     weights: last.weights,
@@ -137,6 +195,7 @@ async function trainIn(
   say(
     `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}\nreport    ${report}`,
   );
+  say(`\nto try it in a browser: npx qmimic export ${shellWord(folder)} --format html`);
 }
 
 /** What lambda does, for choosing it. */

@@ -1,12 +1,12 @@
 // qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
 import { type Command, InvalidArgumentError } from "commander";
-import { createImageStore } from "../data/imageStore.js";
+import { denseNotes } from "../data/checkObjects.js";
 import { MARKS, type Mark } from "../data/readers/types.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { type ApComparisons, bootstrapIntervals, comparePaired } from "../eval/bootstrap.js";
 import { type CocoMatches, matchCoco } from "../eval/coco.js";
-import { detectSamples, evaluationInputs, type SampleDetections } from "../eval/detect.js";
+import { detectTimed, evaluationInputs, type SampleDetections } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
 import { type OpenedDetector, openDetector } from "../export/openDetector.js";
 import { writeFileAtomic } from "../files.js";
@@ -20,11 +20,11 @@ import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { positiveShare, share, wholeNumber } from "./numbers.js";
-import { say } from "./output.js";
-import { type SideFlag, sideOption } from "./side.js";
+import { complain, say } from "./output.js";
+import { type LimitFlag, limitOption, type SideFlag, sideOption } from "./overrides.js";
 import { findWeights } from "./weights.js";
 
-interface ValFlags extends EngineFlags, SideFlag, DataFlags {
+interface ValFlags extends EngineFlags, SideFlag, LimitFlag, DataFlags {
   data: string;
   split: string;
   valShare: number;
@@ -55,7 +55,7 @@ export function addVal(program: Command): void {
     .option("--compare <weights>", "another weights file or run folder: is it better on the same images?")
     .option("--json <file>", "write all numbers there")
     .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
-  dataFlags(engineOptions(sideOption(command))).action(val);
+  dataFlags(engineOptions(limitOption(sideOption(command)))).action(val);
 }
 
 /** Comma-separated names. */
@@ -72,6 +72,7 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
   const { path, stage } = findWeights(weights, flags);
   const detector = await openDetector(path, flags);
   const dataset = await readDatasetFor(detector, flags);
+  for (const note of denseNotes([dataset], detector.limit ?? Infinity)) complain(note);
   const other = flags.compare === undefined ? undefined : await openOther(flags.compare, dataset, flags);
   const { found, imagesPerSecond } = await detectSplit(detector, dataset);
   const evaluation = evaluate(dataset, found, { iou: flags.iou, pixelInclusive: flags.inclusive === true });
@@ -156,20 +157,10 @@ function keepClasses(
   });
 }
 
-const MEMORY = 2 ** 31;
-
-/** Decodes first, so that the clock sees the detector alone (as long as the images fit into 2 GiB). */
 async function detectSplit(
   { detect, side, classes: known }: OpenedDetector,
   { samples, classes }: Dataset,
 ): Promise<{ found: SampleDetections[]; imagesPerSecond: number }> {
-  const store = createImageStore(samples, { maxSide: side, memoryBudgetBytes: MEMORY });
-  store.prefetch(samples.keys());
-  for (const i of samples.keys()) await store.get(i);
-  // The first calls also plan the convolutions.
-  await detectSamples(detect, samples.slice(0, 8), store);
-  const started = performance.now();
-  const found = await detectSamples(detect, samples, store);
-  const imagesPerSecond = (1000 * samples.length) / (performance.now() - started);
+  const { found, imagesPerSecond } = await detectTimed(detect, samples, side);
   return { found: keepClasses(found, known, classes), imagesPerSecond };
 }

@@ -2,9 +2,9 @@
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
-import type { StageName } from "../train/stages.js";
+import { STAGES, type StageName } from "../train/plan.js";
 
-const STAGES: readonly StageName[] = ["student", "quantized-teacher", "teacher"];
+const LAST_FIRST = STAGES.toReversed();
 
 export interface FoundWeights {
   path: string;
@@ -27,7 +27,7 @@ export function findWeights(path: string, { teacher = false } = {}): FoundWeight
     if (teacher) throw new InputError(`${path}: --teacher goes with a run folder, not with a weights file`);
     return { path, stage: null };
   }
-  const stages = teacher ? STAGES.slice(1) : STAGES;
+  const stages = teacher ? LAST_FIRST.slice(1) : LAST_FIRST;
   const tried = stages.map((stage) => ({ stage, path: join(path, stage, "weights", "best.safetensors") }));
   const found = tried.find((one) => existsSync(one.path));
   if (!found) {

@@ -43,7 +43,8 @@ function smallNotes(datasets: readonly Dataset[], { side, stride }: SizeLimits):
   });
 }
 
-function denseNotes(datasets: readonly Dataset[], detections: number): string[] {
+/** Images with more objects than detections come out. */
+export function denseNotes(datasets: readonly Dataset[], detections: number): string[] {
   return datasets.flatMap(({ split, samples }) => {
     const counts = samples.map(({ id, difficult }) => ({
       id,
@@ -53,7 +54,7 @@ function denseNotes(datasets: readonly Dataset[], detections: number): string[] 
     if (dense.length === 0) return [];
     const most = dense.reduce((largest, { count }) => Math.max(largest, count), 0);
     return [
-      `${split}: ${counted(dense.length, "image")} with more objects than box-detections ${detections} lets out (${someOf(dense.map(({ id }) => id))}), up to ${most}: the others can never be found. Train with --box-detections ${most} or more.`,
+      `${split}: ${counted(dense.length, "image")} with more objects than box-detections ${detections} lets out (${someOf(dense.map(({ id }) => id))}), up to ${most}: the others can never be found. Say --box-detections ${most} or more.`,
     ];
   });
 }

@@ -31,12 +31,20 @@ export async function contentHashes(paths: readonly string[], folder: string): P
     const state = fileState(path);
     if (/^[0-9a-f]{64} /.test(known[i]) && known[i].slice(HEX + 1) === state) return known[i];
     changed = true;
-    requireFileSync(path);
-    const hash = createHash("sha256").update(readFileSync(path)).digest("hex");
-    return `${hash} ${isSettled(path) ? state : "changing"}`;
+    // The state first: what changes while it is read has another one then.
+    const settled = settledState(path);
+    return `${contentHash(path)} ${settled}`;
   });
   if (changed) await writeFileAtomic(memory, `${lines.join("\n")}\n`);
   return lines.map((line) => line.slice(0, HEX));
 }
 
-const isSettled = (path: string): boolean => Date.now() - statSync(path).ctimeMs > SETTLED_MS;
+/** SHA-256 of a file's content, as hexadecimal. @throws InputError for what is not a file, and what node:fs throws */
+export function contentHash(path: string): string {
+  requireFileSync(path);
+  return createHash("sha256").update(readFileSync(path)).digest("hex");
+}
+
+/** The file's state if it can be told from later ones by it, else a word that is no state. */
+export const settledState = (path: string): string =>
+  Date.now() - statSync(path).ctimeMs > SETTLED_MS ? fileState(path) : "changing";

@@ -1,6 +1,6 @@
 // The one door to labelled photographs: a folder in any of the formats, its splits, and their samples.
 import { didYouMean, InputError } from "../errors.js";
-import { listed, quoted } from "../text.js";
+import { hasControls, listed, quoted } from "../text.js";
 import { decodeEach } from "./decodeEach.js";
 import { type FolderTree, readTree } from "./folderTree.js";
 import { type CheckedLabels, checkLabels } from "./labels.js";
@@ -196,12 +196,18 @@ async function classesOf(
   if (options.classes) return options.classes;
   if (options.merge !== undefined) return [];
   const declared = await folder.source.classes();
-  if (declared !== undefined) return declared;
+  if (declared !== undefined) return printable(declared, folder.root);
   if (split === "train" || !folder.source.splits.includes("train")) return [...labels.names].sort();
   // What else is wrong with train is for whoever reads train; its annotations decide here what is a class. All classes
   // of a train split that cannot be read in full are not known: then none is unknown.
   const { names, incomplete } = await readLabels(folder, "train", options);
   return [...new Set(incomplete ? [...names, ...labels.names] : names)].sort();
+}
+
+function printable(classes: readonly string[], root: string): readonly string[] {
+  const odd = classes.find(hasControls);
+  if (odd === undefined) return classes;
+  throw new InputError(`${root}: the class ${quoted(odd)} has control characters in its name. Correct it.`);
 }
 
 function unknownClass(name: string, classes: readonly string[], given: boolean): string {

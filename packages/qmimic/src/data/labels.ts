@@ -46,7 +46,7 @@ export async function checkLabels(
   settings: LabelSettings,
 ): Promise<CheckedLabels> {
   const findings = createFindings();
-  const all = await source.read(split, findings);
+  const all = withReadableIds(tree, await source.read(split, findings), findings);
   const incomplete = findings.problems.length > 0;
   if (settings.images) reportMissing(tree, all, findings);
   const read = withoutRepeated(tree, all, findings);
@@ -65,10 +65,23 @@ export async function checkLabels(
     ];
   });
   const names = new Set<string>();
-  for (const { objects } of all) for (const { name } of objects) names.add(name);
+  for (const { objects } of all) for (const { name } of objects) if (!hasControls(name)) names.add(name);
   const files = all.flatMap(({ image, labels }) => (image === undefined ? [labels] : [image, labels]));
   return { images, names: [...names], incomplete, files, findings };
 }
+
+/** Ids are printed, and name files: without characters that a terminal would obey. */
+const withReadableIds = (
+  tree: FolderTree,
+  read: readonly LabelledImage[],
+  findings: Findings,
+): LabelledImage[] =>
+  read.filter(({ id, labels }) => {
+    if (!hasControls(id)) return true;
+    const message = `the image's name ${quoted(id)} has control characters. Rename the image, and correct the labels.`;
+    findings.problem(tree.absolute(labels), message);
+    return false;
+  });
 
 function reportMissing(tree: FolderTree, read: readonly LabelledImage[], findings: Findings): void {
   const missing = read.filter(({ image }) => image === undefined);

@@ -10,7 +10,7 @@ const WIDTH = COLUMNS * PER_CELL;
 const HEIGHT = ROWS * PER_CELL;
 
 /** Bits of 64 that may differ. With eight bands of eight bits, at least one band of such a pair is equal. */
-const MOST_BITS = 7;
+const MAX_BITS = 7;
 /** Correlation of the thumbnails from which two photographs count as one; crops and the next shot of a scene reach it. */
 const LEAST_CORRELATION = 0.8;
 /** Standard deviation, of 255, below which a thumbnail has no content to correlate. */
@@ -131,7 +131,7 @@ function sameHash(a: Fingerprint, b: Fingerprint, band: number): boolean {
     const differing = a.hash[row] ^ b.hash[row];
     if (differing === 0 && row < band) return false;
     bits += BITS[differing];
-    if (bits > MOST_BITS) return false;
+    if (bits > MAX_BITS) return false;
   }
   return true;
 }

@@ -32,7 +32,10 @@ export async function withWrittenSplits(tree: FolderTree, source: LabelSource): 
       return (lists.get(split) ?? []).flatMap((id) => {
         const image = images.get(id);
         if (image === undefined)
-          findings.problem(path, `${quoted(id)} is no image of the set. Remove the line, or split again.`);
+          findings.problem(
+            path,
+            `${quoted(id)} is not an image of the set. Remove the line, or split again.`,
+          );
         return image ?? [];
       });
     },

@@ -25,10 +25,10 @@ export interface BootstrapOptions {
   /** Default 1000. */
   resamples?: number;
   /** Default 0. */
-  seed?: number;
+  seed?: number | string;
 }
 
-interface Resamples {
+export interface Resamples {
   ap50: number[];
   ap: number[];
 }
@@ -86,7 +86,7 @@ export function comparePaired(
 }
 
 /** The numbers of each system on the same resamples. */
-function resample(
+export function resample(
   systems: readonly CocoMatches[],
   images: number,
   { resamples = 1000, seed = 0 }: BootstrapOptions,

@@ -148,3 +148,7 @@ export function jointBestF1(classes: readonly VocClassResult[]): BestF1 | null {
     Float64Array.from(order, (i) => scores[i]),
   );
 }
+
+/** The score of each class's best F1, from which its detections are worth showing; null where it finds nothing. */
+export const bestThresholds = ({ classes }: Evaluation): (number | null)[] =>
+  classes.map(({ bestF1 }) => bestF1?.threshold ?? null);

@@ -5,6 +5,13 @@ import type { ImageGroundTruth } from "./types.js";
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
+/** Standard deviation of a sample; 0 of one value. */
+export function deviation(values: readonly number[]): number {
+  if (values.length < 2) return 0;
+  const middle = mean(values);
+  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
+}
+
 export const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
 /** For each class its objects that do not count. */

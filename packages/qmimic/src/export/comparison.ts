@@ -1,8 +1,7 @@
 // Is an exported file what was trained? The same images through both.
 import { type Detections, iou } from "@qmimic/runtime";
-import type { ImageStore } from "../data/imageStore.js";
 import type { Dataset } from "../data/types.js";
-import { type DetectImages, detectSamples, type SampleDetections, scoreDetections } from "../eval/detect.js";
+import { type SampleDetections, scoreDetections } from "../eval/detect.js";
 
 export interface Comparison {
   images: number;
@@ -20,27 +19,28 @@ export interface Comparison {
 /** What counts as one detection: the IoU that evaluation asks for. */
 const SAME_IOU = 0.5;
 
-/** What both find in every image of a data set. Detections below `least` are left out of the pairs, not of AP. */
-export async function compareDetectors(
-  trained: DetectImages,
-  exported: DetectImages,
+/**
+ * @param trained what the detector finds in every image of the data set
+ * @param exported what the file finds there
+ * @param least detections of lower scores are left out of the pairs, not of AP
+ */
+export function compareDetections(
   dataset: Dataset,
-  store: ImageStore,
+  trained: readonly SampleDetections[],
+  exported: readonly SampleDetections[],
   least: number,
-): Promise<Comparison> {
-  const a = await detectSamples(trained, dataset.samples, store);
-  const b = await detectSamples(exported, dataset.samples, store);
+): Comparison {
   const result: Comparison = {
     images: dataset.samples.length,
     matched: 0,
     detections: 0,
     boxDifference: 0,
     scoreDifference: 0,
-    trainedAp: scoreDetections(dataset, a).mAP,
-    exportedAp: scoreDetections(dataset, b).mAP,
+    trainedAp: scoreDetections(dataset, trained).mAP,
+    exportedAp: scoreDetections(dataset, exported).mAP,
   };
-  a.forEach((found, i) => {
-    addPairs(result, found, b[i], least);
+  trained.forEach((found, i) => {
+    addPairs(result, found, exported[i], least);
   });
   return result;
 }

@@ -4,7 +4,7 @@ import { type SafetensorsTensor, serializeSafetensors } from "@qmimic/torch";
 import { NO_AUGMENTATION } from "../data/augment.js";
 import { GRID } from "../data/drawing.js";
 import type { Detector } from "../models/index.js";
-import { channelScales, scaledIntegers } from "./int8Weights.js";
+import { channelScales, scaledIntegers } from "../train/int8Weights.js";
 import { type TracedNetwork, traceDetector } from "./trace.js";
 
 export type WeightFormat = "float32" | "int8";

@@ -1,18 +1,12 @@
 // Anything that detects, by its file: trained weights run on libtorch, a model file on the runtime that users have, an .onnx
 // file on ONNX Runtime.
 import { readFileSync, statSync } from "node:fs";
-import {
-  type Detection,
-  type Detections,
-  Detector as ExportedDetector,
-  MODEL_FORMAT,
-  ModelError,
-} from "@qmimic/runtime";
-import type { RawImage } from "../data/images.js";
+import { type Detections, Detector as ExportedDetector, MODEL_FORMAT, ModelError } from "@qmimic/runtime";
 import { InputError } from "../errors.js";
 import { type DetectImages, detectWith } from "../eval/detect.js";
 import type { Detector } from "../models/index.js";
 import { loadDetector, readThresholds, readWeights } from "../train/weights.js";
+import { toDetections } from "./detections.js";
 import { openOnnx } from "./onnx/openOnnx.js";
 
 export interface OpenedDetector {
@@ -20,6 +14,8 @@ export interface OpenedDetector {
   classes: readonly string[];
   /** Longest side of an image in the network's input, in pixels. */
   side: number;
+  /** Most detections of an image; undefined where the file does not say. */
+  limit: number | undefined;
   /** Of each class, 0..1; null where it has none, undefined where the file holds none. */
   thresholds: readonly (number | null)[] | undefined;
   detect: DetectImages;
@@ -33,12 +29,20 @@ export interface OpenOptions {
   device: string;
   /** Instead of the file's own. */
   side?: number;
+  /** Most detections of an image, instead of the file's own limit. */
+  boxDetections?: number;
 }
 
 /** @throws InputError naming the file when it is none of these, or damaged */
-export async function openDetector(path: string, { device, side }: OpenOptions): Promise<OpenedDetector> {
+export async function openDetector(path: string, options: OpenOptions): Promise<OpenedDetector> {
+  const { device, side, boxDetections } = options;
   const bytes = statSync(path).size;
   if (path.endsWith(".onnx")) {
+    if (boxDetections !== undefined) {
+      throw new InputError(
+        `--box-detections: ${path} has its own limit inside, as all .onnx files. Set it in training, or run the weights that were exported.`,
+      );
+    }
     const opened = await openOnnx(readFileSync(path), path);
     const wanted = side ?? opened.side;
     const detect: DetectImages = async (images) => {
@@ -46,43 +50,38 @@ export async function openDetector(path: string, { device, side }: OpenOptions):
       for (const image of images) found.push(await opened.detect(image, wanted));
       return found;
     };
-    return { path, classes: opened.classes, side: wanted, thresholds: opened.thresholds, detect, bytes };
+    const { classes, thresholds } = opened;
+    return { path, classes, side: wanted, limit: undefined, thresholds, detect, bytes };
   }
   const { format } = readWeights(path).metadata;
   if (format === MODEL_FORMAT) {
     try {
       const exported = await ExportedDetector.load(readFileSync(path), side === undefined ? {} : { side });
       const { classes, thresholds } = exported;
-      return { path, classes, side: exported.side, thresholds, detect: detectExported(exported), bytes };
+      const detect = detectExported(exported, boxDetections);
+      const limit = boxDetections ?? exported.maxDetections;
+      return { path, classes, side: exported.side, limit, thresholds, detect, bytes };
     } catch (error) {
       throw error instanceof ModelError ? new InputError(`${path}: ${error.message}`) : error;
     }
   }
-  const trained = loadDetector(path, device, side === undefined ? {} : { side });
+  const trained = loadDetector(path, device, {
+    ...(side === undefined ? {} : { side }),
+    ...(boxDetections === undefined ? {} : { boxDetections }),
+  });
   const { classes } = trained.config;
   const thresholds = readThresholds(path);
   const detect = detectWith(trained, device);
-  return { path, classes, side: trained.config.side, thresholds, detect, trained, bytes };
+  const limit = trained.decoder.keep.detections;
+  return { path, classes, side: trained.config.side, limit, thresholds, detect, trained, bytes };
 }
 
 /** A model file's detections as training and evaluation know them. */
 export const detectExported =
-  (detector: ExportedDetector): DetectImages =>
-  (images) =>
-    images.map((image) => toArrays(detector.detect(image, { threshold: 0 }), detector.classes, image));
-
-function toArrays(
-  found: readonly Detection[],
-  classes: readonly string[],
-  { width, height, originalWidth, originalHeight }: RawImage,
-): Detections {
-  const across = originalWidth / width;
-  const down = originalHeight / height;
-  return {
-    boxes: Float32Array.from(
-      found.flatMap(({ box }) => [box.xmin * across, box.ymin * down, box.xmax * across, box.ymax * down]),
-    ),
-    scores: Float32Array.from(found, ({ score }) => score),
-    labels: Int32Array.from(found, ({ label }) => classes.indexOf(label) + 1),
+  (detector: ExportedDetector, boxDetections?: number): DetectImages =>
+  (images) => {
+    const limit = boxDetections === undefined ? {} : { maxDetections: boxDetections };
+    return images.map((image) =>
+      toDetections(detector.detect(image, { threshold: 0, ...limit }), detector.classes, image),
+    );
   };
-}

@@ -87,7 +87,7 @@ export function mimicLoss(
 }
 
 /** The most weights of r that the one pass is used for: it is made for narrow students, whose weights stay in the cache. */
-const MOST_FUSED = 2 ** 16;
+const MAX_FUSED = 2 ** 16;
 
 /**
  * Form "cells": sum of cells * (Q(r(features)) - target)^2, and int64 [3], see MatchCounts.
@@ -103,7 +103,7 @@ export function cellLoss(
   quantizer: Quantizer,
 ): { loss: Tensor; matches: Tensor } {
   const { weight, bias } = regressor;
-  const fused = features.device === "cpu" && weight.size <= MOST_FUSED && quantizer.kind !== "power-of-two";
+  const fused = features.device === "cpu" && weight.size <= MAX_FUSED && quantizer.kind !== "power-of-two";
   if (!fused || !bias) return difference(predict(regressor, features), stored, cells, quantizer);
   const uniform = quantizer.kind === "uniform";
   const target = uniform ? stored : decodeFeatures(stored, quantizer);

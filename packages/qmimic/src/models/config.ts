@@ -3,11 +3,15 @@
 import { z } from "zod";
 import { InputError } from "../errors.js";
 import { quoted } from "../text.js";
-import { className, inputSide, MAX_CLASSES, positive } from "./settings.js";
+import { className, count, inputSide, MAX_CLASSES, MAX_WIDTH, positive } from "./settings.js";
 
 /** Whether a finer map than stride 16 comes from leaving out poolings, or from a top-down pathway, alone or with a detail path. */
 export const NECKS = ["none", "top-down", "detail"] as const;
 export type Neck = (typeof NECKS)[number];
+
+/** What stands for the 3x3 layers of a backbone and its neck (backbones/spatial.ts). */
+export const CONVOLUTIONS = ["plain", "separable", "grouped"] as const;
+export type Convolution = (typeof CONVOLUTIONS)[number];
 
 /** Powers of two that float32 holds with room for sums. */
 const exponent = z.number().int().min(-64).max(64);
@@ -28,6 +32,10 @@ export type Quantizer = z.infer<typeof quantizerSchema>;
 export const sharedConfig = {
   /** For instance "vgg-1-32": family and width divisor. */
   backbone: z.string(),
+  /** @see CONVOLUTIONS */
+  convolution: z.enum(CONVOLUTIONS).default("plain"),
+  /** Of grouped convolutions: the most groups of a layer. */
+  convolutionGroups: count.max(MAX_WIDTH).default(1),
   /** Input pixels per cell of the last feature map. */
   outputStride: z.union([z.literal(4), z.literal(8), z.literal(16)]),
   /** @see NECKS */
@@ -37,6 +45,8 @@ export const sharedConfig = {
   /** Longest side of the input in pixels. */
   side: inputSide,
   quantizer: quantizerSchema,
+  /** Of a pruned detector: shapes of the tensors that are smaller than the other settings make them, by name. */
+  shapes: z.record(z.string(), z.array(count).min(1).max(4)).optional(),
 };
 
 const sharedSchema = z.object(sharedConfig);
@@ -46,23 +56,32 @@ export type DetectorConfig = z.infer<typeof sharedSchema> & { detector: string }
 
 export interface BackboneName {
   family: "vgg" | "resnet18" | "resnet34";
-  /** Every layer has 1/divisor of the original's channels. */
+  /** Every layer has 1/divisor of the original's channels; 1 to 64, not always whole. */
   divisor: number;
 }
 
-/** Reads "vgg-1-32", "resnet18-1-16", or "vgg" for the full width. @throws InputError for anything else */
+/**
+ * Reads "vgg-1-32", "resnet18-1-16", "vgg-1-11.5", or "vgg" for the full width. Divisors have at most two decimals, which is
+ * enough to give a network of another kind of convolution the cost of a plain one.
+ * @throws InputError for anything else
+ */
 export function parseBackbone(name: string): BackboneName {
-  const match = /^(vgg(?:16)?|resnet18|resnet34)(?:-1-(\d+))?$/.exec(name);
+  const match = /^(vgg(?:16)?|resnet18|resnet34)(?:-1-(\d+(?:\.\d{1,2})?))?$/.exec(name);
   const divisor = Number(match?.[2] ?? 1);
   if (!match || divisor < 1 || divisor > 64) {
     throw new InputError(
-      `unknown network ${quoted(name)}: expected vgg-1-N, resnet18-1-N or resnet34-1-N with N from 1 to 64, for instance vgg-1-32`,
+      `unknown network ${quoted(name)}: expected vgg-1-N, resnet18-1-N or resnet34-1-N with N from 1 to 64 (at most two decimals), for instance vgg-1-32 or vgg-1-11.5`,
     );
   }
   const family = match[1] === "vgg16" ? "vgg" : (match[1] as BackboneName["family"]);
   return { family, divisor };
 }
 
-/** Channels of a layer at width 1 / divisor: rounded, at least 1. */
-export const narrowed = (channels: number, divisor: number): number =>
-  Math.max(1, Math.round(channels / divisor));
+/**
+ * Channels of a layer at width 1 / divisor: rounded, at least 1.
+ * @param groups that they have to be divided into: from so many channels on, a multiple of them
+ */
+export function narrowed(channels: number, divisor: number, groups = 1): number {
+  const width = Math.max(1, Math.round(channels / divisor));
+  return width < groups ? width : groups * Math.max(1, Math.round(channels / divisor / groups));
+}

@@ -8,6 +8,8 @@ interface TypedKind<S extends z.ZodObject, C extends z.ZodObject> {
   name: string;
   settings: S;
   config: C;
+  layers: readonly (keyof z.output<C> & string)[];
+  classLayers: DetectorKind["classLayers"];
   headCoding: readonly (keyof z.output<C> & string)[];
   conflict?(settings: z.output<S>): string | undefined;
   choose?(settings: z.output<S>, network: NetworkFacts): Partial<z.output<C>>;
@@ -17,11 +19,13 @@ interface TypedKind<S extends z.ZodObject, C extends z.ZodObject> {
 export function defineKind<S extends z.ZodObject, C extends z.ZodObject>(
   kind: TypedKind<S, C>,
 ): DetectorKind {
-  const { name, settings, config, headCoding } = kind;
+  const { name, settings, config, layers, classLayers, headCoding } = kind;
   return {
     name,
     settings,
     config,
+    layers,
+    classLayers,
     headCoding,
     conflict: (some) => kind.conflict?.(settings.parse(some)),
     choose: (some, network) => kind.choose?.(settings.parse(some), network) ?? {},

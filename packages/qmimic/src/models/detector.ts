@@ -64,8 +64,11 @@ export interface Detector extends Module {
   detect(images: Tensor, sizes: readonly Size[]): Detections[];
   /** How outputs become detections. */
   readonly decoder: Decoder;
-  /** Every layer once, on as many regions as detect() may have: what the cost is of, and what is exported. Outputs by OUTPUTS' names, and `features`. */
-  everyLayer(images: Tensor): Record<string, Tensor>;
+  /**
+   * Every layer once: what the cost is of, and what is exported. Outputs by OUTPUTS' names, and `features`.
+   * @param regions [N, 4] xyxy of each image, for heads that speak of regions; absent: as many as detect() may have, anywhere
+   */
+  everyLayer(images: Tensor, regions?: readonly Float32Array[]): Record<string, Tensor>;
 }
 
 /** What a kind of detectors is: a name, its settings, and how it is built. */
@@ -75,6 +78,10 @@ export interface DetectorKind {
   readonly settings: z.ZodObject;
   /** The whole configuration, sharedConfig included, with the literal `detector`. Unknown keys are left out. */
   readonly config: z.ZodObject;
+  /** Settings that say what its layers are: weights of a detector that differs in one of them do not fit. */
+  readonly layers: readonly string[];
+  /** Layers of which a row, or several in a row, belong to each class, by their names; the background comes first where there is one. */
+  readonly classLayers: { readonly names: readonly string[]; readonly background: boolean };
   /** Settings that change what heads' outputs mean: heads that differ in them cannot be compared. */
   readonly headCoding: readonly string[];
   /** What is wrong with settings that are each in range, together. */

@@ -80,6 +80,11 @@ export const fasterRcnn = defineKind({
   name: "faster-rcnn",
   settings,
   config,
+  layers: ["anchorSizes", "aspectRatios", "roiSize", "headWidth"],
+  classLayers: {
+    names: ["roi_heads.box_predictor.cls_score", "roi_heads.box_predictor.bbox_pred"],
+    background: true,
+  },
   headCoding: ["boxWeights"],
   conflict: conflictIn,
   choose: ({ headWidth, ...own }, network) => ({

@@ -2,7 +2,16 @@
 export type { Backbone } from "./backbones/types.js";
 export { iouLoss } from "./cells.js";
 export {
+  type ChannelGroup,
+  type Channels,
+  type ChannelUse,
+  readChannels,
+  type WeightedLayer,
+} from "./channels.js";
+export {
   type BackboneName,
+  CONVOLUTIONS,
+  type Convolution,
   type DetectorConfig,
   NECKS,
   type Neck,
@@ -10,6 +19,7 @@ export {
   type Quantizer,
   quantizerSchema,
 } from "./config.js";
+export { type EqualCost, multiplyAdds, widthOfCost } from "./cost.js";
 export type {
   Detector,
   DetectorKind,
@@ -50,3 +60,4 @@ export {
   wholeUpTo,
 } from "./settings.js";
 export { concatFloats, type Target } from "./targets.js";
+export { layerSettings, layersOf, type Transferred, transferWeights } from "./transfer.js";

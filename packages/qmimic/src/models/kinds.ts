@@ -1,5 +1,5 @@
 // The kinds of detectors. A further one needs its own files and a line in this list.
-import type { Random } from "@qmimic/torch";
+import { type Random, withShapes } from "@qmimic/torch";
 import { z } from "zod";
 import { didYouMean, InputError, reasonOf } from "../errors.js";
 import { quoted } from "../text.js";
@@ -24,9 +24,16 @@ export function kindOf(name: string): DetectorKind {
   );
 }
 
-/** A detector with fresh weights. @throws InputError for an unknown kind or backbone */
-export const createDetector = (config: DetectorConfig, random: Random): Detector =>
-  kindOf(config.detector).create(config, random);
+/** A detector with fresh weights. @throws InputError for an unknown kind or backbone, or shapes of tensors that it lacks */
+export function createDetector(config: DetectorConfig, random: Random): Detector {
+  const build = () => kindOf(config.detector).create(config, random);
+  if (config.shapes === undefined) return build();
+  try {
+    return withShapes(build, config.shapes);
+  } catch (error) {
+    throw error instanceof RangeError ? new InputError(`shapes: ${error.message}`) : error;
+  }
+}
 
 const named = z.looseObject({ detector: z.string() });
 

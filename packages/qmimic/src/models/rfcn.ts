@@ -84,6 +84,8 @@ export const rfcn = defineKind({
   name: "r-fcn",
   settings,
   config,
+  layers: ["anchorSizes", "aspectRatios", "psSize"],
+  classLayers: { names: ["roi_heads.score_maps"], background: true },
   headCoding: ["boxWeights"],
   conflict: conflictIn,
   choose: autoAnchors,

@@ -19,9 +19,9 @@ import { STYLE } from "./htmlStyle.js";
 import { type Html, html, trusted } from "./htmlTemplate.js";
 
 /**
- * Writes <folder>/report.html of a complete run, from what is in the folder. An earlier report is replaced.
+ * Writes <folder>/report.html of a run, finished or being trained, from what is in the folder. An earlier report is replaced.
  * @returns its path
- * @throws InputError when the folder is no run or not complete
+ * @throws InputError when the folder is not a run, or nothing in it has been evaluated
  */
 export async function writeRunReport(folder: string): Promise<string> {
   const run = await readRun(folder);
@@ -65,7 +65,7 @@ ${recipeDetails(recipe)}
 function header({ name, recipe, stages, finished }: RunContent): Html {
   const last = stages.at(-1);
   const classes = last?.config.classes ?? [];
-  const when = finished.toISOString();
+  const when = finished?.toISOString();
   const advice = teacherAdvice(stages);
   return html`<header>
 <h1>${name}</h1>
@@ -74,7 +74,11 @@ function header({ name, recipe, stages, finished }: RunContent): Html {
 <dt>Method</dt><dd>${recipe.method.replaceAll("-", " ")}${recipe.stage !== "all" && `, stage ${recipe.stage.replaceAll("-", " ")} alone`}</dd>
 <dt>Input</dt><dd>longest side ${recipe.side} px, output stride ${recipe.outputStride}</dd>
 <dt>${classes.length === 1 ? "Class" : `${classes.length} classes`}</dt><dd><ul class="chips">${classes.map((one) => html`<li>${one}</li>`)}</ul></dd>
-<dt>Finished</dt><dd><time datetime="${when}">${when.slice(0, 16).replace("T", " ")} UTC</time></dd>
+${
+  when === undefined
+    ? html`<dt>In training</dt><dd>${last && `${stageTitle(last)}, epoch ${last.rows.length}: load this page again for later ones`}</dd>`
+    : html`<dt>Finished</dt><dd><time datetime="${when}">${when.slice(0, 16).replace("T", " ")} UTC</time></dd>`
+}
 </dl>
 ${last && tiles(last)}
 ${advice !== undefined && html`<p class="advice">${advice}</p>`}

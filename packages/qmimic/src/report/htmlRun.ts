@@ -6,9 +6,11 @@ import { z } from "zod";
 import { InputError, reasonOf } from "../errors.js";
 import { readText as readTextFile } from "../files.js";
 import { type DetectorConfig, parseConfig, quantizerSchema } from "../models/index.js";
+import { STAGES } from "../train/plan.js";
 import type { Recipe } from "../train/recipe.js";
+import { bestOf } from "../train/results.js";
 import { openRunFolder } from "../train/runFolder.js";
-import { loadDetector } from "../train/weights.js";
+import { loadDetector, readConfig } from "../train/weights.js";
 import { type DetectorCost, detectorCost } from "./summary.js";
 
 const share = z.number().nullable();
@@ -33,7 +35,7 @@ const costSchema = z.object({
 const metricsSchema = z.object({
   stages: z.array(
     z.object({
-      stage: z.enum(["teacher", "quantized-teacher", "student"]),
+      stage: z.enum(STAGES),
       val: share,
       bestEpoch: z.number(),
       quantizer: quantizerSchema,
@@ -58,7 +60,7 @@ const metricsSchema = z.object({
 type Metrics = z.infer<typeof metricsSchema>;
 
 /** A line of results.csv by the names of its columns; NaN where the cell is empty. */
-export type ResultRow = Record<string, number>;
+export type ResultRow = Record<string, number> & { val: number };
 
 export type RunStage = Omit<Metrics["stages"][number], "config" | "cost"> & {
   rows: ResultRow[];
@@ -75,14 +77,19 @@ export interface RunContent {
   evaluation?: Metrics["evaluation"];
   /** Relative to the folder; null when it was not drawn. */
   overview: string | null;
-  finished: Date;
+  /** Null while it is trained. */
+  finished: Date | null;
 }
 
-/** @throws InputError when the folder is no run, or is not complete */
+/**
+ * A finished run, or one that is being trained: its stages that have been evaluated.
+ * @throws InputError when the folder is not a run, or nothing in it has been evaluated
+ */
 export async function readRun(folder: string): Promise<RunContent> {
   const recipe = await openRunFolder(folder);
   const metrics = join(folder, "metrics.json");
-  const { stages, evaluation } = await readMetrics(metrics);
+  const isFinished = existsSync(metrics);
+  const { stages, evaluation } = isFinished ? await readMetrics(metrics) : await readUnfinished(folder);
   const overview = "pictures/overview.png";
   return {
     name: basename(resolve(folder)),
@@ -99,8 +106,26 @@ export async function readRun(folder: string): Promise<RunContent> {
     ),
     evaluation,
     overview: existsSync(join(folder, overview)) ? overview : null,
-    finished: (await stat(metrics)).mtime,
+    finished: isFinished ? (await stat(metrics)).mtime : null,
   };
+}
+
+/** What the files of the stages say before the run is finished. */
+async function readUnfinished(folder: string): Promise<Metrics> {
+  const stages: Metrics["stages"] = [];
+  for (const stage of STAGES) {
+    const weights = join(folder, stage, "weights", "best.safetensors");
+    if (!existsSync(weights)) continue;
+    const rows = parseResults(await readText(join(folder, stage, "results.csv")));
+    const best = bestOf(rows);
+    const known = (value: number) => (Number.isNaN(value) ? null : value);
+    stages.push({
+      ...{ stage, val: known(best.val), bestEpoch: best.epoch, quantizer: readConfig(weights).quantizer },
+      ...{ match: known(best.valMatch), matchActive: known(best.valMatchActive) },
+    });
+  }
+  if (stages.length === 0) throw new InputError(`${folder}: nothing in this run has been evaluated yet`);
+  return { stages };
 }
 
 /** What the stage's weights are and cost: as the metrics say, or measured. */
@@ -138,6 +163,7 @@ export function parseResults(text: string): ResultRow[] {
   const columns = header.split(",");
   return lines.map((line) => {
     const cells = line.split(",");
-    return Object.fromEntries(columns.map((column, i) => [column, cells[i] ? Number(cells[i]) : Number.NaN]));
+    const values = columns.map((column, i) => [column, cells[i] ? Number(cells[i]) : Number.NaN]);
+    return Object.fromEntries(values) as ResultRow;
   });
 }

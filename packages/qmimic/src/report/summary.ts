@@ -1,8 +1,6 @@
 // What a detector weighs and costs: parameters, bytes, multiply-adds.
 import { gzipSync } from "node:zlib";
-import { countMultiplyAdds, noGrad, scope, tensor } from "@qmimic/torch";
-import { toGrid } from "../data/drawing.js";
-import type { Detector } from "../models/index.js";
+import { type Detector, type DetectorConfig, multiplyAdds } from "../models/index.js";
 
 export interface DetectorCost {
   parameters: number;
@@ -49,30 +47,29 @@ export function detectorCost(detector: Detector): DetectorCost {
       packed.push(Buffer.from(data.buffer));
     }
   }
-  const { side } = detector.config;
-  const { device } = detector.named()[0].tensor;
-  const [height, width] = [toGrid(0.75 * side), toGrid(side)];
-  const multiplyAdds = noGrad(() =>
-    scope(() =>
-      countMultiplyAdds(() => {
-        const wasTraining = detector.training;
-        detector.eval();
-        const images = tensor(new Float32Array(3 * height * width), [1, 3, height, width]).to(device);
-        detector.everyLayer(images);
-        detector.train(wasTraining);
-      }),
-    ),
-  );
   return {
     parameters,
     bytesFp32: 4 * values,
     bytesInt8,
     bytesGzip: gzipSync(Buffer.concat(packed), { level: 9 }).length,
-    multiplyAdds,
+    multiplyAdds: multiplyAdds(detector),
   };
 }
 
+/** Of memory, which comes in powers of two. */
+export const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
+
 export const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
+
+/** For instance "vgg-1-11.5 (separable)" or "vgg-1-8 (pruned)". */
+const describeNetwork = ({ backbone, convolution, convolutionGroups, shapes }: DetectorConfig): string => {
+  const notes = [
+    ...(convolution === "plain" ? [] : [convolution]),
+    ...(convolution === "grouped" ? [`in ${convolutionGroups}`] : []),
+    ...(shapes === undefined ? [] : ["pruned"]),
+  ];
+  return notes.length === 0 ? backbone : `${backbone} (${notes.join(" ")})`;
+};
 
 /**
  * One line: network, parameters, sizes, cost.
@@ -82,7 +79,7 @@ export function summarize(detector: Detector, trained = true): string {
   const { config } = detector;
   const cost = detectorCost(detector);
   return (
-    `${config.backbone} ${config.detector}, stride ${config.outputStride}, ${cost.parameters.toLocaleString("en")} parameters, ` +
+    `${describeNetwork(config)} ${config.detector}, stride ${config.outputStride}, ${cost.parameters.toLocaleString("en")} parameters, ` +
     `${kilobytes(cost.bytesFp32)} fp32, ${kilobytes(cost.bytesInt8)} int8, ${trained ? `${kilobytes(cost.bytesGzip)} gzipped, ` : ""}` +
     `${(cost.multiplyAdds / 1e6).toFixed(0)} million multiply-adds at ${config.side} px`
   );

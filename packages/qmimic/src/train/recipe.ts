@@ -7,6 +7,7 @@ import { didYouMean, InputError } from "../errors.js";
 import {
   atLeast0,
   auto,
+  CONVOLUTIONS,
   className,
   count,
   DETECTORS,
@@ -20,6 +21,7 @@ import {
   MAX_REGIONS,
   MAX_ROI_CELLS,
   MAX_THREADS,
+  MAX_WIDTH,
   NECKS,
   positive,
   real,
@@ -56,7 +58,7 @@ const data = {
     .max(MAX_CLASSES)
     .default([])
     .describe("classes to detect, objects of others are left out; empty: all that the data has"),
-  merge: z.string().default("").describe("map every class of the data to this one; empty: keep them apart"),
+  merge: className.default("").describe("map every class of the data to this one; empty: keep them apart"),
   ignore: z
     .array(z.enum(MARKS))
     .max(MARKS.length)
@@ -86,11 +88,35 @@ const data = {
 
 const networks = {
   detector: z.enum(DETECTORS).default(DETECTORS[0]).describe("kind of detector"),
-  student: z.string().default("vgg-1-32").describe("student's network: vgg-1-N, resnet18-1-N, resnet34-1-N"),
+  student: z
+    .string()
+    .default("vgg-1-32")
+    .describe(
+      "student's network: vgg-1-N, resnet18-1-N, resnet34-1-N; N from 1 to 64, also with decimals, as in vgg-1-11.5",
+    ),
+  convolution: z
+    .enum(CONVOLUTIONS)
+    .default(CONVOLUTIONS[0])
+    .describe(
+      "3x3 layers of the student's backbone and neck, but for those on the image: plain; separable, a 3x3 of each channel alone and a 1x1 of all; grouped, a 3x3 within groups of channels and a 1x1 of all",
+    ),
+  convolutionGroups: wholeUpTo(MAX_WIDTH, 4, "groups of channels of grouped layers"),
   teacher: z
     .string()
     .default("vgg-1-8")
     .describe("teacher's network, or a weights file (.safetensors) of a trained teacher"),
+  teacherInit: z
+    .string()
+    .default("")
+    .describe(
+      "weights file (.safetensors) with torchvision's vgg16_bn, resnet18 or resnet34, for the backbone of a teacher of full width (vgg-1-1, resnet18-1-1, resnet34-1-1); empty: at random",
+    ),
+  from: z
+    .string()
+    .default("")
+    .describe(
+      "run folder or weights file to start from, also on other photographs or with other classes: its network is taken, heads of new classes start anew; of a run each stage takes its own, a file is for the student, or else for the teacher",
+    ),
   outputStride: z
     .union([z.literal(4), z.literal(8), z.literal(16)])
     .default(4)
@@ -125,7 +151,9 @@ const method = {
   quantizerStride: z
     .union([positive, auto])
     .default("auto")
-    .describe("s of the uniform dictionary; auto: from the teacher's activations"),
+    .describe(
+      "s of the uniform dictionary; auto: from the teacher's activations. With method scratch a number rounds the student's map, auto does not",
+    ),
   quantizerMaxCost: real(
     atLeast0,
     1,
@@ -196,7 +224,7 @@ const training = {
 };
 
 const augmentation = {
-  flip: real(fraction, 0.5, "share of images mirrored left to right"),
+  flip: real(fraction, 0.5, "fraction of images mirrored left to right"),
   scales: z
     .array(z.number().min(MIN_SCALE).max(MAX_SCALE))
     .min(1)
@@ -289,7 +317,14 @@ export const settingOf = (recipe: Recipe, key: string): unknown => (recipe as Re
 /** Whether the setting `teacher` is a file rather than the name of a network. */
 export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
 
+/** Whether one of the run's stages is a teacher. */
+export const trainsTeacher = ({ stage, method, teacher }: Recipe): boolean =>
+  stage === "teacher" || (stage === "all" && method !== "scratch" && !isWeightsFile(teacher));
+
 const byKebab = new Map([...SETTINGS.keys()].map((key) => [kebab(key), key]));
+
+/** "lambda-head" -> "lambdaHead"; undefined for what is not a setting. */
+export const keyOf = (name: string): string | undefined => byKebab.get(name);
 
 /**
  * A recipe from kebab-case settings (of a file, overridden by flags).
@@ -329,13 +364,19 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
 }
 
 /** What is wrong with settings that are each in range, together. */
-function conflictIn({ merge, classes, quantizer, quantizerStride }: Recipe): string | undefined {
+function conflictIn(recipe: Recipe): string | undefined {
+  const { merge, classes, quantizer, quantizerStride, stage, from, teacherInit } = recipe;
   if (merge !== "" && classes.length > 0) {
     return `merge: every class becomes ${quoted(merge)}; classes: ${listed(classes)} alone are wanted. Say one of them`;
   }
   if (quantizer === "power-of-two" && quantizerStride !== "auto") {
     return `quantizer-stride is of the uniform dictionary; power-of-two has none`;
   }
+  if (from !== "" && stage === "quantized-teacher") {
+    return `from: stage ${stage} starts from its teacher: say --teacher FILE.safetensors`;
+  }
+  if (teacherInit !== "" && !trainsTeacher(recipe)) return `teacher-init: no teacher is trained`;
+  if (teacherInit !== "" && from !== "") return `teacher-init and from: a teacher starts from one of them`;
   return undefined;
 }
 

@@ -52,7 +52,7 @@ const PERHAPS = [
 export const COMMON_COLUMNS: readonly string[] = [...BEFORE, ...AFTER];
 
 /** The row of the weights that are kept: the first with the highest val. */
-export const bestOf = (rows: readonly EpochRow[]): EpochRow =>
+export const bestOf = <R extends { val: number }>(rows: readonly R[]): R =>
   rows.reduce((top, row) => (row.val > top.val || Number.isNaN(top.val) ? row : top));
 
 /** Fills the tensors with a run's state. Returns the rows of the epochs it has done. */

@@ -6,9 +6,11 @@ import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
-import { readText, writeFolderAtomic } from "../files.js";
+import { readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { quoted, shortened } from "../text.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
+import { storeData } from "./runData.js";
+import { type Splits, usesCache } from "./splits.js";
 
 const RECIPE = "recipe.yaml";
 const LOCK = ".lock";
@@ -26,25 +28,32 @@ const resolved = (recipe: Recipe): Recipe => ({
   cache: resolve(recipe.cache),
   runs: resolve(recipe.runs),
   teacher: isWeightsFile(recipe.teacher) ? resolve(recipe.teacher) : recipe.teacher,
+  teacherInit: recipe.teacherInit === "" ? "" : resolve(recipe.teacherInit),
+  from: recipe.from === "" ? "" : resolve(recipe.from),
   threads: recipe.threads === "auto" ? availableParallelism() : recipe.threads,
 });
 
 /**
- * Makes runs/<name>, or runs/<name>-2, ... when it is taken, and writes the recipe there.
+ * Makes runs/<name>, or runs/<name>-2, ... when it is taken, and writes the recipe there, and what the data is.
  * @throws InputError when the folder cannot be written
  */
-export async function createRunFolder(recipe: Recipe): Promise<string> {
+export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<string> {
   const name = recipe.name === "" ? defaultName(recipe) : recipe.name;
   if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
     throw new InputError(`name: ${quoted(name)} is not a folder name; use letters, digits, "-", "_" and "."`);
   }
-  // With its recipe from the start: a run that is cut off at any moment can be resumed.
-  return writeFolderAtomic(join(recipe.runs, name), (folder) =>
-    writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe))),
-  );
+  // With both from the start: a run that is cut off at any moment can be resumed.
+  return writeFolderAtomic(join(recipe.runs, name), async (folder) => {
+    await writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe)));
+    await storeData(folder, splits, usesCache(recipe) ? recipe.cache : undefined);
+  });
 }
 
-/** The recipe of an existing run. @throws InputError when the folder is no run, or is not writable */
+/** Notes that the data of a run lies elsewhere now. */
+export const moveData = (folder: string, recipe: Recipe): Promise<void> =>
+  writeFileAtomic(join(folder, RECIPE), formatRecipe(resolved(recipe)));
+
+/** The recipe of an existing run. @throws InputError when the folder is not a run, or is not writable */
 export async function openRunFolder(folder: string): Promise<Recipe> {
   const path = join(folder, RECIPE);
   const text = await readText(path, MAX_RECIPE_BYTES).catch((error: NodeJS.ErrnoException) => {
@@ -73,7 +82,7 @@ export function lockRunFolder(folder: string): FileLock {
   return lock;
 }
 
-/** Settings of a YAML file. @throws InputError when it is no flat YAML */
+/** Settings of a YAML file. @throws InputError when it is not flat YAML */
 export function readSettings(text: string, path: string): Record<string, unknown> {
   let settings: unknown;
   try {

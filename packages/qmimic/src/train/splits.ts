@@ -1,5 +1,6 @@
 // The splits that a run needs, and everything that can be wrong with its input.
 import { join } from "node:path";
+import { shapesOnly } from "@qmimic/torch";
 import { objectNotes } from "../data/checkObjects.js";
 import {
   type DataFolder,
@@ -13,14 +14,18 @@ import { createImageStore, type ImageStore } from "../data/imageStore.js";
 import { withLock } from "../data/lock.js";
 import { createPixelFile } from "../data/pixelFile.js";
 import { describeProblems } from "../data/problems.js";
+import { createRandom } from "../data/random.js";
 import { holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset, Problem } from "../data/types.js";
 import { didYouMean, InputError } from "../errors.js";
 import { checkWritable } from "../files.js";
-import { type Detector, parseBackbone } from "../models/index.js";
+import { createDetector, type Detector, parseBackbone } from "../models/index.js";
 import { listed, quoted } from "../text.js";
 import { useEngine } from "./engine.js";
+import { teacherConfig } from "./networks.js";
 import { isWeightsFile, type Recipe, settingOf } from "./recipe.js";
+import { checkStarts } from "./start.js";
+import { readBackbone } from "./torchvision.js";
 import { loadDetector } from "./weights.js";
 
 /** Images of one split, ready to be trained on or evaluated. */
@@ -77,8 +82,8 @@ export async function openSplits(
   return { train: open(train, Math.max(...scales)), val: open(val, 1) };
 }
 
-/** @throws InputError when a class is asked for that the data does not have */
-async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
+/** How a recipe wants the labels read. @throws InputError when a class is asked for that the data does not have */
+export async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
   const { trainSplit, valSplit, classes, merge, ignore, skipBad } = recipe;
   const options = { ignore, skipBad };
   if (merge !== "") return { ...options, merge };
@@ -122,11 +127,13 @@ export async function prepareRun(
   }
   const loaded = isWeightsFile(teacher) ? loadDetector(teacher) : null;
   checkStage(recipe, loaded);
+  checkStarts(recipe);
   // Maps of the teacher are kept there, after hours of training perhaps.
-  if (recipe.method !== "scratch" || recipe.diskCache) await checkWritable(recipe.cache);
+  if (usesCache(recipe)) await checkWritable(recipe.cache);
   const splits = await openSplits(recipe, say, progress);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
+  checkTeacherInit(recipe, splits.train);
   const decode = () => decodeAll([splits.train, splits.val], progress);
   // Another run may be writing the same file of images: what it has decoded need not be decoded here.
   const waiting = () => say(`waiting for another run that decodes images into ${recipe.cache}`);
@@ -134,6 +141,9 @@ export async function prepareRun(
   else await decode();
   return splits;
 }
+
+/** Whether a run writes to its cache folder. */
+export const usesCache = ({ method, diskCache }: Recipe): boolean => method !== "scratch" || diskCache;
 
 /** @throws InputError when the stage asked for has nothing to do, or not the teacher it needs */
 function checkStage({ method, stage, teacher }: Recipe, loaded: Detector | null): void {
@@ -155,6 +165,14 @@ function checkStage({ method, stage, teacher }: Recipe, loaded: Detector | null)
       `${teacher}: the teacher is not quantized: run --stage quantized-teacher first, or --stage all`,
     );
   }
+}
+
+/** @throws InputError when the weights that the teacher starts from are not its network's */
+function checkTeacherInit(recipe: Recipe, train: Split): void {
+  if (recipe.teacherInit === "") return;
+  const sketch = shapesOnly(() => createDetector(teacherConfig(recipe, train), createRandom(0)));
+  readBackbone(sketch, recipe.teacherInit);
+  sketch.dispose();
 }
 
 /** Decodes every image once. @throws InputError with all that cannot be decoded */

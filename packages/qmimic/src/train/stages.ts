@@ -1,21 +1,17 @@
 // The stages of METHOD: teacher -> quantized teacher -> student. Each has a folder of its own in the run's.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { createRandom } from "../data/random.js";
 import { InputError } from "../errors.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
-import {
-  configureDetector,
-  createDetector,
-  type Detector,
-  type DetectorConfig,
-  type Quantizer,
-} from "../models/index.js";
+import type { Detector, Quantizer } from "../models/index.js";
 import { dictionaryRefusal } from "./dictionaryCost.js";
 import { useEngine } from "./engine.js";
 import { createMimicTask } from "./mimicTask.js";
+import { studentConfig, teacherConfig } from "./networks.js";
+import { plannedStages, type StageName } from "./plan.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import type { Split, Splits } from "./splits.js";
+import { startDetector } from "./start.js";
 import {
   finishedTraining,
   meanAp,
@@ -25,8 +21,6 @@ import {
   weightsOf,
 } from "./trainer.js";
 import { loadDetector, readConfig } from "./weights.js";
-
-export type StageName = "teacher" | "quantized-teacher" | "student";
 
 /** What a stage ended with; AP is at IoU 0.5 on the val split. */
 export interface StageResult {
@@ -55,10 +49,6 @@ export interface StageReport extends TrainingReport {
   maps(done: number, total: number): void;
 }
 
-/** The configuration of a detector with the network `backbone`. */
-export const detectorConfig = (recipe: Recipe, backbone: string, { dataset }: Split): DetectorConfig =>
-  configureDetector(recipe, { ...dataset, backbone, side: recipe.side });
-
 /**
  * Runs the stages that the recipe asks for, in `folder`. Stages that are complete there are not run again.
  * @param splits from prepareRun, which has checked that the recipe's stage, method and teacher fit
@@ -70,26 +60,16 @@ export async function runStages(
   splits: Splits,
 ): Promise<StageResult[]> {
   useEngine(recipe);
-  const { method, stage } = recipe;
   const results: StageResult[] = [];
-  const wanted = (name: StageName) => stage === "all" || stage === name;
-  const given = isWeightsFile(recipe.teacher);
-  let teacher: Teacher = { path: given ? recipe.teacher : "" };
+  let teacher: Teacher = { path: isWeightsFile(recipe.teacher) ? recipe.teacher : "" };
   const add = (result: StageResult): Teacher => {
     results.push(result);
     return { path: result.weights, val: result.val };
   };
-  if (stage === "teacher" || (stage === "all" && method !== "scratch" && !given)) {
-    teacher = add(await trainTeacher(recipe, splits, folder, report));
+  for (const { stage } of plannedStages(recipe)) {
+    const run = { teacher: trainTeacher, "quantized-teacher": quantizeTeacher, student: trainStudent }[stage];
+    teacher = add(await run(recipe, teacher, splits, folder, report));
   }
-  if (
-    method === "quantization-mimic" &&
-    wanted("quantized-teacher") &&
-    !(given && isQuantized(teacher.path))
-  ) {
-    teacher = add(await quantizeTeacher(recipe, teacher, splits, folder, report));
-  }
-  if (wanted("student")) add(await trainStudent(recipe, teacher, splits, folder, report));
   return results;
 }
 
@@ -99,16 +79,15 @@ interface Teacher {
   val?: number;
 }
 
-const isQuantized = (path: string): boolean => readConfig(path).quantizer.kind !== "none";
-
 async function trainTeacher(
   recipe: Recipe,
+  _: Teacher,
   splits: Splits,
   folder: string,
   report: StageReport,
 ): Promise<StageResult> {
-  const config = detectorConfig(recipe, recipe.teacher, splits.train);
-  const detector = createDetector(config, createRandom(`${recipe.seed}/weights/teacher`)).to(recipe.device);
+  const config = teacherConfig(recipe, splits.train);
+  const detector = startDetector(recipe, "teacher", config, report.say).to(recipe.device);
   report.stage("teacher", detector);
   const result = await trainDetector({
     detector,
@@ -184,7 +163,7 @@ async function trainStudent(
   folder: string,
   report: StageReport,
 ): Promise<StageResult> {
-  const { device, seed, method, epochs } = recipe;
+  const { device, method, epochs } = recipe;
   const stageFolder = join(folder, "student");
   const finished = finishedTraining(stageFolder, epochs);
   if (finished) {
@@ -194,11 +173,15 @@ async function trainStudent(
   }
 
   const teacher = method === "scratch" ? null : loadDetector(teacherPath, device);
-  const config = detectorConfig(recipe, recipe.student, splits.train);
+  const config = studentConfig(recipe, splits.train);
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
   }
-  const detector = createDetector(config, createRandom(`${seed}/weights/student`)).to(device);
+  // Rounding alone, without anything to mimic: the paper's table 5.
+  if (method === "scratch" && recipe.quantizeStudent && recipe.quantizerStride !== "auto") {
+    config.quantizer = { kind: "uniform", stride: recipe.quantizerStride };
+  }
+  const detector = startDetector(recipe, "student", config, report.say).to(device);
   report.stage("student", detector);
   const taught = teacher ? (teacherVal ?? (await meanAp(teacher, splits.val, device))) : null;
   if (taught !== null) report.say(`teacher on val: ${percent(taught)}`);

@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { learningRate, type Tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
-import { detectSamples, detectWith, scoreDetections } from "../eval/detect.js";
+import { detectSamples, detectWith, type SampleDetections, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
 import { OverflowError } from "../finite.js";
 import { type GradientBalance, meanBalance } from "../mimic/gradients.js";
@@ -19,6 +19,7 @@ import { divergenceError, lossProblem, nonFiniteTensor } from "./divergence.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
 import { bestOf, type EpochRow, restore, storedRows, toCsv } from "./results.js";
+import { roundWeights } from "./roundedWeights.js";
 import type { Split } from "./splits.js";
 import {
   addLosses,
@@ -41,6 +42,8 @@ export interface TrainingTask {
   val: Split;
   /** Absent: detection losses alone. */
   mimic?: MimicTask;
+  /** Whether the detector is trained, and evaluated, with its weights rounded to eight bits; what is saved is not. */
+  rounding?: boolean;
   /** Folder for results.csv and weights/. */
   folder: string;
   report: TrainingReport;
@@ -49,8 +52,11 @@ export interface TrainingTask {
 export interface TrainingReport {
   /** After each step. */
   step(state: { epoch: number; step: number; steps: number; losses: StepLosses; images: number }): void;
-  /** After each epoch; `row` is what results.csv gets. */
-  epoch(row: EpochRow): void;
+  /**
+   * After each epoch, when its files are written; `row` is what results.csv gets.
+   * @param found what was detected in the val split, in the order of its samples; null where it was not evaluated
+   */
+  epoch(row: EpochRow, found: readonly SampleDetections[] | null): void | Promise<void>;
 }
 
 export interface TrainingResult {
@@ -77,7 +83,7 @@ export function finishedTraining(folder: string, epochs: number): TrainingResult
 
 /** Trains a detector, from where the run in `folder` stopped or from the start. It ends with the last epoch's weights. */
 export async function trainDetector(task: TrainingTask): Promise<TrainingResult> {
-  const { detector, recipe, epochs, train, val, mimic, folder, report } = task;
+  const { detector, recipe, epochs, train, val, mimic, rounding, folder, report } = task;
   const { samples } = train.dataset;
   const settings = batchSettings(recipe, detector.config.outputStride);
   const paths = weightsOf(folder);
@@ -85,8 +91,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   mkdirSync(join(folder, "weights"), { recursive: true });
   for (const place of [folder, join(folder, "weights")]) await removeTemporary(place);
 
-  const trainee = createTrainee(detector, recipe, mimic);
-  const { optimizer } = trainee;
+  const trainee = createTrainee(detector, recipe, mimic, rounding);
+  const { optimizer, rounded } = trainee;
   const stateTensors = (): [string, Tensor][] => [
     ...moduleTensors(detector, "detector."),
     ...(mimic ? moduleTensors(mimic.regressor, "regressor.") : []),
@@ -115,13 +121,16 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
 
   /** Of the epoch's weights; NaN where it is not wanted. */
   const evaluation = async (wanted: boolean, asDivergence: (what: string) => Error) => {
-    if (!wanted) return { valMatch: NO_MATCH, ap: Number.NaN };
+    if (!wanted) return { valMatch: NO_MATCH, ap: Number.NaN, found: null };
+    const restore = roundWeights(rounded);
     try {
       const valMatch = mimic ? await mimic.valMatch() : NO_MATCH;
-      const ap = await timedAsync("evaluation", "main", () => meanAp(detector, val, recipe.device));
-      return { valMatch, ap };
+      const found = await timedAsync("evaluation", "main", () => detectSplit(detector, val, recipe.device));
+      return { valMatch, ap: scoreDetections(val.dataset, found).mAP, found };
     } catch (error) {
       throw error instanceof OverflowError ? asDivergence(error.seen) : error;
+    } finally {
+      restore();
     }
   };
 
@@ -162,7 +171,9 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     const { counts, ...losses } = sums;
     const match = matchRatioOf(counts);
     const balance = meanBalance(balances);
-    const { valMatch, ap } = await evaluation(evaluated, (what) => diverged(what, epoch, order.length - 1));
+    const { valMatch, ap, found } = await evaluation(evaluated, (what) =>
+      diverged(what, epoch, order.length - 1),
+    );
     const row: EpochRow = {
       epoch: epoch + 1,
       lr: learningRate(epoch * stepsOfEpoch, schedule),
@@ -184,14 +195,19 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     saveDetector(paths.last, detector, { epoch: String(row.epoch), val: String(row.val) });
     await writeFileAtomic(join(folder, "results.csv"), toCsv(rows));
     saveState(paths.state, stateTensors(), { rows: JSON.stringify(rows) });
-    report.epoch(row);
+    await report.epoch(row, found);
   }
   for (const moment of optimizer.state().values()) moment.dispose();
   return { rows, best: bestOf(rows), bestPath: paths.best };
 }
 
+const detectSplit = (
+  detector: Detector,
+  { dataset, store }: Split,
+  device: string,
+): Promise<SampleDetections[]> => detectSamples(detectWith(detector, device), dataset.samples, store);
+
 /** mAP at IoU 0.5 over a split. */
-export async function meanAp(detector: Detector, { dataset, store }: Split, device: string): Promise<number> {
-  return scoreDetections(dataset, await detectSamples(detectWith(detector, device), dataset.samples, store))
-    .mAP;
+export async function meanAp(detector: Detector, split: Split, device: string): Promise<number> {
+  return scoreDetections(split.dataset, await detectSplit(detector, split, device)).mAP;
 }

@@ -15,15 +15,24 @@ import {
   writeSafetensors,
 } from "@qmimic/torch";
 import { z } from "zod";
+import { GRID } from "../data/drawing.js";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
 import { requireFileSync } from "../files.js";
 import { firstNonFinite, rememberFile } from "../finite.js";
-import { createDetector, type Detector, type DetectorConfig, parseConfig } from "../models/index.js";
+import {
+  createDetector,
+  type Detector,
+  type DetectorConfig,
+  parseConfig,
+  readChannels,
+} from "../models/index.js";
 import { quoted } from "../text.js";
 
 const FORMAT = "qmimic-detector";
 const VERSION = "1";
+/** Of the image that a pruned detector is tried on, in pixels. */
+const CHECKED_SIDE = 4 * GRID;
 
 /** Named tensors as arrays. @throws InputError when one is not finite: what `path` holds is worth more */
 function toArrays(path: string, tensors: Iterable<[string, Tensor]>): Map<string, SafetensorsTensor> {
@@ -118,13 +127,13 @@ export function saveDetector(path: string, detector: Detector, notes: Record<str
 
 /**
  * Builds the detector that a weights file describes.
- * @param changes to that description that leave its tensors as they are: another quantizer, another longest side
+ * @param changes to that description that leave its tensors as they are: another quantizer, longest side or limit of detections
  * @throws InputError when the file is not one of saveDetector's, is cut short, or does not fit its own description
  */
 export function loadDetector(
   path: string,
   device = "cpu",
-  changes: Partial<Pick<DetectorConfig, "quantizer" | "side">> = {},
+  changes: Partial<Pick<DetectorConfig, "quantizer" | "side"> & { boxDetections: number }> = {},
 ): Detector {
   const { metadata, tensors } = readWeights(path);
   const config = configOf(path, metadata);
@@ -134,9 +143,21 @@ export function loadDetector(
   sketch.dispose();
   const detector = createDetector({ ...config, ...changes }, createRandom(0));
   copyTensors(moduleTensors(detector), tensors);
+  if (config.shapes !== undefined) checkLayers(detector, path);
   detector.to(device);
   rememberFile(detector, path);
   return detector.eval();
+}
+
+/** @throws InputError when the layers of a pruned detector do not fit together: their shapes are the file's own */
+function checkLayers(detector: Detector, path: string): void {
+  try {
+    readChannels(detector, CHECKED_SIDE);
+  } catch (error) {
+    throw new InputError(
+      `${path}: the description of the detector does not fit: shapes: ${(error as Error).message}`,
+    );
+  }
 }
 
 /** What the detector of a weights file is, without building it. @throws InputError as loadDetector does */

@@ -31,6 +31,8 @@ const config: FasterRcnnConfig = {
   backbone: "vgg-1-64",
   outputStride: 16,
   neck: "none",
+  convolution: "plain",
+  convolutionGroups: 1,
   classes: ["cat"],
   side: 96,
   quantizer: { kind: "none" },

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { saveDetector, storeThresholds } from "../../src/train/weights.js";
+import { has } from "../../src/export/c/program.js";
+import { readThresholds, saveDetector, storeThresholds } from "../../src/train/weights.js";
 import { makeShapes } from "../data/shapes.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { untrainedDetector } from "../export/untrained.js";
@@ -16,12 +17,12 @@ const model = join(out, "detector.safetensors");
 let exported: Awaited<ReturnType<typeof qmimic>>;
 
 beforeAll(async () => {
-  await makeShapes(data, { val: 3 });
+  await makeShapes(data, { train: 4, val: 3 });
   const detector = untrainedDetector("faster-rcnn", ["disc", "square"]);
   saveDetector(weights, detector);
   detector.dispose();
   storeThresholds(weights, [0.02, null]);
-  const formats = "safetensors,int8,onnx,html,html-int8";
+  const formats = "safetensors,int8,onnx,c,c-int8,html,html-int8";
   exported = await qmimic(["export", weights, "--format", formats, "--out", out, "--data", data]);
 });
 
@@ -29,14 +30,18 @@ describe("qmimic export", () => {
   it("writes every format that is asked for, and says sizes and how far each is from the detector", () => {
     expect(exported).toMatchObject({ code: 0, stderr: "" });
     const names = [
+      "detector.c",
+      "detector.h",
       "detector.html",
       "detector.int8.html",
       "detector.int8.safetensors",
       "detector.onnx",
       "detector.safetensors",
+      "detector_int8.c",
+      "detector_int8.h",
     ];
     expect(filesBelow(out)).toEqual(names);
-    for (const name of names) {
+    for (const name of names.filter((one) => !/\.[ch]$/.test(one))) {
       const { length } = readFileSync(join(out, name));
       const size = `${(length / 1000).toFixed(1)} kB`;
       expect(exported.stdout).toMatch(new RegExp(`${size}, [\\d.]+ kB gzipped  .*${name}`));
@@ -51,6 +56,42 @@ describe("qmimic export", () => {
     expect(Number(apart)).toBeLessThan(0.01);
     expect(exported.stdout).toMatch(/^onnx .* are in both, boxes at most 0\.0\d+ px apart/m);
     expect(exported.stdout).toMatch(/^int8 +AP50 [\d.]+ \(trained [\d.]+\)/m);
+  });
+
+  it("writes C for the most usual size of the data, says what it takes, and compiles it to compare (where there is cc)", () => {
+    expect(exported.stdout).toMatch(
+      /^c-int8 .* gzipped {2}.*out\/detector_int8\.h, detector_int8\.c\n +input 96 x 96 px, RAM [\d.]+ KiB, flash [\d.]+ KiB/m,
+    );
+    expect(readFileSync(join(out, "detector_int8.h"), "utf8")).toContain("int detector_int8_detect(");
+    if (!has("cc")) return;
+    const [, detections, both, apart] =
+      /^c +AP50 .* \(libtorch on 96 x 96 px [\d.]+\); of (\d+) detections with scores from 0.1 (\d+) are in both, boxes at most (\S+) px/m.exec(
+        exported.stdout,
+      )!;
+    expect(Number(detections)).toBeGreaterThan(5);
+    expect(both).toBe(detections);
+    expect(Number(apart)).toBeLessThan(0.01);
+    expect(exported.stdout).toMatch(/^c-int8 +AP50 [\d.]+ \(libtorch on 96 x 96 px/m);
+  });
+
+  it("writes C for the size that is asked for; says so where there is no compiler", async () => {
+    const folder = join(root, "small");
+    const args = ["export", weights, "--format", "c", "--size", "64x32", "--out", folder, "--data", data];
+    const { code, stdout } = await qmimic(args, { within: ["/usr/bin/env", "PATH=/nowhere"] });
+    expect(code).toBe(0);
+    expect(stdout).toContain("input 64 x 32 px");
+    expect(stdout).toMatch(/^c +not compared: there is no C compiler "cc" on this machine/m);
+    expect(readFileSync(join(folder, "detector.h"), "utf8")).toContain("#define DETECTOR_INPUT_WIDTH 64\n");
+  });
+
+  it("calibrates eight bits with images of training, the same each time", async () => {
+    const folder = join(root, "again");
+    const args = ["export", weights, "--format", "c-int8", "--out", folder, "--data", data, "--no-compare"];
+    expect((await qmimic(args)).code).toBe(0);
+    const text = readFileSync(join(folder, "detector_int8.c"), "utf8");
+    expect(text).toBe(readFileSync(join(out, "detector_int8.c"), "utf8"));
+    expect((await qmimic([...args, "--calibration", "1"])).code).toBe(0);
+    expect(readFileSync(join(folder, "detector_int8.c"), "utf8")).not.toBe(text);
   });
 
   it("without data only writes, and says so", async () => {
@@ -69,10 +110,84 @@ describe("qmimic export", () => {
     [["export", weights, "--data", join(root, "nothing")], /nothing/],
     [["export", weights, "--data", data, "--split", "vla"], /vla/],
     [["export", weights, "--out", weights], /weights.safetensors/],
+    [["export", weights, "--format", "c-int8"], /c-int8: images of training .*: --data names images/],
+    [
+      ["export", weights, "--format", "c", "--size", "100x64"],
+      /width 100: expected a multiple of 32 up to 4096/,
+    ],
+    [["export", weights, "--format", "c", "--size", "96"], /width x height in pixels, such as 256x192/],
+    [["export", weights, "--size", "96x96"], /--size goes with --format c or c-int8/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await qmimic(args, { cwd: root });
     expect(stderr).toMatch(message);
     expect(stderr).not.toMatch(/\n +at /);
+    expect(code).toBe(1);
+  });
+});
+
+describe("qmimic export --finetune", () => {
+  const run = join(root, "run");
+  const tuned = (folder: string) => readFileSync(join(folder, "student", "weights", "best.safetensors"));
+
+  beforeAll(async () => {
+    const network = ["--detector", "fcos", "--student", "vgg-1-64", "--output-stride", "8", "--side", "96"];
+    const training = [
+      "--method",
+      "scratch",
+      "--epochs",
+      "3",
+      "--batch",
+      "4",
+      "--scales",
+      "1",
+      "--threads",
+      "1",
+    ];
+    const args = ["train", "--data", data, "--runs", root, "--name", "run", ...network, ...training];
+    expect(await qmimic(args)).toMatchObject({ code: 0, stderr: "" });
+  }, 60_000);
+
+  it("trains with rounded weights, says AP before and after, and leaves the run's weights alone; the same each time", async () => {
+    const weights = tuned(run);
+    const folder = join(run, "export");
+    const args = [
+      "export",
+      run,
+      "--format",
+      "int8,c-int8",
+      "--finetune",
+      "2",
+      "--threads",
+      "1",
+      "--no-compare",
+    ];
+    const { code, stdout, stderr } = await qmimic(args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^epoch 2\/2 /m);
+    const [, before, after] =
+      /^with weights of eight bits, on val: AP50 (\S+) before, (\S+) after \(epoch [12]\)/m.exec(stdout)!;
+    expect(stdout.includes("That is no gain")).toBe(!(Number(after) > Number(before)));
+    expect(filesBelow(folder)).toContain("detector_int8.c");
+    expect(tuned(run).equals(weights)).toBe(true);
+    expect(tuned(join(folder, "finetuned")).equals(weights)).toBe(false);
+    expect(readThresholds(join(folder, "finetuned/student/weights/best.safetensors"))).toHaveLength(2);
+
+    expect((await qmimic(args)).code).toBe(0);
+    expect(tuned(join(folder, "finetuned-2")).equals(tuned(join(folder, "finetuned")))).toBe(true);
+    const val = await qmimic(["val", join(folder, "finetuned"), "--data", data]);
+    expect(val).toMatchObject({ code: 0, stderr: "" });
+  });
+
+  it.each([
+    [
+      ["export", weights, "--finetune", "1"],
+      /--finetune: .*weights.safetensors is a weights file; name its run folder/,
+    ],
+    [["export", run, "--format", "onnx", "--finetune", "1"], /--finetune goes with --format int8/],
+    [["export", run, "--finetune", "0"], /Expected a whole number from 1 to 1000/],
+  ])("refuses %j", async (args, message) => {
+    const { code, stderr } = await qmimic(args, { cwd: root });
+    expect(stderr).toMatch(message);
     expect(code).toBe(1);
   });
 });

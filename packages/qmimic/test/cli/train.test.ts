@@ -1,11 +1,11 @@
 // Tiny training runs through the real command line: what a run leaves behind, resuming after kill -9, and seeds.
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 import { generateDemo } from "../../src/data/demo.js";
-import { readThresholds, storeThresholds } from "../../src/train/weights.js";
+import { readConfig, readThresholds, storeThresholds } from "../../src/train/weights.js";
 import { temporaryFolder } from "../data/temporary.js";
 import { filesBelow, qmimic, type RunOptions } from "./qmimic.js";
 
@@ -34,6 +34,13 @@ describe("qmimic train", () => {
   it("leaves recipe, results, weights, metrics and pictures; nothing temporary", async () => {
     const { code, stdout, stderr } = await train("whole");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    const plan = [
+      "teacher +about.*learn from",
+      "quantized-teacher +about.*few values",
+      "student +about.*wanted",
+      "in all +about",
+    ];
+    for (const line of plan) expect(stdout).toMatch(new RegExp(`^${line}`, "m"));
     const folder = join(root, "whole");
     const files = filesBelow(folder);
     for (const stage of ["teacher", "quantized-teacher", "student"]) {
@@ -81,6 +88,51 @@ describe("qmimic train", () => {
     const { code, stderr } = await qmimic(["train", "--resume", join(root, name)]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect((await weightsOf(name)).equals(await weightsOf("whole"))).toBe(true);
+  });
+});
+
+it("from scratch with a number for s, the student's own map is rounded", async () => {
+  const more = ["--method", "scratch", "--stage", "student", "--epochs", "1", "--quantizer-stride", "0.2"];
+  expect(await train("rounded", more)).toMatchObject({ code: 0, stderr: "" });
+  const { quantizer } = readConfig(join(root, "rounded", BEST));
+  expect(quantizer).toEqual({ kind: "uniform", stride: 0.2 });
+});
+
+describe("qmimic train --quick", () => {
+  it("trains the student alone on settings from the data, says how long it takes, and what to try next", async () => {
+    const more = [
+      "--side",
+      "96",
+      "--student",
+      "vgg-1-64",
+      "--epochs",
+      "1",
+      "--scales",
+      "1",
+      "--name",
+      "quick",
+    ];
+    const { code, stdout, stderr } = await qmimic([
+      ...["train", "--quick", "--data", data, "--runs", root, "--threads", "2", ...more],
+    ]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(
+      /^quick, for 12 images: method scratch, stage student, output-stride 4, epochs 40, /,
+    );
+    expect(stdout).toMatch(/\nstudent +about +\d+:\d\d +vgg-1-64, 1 epochs? +the detector that is wanted\n/);
+    const recipe = parse(await readFile(join(root, "quick", "recipe.yaml"), "utf8"));
+    // Flags go before what is chosen.
+    expect(recipe).toMatchObject({ method: "scratch", "output-stride": 4, epochs: 1, "eval-every": 8 });
+    const [, next] = /to try it in a browser: npx qmimic (.*)\n/.exec(stdout)!;
+    expect(await qmimic(next.split(" "))).toMatchObject({ code: 0 });
+  });
+
+  it("does not go with --resume", async () => {
+    const { code, stderr } = await qmimic(["train", "--quick", "--resume", join(root, "quick")]);
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/--resume: the run's own recipe/),
+    });
   });
 });
 
@@ -199,5 +251,46 @@ describe("qmimic val and predict", () => {
       }
     }
     expect((await qmimic(args)).stdout).toContain(join(`${out}-2`, "predictions.json"));
+  });
+
+  it("predict says what came nearest where it finds nothing, and where its limit was reached", async () => {
+    const image = join(data, "JPEGImages", readdirSync(join(data, "JPEGImages"))[0]);
+    const args = ["predict", join(root, "whole"), image, "--no-pictures", "--out", join(root, "limits")];
+    const nothing = await qmimic([...args, "--threshold", "1"]);
+    expect(nothing.stdout).toMatch(/: nothing \(best: [\w -]+ 0\.\d\d, threshold 1\.00\)\n/);
+    const limited = await qmimic([...args, "--threshold", "0", "--box-detections", "2"]);
+    expect(limited.stdout).toMatch(/: .*\d [\w -]+ \(no more come out: --box-detections 2\)\n/);
+    const exported = join(root, "exported");
+    const files = [
+      "export",
+      join(root, "whole"),
+      "--data",
+      data,
+      "--format",
+      "safetensors",
+      "--out",
+      exported,
+    ];
+    expect(await qmimic(files)).toMatchObject({ code: 0 });
+    const detections = async (weights: string, limit: number) => {
+      const out = join(root, `limit-${limit}`);
+      const flags = ["--no-pictures", "--threshold", "0", "--box-detections", `${limit}`, "--out", out];
+      const { stdout } = await qmimic(["predict", weights, image, ...flags]);
+      const file = /detections {2}(.*)\n/.exec(stdout)![1];
+      return JSON.parse(await readFile(file, "utf8")).images[0].detections.length;
+    };
+    for (const weights of [join(root, "whole"), join(exported, "detector.safetensors")]) {
+      expect(await detections(weights, 3)).toBe(3);
+      expect(await detections(weights, 200)).toBeGreaterThan(100);
+    }
+  });
+
+  it("val says which images have more objects than come out", async () => {
+    const args = ["val", join(root, "whole"), "--data", data, "--split", "train", "--box-detections", "1"];
+    const { code, stderr } = await qmimic(args);
+    expect({ code, stderr }).toEqual({
+      code: 0,
+      stderr: expect.stringMatching(/train: \d+ images with more objects than box-detections 1 lets out/),
+    });
   });
 });

@@ -8,6 +8,7 @@ import { recipeFrom } from "../../src/cli/recipeFlags.js";
 import { checkDataset } from "../../src/data/check.js";
 import { formatReport } from "../../src/data/checkReport.js";
 import { contentHashes } from "../../src/data/contentHashes.js";
+import { readDataset } from "../../src/data/dataset.js";
 import { decodeImage } from "../../src/data/images.js";
 import { tryLock } from "../../src/data/lock.js";
 import { parseNumber } from "../../src/data/parseNumber.js";
@@ -181,6 +182,34 @@ it("control characters in a class name or an id are a problem, and are not quote
   expect(problem).toBe(
     'object 1: the class "a\\u001b[2Jb\\u202e\\x85" has control characters in its name. Correct it.',
   );
+});
+
+it("control characters in declared classes and in images' names are problems in every format", async () => {
+  const image = { "images/a\u001b[2Jb.png": "", "images/a.png": "" };
+  const cvat = (label: string, name: string) =>
+    `<annotations><version>1.1</version><meta><task><labels><label><name>${label}</name></label></labels></task></meta><image id="0" name="${name}" width="100" height="80"/></annotations>`;
+  const sets: [string, Record<string, string>, RegExp][] = [
+    [
+      "cvat-class",
+      { ...image, "a.xml": cvat("c\u0085t", "a.png") },
+      /the class "c\\x85t" has control characters/,
+    ],
+    [
+      "cvat-id",
+      { ...image, "a.xml": cvat("cat", "a\u001b[2Jb.png") },
+      /image's name "a\\u001b\[2Jb" has control/,
+    ],
+    [
+      "yolo-class",
+      { ...image, "data.yaml": 'train: images\nnames: ["c\\u202et"]\n', "labels/a.txt": "" },
+      /the class "c\\u202et" has control characters/,
+    ],
+  ];
+  for (const [name, files, message] of sets) {
+    for (const [path, text] of Object.entries(files)) await put(join(root, name, path), text);
+    const read = () => readDataset(join(root, name), "train", { checkImages: false });
+    expect(await refusal(read)).toMatch(message);
+  }
 });
 
 it("data check decodes large images on the way to a small one, as training does", async () => {

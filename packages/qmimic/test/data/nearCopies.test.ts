@@ -160,7 +160,7 @@ describe("dividing a set", () => {
     expect(folder.source.splits).toEqual(["test", "train", "val"]);
     expect((await readDataset(yolo, "train")).samples).toHaveLength(2);
     await put(join(yolo, "splits", "val.txt"), "9\n");
-    await expect(readDataset(yolo, "val")).rejects.toThrow(/splits.val\.txt: "9" is no image of the set/);
+    await expect(readDataset(yolo, "val")).rejects.toThrow(/splits.val\.txt: "9" is not an image of the set/);
   });
 
   it("shares that do not add up are refused, and damaged images divided like others", async () => {

@@ -59,7 +59,7 @@ describe("readVocFiles", async () => {
     const both = await folder({ "cat.txt": cats, "small_dog.txt": "" });
     expect(await readVocFiles(truth, "test", both, ["cat"])).toMatchObject({ classes: ["cat"], missing: [] });
     await expect(readVocFiles(truth, "test", both, ["cat", "small_dgo"])).rejects.toThrow(
-      /no object of "small_dgo", and there is no file of it. Did you mean "small_dog"/,
+      /no object of "small_dgo", and there is no detection file for it. Did you mean "small_dog"/,
     );
     const cows = await folder({ "cat.txt": cats, "cow.txt": cats });
     expect(await readVocFiles(truth, "test", cows, ["cat", "cow"])).toMatchObject({

@@ -17,7 +17,12 @@ export const openBrowser = (): Promise<Browser> =>
     args: ["--no-sandbox", "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"],
   });
 
-const TYPES: Record<string, string> = { js: "text/javascript", html: "text/html", png: "image/png" };
+const TYPES: Record<string, string> = {
+  js: "text/javascript",
+  mjs: "text/javascript",
+  html: "text/html",
+  png: "image/png",
+};
 
 /** Serves a folder and some files made here. */
 export function serve(

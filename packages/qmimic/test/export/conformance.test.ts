@@ -28,6 +28,10 @@ const DETECTORS_UNDER_TEST: Record<string, { classes?: string[]; changes: Record
   "hardly any proposals": { changes: { rpnPreNms: 3, rpnPostNms: 2, preNms: 2 } },
   "a score that nothing reaches": { changes: { boxScore: 0.999 } },
   "a uniform dictionary": { changes: { quantizer: { kind: "uniform", stride: 0.4 } } },
+  "depthwise-separable layers": { changes: { convolution: "separable", backbone: "vgg-1-24.5" } },
+  "layers in groups": {
+    changes: { convolution: "grouped", convolutionGroups: 4, backbone: "resnet18-1-32" },
+  },
   "powers of two": { changes: { quantizer: { kind: "power-of-two", minExponent: -3, maxExponent: 2 } } },
 };
 

@@ -36,7 +36,7 @@ beforeAll(async () => {
   writeFileSync(join(project, "package.json"), '{ "type": "module", "private": true }');
   // Offline: there is nothing to fetch.
   await run("npm", ["install", "--offline", "--no-audit", "--no-fund", `./${packed}`], { cwd: project });
-  writeFileSync(join(project, "detector.safetensors"), model);
+  writeFileSync(join(project, "detector.int8.safetensors"), model);
   writeFileSync(join(project, "photo.rgb"), pixels);
 });
 
@@ -61,6 +61,15 @@ test("the README's code in Node", async () => {
   expect(stdout.match(/xmin/g)).toHaveLength(expected.length);
 });
 
+test("all of it as one module", async () => {
+  const code = snippet("node").replace("@qmimic/runtime", "@qmimic/runtime/module");
+  writeFileSync(join(project, "module.js"), code);
+  const [whole, files] = await Promise.all(
+    ["module.js", "node.js"].map((name) => run(process.execPath, [name], { cwd: project })),
+  );
+  expect(whole.stdout).toBe(files.stdout);
+});
+
 test("JavaScript and WebAssembly within 30 kB gzipped", () => {
   const bundle = readFileSync(join(project, "node_modules/@qmimic/runtime/dist/bundle.js"));
   expect(gzipSync(bundle, { level: 9 }).length).toBeLessThan(30_000);
@@ -79,7 +88,7 @@ test.skipIf(!hasBrowser)("the README's code in Chromium, bundled by Vite", async
   const picture = await sharp(pixels, { raw }).png().toBuffer();
   const { url, server } = await serve(join(app, "dist"), {
     "/picture.png": picture,
-    "/detector.safetensors": model,
+    "/detector.int8.safetensors": model,
   });
   const browser = await openBrowser();
   try {
@@ -89,6 +98,25 @@ test.skipIf(!hasBrowser)("the README's code in Chromium, bundled by Vite", async
     const found = await page.evaluate(() => (window as unknown as { detections: unknown[] }).detections);
     const expected = (await Detector.load(model)).detect({ data: pixels, width: WIDTH, height: HEIGHT });
     expect(found).toHaveLength(expected.length);
+  } finally {
+    await browser.close();
+    server.close();
+  }
+});
+
+test.skipIf(!hasBrowser)("the README's page without a bundler", async () => {
+  const [, page] = /```html\n(.*?)```/s.exec(readme)!;
+  const { url, server } = await serve(join(project, "node_modules/@qmimic/runtime/dist"), {
+    "/page.html": page.replace("</script>", "window.classes = detector.classes;\n</script>"),
+    "/detector.int8.safetensors": model,
+  });
+  const browser = await openBrowser();
+  try {
+    const page = await browser.newPage();
+    await page.goto(`${url}/page.html`);
+    await page.waitForFunction(() => "classes" in window);
+    const { classes } = await Detector.load(model);
+    expect(await page.evaluate(() => (window as unknown as { classes: string[] }).classes)).toEqual(classes);
   } finally {
     await browser.close();
     server.close();

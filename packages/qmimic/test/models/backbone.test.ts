@@ -4,7 +4,7 @@ import { backward, type Module, noGrad, operator, scope, slice, sum, tensor, zer
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { createBackbone } from "../../src/models/backbones/backbone.js";
-import { type DetectorConfig, parseBackbone } from "../../src/models/config.js";
+import { type DetectorConfig, narrowed, parseBackbone } from "../../src/models/config.js";
 import { applyQuantizer } from "../../src/models/quantizer.js";
 
 const torchvision: Record<string, Record<string, number[]>> = JSON.parse(
@@ -141,6 +141,43 @@ test.each([
   },
 );
 
+test.each(["separable", "grouped"] as const)("%s layers: every 3x3 but those on the image", (convolution) => {
+  const config = { backbone: "vgg-1-16", outputStride: 4, neck: "detail" } as const;
+  const kind = { convolution, convolutionGroups: 4 };
+  const plain = createBackbone(config, createRandom(1));
+  const network = createBackbone({ ...config, ...kind }, createRandom(1));
+  const shapes = new Map(network.named().map((one) => [one.name, one.tensor.shape]));
+  let replaced = 0;
+  for (const { name, tensor: weight } of plain.named()) {
+    const [out, channels, kernel] = weight.shape;
+    if (weight.shape.length === 1) continue;
+    if (kernel !== 3 || channels === 3) expect(shapes.get(name)).toEqual(weight.shape);
+    else {
+      const at = (layer: string) => shapes.get(name.replace(/weight$/, `${layer}.weight`));
+      expect(at("spatial")).toEqual([channels, convolution === "separable" ? 1 : channels / 4, 3, 3]);
+      expect(at("pointwise")).toEqual([out, channels, 1, 1]);
+      replaced++;
+    }
+  }
+  expect(replaced).toBe(12 + 1 + 3);
+  for (const one of [plain, network]) one.dispose();
+});
+
+test("channels of grouped layers are multiples of the groups, where there are as many", () => {
+  const network = createBackbone(
+    {
+      ...{ backbone: "resnet18-1-13", outputStride: 8, neck: "top-down" },
+      ...{ convolution: "grouped", convolutionGroups: 4 },
+    },
+    () => 0.5,
+  );
+  for (const { name, tensor: weight } of network.named())
+    if (/spatial\.weight$/.test(name)) expect(weight.shape[0] / weight.shape[1], name).toBe(4);
+  expect(network.outChannels).toBe(40);
+  network.dispose();
+  expect([2, 5, 13].map((width) => narrowed(64 * width, 64, 4))).toEqual([2, 4, 12]);
+});
+
 test("the same seed gives the same features, bit for bit", () => {
   const run = () => {
     const network = createBackbone(
@@ -160,7 +197,18 @@ test("names of networks are read, and others refused", () => {
   expect(parseBackbone("vgg-1-32")).toEqual({ family: "vgg", divisor: 32 });
   expect(parseBackbone("vgg16")).toEqual({ family: "vgg", divisor: 1 });
   expect(parseBackbone("resnet34-1-8")).toEqual({ family: "resnet34", divisor: 8 });
-  for (const name of ["vgg-1-0", "vgg-1-65", "vgg-2-4", "resnet50-1-4", "VGG", ""]) {
+  expect(parseBackbone("vgg-1-11.5")).toEqual({ family: "vgg", divisor: 11.5 });
+  for (const name of [
+    "vgg-1-0",
+    "vgg-1-0.5",
+    "vgg-1-1.234",
+    "vgg-1-2.",
+    "vgg-1-65",
+    "vgg-2-4",
+    "resnet50-1-4",
+    "VGG",
+    "",
+  ]) {
     expect(() => parseBackbone(name)).toThrow(`unknown network "${name}"`);
   }
 });

@@ -105,6 +105,8 @@ export const config: FasterRcnnConfig = {
   backbone: "vgg-1-64",
   outputStride: 8,
   neck: "none",
+  convolution: "plain",
+  convolutionGroups: 1,
   classes: ["one", "two"],
   side: 64,
   quantizer: { kind: "none" },

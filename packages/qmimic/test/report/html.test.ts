@@ -9,10 +9,10 @@ import { renderReport, writeRunReport } from "../../src/report/html.js";
 import { drawChart } from "../../src/report/htmlChart.js";
 import { readRun } from "../../src/report/htmlRun.js";
 import { detectorCost } from "../../src/report/summary.js";
+import { detectorConfig } from "../../src/train/networks.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { createRunFolder } from "../../src/train/runFolder.js";
 import type { Split } from "../../src/train/splits.js";
-import { detectorConfig } from "../../src/train/stages.js";
 import { loadDetector, saveDetector } from "../../src/train/weights.js";
 import { filesBelow } from "../cli/qmimic.js";
 import { plainImage, put, temporaryFolder } from "../data/temporary.js";
@@ -44,8 +44,8 @@ async function makeRun(name: string, stages: [string, string, Quantizer, string[
     },
     "test",
   );
-  const folder = await createRunFolder(recipe);
   const split = { dataset: { samples: [], classes } } as unknown as Split;
+  const folder = await createRunFolder(recipe, { train: split, val: split });
   for (const [stage, network, quantizer, lines] of stages) {
     const config = {
       ...detectorConfig(recipe, network, split),
@@ -71,6 +71,29 @@ const titles = (page: string): string[] =>
   [...page.matchAll(/<figcaption><b>(.*?)<\/b>/g)].map(([, title]) => title);
 
 describe("writeRunReport", () => {
+  it("of a run that is being trained shows the stages that were evaluated so far", async () => {
+    const folder = await makeRun(
+      "unfinished",
+      [
+        ["teacher", "vgg-1-32", none, plain(3)],
+        ["student", "vgg-1-64", uniform, mimicking],
+      ],
+      ["stop"],
+    );
+    await rm(join(folder, "metrics.json"));
+    const page = await readFile(await writeRunReport(folder), "utf8");
+    expect(page).toContain(
+      "<dt>In training</dt><dd>Student, epoch 2: load this page again for later ones</dd>",
+    );
+    expect(page).not.toContain("<dt>Finished</dt>");
+    expect(page).toContain("<td>2 of 2</td>");
+    expect(page).toMatch(/<td>45.0 %<\/td><\/tr>/);
+    await rm(join(folder, "student", "weights", "best.safetensors"));
+    expect(await readFile(await writeRunReport(folder), "utf8")).toContain("Teacher, epoch 3: load");
+    await rm(join(folder, "teacher", "weights", "best.safetensors"));
+    await expect(writeRunReport(folder)).rejects.toThrow(/nothing in this run has been evaluated yet/);
+  });
+
   it("puts all three stages on one page that loads nothing", async () => {
     const silent = [vi.spyOn(console, "warn"), vi.spyOn(console, "error"), vi.spyOn(console, "log")];
     const folder = await makeRun(
@@ -243,6 +266,7 @@ describe("writeRunReport", () => {
     await put(join(folder, "metrics.json"), "{}");
     await expect(writeRunReport(folder)).rejects.toThrow(/metrics\.json: not the metrics of a run/);
     await rm(join(folder, "metrics.json"));
+    await rm(join(folder, "student"), { recursive: true });
     await expect(writeRunReport(folder)).rejects.toThrow(InputError);
     await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(
       /nowhere: not a run that can be resumed/,

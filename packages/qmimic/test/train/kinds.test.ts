@@ -9,9 +9,9 @@ import { detectSamples, detectWith, scoreDetections } from "../../src/eval/detec
 import { createDetector, DETECTORS, NECKS } from "../../src/models/index.js";
 import { profiled } from "../../src/profile.js";
 import { detectorCost } from "../../src/report/summary.js";
+import { detectorConfig } from "../../src/train/networks.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { openSplits } from "../../src/train/splits.js";
-import { detectorConfig } from "../../src/train/stages.js";
 import { type TrainingReport, trainDetector, weightsOf } from "../../src/train/trainer.js";
 import { loadDetector } from "../../src/train/weights.js";
 import { makeShapes, SHAPES_SIDE } from "../data/shapes.js";
@@ -45,12 +45,19 @@ const NETWORKS = (["vgg-1-32", "resnet18-1-32"] as const).flatMap((student) => [
   { student, stride: 16 as const, neck: "none" },
   ...([4, 8] as const).flatMap((stride) => NECKS.map((neck) => ({ student, stride, neck }))),
 ]);
+const OTHER_CONVOLUTIONS = [
+  { student: "vgg-1-24.5", stride: 8 as const, neck: "detail", convolution: "separable" },
+  { student: "resnet18-1-20", stride: 8 as const, neck: "top-down", convolution: "grouped" },
+];
 
 describe.each(DETECTORS)("%s", (kind) => {
-  test.each(NETWORKS)("$student, stride $stride, neck $neck", async ({ student, stride, neck }) => {
+  const networks = [...NETWORKS.map((one) => ({ ...one, convolution: "plain" })), ...OTHER_CONVOLUTIONS];
+  test.each(networks)("$student, stride $stride, neck $neck, $convolution", async (network) => {
+    const { student, stride, neck, convolution } = network;
     const recipe = parseRecipe(
       {
         ...{ data, detector: kind, student, neck, "output-stride": stride, side: SHAPES_SIDE, threads: 1 },
+        convolution,
         ...{ method: "scratch", batch: BATCH, scales: [1], lr: 0.008, warmup: 0.5, "eval-every": 100 },
       },
       "test",
@@ -77,7 +84,7 @@ describe.each(DETECTORS)("%s", (kind) => {
     };
     const last = (folder: string) => readFileSync(weightsOf(folder).last);
 
-    const whole = join(root, kind, student, `${stride}-${neck}`);
+    const whole = join(root, kind, student, `${stride}-${neck}-${convolution}`);
     const third: Buffer[] = [];
     const { result, profile } = await profiled(() =>
       train(

@@ -11,8 +11,8 @@ import { detectSamples, detectWith } from "../../src/eval/detect.js";
 import { createDetector, DETECTORS, type Quantizer } from "../../src/models/index.js";
 import { epochOrder, makeBatch } from "../../src/train/batches.js";
 import { createMimicTask } from "../../src/train/mimicTask.js";
+import { detectorConfig } from "../../src/train/networks.js";
 import { parseRecipe } from "../../src/train/recipe.js";
-import { detectorConfig } from "../../src/train/stages.js";
 import { batchSettings, createTrainee, trainingStep } from "../../src/train/step.js";
 import { makeVoc } from "../data/temporary.js";
 

@@ -98,10 +98,10 @@ it("splits share one budget of memory", async () => {
   expect(budget.bytes).toBe(0);
 });
 
-it("recipe.yaml has folders and threads as they were, so that a run can be gone on with from elsewhere", async () => {
+it("recipe.yaml has folders and threads as they were, so that a run can be resumed from elsewhere", async () => {
   const here = (path: string) => relative(process.cwd(), path);
   const settings = { data: here(data), runs: here(join(root, "runs")), teacher: "t.safetensors" };
-  const folder = await createRunFolder(parseRecipe(settings, "test"));
+  const folder = await createRunFolder(parseRecipe(settings, "test"), await open({ classes: ["person"] }));
   expect(existsSync(join(root, "runs"))).toBe(true);
   const stored = parse(await readFile(join(folder, "recipe.yaml"), "utf8"));
   expect(stored).toMatchObject({

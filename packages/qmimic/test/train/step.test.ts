@@ -33,3 +33,30 @@ test("muon takes the weights of hidden layers; predictions, biases and norms go 
   expect(trained.filter(({ name }) => /cls_logits|bbox_pred|cls_score/.test(name))).toHaveLength(8);
   for (const moment of optimizer.state().values()) moment.dispose();
 });
+
+test.each(["separable", "grouped"] as const)(
+  "muon leaves the weights of %s layers to adamw",
+  (convolution) => {
+    const detector = createFasterRcnn(
+      { ...config, backbone: "vgg-1-32", convolution, convolutionGroups: 2 },
+      createRandom(0),
+    );
+    const trainee = createTrainee(detector, parseRecipe({ optimizer: "muon" }, "test"), undefined);
+    const sizes = (one: string) =>
+      [...trainee.optimizer.state()].flatMap(([name, { size }]) => (name.startsWith(one) ? [size] : []));
+    const trained = detector.named().filter((one) => one.trained);
+    const total = (some: typeof trained) => some.reduce((all, { tensor }) => all + tensor.size, 0);
+    const spatial = trained.filter(({ name }) => /spatial\.weight$/.test(name));
+    // All of the 13 but the first, which reads the image.
+    expect(spatial).toHaveLength(12);
+    for (const { tensor, grouped } of spatial)
+      expect(grouped && tensor.shape[1]).toBe(convolution === "separable" ? 1 : tensor.shape[0] / 2);
+    const left = trained.filter(
+      ({ tensor, predicts, grouped }) => tensor.shape.length === 1 || predicts || grouped,
+    );
+    expect(sizes("first").reduce((a, b) => a + b)).toBe(total(left));
+    expect(sizes("momentum").reduce((a, b) => a + b)).toBe(total(trained) - total(left));
+    for (const moment of trainee.optimizer.state().values()) moment.dispose();
+    detector.dispose();
+  },
+);

@@ -17,7 +17,7 @@ it(
   "every reader accepts damaged files that make sense, and refuses all others in words",
   () => {
     const lines = script("fuzz", "--count", "30").trim().split("\n");
-    expect(lines).toHaveLength(8);
+    expect(lines).toHaveLength(13);
     for (const line of lines) expect(line).toMatch(/^\w+ +30 files, \d+ accepted, faults: 0$/);
   },
   PATIENCE_MS,
@@ -28,6 +28,16 @@ it(
   () => {
     expect(script("killResume", "--kills", "2", "--seed", "5")).toMatch(
       /^2 kills in \d runs, differences: 0\n$/,
+    );
+  },
+  PATIENCE_MS,
+);
+
+it(
+  "killed in the middle of a write and resumed, too",
+  () => {
+    expect(script("killAtWrites", "--kills", "1", "--kind", "state", "--seed", "3")).toMatch(
+      /^state +1 kills at \d+ writes, faults: 0\n$/,
     );
   },
   PATIENCE_MS,

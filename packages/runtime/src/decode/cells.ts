@@ -1,7 +1,6 @@
 // From what a one-stage detector says of every cell of a map to boxes with scores.
 import { decodeDistances } from "../geometry/points.js";
-import { topK } from "../geometry/topK.js";
-import { aboveScore, type ScoredBoxes } from "./keepBest.js";
+import { bestPlaces, type ScoredBoxes } from "./keepBest.js";
 
 /** What is said of the cells of one image. */
 export interface CellOutputs {
@@ -19,7 +18,7 @@ export interface CellOutputs {
 export function scoredCells(outputs: CellOutputs, least: number, most: number): ScoredBoxes {
   const { logits, distances } = outputs;
   const plane = distances.length / 4;
-  const places = aboveScore(topK(logits, most), logits, least);
+  const places = bestPlaces(logits, most, least);
   return {
     boxes: decodeDistances(
       distances,

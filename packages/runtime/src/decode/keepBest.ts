@@ -1,6 +1,7 @@
 // From scored boxes to detections: one class at a time, suppressed, placed by votes, the best of each image kept.
 import { clipBoxes, takeBoxes } from "../geometry/boxes.js";
 import { batchedNms } from "../geometry/nms.js";
+import { topK } from "../geometry/topK.js";
 import { voteBoxes } from "../geometry/voting.js";
 
 /** Boxes with a thinner side, in pixels, are dropped. */
@@ -63,12 +64,29 @@ export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings)
 }
 
 /**
- * The head of a list of places, sorted by logit, whose scores are at least `least`.
+ * Places of the best logits whose scores are at least `least`, in descending order.
+ * @param most of them
  * @param least 0..1
  */
-export function aboveScore(sorted: Int32Array, logits: Float32Array, least: number): Int32Array {
+export function bestPlaces(logits: Float32Array, most: number, least: number): Int32Array {
   const low = Math.log(least / (1 - least));
-  let end = 0;
-  while (end < sorted.length && logits[sorted[end]] >= low) end++;
+  // Few are left by most thresholds; of what is left out nothing has to be sorted.
+  const likely = low > Number.NEGATIVE_INFINITY ? placesFrom(logits, low) : undefined;
+  const sorted = likely ? topK(logitsAt(likely, logits), most).map((i) => likely[i]) : topK(logits, most);
+  let end = sorted.length;
+  while (end > 0 && Number.isNaN(logits[sorted[end - 1]])) end--;
   return sorted.subarray(0, end);
+}
+
+function placesFrom(logits: Float32Array, low: number): Int32Array {
+  const places = new Int32Array(logits.length);
+  let count = 0;
+  for (let i = 0; i < logits.length; i++) if (logits[i] >= low) places[count++] = i;
+  return places.subarray(0, count);
+}
+
+function logitsAt(places: Int32Array, logits: Float32Array): Float32Array {
+  const chosen = new Float32Array(places.length);
+  for (let i = 0; i < places.length; i++) chosen[i] = logits[places[i]];
+  return chosen;
 }

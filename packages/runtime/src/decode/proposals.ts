@@ -3,8 +3,7 @@
 import { type BoxWeights, decodeBoxes } from "../geometry/boxCoding.js";
 import { clipBoxes, removeSmallBoxes, takeBoxes } from "../geometry/boxes.js";
 import { nms } from "../geometry/nms.js";
-import { topK } from "../geometry/topK.js";
-import { aboveScore } from "./keepBest.js";
+import { bestPlaces } from "./keepBest.js";
 
 /** Offsets of the region proposal network are not weighted. */
 export const UNIT_WEIGHTS: BoxWeights = [1, 1, 1, 1];
@@ -45,7 +44,7 @@ export function proposeRegions(
   { score, preNms, postNms, nms: threshold }: ProposalSettings,
 ): Float32Array {
   const { logits } = outputs;
-  const best = aboveScore(topK(logits, preNms), logits, score);
+  const best = bestPlaces(logits, preNms, score);
   const { anchors, deltas } = takeAnchors(best, outputs);
   const decoded = decodeBoxes(deltas, anchors, UNIT_WEIGHTS, deltas);
   const boxes = clipBoxes(decoded, placed[2], placed[3], placed[0], placed[1]);

@@ -33,13 +33,13 @@ export function topK(scores: Float32Array, k: number = scores.length): Int32Arra
 /** Unsigned integers that ascend where the floats descend. */
 function descendingKeys(scores: Float32Array): Uint32Array {
   const keys = new Uint32Array(scores.length);
-  const floats = new Float32Array(keys.buffer);
-  // + 0 turns -0 into 0: they are equal scores.
-  for (let i = 0; i < keys.length; i++) floats[i] = scores[i] + 0;
+  new Float32Array(keys.buffer).set(scores);
   for (let i = 0; i < keys.length; i++) {
     const bits = keys[i] | 0;
     const magnitude = bits & 0x7fffffff;
-    keys[i] = magnitude > 0x7f800000 ? 0xffffffff : bits < 0 ? bits : 0x7fffffff - bits;
+    // 0 and -0 are equal scores.
+    keys[i] =
+      magnitude > 0x7f800000 ? 0xffffffff : bits < 0 && magnitude !== 0 ? bits : 0x7fffffff - magnitude;
   }
   return keys;
 }

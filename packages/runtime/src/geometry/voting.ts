@@ -30,8 +30,10 @@ export function voteBoxes(
     );
   }
   const voted = new Float32Array(4 * kept.length);
-  kept.forEach((survivor, k) => {
-    const sum = [0, 0, 0, 0];
+  const sum = new Float64Array(4);
+  for (let k = 0; k < kept.length; k++) {
+    const survivor = kept[k];
+    sum.fill(0);
     let total = 0;
     for (let i = 0; i < scores.length; i++) {
       const votes =
@@ -41,6 +43,6 @@ export function voteBoxes(
       for (let c = 0; c < 4; c++) sum[c] += scores[i] * boxes[4 * i + c];
     }
     for (let c = 0; c < 4; c++) voted[4 * k + c] = total > 0 ? sum[c] / total : boxes[4 * survivor + c];
-  });
+  }
   return voted;
 }

@@ -1,6 +1,7 @@
 // A model file as plain data: what stands in it is checked here, once, and trusted afterwards.
 import { type Decoder, OUTPUTS } from "../decode/decoder.js";
 import { fail, isObject, show } from "./errors.js";
+import { hasNonFinite } from "./finite.js";
 import { type Operation, parseOperations } from "./operations.js";
 import { readContainer } from "./safetensors.js";
 import { inferShapes, parametersOf } from "./shapes.js";
@@ -223,13 +224,17 @@ function sliceParameters(
 /** Integers times the scale of their output channel. */
 function scaled(weights: Float32Array | Int8Array, scales: Float32Array): Float32Array {
   const row = weights.length / scales.length;
-  return Float32Array.from(weights, (weight, i) => weight * scales[Math.floor(i / row)]);
+  const floats = new Float32Array(weights.length);
+  for (let o = 0, i = 0; o < scales.length; o++)
+    for (const end = i + row; i < end; i++) floats[i] = weights[i] * scales[o];
+  return floats;
 }
 
 function finite(name: string, values: Float32Array | Int8Array): Float32Array {
   if (!(values instanceof Float32Array)) fail(`tensor ${name} is I8, expected F32`);
+  if (!hasNonFinite(values)) return values;
   const at = values.findIndex((value) => !Number.isFinite(value));
-  return at < 0 ? values : fail(`tensor ${name} holds ${values[at]} at ${at}`);
+  return fail(`tensor ${name} holds ${values[at]} at ${at}`);
 }
 
 function numberIn(name: string, value: unknown, low: number, high: number): number {

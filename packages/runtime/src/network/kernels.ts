@@ -45,6 +45,7 @@ export interface Kernels {
     dy: number,
     dx: number,
   ): void;
+  exp(input: number, output: number, bytes: number, high: number): void;
   round(input: number, output: number, bytes: number, step: number): void;
   channelsLast(
     input: number,
@@ -56,6 +57,7 @@ export interface Kernels {
     inRow: number,
     cell: number,
   ): void;
+  overBlack(at: number, bytes: number): void;
   sumRows(rows: number, row: number, taps: number, weights: number, width: number, line: number): void;
   sumColumns(
     line: number,
@@ -128,23 +130,42 @@ type Convolution = (
   low: number,
 ) => void;
 
-let compiled: Promise<WebAssembly.Module> | undefined;
+let compiled: WebAssembly.Module | Promise<WebAssembly.Module> | undefined;
+
+/** Compiles the module where it has not been. There is time for that while a model is loading. */
+export function compileKernels(): WebAssembly.Module | Promise<WebAssembly.Module> {
+  compiled ??= compile();
+  return compiled;
+}
 
 /** @throws where there is no WebAssembly with SIMD */
 export async function instantiateKernels(memory: WebAssembly.Memory): Promise<Kernels> {
-  compiled ??= compileKernels();
-  const instance = await WebAssembly.instantiate(await compiled, { env: { memory } });
+  const instance = new WebAssembly.Instance(await compileKernels(), { env: { memory } });
   return instance.exports as unknown as Kernels;
 }
 
-/** With fused multiply-adds where the engine has them, which are up to a third faster. */
-function compileKernels(): Promise<WebAssembly.Module> {
+/**
+ * With fused multiply-adds where the engine has them, which are up to a third faster. At once, as the module is small: handing
+ * it to another thread and waiting takes longer. Where the engine does not allow that (RangeError), by its own thread.
+ */
+function compile(): WebAssembly.Module | Promise<WebAssembly.Module> {
   const relaxed = bytesOf(RELAXED_KERNELS_BASE64);
-  return WebAssembly.compile(WebAssembly.validate(relaxed) ? relaxed : bytesOf(KERNELS_BASE64));
+  const plain = () => bytesOf(KERNELS_BASE64);
+  try {
+    return new WebAssembly.Module(relaxed);
+  } catch (error) {
+    if (error instanceof RangeError)
+      return WebAssembly.compile(relaxed).catch(() => WebAssembly.compile(plain()));
+    return new WebAssembly.Module(plain());
+  }
 }
 
-const bytesOf = (base64: string): Uint8Array<ArrayBuffer> =>
-  Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
+function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
+  const text = atob(base64);
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  return bytes;
+}
 
 /** A module of one function that returns a vector. */
 const SIMD_PROBE = [

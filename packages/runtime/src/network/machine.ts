@@ -38,17 +38,18 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     bytes: new Uint8Array(memory.buffer),
     reserve(bytes) {
       const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE);
-      if (missing > 0) memory.grow(missing);
+      if (missing <= 0) return;
+      memory.grow(missing);
       machine.floats = new Float32Array(memory.buffer);
       machine.bytes = new Uint8Array(memory.buffer);
     },
   };
-  const place = (packed: Float32Array): number => {
+  const packed: { at: number; numbers: Float32Array }[] = [];
+  const place = (numbers: Float32Array): number => {
     const address = machine.free;
     // Kernels read whole vectors.
-    machine.free = (address + packed.byteLength + 31) & ~15;
-    machine.reserve(machine.free);
-    machine.floats.set(packed, address / 4);
+    machine.free = (address + numbers.byteLength + 31) & ~15;
+    packed.push({ at: address / 4, numbers });
     return address;
   };
   const rows = rowLayouts(model.operations, shapes);
@@ -64,5 +65,8 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
       return { address: place(packLinear(parameters!, rows[operation.input]!.order)) };
     return undefined;
   });
+  // Memory grows once: each time it does all views of it are made anew.
+  machine.reserve(machine.free);
+  for (const { at, numbers } of packed) machine.floats.set(numbers, at);
   return machine;
 }

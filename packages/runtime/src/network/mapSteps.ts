@@ -91,11 +91,7 @@ export function eachNumber(
     case "round":
       return () => machine.kernels.round(from, to, 4 * count, operation.step);
     case "exp":
-      return () => {
-        const { floats } = machine;
-        for (let i = 0; i < count; i++)
-          floats[to / 4 + i] = Math.exp(Math.min(floats[from / 4 + i], operation.max));
-      };
+      return () => machine.kernels.exp(from, to, 4 * count, operation.max);
     case "roundPow2":
       return () => {
         const { floats } = machine;

@@ -54,26 +54,37 @@ export function packWinograd({ weights, biases }: Parameters): Float32Array {
   const outputs = biases.length;
   const inputs = weights.length / (9 * outputs);
   const packed = new Float32Array(PLACES * outputs * inputs + outputs);
+  /** Of one kernel: G g, [4, 3]. */
+  const half = new Float64Array(12);
   for (let o = 0; o < outputs; o++) {
     for (let c = 0; c < inputs; c++) {
-      const kernel = weights.subarray(9 * (o * inputs + c), 9 * (o * inputs + c + 1));
-      const column = (x: number) => spread(kernel[x], kernel[3 + x], kernel[6 + x]);
-      const columns = [0, 1, 2].map(column);
+      const kernel = 9 * (o * inputs + c);
+      for (let x = 0; x < 3; x++) {
+        const a = weights[kernel + x];
+        const b = weights[kernel + 3 + x];
+        const d = weights[kernel + 6 + x];
+        half[x] = a;
+        half[3 + x] = (a + b + d) / 2;
+        half[6 + x] = (a - b + d) / 2;
+        half[9 + x] = d;
+      }
       for (let i = 0; i < 4; i++) {
-        const row = spread(columns[0][i], columns[1][i], columns[2][i]);
-        row.forEach((value, j) => {
-          const block = ((4 * i + j) * outputs) / 4 + (o >> 2);
-          packed[4 * (block * inputs + c) + (o & 3)] = value;
-        });
+        const a = half[3 * i];
+        const b = half[3 * i + 1];
+        const d = half[3 * i + 2];
+        // From one place of a tile to the next there are all outputs and inputs.
+        const next = outputs * inputs;
+        const at = 4 * i * next + 4 * ((o >> 2) * inputs + c) + (o & 3);
+        packed[at] = a;
+        packed[at + next] = (a + b + d) / 2;
+        packed[at + 2 * next] = (a - b + d) / 2;
+        packed[at + 3 * next] = d;
       }
     }
   }
   packed.set(biases, PLACES * outputs * inputs);
   return packed;
 }
-
-/** G times a column of three. */
-const spread = (a: number, b: number, c: number): number[] => [a, (a + b + c) / 2, (a - b + c) / 2, c];
 
 /** Outputs of a fully connected layer that are made at once. */
 export const LINEAR_BLOCK = 16;
@@ -92,9 +103,8 @@ export function packLinear({ weights, biases }: Parameters, order: Int32Array): 
     const block = Math.floor(o / LINEAR_BLOCK) * LINEAR_BLOCK * (order.length + 1);
     const lane = o % LINEAR_BLOCK;
     packed[block + lane] = biases[o];
-    order.forEach((from, k) => {
-      if (from >= 0) packed[block + LINEAR_BLOCK * (k + 1) + lane] = weights[o * inputs + from];
-    });
+    for (let k = 0; k < order.length; k++)
+      if (order[k] >= 0) packed[block + LINEAR_BLOCK * (k + 1) + lane] = weights[o * inputs + order[k]];
   }
   return packed;
 }

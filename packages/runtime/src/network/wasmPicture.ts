@@ -1,6 +1,6 @@
 // Drawing a picture with the kernels: as drawPicture does it, a band of rows at a time, so that large pictures take little memory.
 import type { ModelInput } from "../model/model.js";
-import { type Axis, overBlack, type RawPicture, sampleAxis } from "../picture/pixels.js";
+import { type Axis, type RawPicture, sampleAxis } from "../picture/pixels.js";
 import type { Placement } from "../picture/placement.js";
 import type { Machine } from "./machine.js";
 import type { Plan } from "./plan.js";
@@ -51,8 +51,12 @@ export function drawIntoPlanes(
     const bottom = Math.min(size.height, top + BAND);
     const begin = rows.first[top];
     const stop = rows.first[bottom - 1] + rows.taps;
-    for (let y = begin; y < stop; y++)
-      copyRow(data, channels, y * width, width, bytes, band + (y - begin) * pitch);
+    for (let y = begin; y < stop; y++) {
+      const to = band + (y - begin) * pitch;
+      if (channels === 4) bytes.set(data.subarray(4 * y * width, 4 * (y + 1) * width), to);
+      else copyRow(data, y * width, width, bytes, to);
+    }
+    if (channels === 4) kernels.overBlack(band, (stop - begin) * pitch);
     for (let y = top; y < bottom; y++) {
       const from = band + (rows.first[y] - begin) * pitch;
       kernels.sumRows(from, pitch, rows.taps, rowWeights + 4 * y * rows.taps, width, line);
@@ -70,27 +74,17 @@ function mostRows({ first, taps }: Axis): number {
   return most;
 }
 
-/** A row as RGBA; transparency is laid over black. */
+/** A row of RGB as RGBA. */
 function copyRow(
   data: Uint8Array | Uint8ClampedArray,
-  channels: 3 | 4,
   pixel: number,
   width: number,
   bytes: Uint8Array,
   to: number,
 ): void {
-  if (channels === 3) {
-    for (let x = 0, from = 3 * pixel; x < width; x++, from += 3, to += 4) {
-      bytes[to] = data[from];
-      bytes[to + 1] = data[from + 1];
-      bytes[to + 2] = data[from + 2];
-    }
-    return;
-  }
-  bytes.set(data.subarray(4 * pixel, 4 * (pixel + width)), to);
-  for (let at = to; at < to + 4 * width; at += 4) {
-    const alpha = bytes[at + 3];
-    if (alpha === 255) continue;
-    for (let c = 0; c < 3; c++) bytes[at + c] = overBlack(bytes[at + c], alpha);
+  for (let x = 0, from = 3 * pixel; x < width; x++, from += 3, to += 4) {
+    bytes[to] = data[from];
+    bytes[to + 1] = data[from + 1];
+    bytes[to + 2] = data[from + 2];
   }
 }

@@ -25,15 +25,15 @@ export class PictureError extends Error {
 }
 
 /** Pixels of larger pictures are not taken. */
-const MOST_PIXELS = 100e6;
+const MAX_PIXELS = 100e6;
 
 /** @throws PictureError */
 export function readPixels(source: PictureSource): RawPicture {
   const { width, height } = sizeOf(source);
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1)
     throw new PictureError(`the picture has ${width} x ${height} pixels: it is not loaded yet, or empty`);
-  if (width * height > MOST_PIXELS)
-    throw new PictureError(`the picture has ${width} x ${height} pixels, expected at most ${MOST_PIXELS}`);
+  if (width * height > MAX_PIXELS)
+    throw new PictureError(`the picture has ${width} x ${height} pixels, expected at most ${MAX_PIXELS}`);
   if (!isRaw(source)) return draw(source, width, height);
   const channels = source.data.length / (width * height);
   if (channels !== 3 && channels !== 4)

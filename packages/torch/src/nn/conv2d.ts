@@ -36,17 +36,20 @@ export interface Conv2dOptions {
 }
 
 export class Conv2d extends Layer {
+  readonly inChannels: number;
+  readonly outChannels: number;
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   override readonly predicts: boolean;
+  override readonly grouped: boolean;
   private readonly stride: number;
   private readonly padding: number;
   private readonly groups: number;
   private readonly narrow: boolean;
 
   constructor(
-    readonly inChannels: number,
-    readonly outChannels: number,
+    inChannels: number,
+    outChannels: number,
     readonly kernel: number,
     random: Random,
     {
@@ -65,15 +68,9 @@ export class Conv2d extends Layer {
       );
     }
     this.predicts = predicts;
+    this.grouped = groups > 1;
     this.stride = stride;
     this.padding = padding;
-    this.groups = groups;
-    this.narrow =
-      kernel === 3 &&
-      stride === 1 &&
-      padding === 1 &&
-      groups === 1 &&
-      Math.max(inChannels, outChannels) <= widestNarrow();
     const shape = [outChannels, inChannels / groups, kernel, kernel];
     const fanIn = (inChannels / groups) * kernel * kernel;
     const fanOut = (outChannels / groups) * kernel * kernel;
@@ -88,6 +85,18 @@ export class Conv2d extends Layer {
         : constant([outChannels], 0);
     this.bias = bias ? this.parameter("bias", initialBias) : null;
     if (!bias) initialBias.dispose();
+    // Of the weights as they are: see withShapes.
+    const depthwise = groups > 1 && groups === inChannels && groups === outChannels;
+    const [own, perGroup] = this.weight.shape;
+    this.groups = depthwise ? own : groups;
+    this.inChannels = perGroup * this.groups;
+    this.outChannels = own;
+    this.narrow =
+      kernel === 3 &&
+      stride === 1 &&
+      padding === 1 &&
+      groups === 1 &&
+      Math.max(this.inChannels, this.outChannels) <= widestNarrow();
   }
 
   forward(x: Tensor): Tensor {

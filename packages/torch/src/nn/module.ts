@@ -11,6 +11,8 @@ export interface NamedTensor {
   trained: boolean;
   /** Whether it belongs to a layer whose outputs are predictions: optimizers for hidden layers leave it to others. */
   predicts: boolean;
+  /** Whether it is the weight of a convolution in groups, depthwise ones among them: not one matrix of all its inputs. */
+  grouped: boolean;
 }
 
 export abstract class Module {
@@ -18,8 +20,10 @@ export abstract class Module {
   training = true;
   /** Whether its outputs are predictions rather than hidden features. Said by the layer itself. */
   readonly predicts: boolean = false;
+  /** Whether its outputs each read only some of its input channels. Said by the layer itself. */
+  readonly grouped: boolean = false;
 
-  private readonly own: Omit<NamedTensor, "predicts">[] = [];
+  private readonly own: Omit<NamedTensor, "predicts" | "grouped">[] = [];
   private readonly children = new Map<string, Module>();
 
   protected parameter(name: string, value: Tensor): Tensor {
@@ -40,7 +44,8 @@ export abstract class Module {
 
   /** All tensors, this module's first, then each child's as "child.name". */
   named(prefix = ""): NamedTensor[] {
-    const all = this.own.map((one) => ({ ...one, name: prefix + one.name, predicts: this.predicts }));
+    const { predicts, grouped } = this;
+    const all = this.own.map((one) => ({ ...one, name: prefix + one.name, predicts, grouped }));
     for (const [name, module] of this.children) all.push(...module.named(`${prefix}${name}.`));
     return all;
   }

@@ -2,7 +2,7 @@
 import { open, stat } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 import { requireFile } from "../../files.js";
-import { shortened } from "../../text.js";
+import { quoted, shortened } from "../../text.js";
 import { decodeText, readText } from "../text.js";
 
 const CHUNK = 4 * 2 ** 20;
@@ -76,7 +76,7 @@ function createScanner(file: string, onValue: OnValue): Scanner {
     } catch (error) {
       return refuse(
         at,
-        `${shortened((error as Error).message)}, in ${inArray ? `element ${elements + 1} of ` : ""}"${key}"`,
+        `${shortened((error as Error).message)}, in ${inArray ? `element ${elements + 1} of ` : ""}${quoted(key ?? "")}`,
       );
     }
   };
@@ -95,7 +95,8 @@ function createScanner(file: string, onValue: OnValue): Scanner {
       const item = take(i);
       const blank = isBlank(item);
       if (inArray) {
-        if (blank && (elements > 0 || bytes[i] === COMMA)) refuse(i, `an element of "${key}" is missing`);
+        if (blank && (elements > 0 || bytes[i] === COMMA))
+          refuse(i, `an element of ${quoted(key ?? "")} is missing`);
         if (!blank) {
           onValue(key!, parse(item, i), true);
           elements++;

@@ -4,7 +4,7 @@
 import { quoted } from "../../text.js";
 import { isImage, stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf, withEnding } from "../folderTree.js";
-import { attempt, type Findings } from "../problems.js";
+import { attempt, counted, type Findings } from "../problems.js";
 import { splitOfName, WHOLE } from "../splitNames.js";
 import { readStart, readText, splitLines } from "../text.js";
 import { depthOf } from "./depth.js";
@@ -84,6 +84,13 @@ export function readWiderList(
       break;
     }
     at += 2;
+    if (count > lines.length - at) {
+      findings.problem(
+        file,
+        `line ${at}: ${quoted(name)} has ${count} faces, and the list ${counted(lines.length - at, "more line")}. The rest is not read.`,
+      );
+      break;
+    }
     const objects: LabelledObject[] = [];
     for (let i = 0; i < count; i++) {
       const face = readFace(lines[at + i] ?? "", at + i + 1);

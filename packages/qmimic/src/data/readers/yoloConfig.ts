@@ -92,9 +92,12 @@ function toNames(value: unknown, file: string): string[] {
     }
     names[Number(number)] = String(name).trim();
   }
-  if (names.length === 0 || Object.keys(names).length !== names.length) {
+  // A number such as 4294967296 is no index of an array, and "00" is a second 0.
+  const without = entries.findIndex((_, i) => names[i] === undefined);
+  if (names.length !== entries.length || without >= 0 || entries.length === 0) {
+    const most = entries.reduce((largest, [number]) => Math.max(largest, Number(number)), -1);
     throw new InputError(
-      `${file}: names: ${entries.length} names for numbers up to ${names.length - 1}; expected one for each from 0.`,
+      `${file}: names: ${entries.length} names for numbers up to ${most}; expected one for each from 0.`,
     );
   }
   return checkNames(names, file);

@@ -40,7 +40,7 @@ export async function readVocFiles(
   const unknown = names.find((name) => !present.includes(name) && !files.has(name));
   if (unknown !== undefined) {
     throw new InputError(
-      `--classes: the split has no object of ${quoted(unknown)}, and there is no file of it.${didYouMean(unknown, present)}`,
+      `--classes: the split has no object of ${quoted(unknown)}, and there is no detection file for it.${didYouMean(unknown, present)}`,
     );
   }
   const groundTruths = images.map(({ id, objects }): ImageGroundTruth => {

@@ -1,6 +1,6 @@
 // A detector as C99 for a picture of a fixed size: a header and a source that need nothing but the C library, take no
 // memory but one block that is planned here, and do not recurse.
-import { type Model, parseModel, type RawImage, toGrid } from "@qmimic/runtime";
+import { type Model, parseModel, type RawImage, type Size, toGrid } from "@qmimic/runtime";
 import { InputError } from "../../errors.js";
 import type { Detector } from "../../models/index.js";
 import { modelFile, type WeightFormat } from "../modelFile.js";
@@ -53,6 +53,15 @@ export function cFiles(
   return cFilesOf(parseModel(modelFile(detector, thresholds, "float32")), options);
 }
 
+/** Whether there can be an input of this size. @throws InputError for sides off the grid */
+export function checkInput(input: Size, grid: number): void {
+  for (const [what, length] of Object.entries(input))
+    if (!(length >= grid && length <= LONGEST_SIDE && length % grid === 0))
+      throw new InputError(
+        `${what} ${length}: expected a multiple of ${grid} up to ${LONGEST_SIDE}, for instance ${Math.min(LONGEST_SIDE, toGrid(Math.max(grid, length || grid), grid))}`,
+      );
+}
+
 /** As cFiles, of what is in a model file. */
 export function cFilesOf(
   model: Model,
@@ -62,13 +71,9 @@ export function cFilesOf(
   const { width = toGrid(side, grid), height = toGrid((side * 3) / 4, grid) } = size;
   if (!/^[A-Za-z_]\w*$/.test(name))
     throw new InputError(
-      `${JSON.stringify(name)} is no name in C: letters, digits and underscores, a letter first`,
+      `${JSON.stringify(name)} is not a name in C: letters, digits and underscores, a letter first`,
     );
-  for (const [what, length] of Object.entries({ width, height }))
-    if (!(length >= grid && length <= LONGEST_SIDE && length % grid === 0))
-      throw new InputError(
-        `${what} ${length}: expected a multiple of ${grid} up to ${LONGEST_SIDE}, for instance ${Math.min(LONGEST_SIDE, toGrid(Math.max(grid, length || grid), grid))}`,
-      );
+  checkInput({ width, height }, grid);
   if (format === "int8" && calibration.length === 0)
     throw new InputError(
       "int8: which numbers occur is learned from pictures like those that will be seen; there is none",

@@ -1,6 +1,6 @@
 // Which numbers the values of a network take on some pictures: what eight bits have to stand for.
 import { createReferenceNetwork, type Model, type RawImage, type RawPicture } from "@qmimic/runtime";
-import { fixedPlacement } from "./placement.js";
+import { fixedPlacement } from "../../data/fixedInput.js";
 
 /** Smallest and largest number of a value, 0 among them. */
 export interface Range {

@@ -20,7 +20,7 @@ extern "C" {
 #define ${upper}_INPUT_WIDTH ${width}
 #define ${upper}_INPUT_HEIGHT ${height}
 #define ${upper}_CLASSES ${classes.length}
-#define ${upper}_MOST_DETECTIONS ${decoder.keep.detections}
+#define ${upper}_MAX_DETECTIONS ${decoder.keep.detections}
 #define ${upper}_ARENA_BYTES ${memory.bytes}
 
 struct ${name}_detection {
@@ -37,7 +37,7 @@ extern float ${name}_thresholds[${upper}_CLASSES];
 /* Finds objects, best first. The picture is RGB, 8 bits a channel, rows from the top, \`row_stride\` bytes from one to the next;
    it is reduced or enlarged to fit, unless it is of the input's size, and at most 32 times as wide or high as the input.
    Works in one block of static memory: one call at a time. Returns how many were found and written, at most \`most\`; -1 when an argument does
-   not fit; -2 when the network gives what is no number. */
+   not fit; -2 when the network gives NaN or infinity. */
 int ${name}_detect(const uint8_t *rgb, int width, int height, int row_stride, struct ${name}_detection *found, int most);
 
 #ifdef __cplusplus

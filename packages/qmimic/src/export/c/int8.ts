@@ -2,7 +2,7 @@
 // Integer-Arithmetic-Only Inference", CVPR 2018, section 2): a number q of a map means scale * (q - zero); weights have a scale
 // for each output channel; sums have 32 bits and are brought to the scale of their map by an integer factor.
 import { eachNumber, type Model, type Operation } from "@qmimic/runtime";
-import { channelScales, scaledIntegers } from "../int8Weights.js";
+import { channelScales, scaledIntegers } from "../../train/int8Weights.js";
 import type { Range } from "./calibrate.js";
 import type { RegionOperation } from "./outputs.js";
 import {

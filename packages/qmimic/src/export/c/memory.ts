@@ -24,8 +24,8 @@ export interface MemoryPlan {
   regionValues: number[];
   bytes: number;
   /** Most of each there can be. */
-  mostAnchors: number;
-  mostCandidates: number;
+  maxAnchors: number;
+  maxCandidates: number;
 }
 
 export function planMemory(
@@ -39,9 +39,9 @@ export function planMemory(
   const scores = maps[mapOf.get(inputs.outputs[0].value)!].shape;
   const places = scores.channels * scores.height * scores.width;
   const twoStage = decoder.of === "regions";
-  const mostAnchors = twoStage ? Math.min(decoder.proposals.preNms, places) : 0;
-  const mostCandidates = twoStage
-    ? Math.min(decoder.proposals.postNms, mostAnchors) * classes.length
+  const maxAnchors = twoStage ? Math.min(decoder.proposals.preNms, places) : 0;
+  const maxCandidates = twoStage
+    ? Math.min(decoder.proposals.postNms, maxAnchors) * classes.length
     : Math.min(decoder.preNms, places);
   // Moments: those of the order, then proposals, detections, suppression.
   const [proposing, detecting, suppressing] = [0, 1, 2].map((after) => order.length + after);
@@ -59,10 +59,10 @@ export function planMemory(
     to: lastRead(i),
   }));
   const add = (bytes: number, from: number, to: number) => blocks.push({ bytes, from, to }) - 1;
-  const candidates = add(mostCandidates * CANDIDATE_BYTES, first, suppressing);
-  const kept = add(Math.min(decoder.keep.detections, mostCandidates) * 4, suppressing, suppressing);
+  const candidates = add(maxCandidates * CANDIDATE_BYTES, first, suppressing);
+  const kept = add(Math.min(decoder.keep.detections, maxCandidates) * 4, suppressing, suppressing);
   const zeros = add(zerosBytes(program, formats), 0, order.length - 1);
-  const proposals = add(mostAnchors * CANDIDATE_BYTES, proposing, detecting);
+  const proposals = add(maxAnchors * CANDIDATE_BYTES, proposing, detecting);
   const values = inputs.regionOperations.map(({ makes }) => add(4 * makes, detecting, detecting));
   const { places: at, bytes } = placeBlocks(blocks);
   return {
@@ -73,8 +73,8 @@ export function planMemory(
     proposals: at[proposals],
     regionValues: values.map((value) => at[value]),
     bytes: bytes + READ_AHEAD,
-    mostAnchors,
-    mostCandidates,
+    maxAnchors,
+    maxCandidates,
   };
 }
 

@@ -3,6 +3,7 @@
 // through the 2 and 4 channels of the first blocks; whole blocks of pixels, taken at once, have not.
 import { Conv2d, cast, Module, type Random, Sequential, type Tensor } from "@qmimic/torch";
 import { normed } from "./normed.js";
+import type { SpatialLayer } from "./spatial.js";
 
 /** As many as the last map of VGG-1-32 has, for wider networks too: a wider path was not tried. */
 const CHANNELS = 16;
@@ -14,18 +15,17 @@ export class Detail extends Module {
    * @param outChannels of the map that the path joins
    * @param outputStride of that map: pixels a side of a block
    */
-  constructor(outChannels: number, outputStride: number, random: Random) {
+  constructor(outChannels: number, outputStride: number, layer: SpatialLayer, random: Random) {
     super();
     const channels = Math.min(CHANNELS, outChannels);
     const blocks = { stride: outputStride, init: "kaiming" } as const;
-    const plain = { padding: 1, init: "kaiming" } as const;
     this.layers = this.child(
       "layers",
       new Sequential([
         ...normed(new Conv2d(3, channels, outputStride, random, blocks)),
-        ...normed(new Conv2d(channels, channels, 3, random, plain)),
-        ...normed(new Conv2d(channels, channels, 3, random, plain)),
-        new Conv2d(channels, outChannels, 3, random, plain),
+        ...normed(layer(channels, channels, random)),
+        ...normed(layer(channels, channels, random)),
+        layer(channels, outChannels, random),
       ]),
     );
   }

@@ -1,4 +1,8 @@
 // What stands again and again in these networks: a convolution, its batch norm, a ReLU.
-import { BatchNorm2d, type Conv2d, type Layer, ReLU } from "@qmimic/torch";
+import { BatchNorm2d, type Layer, ReLU } from "@qmimic/torch";
 
-export const normed = (conv: Conv2d): Layer[] => [conv, new BatchNorm2d(conv.outChannels), new ReLU()];
+export const normed = (conv: Layer & { readonly outChannels: number }): Layer[] => [
+  conv,
+  new BatchNorm2d(conv.outChannels),
+  new ReLU(),
+];

@@ -14,30 +14,38 @@ import {
   scope,
   type Tensor,
 } from "@qmimic/torch";
-import { narrowed } from "../config.js";
+import type { SpatialLayer } from "./spatial.js";
 import type { LevelledBackbone } from "./types.js";
 
 const WIDTHS = [64, 128, 256, 512];
 const DEPTHS = { resnet18: [2, 2, 2, 2], resnet34: [3, 4, 6, 3] };
 
 class BasicBlock extends Layer {
-  private readonly conv1: Conv2d;
+  private readonly conv1: Layer;
   private readonly bn1: BatchNorm2d;
-  private readonly conv2: Conv2d;
+  private readonly conv2: Layer & { readonly outChannels: number };
   private readonly bn2: BatchNorm2d;
   private readonly downsample: Sequential | null = null;
 
-  constructor(inChannels: number, channels: number, stride: number, random: Random) {
+  constructor(
+    [inChannels, channels]: readonly [number, number],
+    stride: number,
+    layer: SpatialLayer,
+    random: Random,
+  ) {
     super();
-    const plain = { padding: 1, bias: false, init: "kaiming" } as const;
-    this.conv1 = this.child("conv1", new Conv2d(inChannels, channels, 3, random, { ...plain, stride }));
+    this.conv1 = this.child("conv1", layer(inChannels, channels, random, { bias: false, stride }));
     this.bn1 = this.child("bn1", new BatchNorm2d(channels));
-    this.conv2 = this.child("conv2", new Conv2d(channels, channels, 3, random, plain));
+    this.conv2 = this.child("conv2", layer(channels, channels, random, { bias: false }));
     this.bn2 = this.child("bn2", new BatchNorm2d(channels));
     if (stride !== 1 || inChannels !== channels) {
       const project = new Conv2d(inChannels, channels, 1, random, { stride, bias: false, init: "kaiming" });
       this.downsample = this.child("downsample", new Sequential([project, new BatchNorm2d(channels)]));
     }
+  }
+
+  get outChannels(): number {
+    return this.conv2.outChannels;
   }
 
   forward(x: Tensor): Tensor {
@@ -50,33 +58,44 @@ class BasicBlock extends Layer {
 /** The stages whose ends are levels: the last at each of the strides 4, 8 and 16. */
 const LEVELS = [0, 1, 3];
 
+interface ResNetOptions {
+  family: keyof typeof DEPTHS;
+  /** How many channels a layer of so many has here. */
+  widthOf(channels: number): number;
+  outputStride: number;
+}
+
 export class ResNet extends Module implements LevelledBackbone {
-  readonly outChannels: number;
   readonly levelChannels: number[];
   private readonly conv1: Conv2d;
   private readonly bn1: BatchNorm2d;
   private readonly stages: Sequential[] = [];
+  private readonly last: { readonly outChannels: number };
 
-  constructor(family: keyof typeof DEPTHS, divisor: number, outputStride: number, random: Random) {
+  constructor({ family, widthOf, outputStride }: ResNetOptions, layer: SpatialLayer, random: Random) {
     super();
-    let channels = narrowed(64, divisor);
+    let channels = widthOf(64);
     const stem = { stride: 2, padding: 3, bias: false, init: "kaiming" } as const;
     this.conv1 = this.child("conv1", new Conv2d(3, channels, 7, random, stem));
     this.bn1 = this.child("bn1", new BatchNorm2d(channels));
     let stride = 4;
     for (const [i, depth] of DEPTHS[family].entries()) {
-      const width = narrowed(WIDTHS[i], divisor);
+      const width = widthOf(WIDTHS[i]);
       const shrink = i > 0 && stride < outputStride ? 2 : 1;
       stride *= shrink;
       const blocks: BasicBlock[] = [];
       for (let b = 0; b < depth; b++) {
-        blocks.push(new BasicBlock(channels, width, b === 0 ? shrink : 1, random));
+        blocks.push(new BasicBlock([channels, width], b === 0 ? shrink : 1, layer, random));
         channels = width;
       }
       this.stages.push(this.child(`layer${i + 1}`, new Sequential(blocks)));
     }
-    this.outChannels = channels;
-    this.levelChannels = LEVELS.map((stage) => narrowed(WIDTHS[stage], divisor));
+    this.last = this.stages[3].modules.at(-1) as BasicBlock;
+    this.levelChannels = LEVELS.map((stage) => widthOf(WIDTHS[stage]));
+  }
+
+  get outChannels(): number {
+    return this.last.outChannels;
   }
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */

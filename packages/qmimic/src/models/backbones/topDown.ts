@@ -2,48 +2,57 @@
 // understand is added to the fine ones, where small objects still have a place. Unlike a pyramid, only the finest map
 // is kept, so that the detector still has *one* last feature map, which is quantized and mimicked. A detail path may
 // join in (detail.ts).
-import { add, BatchNorm2d, Conv2d, Module, type Random, type Tensor, upsampleNearest } from "@qmimic/torch";
+import {
+  add,
+  BatchNorm2d,
+  Conv2d,
+  type Layer,
+  Module,
+  type Random,
+  type Tensor,
+  upsampleNearest,
+} from "@qmimic/torch";
 import { Detail } from "./detail.js";
+import type { SpatialLayer } from "./spatial.js";
 import type { Backbone, LevelledBackbone } from "./types.js";
 
 const FINEST_STRIDE = 4;
 
 export class TopDown extends Module implements Backbone {
-  readonly outChannels: number;
   private readonly lateral: Conv2d[];
-  private readonly smooth: Conv2d;
+  private readonly smooth: Layer & { readonly outChannels: number };
   private readonly norm: BatchNorm2d;
   private readonly skipped: number;
   private readonly detail: Detail | null;
 
   /**
    * @param trunk of output stride 16
-   * @param outputStride of the map that is made: 4 or 8
-   * @param withDetail whether the image also reaches the map past the trunk
+   * @param options `outputStride` of the map that is made, 4 or 8, and whether the image also reaches it past the trunk
    */
   constructor(
     private readonly trunk: LevelledBackbone,
-    outputStride: number,
-    withDetail: boolean,
+    { outputStride, withDetail }: { outputStride: number; withDetail: boolean },
+    layer: SpatialLayer,
     random: Random,
   ) {
     super();
     this.child("trunk", trunk);
-    this.outChannels = trunk.outChannels;
+    const { outChannels } = trunk;
     this.skipped = Math.log2(outputStride / FINEST_STRIDE);
     this.lateral = trunk.levelChannels
       .slice(this.skipped)
       .map((channels, i) =>
-        this.child(`lateral.${i}`, new Conv2d(channels, this.outChannels, 1, random, { init: "kaiming" })),
+        this.child(`lateral.${i}`, new Conv2d(channels, outChannels, 1, random, { init: "kaiming" })),
       );
-    this.smooth = this.child(
-      "smooth.0",
-      new Conv2d(this.outChannels, this.outChannels, 3, random, { padding: 1, init: "kaiming" }),
-    );
-    this.norm = this.child("smooth.1", new BatchNorm2d(this.outChannels));
+    this.smooth = this.child("smooth.0", layer(outChannels, outChannels, random));
+    this.norm = this.child("smooth.1", new BatchNorm2d(outChannels));
     this.detail = withDetail
-      ? this.child("detail", new Detail(this.outChannels, outputStride, random))
+      ? this.child("detail", new Detail(outChannels, outputStride, layer, random))
       : null;
+  }
+
+  get outChannels(): number {
+    return this.smooth.outChannels;
   }
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride], after a ReLU; H and W are multiples of 16 */

@@ -1,7 +1,6 @@
 // VGG16 with batch norm (Simonyan and Zisserman, ICLR 2015, configuration D) at 1/n of its width.
 // Names are those of torchvision's vgg16_bn, so that its weights load as they are at n = 1.
 import {
-  Conv2d,
   cast,
   Identity,
   type Layer,
@@ -11,8 +10,8 @@ import {
   Sequential,
   type Tensor,
 } from "@qmimic/torch";
-import { narrowed } from "../config.js";
 import { normed } from "./normed.js";
+import { plainLayer, type SpatialLayer } from "./spatial.js";
 import type { LevelledBackbone } from "./types.js";
 
 /** Channels of the 3x3 layers of each block; a 2x2 pooling stands behind a block while the map may shrink. */
@@ -28,23 +27,31 @@ const BLOCKS = [
 const LEVELS_FROM = 2;
 
 export class Vgg extends Module implements LevelledBackbone {
-  readonly outChannels: number;
   readonly levelChannels: number[];
   private readonly features: Sequential;
   /** Where each block's own layers end, before its pooling. */
   private readonly blockEnds: number[] = [];
+  private readonly last: { readonly outChannels: number };
 
-  /** @param outputStride 16 leaves out the last pooling of VGG16, 8 the last two, 4 the last three */
-  constructor(divisor: number, outputStride: number, random: Random) {
+  /**
+   * @param widthOf how many channels a layer of so many has here
+   * @param outputStride 16 leaves out the last pooling of VGG16, 8 the last two, 4 the last three
+   */
+  constructor(
+    widthOf: (channels: number) => number,
+    outputStride: number,
+    layer: SpatialLayer,
+    random: Random,
+  ) {
     super();
     const layers: Layer[] = [];
-    let channels = 3;
+    let last = plainLayer(3, widthOf(BLOCKS[0][0]), random);
+    layers.push(...normed(last));
     let stride = 1;
     for (const [i, block] of BLOCKS.entries()) {
-      for (const width of block) {
-        const out = narrowed(width, divisor);
-        layers.push(...normed(new Conv2d(channels, out, 3, random, { padding: 1, init: "kaiming" })));
-        channels = out;
+      for (const width of i === 0 ? block.slice(1) : block) {
+        last = layer(last.outChannels, widthOf(width), random);
+        layers.push(...normed(last));
       }
       this.blockEnds.push(layers.length);
       if (i === BLOCKS.length - 1) break;
@@ -53,8 +60,12 @@ export class Vgg extends Module implements LevelledBackbone {
       if (shrinks) stride *= 2;
     }
     this.features = this.child("features", new Sequential(layers));
-    this.outChannels = channels;
-    this.levelChannels = BLOCKS.slice(LEVELS_FROM).map((block) => narrowed(block[0], divisor));
+    this.last = last;
+    this.levelChannels = BLOCKS.slice(LEVELS_FROM).map((block) => widthOf(block[0]));
+  }
+
+  get outChannels(): number {
+    return this.last.outChannels;
   }
 
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */

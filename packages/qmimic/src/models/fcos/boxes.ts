@@ -4,7 +4,7 @@ import type { CellArrays } from "./alignment.js";
 
 /** IoU above which a region is suppressed, and how many are left of an image. */
 const REGION_NMS = 0.7;
-const MOST_REGIONS = 500;
+const MAX_REGIONS = 500;
 
 /**
  * Boxes of each image by their best score of any class, best first, clipped to the image and suppressed.
@@ -23,7 +23,7 @@ export function bestRegions(said: CellArrays, placed: Float32Array, most: number
     }
     const [left, top, right, bottom] = placed.subarray(4 * image, 4 * image + 4);
     const boxes = clipBoxes(boxesOf(said, image, topK(best, most)), right, bottom, left, top);
-    return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), REGION_NMS, MOST_REGIONS));
+    return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), REGION_NMS, MAX_REGIONS));
   });
 }
 

@@ -98,6 +98,8 @@ export const fcos = defineKind({
   name: "fcos",
   settings: fcosSettings,
   config: fcosConfig,
+  layers: ["towerDepth", "towerKind", "towerWidth"],
+  classLayers: { names: ["head.cls_logits"], background: false },
   headCoding: [],
   choose: ({ towerWidth }, { backbone }) =>
     towerWidth === "auto" ? { towerWidth: autoWidth(backbone) } : {},

@@ -20,7 +20,7 @@ import { type RpnOutput, type RpnTraining, sampleAnchors } from "./anchorSamples
 import type { TwoStageConfig } from "./settings.js";
 
 /** Sizes of maps whose anchors are kept; at stride 4 they take about 1 MB each. */
-const MOST_KNOWN = 32;
+const MAX_KNOWN = 32;
 
 class RpnHead extends Module {
   private readonly conv: Conv2d;
@@ -79,7 +79,7 @@ export class Rpn extends Module {
       const { anchorSizes: sizes, aspectRatios, outputStride: stride } = this.config;
       const anchors = generateAnchors({ sizes, aspectRatios, stride, height, width });
       found = { anchors, bounds: blockBounds(anchors) };
-      if (this.known.size === MOST_KNOWN) this.known.delete(this.known.keys().next().value!);
+      if (this.known.size === MAX_KNOWN) this.known.delete(this.known.keys().next().value!);
       this.known.set(key, found);
     }
     return found;

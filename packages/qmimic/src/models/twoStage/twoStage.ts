@@ -101,11 +101,9 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     return { of: "regions", boxes: like.boxes, ...this.head.forward(features, like.boxes) };
   }
 
-  everyLayer(images: Tensor): Record<string, Tensor> {
+  everyLayer(images: Tensor, regions = this.anyRegions(images)): Record<string, Tensor> {
     const features = this.features(images);
     const anchors = this.rpn.forward(features);
-    const someRegions = () => new Float32Array(4 * this.config.rpnPostNms);
-    const regions = Array.from({ length: images.shape[0] as number }, someRegions);
     const { logits, deltas } = this.head.forward(features, regions);
     return {
       features,
@@ -114,6 +112,11 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
       regionLogits: logits,
       regionDeltas: deltas,
     };
+  }
+
+  private anyRegions(images: Tensor): readonly Float32Array[] {
+    const ofOne = () => new Float32Array(4 * this.config.rpnPostNms);
+    return Array.from({ length: images.shape[0] as number }, ofOne);
   }
 
   detect(images: Tensor, sizes: readonly Size[]): Detections[] {

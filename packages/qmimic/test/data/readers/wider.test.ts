@@ -45,7 +45,10 @@ describe("WIDER FACE", () => {
 
   it.each([
     [`${list(["10 20 20 20"])}0--Parade/b.jpg\nmany\n`, /line 4: "0--Parade\/b\.jpg" and "many"/],
-    [list(["10 20 20 20"]).replace("\n1\n", "\n2\n"), /line 4: ""; expected x, y, width/],
+    [
+      list(["10 20 20 20"]).replace("\n1\n", "\n2\n"),
+      /line 2: "0--Parade\/a\.jpg" has 2 faces, and the list 1 more line\./,
+    ],
     [list(["10 20 20 20", "1 2 3 4 5"]), /line 4: "1 2 3 4 5"; expected/],
     [list(["10 20 20 20"], "0--Parade/b.jpg"), /b\.jpg: the image of .* is missing/],
     [list(["90 20 20 20"]), /line 3: "face" has the box.*outside/],

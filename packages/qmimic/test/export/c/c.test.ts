@@ -5,10 +5,11 @@ import { join } from "node:path";
 import { setThreads } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { cFilesOf } from "../../../src/export/c/cFiles.js";
+import { compileProgram, has, runProgram, writeProgram } from "../../../src/export/c/program.js";
 import { temporaryFolder } from "../../data/temporary.js";
 import { expectSame } from "../same.js";
+import { CHECKED, STRICT } from "./compilers.js";
 import { CANVAS, KINDS_OF_MODELS, modelOf, PICTURES } from "./detectors.js";
-import { CHECKED, compile, detectWith, has, STRICT, writeFiles } from "./program.js";
 import { detectFixed } from "./reference.js";
 
 setThreads(1);
@@ -20,8 +21,8 @@ describe.skipIf(!has("gcc"))("generated C (skipped where there is no gcc)", () =
   test.each(KINDS_OF_MODELS)("finds what the runtime finds: %s", (name) => {
     const folder = join(root, name);
     const model = modelOf(name);
-    compile(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED]);
-    const found = detectWith(folder, PICTURES);
+    compileProgram(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED]);
+    const found = runProgram(folder, PICTURES, model.classes);
     let count = 0;
     PICTURES.forEach((picture, i) => {
       const expected = detectFixed(model, CANVAS, picture);
@@ -44,18 +45,35 @@ describe.skipIf(!has("gcc"))("generated C (skipped where there is no gcc)", () =
       parameters: [...model.parameters, undefined],
       outputs: [logits, model.operations.length + 1],
     };
-    compile(folder, cFilesOf(pooled, options).files, ["gcc", ...CHECKED]);
+    compileProgram(folder, cFilesOf(pooled, options).files, ["gcc", ...CHECKED]);
     const [picture] = PICTURES;
     const expected = detectFixed(pooled, CANVAS, picture);
-    expectSame(detectWith(folder, [picture])[0], expected, "exp");
+    expectSame(runProgram(folder, [picture], model.classes)[0], expected, "exp");
     expect(expected).not.toEqual(detectFixed(model, CANVAS, picture));
+  });
+
+  test("knows the names of its classes", () => {
+    const folder = join(root, "names");
+    const model = modelOf(CELLS);
+    const main = `#include "detector.h"
+#include <stdio.h>
+int main(void)
+{
+  int i;
+  for (i = 0; i < DETECTOR_CLASSES; i++) puts(detector_classes[i]);
+  return 0;
+}
+`;
+    compileProgram(folder, { ...cFilesOf(model, options).files, "main.c": main }, ["gcc", ...CHECKED]);
+    const printed = execFileSync("./program", { cwd: folder, encoding: "utf8" });
+    expect(printed.trimEnd().split("\n")).toEqual(model.classes);
   });
 
   test("writes no more than it is given room for; rows may be further apart than they are long", () => {
     const folder = join(root, "most");
     const model = modelOf(CELLS);
-    compile(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED, "-DMOST=3", "-DSPARE=5"]);
-    const found = detectWith(folder, PICTURES.slice(0, 2));
+    compileProgram(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED, "-DMOST=3", "-DSPARE=5"]);
+    const found = runProgram(folder, PICTURES.slice(0, 2), model.classes);
     PICTURES.slice(0, 2).forEach((picture, i) => {
       const expected = detectFixed(model, CANVAS, picture);
       expect(expected.length).toBeGreaterThan(3);
@@ -66,9 +84,10 @@ describe.skipIf(!has("gcc"))("generated C (skipped where there is no gcc)", () =
 
   test("finds nothing where every score is too low, and says where an argument does not fit", () => {
     const folder = join(root, "nothing");
-    const { files } = cFilesOf(modelOf(CELLS, 1), options);
-    compile(folder, files, ["gcc", ...CHECKED]);
-    expect(detectWith(folder, PICTURES)).toEqual(PICTURES.map(() => []));
+    const model = modelOf(CELLS, 1);
+    const { files } = cFilesOf(model, options);
+    compileProgram(folder, files, ["gcc", ...CHECKED]);
+    expect(runProgram(folder, PICTURES, model.classes)).toEqual(PICTURES.map(() => []));
 
     writeFileSync(
       join(folder, "main.c"),
@@ -98,8 +117,8 @@ int main(void)
     const folder = join(root, "overflow", name);
     const model = modelOf(name);
     model.parameters[0]!.weights.fill(1e38);
-    compile(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED]);
-    expect(() => detectWith(folder, PICTURES.slice(0, 1))).toThrow("detect returned -2");
+    compileProgram(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED]);
+    expect(() => runProgram(folder, PICTURES.slice(0, 1), model.classes)).toThrow("detect returned -2");
   });
 
   test("works in memory that the program has", () => {
@@ -107,14 +126,14 @@ int main(void)
     const model = modelOf(CELLS);
     const { files } = cFilesOf(model, options);
     const arena = `\nuint32_t my_arena[DETECTOR_ARENA_BYTES / 4];\n`;
-    compile(folder, files, ["gcc", ...CHECKED]);
-    const expected = detectWith(folder, PICTURES.slice(0, 1));
+    compileProgram(folder, files, ["gcc", ...CHECKED]);
+    const expected = runProgram(folder, PICTURES.slice(0, 1), model.classes);
     writeFileSync(join(folder, "arena.c"), `#include "detector.h"${arena}`);
     const flags = [...CHECKED, "-DQMIMIC_ARENA=my_arena"];
     execFileSync("gcc", [...flags, "detector.c", "main.c", "arena.c", "-o", "program", "-lm"], {
       cwd: folder,
     });
-    expect(detectWith(folder, PICTURES.slice(0, 1))).toEqual(expected);
+    expect(runProgram(folder, PICTURES.slice(0, 1), model.classes)).toEqual(expected);
   });
 
   test.each([
@@ -128,7 +147,7 @@ int main(void)
         const folder = join(root, "warnings", name, format, compiler);
         const calibration = PICTURES.slice(0, 1);
         const { files } = cFilesOf(modelOf(name), { format, width: 32, height: 32, calibration });
-        writeFiles(folder, files);
+        writeProgram(folder, files);
         execFileSync(compiler, ["-fsyntax-only", ...flags, "detector.c"], { cwd: folder, stdio: "pipe" });
       }
   });
@@ -136,7 +155,7 @@ int main(void)
 
 test("refuses what cannot be written", () => {
   const model = modelOf(CELLS);
-  expect(() => cFilesOf(model, { ...options, name: "2 cats" })).toThrow('"2 cats" is no name in C');
+  expect(() => cFilesOf(model, { ...options, name: "2 cats" })).toThrow('"2 cats" is not a name in C');
   expect(() => cFilesOf(model, { ...options, width: 100 })).toThrow("width 100: expected a multiple of 32");
   expect(() => cFilesOf(model, { ...options, height: 8192 })).toThrow("height 8192");
   expect(() => cFilesOf(model, { ...options, format: "int8" })).toThrow("int8: ");

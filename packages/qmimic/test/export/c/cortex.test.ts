@@ -4,10 +4,11 @@ import { join } from "node:path";
 import { setThreads } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { cFilesOf } from "../../../src/export/c/cFiles.js";
+import { compileProgram, has, runProgram } from "../../../src/export/c/program.js";
 import { temporaryFolder } from "../../data/temporary.js";
 import { expectSame } from "../same.js";
+import { STRICT } from "./compilers.js";
 import { CANVAS, KINDS_OF_MODELS, modelOf, PICTURES } from "./detectors.js";
-import { compile, detectWith, has, STRICT } from "./program.js";
 
 setThreads(1);
 const root = await temporaryFolder();
@@ -31,18 +32,19 @@ describe.skipIf(missing.length > 0)(
       ]),
     )("$cpu, $format: $name", ({ cpu, fpu, board, name, format }) => {
       const calibration = PICTURES.slice(0, 4);
-      const { files } = cFilesOf(modelOf(name), { format, ...CANVAS, calibration });
+      const model = modelOf(name);
+      const { files } = cFilesOf(model, { format, ...CANVAS, calibration });
       const here = join(root, cpu, format, name, "here");
       const there = join(root, cpu, format, name, "there");
-      compile(here, files, ["gcc", "-O1", ...STRICT]);
+      compileProgram(here, files, ["gcc", "-O1", ...STRICT]);
       const target = [`-mcpu=${cpu}`, `-mfpu=${fpu}`, "-mfloat-abi=hard", "-mthumb", "--specs=rdimon.specs"];
       const sources = ["-O2", "-T", "cortex.ld", "cortex.c", ...STRICT];
-      compile(there, { ...files, ...support }, ["arm-none-eabi-gcc", ...target, ...sources]);
+      compileProgram(there, { ...files, ...support }, ["arm-none-eabi-gcc", ...target, ...sources]);
       const qemu = ["qemu-system-arm", "-M", board, "-nographic", "-monitor", "none", "-serial", "none"];
       const run = [...qemu, "-semihosting-config", "enable=on,target=native", "-kernel", "program"];
       const pictures = [PICTURES[0], PICTURES[3], PICTURES[5]];
-      const found = detectWith(there, pictures, run);
-      detectWith(here, pictures).forEach((expected, i) => {
+      const found = runProgram(there, pictures, model.classes, run);
+      runProgram(here, pictures, model.classes).forEach((expected, i) => {
         expectSame(found[i], expected, `picture ${i}`);
       });
       expect(found.flat().length).toBeGreaterThan(10);

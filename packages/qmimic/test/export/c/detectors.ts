@@ -53,6 +53,13 @@ const CASES: Record<string, [Record<string, unknown>, Quantizer]> = {
     },
     { kind: "none" },
   ],
+  "cells, layers in groups": [
+    {
+      ...{ detector: "fcos", student: "vgg-1-32", "output-stride": 8, neck: "detail" },
+      ...{ convolution: "grouped", "convolution-groups": 4 },
+    },
+    { kind: "none" },
+  ],
 };
 export const KINDS_OF_MODELS = Object.keys(CASES);
 

@@ -6,21 +6,28 @@ import { parseModel } from "@qmimic/runtime";
 import { setThreads } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../../src/data/random.js";
-import { scoreDetections } from "../../../src/eval/detect.js";
+import { detectSamples, scoreDetections } from "../../../src/eval/detect.js";
 import { cFilesOf } from "../../../src/export/c/cFiles.js";
 import { decoderInputs } from "../../../src/export/c/outputs.js";
+import {
+  compileProgram,
+  detectCompiled,
+  has,
+  pictureBytes,
+  writeProgram,
+} from "../../../src/export/c/program.js";
 import { planSteps } from "../../../src/export/c/steps.js";
 import { modelFile } from "../../../src/export/modelFile.js";
 import { createDetector } from "../../../src/models/index.js";
+import { detectorConfig } from "../../../src/train/networks.js";
 import { parseRecipe } from "../../../src/train/recipe.js";
 import { openSplits } from "../../../src/train/splits.js";
-import { detectorConfig } from "../../../src/train/stages.js";
 import { trainDetector } from "../../../src/train/trainer.js";
 import { loadDetector } from "../../../src/train/weights.js";
 import { makeShapes, SHAPES_SIDE } from "../../data/shapes.js";
 import { temporaryFolder } from "../../data/temporary.js";
+import { CHECKED } from "./compilers.js";
 import { CANVAS, KINDS_OF_MODELS, modelOf, PICTURES } from "./detectors.js";
-import { CHECKED, compile, detectWith, has, pictureBytes, writeFiles } from "./program.js";
 import { mapsOf } from "./reference.js";
 
 setThreads(1);
@@ -59,22 +66,16 @@ describe.skipIf(!has("gcc"))("int8 (skipped where there is no gcc)", () => {
     const model = parseModel(modelFile(trained, [0, 0], "float32"));
     trained.dispose();
     const { dataset, store } = splits.val;
-    const pictures = await Promise.all(dataset.samples.map((_, i) => store.get(i)));
     const calibration = await Promise.all([0, 1, 2, 3].map((i) => splits.train.store.get(i)));
-    const [floats, integers] = (["float32", "int8"] as const).map((format) => {
+    const averagePrecision = async (format: "float32" | "int8") => {
       const folder = join(root, format);
       const size = { width: SHAPES_SIDE, height: SHAPES_SIDE };
-      compile(folder, cFilesOf(model, { format, ...size, calibration }).files, ["gcc", ...CHECKED]);
-      const found = detectWith(folder, pictures).map((objects, i) => ({
-        id: dataset.samples[i].id,
-        boxes: Float32Array.from(
-          objects.flatMap(({ box: { xmin, ymin, xmax, ymax } }) => [xmin, ymin, xmax, ymax]),
-        ),
-        scores: Float32Array.from(objects, ({ score }) => score),
-        labels: Int32Array.from(objects, ({ label }) => 1 + dataset.classes.indexOf(label)),
-      }));
-      return scoreDetections(dataset, found).mAP;
-    });
+      compileProgram(folder, cFilesOf(model, { format, ...size, calibration }).files, ["gcc", ...CHECKED]);
+      const detect = detectCompiled(folder, model.classes);
+      return scoreDetections(dataset, await detectSamples(detect, dataset.samples, store)).mAP;
+    };
+    const floats = await averagePrecision("float32");
+    const integers = await averagePrecision("int8");
     expect(floats).toBeGreaterThan(0.5);
     expect(Math.abs(integers - floats)).toBeLessThan(0.02);
   });
@@ -89,7 +90,7 @@ describe.skipIf(!has("gcc"))("int8 (skipped where there is no gcc)", () => {
     const { mapOf } = planSteps(model, CANVAS.width, CANVAS.height, kept);
     const maps = kept.map((value) => mapOf.get(value));
     const files = cFilesOf(model, { format: "int8", ...CANVAS, calibration }).files;
-    writeFiles(folder, { ...files, "main.c": MAPS_MAIN });
+    writeProgram(folder, { ...files, "main.c": MAPS_MAIN });
     writeFileSync(join(folder, "pictures.bin"), pictureBytes(calibration));
     const flags = [...CHECKED, "-Wno-unused-function", `-DMAPS=${maps.join()}`];
     execFileSync("gcc", [...flags, "main.c", "-o", "program", "-lm"], { cwd: folder, stdio: "pipe" });

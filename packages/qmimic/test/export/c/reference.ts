@@ -11,7 +11,7 @@ import {
   type Size,
   type Value,
 } from "@qmimic/runtime";
-import { fixedPlacement } from "../../../src/export/c/placement.js";
+import { fixedPlacement } from "../../../src/data/fixedInput.js";
 
 /** Values of maps of the network's list, for a picture. */
 export function mapsOf(model: Model, canvas: Size, picture: RawImage, values: readonly number[]): Value[] {

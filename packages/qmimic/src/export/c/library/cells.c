@@ -36,7 +36,7 @@ static int find_candidates(struct candidate *list)
         one.score = value_at(map, row, x * map->channels + c);
         one.place = (uint32_t)((c * map->height + y) * map->width + x);
         if (!is_number(one.score)) return -1;
-        if (one.score >= LEAST_LOGIT) count = keep_candidate(list, count, MOST_CANDIDATES, &one);
+        if (one.score >= LEAST_LOGIT) count = keep_candidate(list, count, MAX_CANDIDATES, &one);
       }
     }
   }

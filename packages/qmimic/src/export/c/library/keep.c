@@ -34,7 +34,7 @@ static int keep_best(struct candidate *list, int count, struct DETECTOR(detectio
   int written = 0;
   int survivors, k;
   count = clip_candidates(list, count, 0.01f);
-  survivors = suppress(list, count, kept, MOST_DETECTIONS);
+  survivors = suppress(list, count, kept, MAX_DETECTIONS);
   for (k = 0; k < survivors && written < most; k++) {
     const struct candidate *one = &list[kept[k]];
     struct DETECTOR(detection) *to = &found[written];

@@ -53,7 +53,7 @@ static int propose(struct candidate *list)
         one.score = value_at(map, row, x * map->channels + a);
         one.place = (uint32_t)((a * map->height + y) * map->width + x);
         if (!is_number(one.score)) return -1;
-        if (one.score >= LEAST_ANCHOR_LOGIT) count = keep_candidate(list, count, MOST_ANCHORS, &one);
+        if (one.score >= LEAST_ANCHOR_LOGIT) count = keep_candidate(list, count, MAX_ANCHORS, &one);
       }
     }
   }
@@ -63,7 +63,7 @@ static int propose(struct candidate *list)
     if (!is_box(list[i].box)) return -1;
   }
   count = clip_candidates(list, count, 0.001f);
-  for (i = 0; i < count && kept < MOST_REGIONS; i++) {
+  for (i = 0; i < count && kept < MAX_REGIONS; i++) {
     for (k = 0; k < kept; k++)
       if (overlap(list[i].box, list[k].box) > PROPOSAL_OVERLAP) break;
     if (k == kept) list[kept++] = list[i];

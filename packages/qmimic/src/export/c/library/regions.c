@@ -41,7 +41,7 @@ static int find_candidates(struct candidate *list)
       one.place = (uint32_t)(r * LABELS + i);
       move_box(regions[r].box, deltas + (SHARED_DELTAS ? 0 : 4 * i), box_weights, one.box);
       if (!is_box(one.box)) return -1;
-      count = keep_candidate(list, count, MOST_CANDIDATES, &one);
+      count = keep_candidate(list, count, MAX_CANDIDATES, &one);
     }
   }
   if (proposed < 0) return -1;

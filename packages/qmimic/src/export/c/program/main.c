@@ -1,11 +1,12 @@
-/* Reads pictures (width and height as 32-bit integers, then RGB bytes) from a file and prints what is found in each. */
+/* Reads pictures (width and height as 32-bit integers, then RGB bytes) from a file and prints what is found in each. The
+   word detector is replaced by the name that the source was given. */
 #include "detector.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #ifndef MOST
-#define MOST DETECTOR_MOST_DETECTIONS
+#define MOST DETECTOR_MAX_DETECTIONS
 #endif
 #ifndef SPARE
 #define SPARE 0 /* bytes between rows */
@@ -25,6 +26,9 @@ int main(void)
   uint32_t began;
   int i, y, count;
   if (file == NULL) return 1;
+#ifdef EVERY_SCORE
+  for (i = 0; i < DETECTOR_CLASSES; i++) detector_thresholds[i] = 0.0f;
+#endif
   while (fread(size, sizeof size, 1, file) == 1) {
     size_t stride = 3u * (size_t)size[0] + SPARE;
     /* No byte behind the last row's: reading on is noticed. */
@@ -37,8 +41,7 @@ int main(void)
     fprintf(stderr, "%u\n", (unsigned)(ticks() - began));
     printf("%d\n", count);
     for (i = 0; i < count; i++)
-      printf("%s %.9g %.9g %.9g %.9g %.9g\n", detector_classes[found[i].label], (double)found[i].score,
-             (double)found[i].xmin, (double)found[i].ymin, (double)found[i].xmax, (double)found[i].ymax);
+      printf("%d %.9g %.9g %.9g %.9g %.9g\n", found[i].label, (double)found[i].score, (double)found[i].xmin, (double)found[i].ymin, (double)found[i].xmax, (double)found[i].ymax);
     free(rgb);
   }
   fclose(file);

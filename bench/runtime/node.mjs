@@ -1,0 +1,62 @@
+// The sides in Node: functions that detect once. Started as a program with a side and a folder of models it detects twenty
+// times and prints the process's peak resident memory: each side's in a process of its own.
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const [WIDTH, HEIGHT] = [480, 360];
+const data = Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => (i * 2654435761) >>> 24);
+
+const SIDES = {
+  bare: async () => () => {},
+  async ours(models) {
+    const { Detector } = await import("../../packages/runtime/dist/index.js");
+    const detector = await Detector.load(models["model.safetensors"]);
+    return () => detector.detect({ data, width: WIDTH, height: HEIGHT });
+  },
+  "onnxruntime-web": (models) => onnxRuntime("onnxruntime-web", models),
+  "onnxruntime-node": (models) => onnxRuntime("onnxruntime-node", models),
+};
+
+async function onnxRuntime(name, models) {
+  const ort = await import(name).catch(() => undefined);
+  if (!ort) return undefined;
+  if (name === "onnxruntime-web") ort.env.wasm.numThreads = 1;
+  const options = { graphOptimizationLevel: "all", intraOpNumThreads: 1, interOpNumThreads: 1 };
+  const session = await ort.InferenceSession.create(models["model.onnx"], options);
+  const planes = new Float32Array(data.length);
+  for (let i = 0; i < WIDTH * HEIGHT; i++)
+    for (let c = 0; c < 3; c++) planes[c * WIDTH * HEIGHT + i] = data[3 * i + c];
+  const image = new ort.Tensor("float32", planes, [1, 3, HEIGHT, WIDTH]);
+  return () => session.run({ image });
+}
+
+/** Functions that give the milliseconds of so many detections, of the sides that are installed. */
+export async function nodeSides(models) {
+  const sides = {};
+  for (const [name, create] of Object.entries(SIDES)) {
+    const detect = name === "bare" ? undefined : await create(models);
+    if (!detect) continue;
+    sides[name] = async (count) => {
+      const times = [];
+      for (let i = 0; i < count; i++) {
+        const started = performance.now();
+        await detect();
+        times.push(performance.now() - started);
+      }
+      return times;
+    };
+  }
+  return { sides, close: () => {} };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [, , side, folder] = process.argv;
+  const models = Object.fromEntries(
+    ["model.safetensors", "model.onnx"].map((name) => [name, readFileSync(join(folder, name))]),
+  );
+  const detect = await SIDES[side](models);
+  for (let i = 0; i < 20; i++) await detect?.();
+  // Of this program: rusage's would count that of the process that started it, too.
+  console.log(1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]));
+}

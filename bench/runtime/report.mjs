@@ -1,0 +1,131 @@
+// What was measured, in words: lines for the terminal, and a page of Markdown.
+import { dirname, relative } from "node:path";
+
+const kB = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
+const MiB = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
+const points = (ap) => (ap === undefined ? "" : (100 * ap).toFixed(1));
+const range = ({ ratio, low, high }) =>
+  ratio === undefined ? "" : `${ratio.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
+
+/** Lines of one network. */
+export function summary(name, { bytes, ap, apInt8, chromium, node, nodeMemory, cold }) {
+  const sizes = Object.entries(bytes).map(([file, size]) => `${file} ${size.bytes}`);
+  const lines = [`\n${name}: ${sizes.join(", ")}`];
+  if (ap !== undefined) lines.push(`  AP50 ${points(ap)}, with weights of eight bits ${points(apInt8)}`);
+  for (const [where, sides] of Object.entries({ Chromium: chromium, Node: node }))
+    for (const [side, s] of Object.entries(sides ?? {}))
+      lines.push(
+        `  ${where} ${side.padEnd(16)} median ${s.median.toFixed(1)} ms, p95 ${s.p95.toFixed(1)}, ${s.picturesPerSecond.toFixed(1)} pictures/s${s.ratio ? `, ${range(s)} times ours` : ""}`,
+      );
+  lines.push(
+    `  Node, peak memory of a process: ${Object.entries(nodeMemory)
+      .map(([side, peak]) => `${side} ${MiB(peak)}`)
+      .join(", ")}`,
+  );
+  for (const [side, s] of Object.entries(cold ?? {}))
+    lines.push(
+      `  cold ${side.padEnd(16)} first detections after ${s.first.toFixed(0)} ms (${s.low.toFixed(0)} to ${s.high.toFixed(0)}), ${kB(s.bytes)}, peak ${MiB(s.peakRssBytes)}`,
+    );
+  return lines.join("\n");
+}
+
+const table = (head, rows) =>
+  [
+    `| ${head.join(" | ")} |`,
+    `|${"---|".repeat(head.length)}`,
+    ...rows.map((row) => `| ${row.join(" | ")} |`),
+  ].join("\n");
+
+const warmRows = (report, where) =>
+  Object.entries(report).flatMap(([name, one]) =>
+    Object.entries(one[where] ?? {}).map(([side, s]) => [
+      name,
+      side,
+      s.median.toFixed(1),
+      s.p95.toFixed(1),
+      s.picturesPerSecond.toFixed(1),
+      range(s),
+    ]),
+  );
+
+const coldRows = (report) =>
+  Object.entries(report).flatMap(([name, { cold }]) =>
+    Object.entries(cold ?? {}).map(([side, s]) => [
+      name,
+      side === "bare" ? "an empty page" : side,
+      `${s.first.toFixed(0)} (${s.low.toFixed(0)} to ${s.high.toFixed(0)})`,
+      kB(s.bytes),
+      kB(s.gzipBytes),
+      MiB(s.peakRssBytes),
+    ]),
+  );
+
+/** The page. @param picture, page files that are written */
+export function markdown(result, { picture, page }) {
+  const { report, rounds, runs, cold, split, images, classes, faceApiAp, faceApiWasm } = result;
+  const WARM = ["network", "side", "median, ms", "p95, ms", "pictures/s", "times ours (rounds)"];
+  const COLD = [
+    ...["network", "side", "first detections after, ms (range)", "bytes"],
+    ...["the same gzipped, each file by itself", "peak memory of the page's process"],
+  ];
+  const precision = Object.entries(report)
+    .filter(([, { ap }]) => ap !== undefined)
+    .map(([name, { ap, apInt8, bytes }]) => [
+      name,
+      kB(bytes["model.safetensors"].bytes),
+      points(ap),
+      kB(bytes["model.int8.safetensors"].bytes),
+      points(apInt8),
+    ]);
+  const memory = Object.entries(report).map(([name, { nodeMemory }]) => [
+    name,
+    ...["bare", "ours", "onnxruntime-web"].map((side) => MiB(nodeMemory[side])),
+  ]);
+  return `${intro(result)}
+![bytes, latency and AP of each detector](${relative(dirname(page), picture)})
+
+## Latency in Chromium
+A picture of 480 x 360 pixels, one thread, ${rounds} rounds of ${runs} pictures, sides in turn.
+
+${table(WARM, warmRows(report, "chromium"))}
+
+## Latency in Node
+${table(WARM, warmRows(report, "node"))}
+
+## From a cold load
+Median of ${cold} new browsers each.
+
+${table(COLD, coldRows(report))}
+
+## Memory in Node
+The peak of a process that does nothing else, twenty pictures.
+
+${table(["network", "Node alone", "ours", "onnxruntime-web"], memory)}
+${
+  precision.length === 0
+    ? ""
+    : `
+## Precision
+AP50 on the ${images} images of ${split} (${classes.join(", ")}), by VOC's protocol, all points.
+
+${table(["network", "float32", "AP50", "int8", "AP50"], precision)}
+${faceApiAp === undefined ? "" : `\nface-api's tinyFaceDetector at 416 px, scores from 0.01: ${points(faceApiAp)}. It was trained elsewhere, on other photographs and other boxes, and none of these.\n`}`
+}
+face-api ran on its ${faceApiWasm ? "wasm" : "JavaScript"} back end. Networks without weights have random ones: their times count, their detections do not.
+`;
+}
+
+function intro({ rounds, runs, cold, weights, split, report }) {
+  const flags = [
+    `--rounds ${rounds} --runs ${runs} --cold ${cold} --only ${Object.keys(report).join(",")}`,
+    ...(weights.length > 0 ? [`--weights ${weights.map((name) => `${name}=FILE`).join(",")}`] : []),
+    ...(split === undefined ? [] : [`--data FOLDER --split ${split}`]),
+  ];
+  return `# Whole detectors in browsers and Node
+The runtime against ONNX Runtime on the same network's ONNX export, and against face-api's tinyFaceDetector at its 416 px; what is
+measured how stands in [bench/runtime.mjs](../bench/runtime.mjs). Written by
+
+    npm install --no-save @tensorflow/tfjs-backend-wasm@4.22.0
+    npm run bench:runtime -- ${flags.join(" ")} --report results/runtime.md
+`;
+}

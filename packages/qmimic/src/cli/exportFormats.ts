@@ -1,0 +1,73 @@
+// The files of each format that qmimic export writes.
+import type { Size } from "@qmimic/runtime";
+import type { RawImage } from "../data/images.js";
+import { cFiles } from "../export/c/cFiles.js";
+import { modelFile, type WeightFormat } from "../export/modelFile.js";
+import { onnxFile } from "../export/onnx/onnxFile.js";
+import { htmlPage } from "../export/page/htmlPage.js";
+import type { Detector } from "../models/index.js";
+import { kibibytes } from "../report/summary.js";
+
+export const FORMATS = ["safetensors", "int8", "onnx", "c", "c-int8", "html", "html-int8"] as const;
+export type Format = (typeof FORMATS)[number];
+
+/** Of weights, by format. */
+export const WEIGHTS: Record<Format, WeightFormat> = {
+  ...{ safetensors: "float32", onnx: "float32", c: "float32", html: "float32" },
+  ...{ int8: "int8", "c-int8": "int8", "html-int8": "int8" },
+};
+
+/** That C's files and functions are named after. */
+export const C_NAMES = { c: "detector", "c-int8": "detector_int8" } as const;
+export const isC = (format: Format): format is keyof typeof C_NAMES => format in C_NAMES;
+
+export interface Made {
+  /** Contents by the file's name. */
+  files: Record<string, string | Uint8Array>;
+  /** More that is worth knowing. */
+  note?: string;
+}
+
+/** A trained detector, and the score from which each class is shown. */
+export interface Source {
+  detector: Detector;
+  thresholds: readonly (number | null)[] | undefined;
+}
+
+export interface MakeOptions {
+  /** By format of weights: those that are rounded may be others. */
+  sources: Record<WeightFormat, Source>;
+  /** Of C: the input's size, and pictures to calibrate eight bits with. */
+  input: Size;
+  calibration: readonly RawImage[];
+}
+
+export function makeFormat(format: Format, { sources, input, calibration }: MakeOptions): Made {
+  const weights = WEIGHTS[format];
+  const { detector, thresholds } = sources[weights];
+  const { classes } = detector.config;
+  const suffix = weights === "int8" ? ".int8" : "";
+  const model = () => modelFile(detector, thresholds, weights);
+  switch (format) {
+    case "safetensors":
+    case "int8":
+      return { files: { [`detector${suffix}.safetensors`]: model() } };
+    case "html":
+    case "html-int8": {
+      const title =
+        classes.length > 5 ? `Detector of ${classes.length} classes` : `Detector: ${classes.join(", ")}`;
+      return { files: { [`detector${suffix}.html`]: htmlPage(model(), title) } };
+    }
+    case "onnx":
+      return { files: { "detector.onnx": onnxFile(detector, thresholds) } };
+    case "c":
+    case "c-int8": {
+      const options = { name: C_NAMES[format], ...input, format: weights, calibration };
+      const { files, arenaBytes, constantBytes } = cFiles(detector, thresholds, options);
+      return {
+        files,
+        note: `input ${input.width} x ${input.height} px, RAM ${kibibytes(arenaBytes)}, flash ${kibibytes(constantBytes)} and the code`,
+      };
+    }
+  }
+}

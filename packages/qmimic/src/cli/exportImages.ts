@@ -1,0 +1,76 @@
+// The images that qmimic export works with: those to compare files with the detector on, and those that training saw.
+
+import { createImageStore } from "../data/imageStore.js";
+import type { RawImage } from "../data/images.js";
+import { createRandom, shuffled } from "../data/random.js";
+import type { Dataset } from "../data/types.js";
+import { InputError } from "../errors.js";
+import { openRunFolder } from "../train/runFolder.js";
+import { type DatasetFlags, readDatasetFor, readTrainFor } from "./dataset.js";
+import { say } from "./output.js";
+
+export interface ImageFlags {
+  data?: string;
+  split: string;
+  classes?: string;
+  merge?: string;
+}
+
+/** What is exported: its weights file, and the run folder that it is from, if it is from one. */
+export interface Exported {
+  path: string;
+  classes: readonly string[];
+  run: string | undefined;
+}
+
+/** As in a recipe. */
+const DEFAULT_VAL_SHARE = 0.15;
+
+/** Where images are: --data, or the run's own. @throws InputError where there is neither */
+async function imagesOf(
+  { run }: Exported,
+  { data: named, split, classes: names, merge: into }: ImageFlags,
+): Promise<DatasetFlags & { trainSplit: string }> {
+  if (named !== undefined)
+    return {
+      ...{ data: named, trainSplit: "train", split, format: "auto", valShare: DEFAULT_VAL_SHARE, seed: 0 },
+      ...(names === undefined ? {} : { classes: names }),
+      ...(into === undefined ? {} : { merge: into }),
+    };
+  if (run === undefined) throw new InputError("--data names images");
+  const recipe = await openRunFolder(run);
+  const { data, trainSplit, valSplit, classes, merge, format, valShare, seed, skipBad, ignore } = recipe;
+  return {
+    ...{ data, trainSplit, split: valSplit, format, valShare, seed, skipBad, ignore },
+    ...(merge !== "" ? { merge } : classes.length > 0 ? { classes: classes.join(",") } : {}),
+  };
+}
+
+/** Images to compare on; undefined, and said, where there are none to be had. @throws InputError for those that --data names */
+export async function comparedImages(exported: Exported, flags: ImageFlags): Promise<Dataset | undefined> {
+  try {
+    return await readDatasetFor(exported, await imagesOf(exported, flags));
+  } catch (error) {
+    if (!(error instanceof InputError) || flags.data !== undefined) throw error;
+    say(`not compared with the detector: ${error.message}\n`);
+    return undefined;
+  }
+}
+
+/** The images of training, never those that are compared on. @throws InputError where there are none to be had */
+export async function trainingImages(exported: Exported, flags: ImageFlags): Promise<Dataset> {
+  const images = await imagesOf(exported, flags);
+  // Whatever is compared on: what is held out of training is the split val.
+  return readTrainFor(exported, flags.data === undefined ? images : { ...images, split: "val" });
+}
+
+/** As many of the images, decoded, as are asked for or there are; always the same. */
+export async function calibrationPictures(
+  { samples }: Dataset,
+  count: number,
+  maxSide: number,
+): Promise<RawImage[]> {
+  const store = createImageStore(samples, { maxSide });
+  const chosen = shuffled([...samples.keys()], createRandom("calibration")).slice(0, count);
+  return Promise.all(chosen.map((i) => store.get(i)));
+}

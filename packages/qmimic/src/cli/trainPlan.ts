@@ -1,0 +1,86 @@
+// What is said of a run before and while it trains: its stages and how long they take, and a report that is written anew.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { InputError } from "../errors.js";
+import type { SampleDetections } from "../eval/detect.js";
+import { createDetector, multiplyAdds, widthOfCost } from "../models/index.js";
+import { writeRunReport } from "../report/html.js";
+import { writeRunPictures } from "../report/runPictures.js";
+import { estimateTimes } from "../train/estimate.js";
+import { detectorConfig } from "../train/networks.js";
+import type { StageName } from "../train/plan.js";
+import type { Recipe } from "../train/recipe.js";
+import { storedRows } from "../train/results.js";
+import type { Split, Splits } from "../train/splits.js";
+import type { StageReport } from "../train/stages.js";
+import { weightsOf } from "../train/trainer.js";
+import { say } from "./output.js";
+import { clock } from "./progress.js";
+
+const PURPOSES: Record<StageName, string> = {
+  teacher: "a larger detector, for the student to learn from",
+  "quantized-teacher": "its last feature map rounded to few values, which a small student can reproduce",
+  student: "the detector that is wanted",
+};
+
+/** Prints the stages, what each is for, and about how long it takes. */
+export async function sayPlan(recipe: Recipe, splits: Splits, folder: string): Promise<void> {
+  const done = (stage: StageName): number => {
+    const { state } = weightsOf(join(folder, stage));
+    return existsSync(state) ? storedRows(state).length : 0;
+  };
+  const times = await estimateTimes(recipe, splits, done);
+  say("");
+  for (const { stage, network, epochs, seconds } of times) {
+    const what = `${network}, ${epochs} epochs`;
+    say(`${stage.padEnd(18)} about ${clock(seconds).padStart(5)}  ${what.padEnd(24)} ${PURPOSES[stage]}`);
+  }
+  const all = times.reduce((sum, { seconds }) => sum + seconds, 0);
+  if (times.length > 1) say(`${"in all".padEnd(18)} about ${clock(all).padStart(5)}`);
+  const width = otherWidth(recipe, splits);
+  if (width !== undefined && times.some(({ stage }) => stage === "student")) say(width);
+}
+
+/** At which width a student without plain convolutions costs as much as a plain one, where it does not. */
+function otherWidth(recipe: Recipe, { train }: Splits): string | undefined {
+  const { convolution, student } = recipe;
+  if (convolution === "plain") return;
+  const configOf = (network: string) => detectorConfig(recipe, network, train);
+  const [own, plain] = [recipe, { ...recipe, convolution: "plain" } as const].map((one) => {
+    const detector = createDetector(detectorConfig(one, student, train), () => 0.5);
+    const cost = multiplyAdds(detector);
+    detector.dispose();
+    return cost;
+  });
+  const cost = (adds: number) => `${(adds / 1e6).toFixed(0)} million multiply-adds`;
+  try {
+    const equal = widthOfCost(plain, student, configOf);
+    return equal.backbone === student
+      ? undefined
+      : `${convolution} ${student} has ${cost(own)}, plain ${cost(plain)}; ${convolution} ${equal.backbone} has ${cost(equal.multiplyAdds)}`;
+  } catch (error) {
+    if (error instanceof InputError) return error.message;
+    throw error;
+  }
+}
+
+/** Between two reports of a run that is being trained: they take a second or so. */
+const REPORT_MS = 20_000;
+
+/** A report that also writes report.html and pictures anew when the detector was evaluated, but not all the time. */
+export function withInterimReport(report: StageReport, folder: string, { dataset }: Split): StageReport {
+  let written = performance.now();
+  const write = async (found: readonly SampleDetections[]): Promise<void> => {
+    if (performance.now() - written < REPORT_MS) return;
+    await writeRunPictures(found, dataset, folder);
+    await writeRunReport(folder);
+    written = performance.now();
+  };
+  return {
+    ...report,
+    async epoch(row, found) {
+      await report.epoch(row, found);
+      if (found !== null) await write(found);
+    },
+  };
+}

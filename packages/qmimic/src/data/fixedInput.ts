@@ -1,0 +1,48 @@
+// Pictures in a network's input of a fixed size, which is how generated C sees them: as large as fits, at the upper left.
+import type { Placement, Size } from "@qmimic/runtime";
+import { NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
+import { drawImages, toGrid, type WholeImages } from "./drawing.js";
+import type { RawImage } from "./images.js";
+
+/** Where a picture lies in the input `canvas`; export/c/library/picture.c does the same. */
+export function fixedPlacement({ width, height }: Size, canvas: Size): Placement {
+  const byWidth = height * canvas.width <= width * canvas.height;
+  const scaled = (length: number, to: number, from: number) =>
+    Math.max(1, Math.floor((2 * length * to + from) / (2 * from)));
+  return {
+    scale: byWidth ? canvas.width / width : canvas.height / height,
+    size: {
+      width: byWidth ? canvas.width : scaled(width, canvas.height, height),
+      height: byWidth ? scaled(height, canvas.width, width) : canvas.height,
+    },
+    canvas,
+  };
+}
+
+/** As drawWhole, on an input of this size whatever the images' are. */
+export function drawFixed(images: readonly RawImage[], canvas: Size, device: string): WholeImages {
+  const placements = images.map((image) => fixedPlacement(image, canvas));
+  const augmentations = images.map(({ width, height }, i) => ({
+    ...sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, canvas.width, 1, 0),
+    scale: placements[i].scale,
+  }));
+  const sizes = placements.map(({ size }) => size);
+  return { batch: drawImages(images, augmentations, canvas, device), augmentations, sizes, canvas };
+}
+
+/**
+ * The input that most images have when their longest side is `side` pixels: their most usual aspect.
+ * @returns multiples of the grid
+ */
+export function usualInput(images: readonly Size[], side: number): Size {
+  const counts = new Map<string, { input: Size; images: number }>();
+  for (const { width, height } of images) {
+    const scale = side / Math.max(width, height);
+    const [across, down] = [width, height].map((length) => toGrid(Math.max(1, Math.round(length * scale))));
+    const key = `${across} x ${down}`;
+    const known = counts.get(key) ?? { input: { width: across, height: down }, images: 0 };
+    known.images++;
+    counts.set(key, known);
+  }
+  return [...counts.values()].reduce((top, one) => (one.images > top.images ? one : top)).input;
+}

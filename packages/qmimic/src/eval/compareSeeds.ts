@@ -1,0 +1,53 @@
+// Two ways of training compared over seeds and images: how far the difference of their means would move with other seeds
+// and other images of the same kind.
+//
+// Two sources of chance, taken as independent. Images: a paired bootstrap (Efron 1979) of the difference between the means
+// over seeds, both sides evaluated on each resample. Seeds: the differences of the single seeds, by Student's t. The halves
+// of both 95 % intervals are added as squares.
+import { type Comparison, resample } from "./bootstrap.js";
+import { type CocoMatches, weightedCocoAp } from "./coco.js";
+import { deviation, mean } from "./tally.js";
+
+export type ApName = "ap50" | "ap";
+
+const NORMAL = 1.96;
+/** Student's t at 97.5 % with 1, 2, ... 10 degrees of freedom. */
+const STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228];
+const RESAMPLES = 500;
+
+/**
+ * B's mean AP less A's, with its 95 % interval.
+ * @param a one for each seed; b for the same seeds, in the same order
+ * @param images number of images of the set
+ * @returns null where no object counts. With one seed the interval is that of the images alone
+ */
+export function compareSeeds(
+  a: readonly CocoMatches[],
+  b: readonly CocoMatches[],
+  images: number,
+): Record<ApName, Comparison | null> {
+  if (a.length !== b.length || a.length === 0)
+    throw new RangeError(`${a.length} and ${b.length} seeds cannot be paired`);
+  const once = new Int32Array(images).fill(1);
+  const [ofA, ofB] = [a, b].map((seeds) => seeds.map((one) => weightedCocoAp(one, once)));
+  const drawn = resample([...a, ...b], images, { resamples: RESAMPLES, seed: "seeds" });
+  const compare = (name: ApName): Comparison | null => {
+    const ofSeeds = ofA.map((one, seed) => ofB[seed][name] - one[name]);
+    const difference = mean(ofSeeds);
+    const resampled = Array.from({ length: RESAMPLES }, (_, k) =>
+      mean(a.map((_, seed) => drawn[a.length + seed][name][k] - drawn[seed][name][k])),
+    ).filter((value) => !Number.isNaN(value));
+    if (Number.isNaN(difference) || resampled.length === 0) return null;
+    const half = Math.hypot(NORMAL * deviation(resampled), seedHalf(ofSeeds));
+    const interval = { low: difference - half, high: difference + half };
+    return { difference, interval, decided: interval.low > 0 || interval.high < 0 };
+  };
+  return { ap50: compare("ap50"), ap: compare("ap") };
+}
+
+function seedHalf(differences: readonly number[]): number {
+  const freedom = differences.length - 1;
+  if (freedom === 0) return 0;
+  const t = STUDENT[freedom - 1] ?? NORMAL + 2.8 / freedom;
+  return (t * deviation(differences)) / Math.sqrt(differences.length);
+}

@@ -1,0 +1,127 @@
+// The generated source as a program of this machine: compiled with a small main that prints what it finds in pictures.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Detection, RawImage } from "@qmimic/runtime";
+import { InputError } from "../../errors.js";
+import type { DetectImages } from "../../eval/detect.js";
+import { toDetections } from "../detections.js";
+
+// From dist/export/c and from src/export/c alike.
+const MAIN = new URL("../../../src/export/c/program/main.c", import.meta.url);
+
+/** Whether a program can be started. */
+export function has(program: string): boolean {
+  try {
+    execFileSync(program, ["--version"], { stdio: "ignore" });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The bytes that main.c reads. */
+export function pictureBytes(pictures: readonly RawImage[]): Buffer {
+  return Buffer.concat(
+    pictures.flatMap(({ data, width, height }) => [
+      new Uint8Array(Int32Array.of(width, height).buffer),
+      Uint8Array.from(data),
+    ]),
+  );
+}
+
+/** Writes files and main.c, for a source of this name, into a folder. */
+export function writeProgram(folder: string, files: Record<string, string>, name = "detector"): void {
+  const main = readFileSync(MAIN, "utf8")
+    .replaceAll("detector", name)
+    .replaceAll("DETECTOR", name.toUpperCase());
+  mkdirSync(folder, { recursive: true });
+  for (const [file, text] of Object.entries({ "main.c": main, ...files }))
+    writeFileSync(join(folder, file), text);
+}
+
+/** Writes files and main.c into a folder, and compiles `program` there. @throws InputError with what the compiler says */
+export function compileProgram(
+  folder: string,
+  files: Record<string, string>,
+  [compiler, ...flags]: readonly string[],
+  name = "detector",
+): void {
+  writeProgram(folder, files, name);
+  const sources = [`${name}.c`, "main.c"];
+  try {
+    execFileSync(compiler, [...flags, ...sources, "-o", "program", "-lm"], { cwd: folder, stdio: "pipe" });
+  } catch (error) {
+    throw new InputError(`${compiler}: ${(error as Error).message.trim()}`);
+  }
+}
+
+/** What main.c prints of each picture. @throws InputError when a picture is refused, or the network overflows */
+export function parseFound(text: string, classes: readonly string[]): Detection[][] {
+  const lines = text.trim().split("\n");
+  const found: Detection[][] = [];
+  for (let at = 0; at < lines.length; ) {
+    const count = Number(lines[at++]);
+    if (!(count >= 0)) throw new InputError(`detect returned ${lines[at - 1]}`);
+    found.push(
+      lines.slice(at, at + count).map((line) => {
+        const [label, score, xmin, ymin, xmax, ymax] = line.split(" ").map(Number);
+        return { label: classes[label], score, box: { xmin, ymin, xmax, ymax } };
+      }),
+    );
+    at += count;
+  }
+  return found;
+}
+
+/** Runs the program of a folder on pictures. */
+export function runProgram(
+  folder: string,
+  pictures: readonly RawImage[],
+  classes: readonly string[],
+  [program, ...args]: readonly string[] = ["./program"],
+): Detection[][] {
+  writeFileSync(join(folder, "pictures.bin"), pictureBytes(pictures));
+  const printed = execFileSync(program, args, {
+    cwd: folder,
+    encoding: "utf8",
+    maxBuffer: 2 ** 28,
+    stdio: "pipe",
+  });
+  return parseFound(printed, classes);
+}
+
+/** The program of a folder, as training and evaluation know detectors. */
+export const detectCompiled =
+  (folder: string, classes: readonly string[]): DetectImages =>
+  (images) =>
+    runProgram(folder, images, classes).map((found, i) => toDetections(found, classes, images[i]));
+
+export interface ProgramSource {
+  /** Texts of NAME.h and NAME.c by name. */
+  files: Record<string, string>;
+  name: string;
+  classes: readonly string[];
+  /** The compiler and its flags. */
+  command: readonly string[];
+}
+
+/**
+ * Compiles a detector, finds with it whatever its score is, and leaves nothing behind.
+ * @throws InputError when there is no such compiler, or it cannot compile
+ */
+export async function withProgram<T>(
+  { files, name, classes, command }: ProgramSource,
+  body: (detect: DetectImages) => Promise<T>,
+): Promise<T> {
+  const [compiler, ...flags] = command;
+  if (!has(compiler)) throw new InputError(`there is no C compiler "${compiler}" on this machine`);
+  const folder = mkdtempSync(join(tmpdir(), "qmimic-c-"));
+  try {
+    compileProgram(folder, files, [compiler, ...flags, "-DEVERY_SCORE"], name);
+    return await body(detectCompiled(folder, classes));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}

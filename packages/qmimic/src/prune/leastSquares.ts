@@ -1,0 +1,137 @@
+// Least squares by the normal equations, and LASSO by coordinate descent, on Gram matrices: what was measured need not be
+// kept. Matrices are row-major Float64Arrays.
+
+/**
+ * Solves A X = B for a symmetric positive definite A, by Cholesky's decomposition.
+ * @param a [n, n]; its lower half is read
+ * @param b [n, m]
+ * @returns X, [n, m]
+ * @throws RangeError when A is not positive definite
+ */
+export function solvePositive(a: Float64Array, b: Float64Array, n: number): Float64Array {
+  const lower = choleskyOf(a, n);
+  const m = b.length / n;
+  const x = Float64Array.from(b);
+  // L Y = B, then L' X = Y; rows of X are whole rows of memory.
+  for (let i = 0; i < n; i++) {
+    for (let k = 0; k < i; k++) addRow(x, i, k, -lower[i * n + k], m);
+    scaleRow(x, i, 1 / lower[i * n + i], m);
+  }
+  for (let i = n - 1; i >= 0; i--) {
+    for (let k = i + 1; k < n; k++) addRow(x, i, k, -lower[k * n + i], m);
+    scaleRow(x, i, 1 / lower[i * n + i], m);
+  }
+  return x;
+}
+
+function addRow(x: Float64Array, to: number, from: number, factor: number, m: number): void {
+  if (factor === 0) return;
+  const [t, f] = [to * m, from * m];
+  for (let j = 0; j < m; j++) x[t + j] += factor * x[f + j];
+}
+
+function scaleRow(x: Float64Array, row: number, factor: number, m: number): void {
+  for (let j = row * m; j < (row + 1) * m; j++) x[j] *= factor;
+}
+
+/** L with A = L L', lower triangular. */
+function choleskyOf(a: Float64Array, n: number): Float64Array {
+  const lower = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    const row = i * n;
+    for (let j = 0; j <= i; j++) {
+      const other = j * n;
+      let sum = a[row + j];
+      for (let k = 0; k < j; k++) sum -= lower[row + k] * lower[other + k];
+      if (j < i) lower[row + j] = sum / lower[other + j];
+      else if (sum > 0) lower[row + i] = Math.sqrt(sum);
+      else throw new RangeError(`the matrix is not positive definite: pivot ${i} is ${sum}`);
+    }
+  }
+  return lower;
+}
+
+/** Of the mean of the diagonal: what is added to it, so that inputs that are never active do no harm. */
+const RIDGE = 1e-6;
+
+/**
+ * The W that makes || Y - X W ||^2 least.
+ * @param gram X'X, [n, n]
+ * @param products X'Y, [n, m]
+ * @returns [n, m]
+ */
+export function leastSquares(gram: Float64Array, products: Float64Array, n: number): Float64Array {
+  let trace = 0;
+  for (let i = 0; i < n; i++) trace += gram[i * n + i];
+  // Nothing was ever active: any W is as good as 0.
+  if (!(trace > 0)) return new Float64Array(products.length);
+  const a = Float64Array.from(gram);
+  for (let i = 0; i < n; i++) a[i * n + i] += (RIDGE * trace) / n;
+  return solvePositive(a, products, n);
+}
+
+/** Until no coefficient changes by more than this part of the largest, or for so many rounds. */
+const TOLERANCE = 1e-6;
+const MAX_ROUNDS = 1000;
+
+/**
+ * The b that makes 1/2 b'G b - c'b + penalty * sum |b_i| least: LASSO (Tibshirani, 1996) with G = X'X and c = X'y, by
+ * coordinate descent (Friedman, Hastie, Tibshirani, 2010, section 2).
+ * @param gram G, [n, n]
+ * @param products c, [n]
+ * @param start where to begin
+ */
+export function lasso(
+  gram: Float64Array,
+  products: Float64Array,
+  penalty: number,
+  start: Float64Array = new Float64Array(products.length),
+): Float64Array {
+  const n = products.length;
+  const b = Float64Array.from(start);
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    let [change, largest] = [0, 0];
+    for (let i = 0; i < n; i++) {
+      const own = gram[i * n + i];
+      if (!(own > 0)) continue;
+      let rest = products[i];
+      for (let j = 0; j < n; j++) rest -= gram[i * n + j] * b[j];
+      const free = rest + own * b[i];
+      const next = (Math.sign(free) * Math.max(0, Math.abs(free) - penalty)) / own;
+      change = Math.max(change, Math.abs(next - b[i]));
+      largest = Math.max(largest, Math.abs(next));
+      b[i] = next;
+    }
+    if (change <= TOLERANCE * largest) break;
+  }
+  return b;
+}
+
+/** Halvings of the interval in which the penalty is looked for. */
+const HALVINGS = 40;
+
+/**
+ * The `count` variables of LASSO that last longest as the penalty grows: the penalty is the largest that leaves at least so
+ * many; of more, those whose part of the sum is largest.
+ * @returns their numbers in ascending order
+ */
+export function selectByLasso(gram: Float64Array, products: Float64Array, count: number): number[] {
+  const n = products.length;
+  const numbers = [...products.keys()];
+  if (count >= n) return numbers;
+  let [low, high] = [0, products.reduce((most, one) => Math.max(most, Math.abs(one)), 0)];
+  let best = lasso(gram, products, 0);
+  for (let halving = 0; halving < HALVINGS; halving++) {
+    const middle = (low + high) / 2;
+    const tried = lasso(gram, products, middle, best);
+    const left = tried.reduce((sum, one) => sum + Number(one !== 0), 0);
+    if (left >= count) [low, best] = [middle, tried];
+    else high = middle;
+    if (left === count) break;
+  }
+  const size = (i: number) => Math.abs(best[i]) * Math.sqrt(gram[i * n + i]);
+  return numbers
+    .sort((a, b) => size(b) - size(a) || a - b)
+    .slice(0, count)
+    .sort((a, b) => a - b);
+}

@@ -1,0 +1,147 @@
+// A detector with fewer channels, by one of three methods, at a part of its multiply-adds.
+import { noGrad, scope } from "@qmimic/torch";
+import { NO_AUGMENTATION } from "../data/augment.js";
+import { createRandom, shuffled } from "../data/random.js";
+import { InputError } from "../errors.js";
+import { type ChannelGroup, type Channels, type Detector, readChannels } from "../models/index.js";
+import { type Batch, type BatchSettings, epochOrder, makeBatch } from "../train/batches.js";
+import type { Split } from "../train/splits.js";
+import { type PruningBatch, pruneByLasso } from "./byLasso.js";
+import { pruneByTaylor } from "./byTaylor.js";
+import { costOf, type Kept, shrink } from "./shrink.js";
+
+export const PRUNING_METHODS = ["lasso", "taylor", "random"] as const;
+export type PruningMethod = (typeof PRUNING_METHODS)[number];
+
+export interface PruningOptions {
+  method: PruningMethod;
+  /** Part of the multiply-adds that is left at most, above 0 and below 1. */
+  budget: number;
+  /** Of the images that are looked at, and what is sampled of them; of what method random leaves. */
+  seed: number;
+  /** After each group of channels (lasso) or round (taylor). */
+  onProgress?(done: number, of: number): void;
+}
+
+/** Images that LASSO looks at, in batches. */
+const LASSO_BATCHES = 24;
+/** Batches of a round of Taylor's criterion, and rounds until they are used again. */
+const TAYLOR_BATCHES = 6;
+const TAYLOR_SETS = 4;
+const BATCH = 2;
+
+/**
+ * The pruned copy of a detector. Every layer whose channels can go takes part (models/channels.ts).
+ * @param train images to look at; method random needs none
+ * @throws InputError when the budget is below what one channel everywhere costs
+ */
+export async function pruneDetector(
+  detector: Detector,
+  train: Split,
+  { method, budget, seed, onProgress = () => {} }: PruningOptions,
+): Promise<Detector> {
+  // Worked on in place.
+  const copy = shrink(detector, new Map());
+  try {
+    const channels = readChannels(copy);
+    const goal = budget * costOf(channels, (group) => group.channels);
+    const counts = evenCounts(channels, goal, budget);
+    return shrink(copy, await METHODS[method](copy, channels, { goal, counts, train, seed, onProgress }));
+  } finally {
+    copy.dispose();
+  }
+}
+
+interface Task {
+  goal: number;
+  /** Channels of each group that stay where all layers keep the same part. */
+  counts: ReadonlyMap<ChannelGroup, number>;
+  train: Split;
+  seed: number;
+  onProgress(done: number, of: number): void;
+}
+
+const METHODS: Record<
+  PruningMethod,
+  (detector: Detector, channels: Channels, task: Task) => Kept | Promise<Kept>
+> = {
+  random(_, { groups }, { counts, seed }) {
+    const random = createRandom(`${seed}/prune`);
+    const some = ({ channels }: ChannelGroup, count: number) =>
+      shuffled([...Array(channels).keys()], random)
+        .slice(0, count)
+        .sort((a, b) => a - b);
+    return new Map(groups.map((group) => [group, some(group, counts.get(group)!)]));
+  },
+
+  lasso: (detector, channels, { counts, train, seed, onProgress }) =>
+    withBatches(detector, train, { count: LASSO_BATCHES, seed }, (batches) => {
+      const own = batches.map((batch) => withRegions(detector, batch, seed));
+      return pruneByLasso(detector, channels, own, { counts, seed, onProgress });
+    }),
+
+  taylor: (detector, channels, { goal, counts, train, seed, onProgress }) =>
+    withBatches(detector, train, { count: TAYLOR_BATCHES * TAYLOR_SETS, seed }, (batches) => {
+      const sets = Array.from({ length: TAYLOR_SETS }, (_, i) =>
+        batches.filter((_, k) => k % TAYLOR_SETS === i),
+      ).filter((set) => set.length > 0);
+      const least = (group: ChannelGroup) => Math.min(Math.ceil(LEAST * group.channels), counts.get(group)!);
+      return pruneByTaylor(detector, channels, sets, { goal, least, seed, onProgress });
+    }),
+};
+
+/** Taylor's criterion compares channels of all layers; so that no layer is closed, this part of each stays. */
+const LEAST = 0.1;
+
+/** The same part of every group's channels, as large as the goal allows. */
+function evenCounts(channels: Channels, goal: number, budget: number): Map<ChannelGroup, number> {
+  const countsAt = (part: number) =>
+    new Map(channels.groups.map((group) => [group, Math.max(1, Math.round(part * group.channels))]));
+  const costAt = (part: number) => {
+    const counts = countsAt(part);
+    return costOf(channels, (group) => counts.get(group) ?? group.channels);
+  };
+  if (costAt(0) > goal) {
+    throw new InputError(
+      `budget ${budget}: one channel in every layer costs ${(costAt(0) / 1e6).toFixed(1)} million multiply-adds, more than the ${(goal / 1e6).toFixed(1)} million that are allowed`,
+    );
+  }
+  let [low, high] = [0, 1];
+  for (let halving = 0; halving < 30; halving++) {
+    const middle = (low + high) / 2;
+    if (costAt(middle) <= goal) low = middle;
+    else high = middle;
+  }
+  return countsAt(low);
+}
+
+/** Runs `body` with batches of whole training images. */
+async function withBatches<T>(
+  { config }: Detector,
+  { dataset, store }: Split,
+  { count, seed }: { count: number; seed: number },
+  body: (batches: readonly Batch[]) => Promise<T>,
+): Promise<T> {
+  const settings: BatchSettings = {
+    ...{ seed, batch: BATCH, side: config.side, stride: config.outputStride, device: "cpu" },
+    ...{ augment: NO_AUGMENTATION, groupShapes: true },
+  };
+  const order = epochOrder(dataset.samples, settings, 0).slice(0, count);
+  const batches: Batch[] = [];
+  try {
+    for (const [step, indices] of order.entries())
+      batches.push(await makeBatch(dataset.samples, store, indices, settings, step));
+    return await body(batches);
+  } finally {
+    for (const { images } of batches) images.dispose();
+  }
+}
+
+/** The regions that the whole detector's head would be trained on. */
+const withRegions = (detector: Detector, batch: Batch, seed: number): PruningBatch =>
+  noGrad(() =>
+    scope(() => {
+      const { heads } = detector.trainingPass({})(batch, createRandom(`${seed}/regions`));
+      return { images: batch.images, regions: heads.of === "regions" ? heads.boxes : undefined };
+    }),
+  );

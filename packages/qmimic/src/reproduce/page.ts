@@ -1,0 +1,91 @@
+// A table as Markdown: each arm with its numbers, what differs from the base with its interval, and how it was made.
+import type { Comparison } from "../eval/bootstrap.js";
+import { kilobytes } from "../report/summary.js";
+import type { ArmResults, Spread, TableResults } from "./results.js";
+
+/** @param command that reproduces it */
+export function formatTable(results: TableResults, command: string): string {
+  const { question, split, images, objects, scored, base, arms } = results;
+  const seeds = Math.max(...arms.map((arm) => arm.seeds.length));
+  const baseLabel = arms.find(({ name }) => name === base)?.label ?? base;
+  return `# ${results.table}
+${question}
+
+${images} images and ${objects} objects of split ${split}. AP by COCO's protocol, in per cent: mean and standard deviation over ${seeds === 1 ? "one seed" : `${seeds} seeds`}; of
+each run the epoch with the best AP50 on val. ${seen(results)}Multiply-adds of an image of ${side(results)} px.
+
+${numbersTable(arms)}
+
+Less "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts); a difference whose interval holds 0 is
+not decided.
+
+${differencesTable(arms)}
+
+Scored ${days(scored)}, each run once, after all training. Reproduced by
+\`\`\`
+${command}
+\`\`\`
+`;
+}
+
+/** Where it is not the training's. */
+const seen = ({ recipe, side }: TableResults): string =>
+  side === recipe.side ? "" : `Inputs of ${side} px, where the training has ${recipe.side}.\n`;
+
+const side = ({ recipe }: TableResults): string => `${recipe.side} x ${0.75 * Number(recipe.side)}`;
+
+const days = ({ first, last }: TableResults["scored"]): string => {
+  const [from, to] = [first, last].map((time) => time.slice(0, 10));
+  return from === to ? `on ${from}` : `from ${from} to ${to}`;
+};
+
+function numbersTable(arms: readonly ArmResults[]): string {
+  const matched = arms.some(({ match }) => match !== null);
+  const rows = arms.map((arm) => [
+    arm.label,
+    arm.parameters.toLocaleString("en"),
+    kilobytes(arm.bytesInt8),
+    (arm.multiplyAdds / 1e6).toFixed(0),
+    String(arm.epochs),
+    ...[arm.spread.val, arm.spread.ap50, arm.spread.ap75, arm.spread.ap].map((one) => percents(one, arm)),
+    ...(matched ? [arm.match ? percents(arm.match, arm) : ""] : []),
+  ]);
+  const header = [
+    "",
+    "parameters",
+    "int8",
+    "million multiply-adds",
+    "epochs",
+    "AP50 on val",
+    "AP50",
+    "AP75",
+    "AP50:95",
+  ];
+  return markdown([[...header, ...(matched ? ["match ratio"] : [])], ...rows]);
+}
+
+function differencesTable(arms: readonly ArmResults[]): string {
+  const rows = arms.flatMap(({ label, difference }) =>
+    difference ? [[label, signed(difference.ap50), signed(difference.ap)]] : [],
+  );
+  return rows.length === 0
+    ? "No arm has the seeds of the base."
+    : markdown([["", "AP50", "AP50:95"], ...rows]);
+}
+
+const percents = ({ mean, deviation }: Spread, { seeds }: ArmResults): string =>
+  `${(100 * mean).toFixed(1)}${seeds.length > 1 ? ` ± ${(100 * deviation).toFixed(1)}` : ""}`;
+
+function signed(comparison: Comparison | null): string {
+  if (comparison === null) return "";
+  const { difference, interval, decided } = comparison;
+  const [middle, low, high] = [difference, interval.low, interval.high].map(
+    (value) => `${value >= 0 ? "+" : "-"}${Math.abs(100 * value).toFixed(1)}`,
+  );
+  return `${decided ? `**${middle}**` : middle} (${low} to ${high})${decided ? "" : ", not decided"}`;
+}
+
+function markdown([header, ...rows]: string[][]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(" | ")} |`;
+  return [line(header), line(header.map(() => "---")), ...rows.map(line)].join("\n");
+}

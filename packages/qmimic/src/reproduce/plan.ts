@@ -1,0 +1,160 @@
+// From a table to the runs that it needs.
+import { existsSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { InputError } from "../errors.js";
+import { kebab, layerSettings } from "../models/index.js";
+import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
+import { readSettings } from "../train/runFolder.js";
+import { isFinished, type RunResult, readRun } from "./runResult.js";
+import type { Arm, Settings, Table } from "./tables.js";
+
+/** One training run. */
+export interface PlannedRun {
+  /** Name of its folder. */
+  name: string;
+  arm: Arm;
+  seed: number;
+  folder: string;
+  /** Names of runs that have to be finished first. */
+  needs: readonly string[];
+}
+
+export interface PlanOptions {
+  /** Folder of the runs. */
+  runs: string;
+  /** 0 to seeds - 1. */
+  seeds: number;
+  /** Of the table's; default: all, and those that they need. */
+  arms?: readonly string[];
+}
+
+/** The runs of a table, teachers first. @throws InputError for an arm that the table does not have */
+export function planRuns(
+  table: Table,
+  recipe: Recipe,
+  { runs, seeds, arms: wanted }: PlanOptions,
+): PlannedRun[] {
+  const arms = table.arms(recipe);
+  const armOf = (name: string): Arm => {
+    const found = arms.find((arm) => arm.name === name);
+    if (found) return found;
+    throw new InputError(
+      `table ${table.name} has no arm ${name}; there are ${arms.map((arm) => arm.name).join(", ")}`,
+    );
+  };
+  const kept = new Set<string>();
+  const keep = (name: string): void => {
+    for (const other of needsOf(armOf(name))) keep(other);
+    kept.add(name);
+  };
+  for (const name of wanted ?? arms.map((arm) => arm.name)) keep(name);
+  return arms
+    .filter(({ name }) => kept.has(name))
+    .flatMap((arm) =>
+      Array.from({ length: arm.once ? 1 : seeds }, (_, seed): PlannedRun => {
+        const name = `${arm.name}-${seed}`;
+        // What depends on others depends on theirs of seed 0.
+        const needs = needsOf(arm).map((other) => `${other}-0`);
+        return { name, arm, seed, folder: join(runs, name), needs };
+      }),
+    );
+}
+
+/** Names of the arms that have to be finished first. */
+const needsOf = ({ after = [], teacher, pruned }: Arm): string[] => [
+  ...after,
+  ...(teacher === undefined ? [] : [teacher]),
+  ...(pruned === undefined ? [] : [pruned.of, pruned.like]),
+];
+
+/**
+ * The recipe of a run, all of whose needs are finished. Settings of the given recipe that another kind of detector has are
+ * left out.
+ */
+export function recipeOf({ arm, seed, name, folder }: PlannedRun, base: Recipe, runs: string): Recipe {
+  const finished = (other: string): RunResult => readRun(join(runs, `${other}-0`));
+  const own = typeof arm.settings === "function" ? arm.settings(finished) : arm.settings;
+  const detector = own.detector ?? base.detector;
+  const kept = detector === base.detector ? keysOf(base) : keysOf(parseRecipe({ detector }, folder));
+  const given: Settings = {};
+  for (const key of keysOf(base)) if (kept.includes(key)) given[kebab(key)] = settingOf(base, key);
+  // Of the arms that train a teacher; a run's recipe has the whole path.
+  const init = own.stage === "teacher" ? base.teacherInit : "";
+  given["teacher-init"] = init === "" ? "" : resolve(init);
+  const teacher = arm.teacher === undefined ? {} : { teacher: finished(arm.teacher).weights };
+  const from = arm.pruned === undefined ? {} : { from: prunedFile(name, runs) };
+  return parseRecipe({ ...given, ...own, ...teacher, ...from, seed, name, runs }, name);
+}
+
+/** What a run starts from, where its arm is a pruned teacher. */
+const prunedFile = (name: string, runs: string): string => join(runs, "plans", `${name}.safetensors`);
+
+/**
+ * The arguments of `qmimic prune` that make what a run starts from, all of whose needs are finished; null where nothing is to be
+ * made.
+ */
+export function pruneArguments(
+  { arm, seed, name }: PlannedRun,
+  { data, threads }: Recipe,
+  runs: string,
+): string[] | null {
+  const file = prunedFile(name, runs);
+  if (arm.pruned === undefined || existsSync(file)) return null;
+  const { method, of, like } = arm.pruned;
+  const [whole, goal] = [of, like].map((other) => readRun(join(runs, `${other}-0`)));
+  const budget = goal.cost.multiplyAdds / whole.cost.multiplyAdds;
+  return [
+    ...["prune", whole.weights, "--method", method, "--budget", String(budget), "--out", file],
+    ...["--seed", String(seed), "--data", data, "--threads", String(threads)],
+  ];
+}
+
+/** Settings that say where things lie, or how many threads there are, and not what is trained. */
+const PLACES = ["data", "cache", "runs", "name", "threads", "memory", "disk-cache"];
+
+const OF_TEACHER = ["teacher-epochs", "teacher-lr", "teacher-init"];
+const OF_QUANTIZING = [
+  ...["quantized-epochs", "fine-tune-lr", "quantizer", "quantizer-stride", "quantizer-max-cost"],
+];
+const OF_STUDENT = ["student", "convolution", "convolution-groups", "epochs", "lr"];
+const OF_MIMICRY = [
+  ...["lambda", "lambda-head", "quantize-student", "regions", "region-form"],
+  ...["mimic-regions", "mimic-roi-size", "live-teacher"],
+];
+
+/** Settings that make no difference to what a run trains. */
+function unused({ stage, method, from, detector }: Recipe): string[] {
+  if (from !== "") {
+    // The network is that of the weights, which are made of a run of the table.
+    const network = [...layerSettings(detector), "student", "from"].map(kebab);
+    return [...network, "teacher", ...OF_TEACHER, ...OF_QUANTIZING, ...OF_MIMICRY];
+  }
+  if (stage === "teacher") return [...OF_STUDENT, ...OF_MIMICRY, ...OF_QUANTIZING, "method"];
+  if (stage === "quantized-teacher") return ["teacher", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
+  // For them `teacher` is a file, and a run of the table, which is compared itself.
+  const ofScratch = OF_MIMICRY.filter((name) => name !== "quantize-student");
+  const quantizing = OF_QUANTIZING.filter((name) => method !== "scratch" || name !== "quantizer-stride");
+  return ["teacher", ...OF_TEACHER, ...quantizing, ...(method === "scratch" ? ofScratch : [])];
+}
+
+/** @throws InputError when the folder holds a run with other settings than it is to have */
+export function requireSameRecipe(folder: string, recipe: Recipe): void {
+  const path = join(folder, "recipe.yaml");
+  if (!existsSync(path)) return;
+  const found = readSettings(readFileSync(path, "utf8"), path);
+  const left = new Set([...PLACES, ...unused(recipe)]);
+  const differences = keysOf(recipe).flatMap((key) => {
+    const name = kebab(key);
+    const [before, now] = [found[name], settingOf(recipe, key)].map((value) => JSON.stringify(value));
+    return left.has(name) || found[name] === undefined || before === now
+      ? []
+      : [`${name} ${before}, now ${now}`];
+  });
+  if (differences.length > 0) {
+    throw new InputError(
+      `${folder}: a run with other settings (${differences.join("; ")}). Name another folder for the runs with --runs, or remove it.`,
+    );
+  }
+}
+
+export const isDone = ({ folder }: PlannedRun): boolean => isFinished(folder);

@@ -1,0 +1,143 @@
+// From the scores of all runs of a table to its numbers: what is written as JSON, and what the page and the picture show.
+
+import type { Comparison } from "../eval/bootstrap.js";
+import { type ApName, compareSeeds } from "../eval/compareSeeds.js";
+import { deviation, mean } from "../eval/tally.js";
+import { type Recipe, settingOf } from "../train/recipe.js";
+import type { PlannedRun } from "./plan.js";
+import type { RunResult } from "./runResult.js";
+import type { Score } from "./score.js";
+import type { Table } from "./tables.js";
+
+export interface ScoredRun {
+  run: PlannedRun;
+  result: RunResult;
+  score: Score;
+}
+
+/** Mean and standard deviation over seeds. */
+export interface Spread {
+  mean: number;
+  deviation: number;
+}
+
+export const NUMBERS = ["ap50", "ap75", "ap", "val"] as const;
+export type NumberName = (typeof NUMBERS)[number];
+
+export interface ArmResults {
+  name: string;
+  label: string;
+  seeds: number[];
+  parameters: number;
+  bytesFp32: number;
+  bytesInt8: number;
+  multiplyAdds: number;
+  epochs: number;
+  trainingImagesPerSecond: Spread;
+  imagesPerSecond: Spread;
+  /** COCO's AP50, AP75 and AP50:95 on the split, and VOC's AP50 on val, at the best epoch; one a seed, 0..1. */
+  values: Record<NumberName, number[]>;
+  spread: Record<NumberName, Spread>;
+  /** Over the objects of val, of what mimics; null for others. */
+  match: Spread | null;
+  matchActive: Spread | null;
+  /** Against the table's base, where both have the same seeds. */
+  difference: Record<ApName, Comparison | null> | null;
+}
+
+export interface TableResults {
+  table: string;
+  question: string;
+  base: string;
+  split: string;
+  /** Longest side of the inputs that were scored. */
+  side: number;
+  images: number;
+  objects: number;
+  scored: { first: string; last: string };
+  detector: string;
+  recipe: Record<string, unknown>;
+  arms: ArmResults[];
+  runs: { name: string; scored: string; weights: string; evaluation: Score["evaluation"] }[];
+}
+
+export function tableResults(table: Table, recipe: Recipe, scored: readonly ScoredRun[]): TableResults {
+  const names = [...new Set(scored.map(({ run }) => run.arm.name))];
+  const ofArm = (name: string) => scored.filter(({ run }) => run.arm.name === name);
+  const base = ofArm(table.base);
+  const days = scored.map(({ score }) => score.scored).sort();
+  const { evaluation, images, split, side } = scored[0].score;
+  return {
+    ...{ table: table.name, question: table.question, base: table.base, split, side, images },
+    objects: evaluation.objects,
+    scored: { first: days[0], last: days.at(-1)! },
+    detector: recipe.detector,
+    recipe: settingsOf(recipe),
+    arms: names.map((name) => armResults(ofArm(name), base)),
+    runs: scored.map(({ run, score }) => ({
+      ...{
+        name: run.name,
+        scored: score.scored,
+        weights: score.weights,
+        evaluation: withoutCurves(score.evaluation),
+      },
+    })),
+  };
+}
+
+function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): ArmResults {
+  const [{ run, result, score }] = runs;
+  const { parameters, bytesFp32, bytesInt8, multiplyAdds } = result.cost;
+  const values: Record<NumberName, number[]> = {
+    ap50: runs.map((one) => one.score.evaluation.coco.ap50 ?? 0),
+    ap75: runs.map((one) => one.score.evaluation.coco.ap75 ?? 0),
+    ap: runs.map((one) => one.score.evaluation.coco.ap ?? 0),
+    val: runs.map((one) => one.result.val),
+  };
+  const seeds = runs.map((one) => one.run.seed);
+  const paired = base.filter((one) => seeds.includes(one.run.seed));
+  const comparable =
+    base.length > 0 && base[0].run.arm.name !== run.arm.name && paired.length === runs.length;
+  return {
+    ...{ name: run.arm.name, label: run.arm.label, seeds, parameters, bytesFp32, bytesInt8, multiplyAdds },
+    epochs: result.epochs,
+    trainingImagesPerSecond: spread(runs.map((one) => one.result.imagesPerSecond)),
+    imagesPerSecond: spread(runs.map((one) => one.score.imagesPerSecond)),
+    values,
+    spread: {
+      ap50: spread(values.ap50),
+      ap75: spread(values.ap75),
+      ap: spread(values.ap),
+      val: spread(values.val),
+    },
+    match: known(runs.map((one) => one.result.match)),
+    matchActive: known(runs.map((one) => one.result.matchActive)),
+    difference: comparable
+      ? compareSeeds(
+          paired.map((one) => one.score.matches),
+          runs.map((one) => one.score.matches),
+          score.images,
+        )
+      : null,
+  };
+}
+
+const spread = (values: readonly number[]): Spread => ({ mean: mean(values), deviation: deviation(values) });
+
+const known = (values: readonly (number | null)[]): Spread | null => {
+  const numbers = values.filter((value) => value !== null);
+  return numbers.length < values.length ? null : spread(numbers);
+};
+
+/** A page of numbers a class is not read by anyone. */
+const withoutCurves = (evaluation: Score["evaluation"]): Score["evaluation"] => ({
+  ...evaluation,
+  classes: evaluation.classes.map((one) => ({ ...one, curve: null })),
+});
+
+/** All but where things lie. */
+function settingsOf(recipe: Recipe): Record<string, unknown> {
+  const places = ["data", "cache", "runs", "name", "teacher"];
+  const keys = Object.keys(recipe).filter((key) => !places.includes(key));
+  return Object.fromEntries(keys.map((key) => [key, settingOf(recipe, key)]));
+}

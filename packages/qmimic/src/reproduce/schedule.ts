@@ -1,0 +1,168 @@
+// Trains the runs of a table, several side by side, and leaves to others what they have begun.
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { type FileLock, tryLock } from "../data/lock.js";
+import { InputError } from "../errors.js";
+import { makeFolders } from "../files.js";
+import { formatRecipe, type Recipe } from "../train/recipe.js";
+import { isDone, type PlannedRun, pruneArguments, recipeOf, requireSameRecipe } from "./plan.js";
+
+export interface ScheduleOptions {
+  recipe: Recipe;
+  /** Folder of the runs. */
+  runs: string;
+  /** Runs that are trained at a time. */
+  parallel: number;
+  /** What starts the command line: node's arguments before the verb. */
+  program: readonly string[];
+  say(text: string): void;
+}
+
+const POLL_MS = 2000;
+const REMEDY = "Name a folder on a local disk, or on a server with locks: --runs DIR";
+
+interface Training {
+  run: PlannedRun;
+  /** Resolves to the exit code. */
+  ended: Promise<number>;
+  stop(): void;
+}
+
+/** Stops what is training, which says in its log how to resume. */
+export type StopTraining = () => void;
+
+/**
+ * Trains what is not finished. A run that another process has begun is waited for; one that ends with an error is tried no
+ * more, and neither is what needs it, while all others go on.
+ * @throws InputError for a run with other settings than the table's
+ * @param onStart is given a function that stops what is training, for a process that is interrupted
+ * @throws InputError with the runs that have failed, and their logs
+ */
+export async function trainAll(
+  planned: readonly PlannedRun[],
+  options: ScheduleOptions,
+  onStart: (stop: StopTraining) => void = () => {},
+): Promise<void> {
+  const { runs, parallel, say } = options;
+  for (const folder of ["plans", "logs"]) await makeFolders(join(runs, folder));
+  const training = new Map<string, Training>();
+  const failed = new Set<string>();
+  onStart(() => {
+    for (const { stop } of training.values()) stop();
+  });
+  const byName = new Map(planned.map((run) => [run.name, run]));
+  for (const run of planned)
+    if (isDone(run)) requireSameRecipe(run.folder, recipeOf(run, options.recipe, runs));
+  const blocked = ({ needs }: PlannedRun): boolean =>
+    needs.some((name) => failed.has(name) || blocked(byName.get(name)!));
+  let waiting = "";
+  for (;;) {
+    const open = planned.filter((run) => !isDone(run) && !failed.has(run.name) && !blocked(run));
+    if (open.length === 0) break;
+    const ready = open.filter(
+      ({ name, needs }) => !training.has(name) && needs.every((need) => isDone(byName.get(need)!)),
+    );
+    const elsewhere: string[] = [];
+    for (const run of ready) {
+      if (training.size >= parallel) break;
+      const begun = await begin(run, options);
+      if (begun === null) elsewhere.push(run.name);
+      else {
+        training.set(run.name, begun);
+        say(`${planned.filter(isDone).length} of ${planned.length} runs are finished; training ${run.name}`);
+      }
+    }
+    if (training.size === 0 && elsewhere.length > 0 && waiting !== elsewhere.join(", ")) {
+      waiting = elsewhere.join(", ");
+      say(`waiting for other processes, which train ${waiting}`);
+    }
+    const ended = await Promise.race([
+      ...[...training.values()].map(async ({ run, ended }) => ({ run, code: await ended })),
+      sleep(POLL_MS).then(() => null),
+    ]);
+    if (ended === null) continue;
+    training.delete(ended.run.name);
+    if (ended.code !== 0) {
+      failed.add(ended.run.name);
+      say(`${ended.run.name} failed: see ${logOf(runs, ended.run.name)}`);
+    }
+  }
+  if (failed.size > 0) {
+    const logs = [...failed].map((name) => `  ${logOf(runs, name)}`).join("\n");
+    throw new InputError(
+      `these runs failed; their logs say why, and the same command tries them again:\n${logs}`,
+    );
+  }
+}
+
+const logOf = (runs: string, name: string): string => join(runs, "logs", `${name}.log`);
+
+/** Starts or resumes a run. @returns null when another process trains it */
+async function begin(
+  run: PlannedRun,
+  { recipe: base, runs, program }: ScheduleOptions,
+): Promise<Training | null> {
+  const { name, folder } = run;
+  // Two processes could both see that the folder does not exist yet.
+  const claim = tryLock(join(runs, "plans", `${name}.lock`), REMEDY);
+  if (claim === null) return null;
+  try {
+    if (isDone(run) || isTraining(folder)) {
+      claim.release();
+      return null;
+    }
+    const recipe = recipeOf(run, base, runs);
+    requireSameRecipe(folder, recipe);
+    const plan = join(runs, "plans", `${name}.yaml`);
+    await writeFile(plan, formatRecipe(recipe));
+    const what = existsSync(folder) ? ["--resume", folder] : [plan];
+    const before = pruneArguments(run, recipe, runs);
+    const commands = [...(before === null ? [] : [before]), ["train", ...what]];
+    return start(
+      run,
+      commands.map((args) => [...program, ...args]),
+      logOf(runs, name),
+      claim,
+    );
+  } catch (error) {
+    claim.release();
+    throw error;
+  }
+}
+
+/** Whether a process has the run's folder: one whose own scheduler was ended, for instance. */
+function isTraining(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  const lock = tryLock(join(folder, ".lock"), REMEDY);
+  lock?.release();
+  return lock === null;
+}
+
+/** Runs commands of the program one after another, as long as they succeed. */
+function start(
+  run: PlannedRun,
+  commands: readonly (readonly string[])[],
+  log: string,
+  claim: FileLock,
+): Training {
+  let child: ChildProcess | undefined;
+  const runOne = (args: readonly string[]) =>
+    new Promise<number>((resolve) => {
+      const output = openSync(log, "a");
+      child = spawn(process.execPath, args, { stdio: ["ignore", output, output] });
+      closeSync(output);
+      child.on("error", () => resolve(1));
+      child.on("close", (code) => resolve(code ?? 1));
+    });
+  const runAll = async (): Promise<number> => {
+    for (const args of commands) {
+      const code = await runOne(args);
+      if (code !== 0) return code;
+    }
+    return 0;
+  };
+  return { run, ended: runAll().finally(() => claim.release()), stop: () => void child?.kill("SIGTERM") };
+}

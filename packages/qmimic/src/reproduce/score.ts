@@ -1,0 +1,112 @@
+// Scores a finished run on a split, once: what is found is kept in the run's folder, with the day and the weights.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { contentHash } from "../data/contentHashes.js";
+import { type DataFolder, openData, readSplit } from "../data/dataset.js";
+import { readTrainVal } from "../data/trainVal.js";
+import type { Dataset } from "../data/types.js";
+import { InputError } from "../errors.js";
+import { type CocoMatches, matchCoco } from "../eval/coco.js";
+import { detectTimed, detectWith, evaluationInputs, type SampleDetections } from "../eval/detect.js";
+import { type Evaluation, evaluate } from "../eval/evaluation.js";
+import { readText, writeFileAtomic } from "../files.js";
+import type { Recipe } from "../train/recipe.js";
+import { readOptions } from "../train/splits.js";
+import { loadDetector } from "../train/weights.js";
+import { readRun } from "./runResult.js";
+
+/** What one run finds in a split, and how good it is. */
+export interface Score {
+  split: string;
+  /** When: ISO 8601. */
+  scored: string;
+  /** SHA-256 of the weights. */
+  weights: string;
+  /** Longest side of the images in the network's input. */
+  side: number;
+  /** Decoded images to boxes, one image after another of equal sizes. */
+  imagesPerSecond: number;
+  evaluation: Omit<Evaluation, "confusion">;
+  matches: CocoMatches;
+  images: number;
+}
+
+/** A score as it is stored: matches follow from the detections. */
+interface StoredScore extends Omit<Score, "matches" | "images"> {
+  detections: { id: string; boxes: number[]; scores: number[]; labels: number[] }[];
+}
+
+/** A split with the labels of a recipe's runs, read once. @throws InputError when there is none of that name */
+export async function readScored(recipe: Recipe, split: string): Promise<Dataset> {
+  const folder: DataFolder = await openData(recipe.data, recipe);
+  const options = await readOptions(folder, recipe);
+  if (split === recipe.valSplit) return (await readTrainVal(folder, recipe, options)).val;
+  return readSplit(folder, split, options);
+}
+
+export interface ScoreOptions {
+  device: string;
+  /** Longest side of the images in the network's input, instead of the training's. */
+  side?: number;
+}
+
+/** @throws InputError when the run was scored with other weights than it has */
+export async function scoreRun(folder: string, dataset: Dataset, options: ScoreOptions): Promise<Score> {
+  const { weights: path } = readRun(folder);
+  const { side } = options;
+  const file = join(folder, `score-${dataset.split}${side === undefined ? "" : `-${side}`}.json`);
+  const weights = contentHash(path);
+  let stored: StoredScore;
+  if (existsSync(file)) {
+    stored = JSON.parse(await readText(file));
+    if (stored.weights !== weights) {
+      throw new InputError(
+        `${file}: the score of other weights than those of ${path}. Remove it to score again.`,
+      );
+    }
+  } else {
+    stored = await detectSplit(path, dataset, options, weights);
+    await writeFileAtomic(file, JSON.stringify(stored));
+  }
+  const { detections, ...score } = stored;
+  const found = detections.map(
+    ({ id, boxes, scores, labels }): SampleDetections => ({
+      id,
+      boxes: Float32Array.from(boxes),
+      scores: Float32Array.from(scores),
+      labels: Int32Array.from(labels),
+    }),
+  );
+  if (found.length !== dataset.samples.length || found.some(({ id }, i) => id !== dataset.samples[i].id)) {
+    throw new InputError(
+      `${file}: the score of other images than the split has now. Remove it to score again.`,
+    );
+  }
+  const inputs = evaluationInputs(dataset, found);
+  const matches = matchCoco(inputs.groundTruths, inputs.detections, dataset.classes);
+  return { ...score, matches, images: dataset.samples.length };
+}
+
+async function detectSplit(
+  path: string,
+  dataset: Dataset,
+  { device, side: wanted }: ScoreOptions,
+  weights: string,
+): Promise<StoredScore> {
+  const detector = loadDetector(path, device, wanted === undefined ? {} : { side: wanted });
+  const { side, classes } = detector.config;
+  if (classes.join("\n") !== dataset.classes.join("\n"))
+    throw new InputError(`${path}: the detector has other classes than the data`);
+  const { found, imagesPerSecond } = await detectTimed(detectWith(detector, device), dataset.samples, side);
+  detector.dispose();
+  const { confusion: _, ...evaluation } = evaluate(dataset, found, { iou: 0.5, pixelInclusive: false });
+  return {
+    ...{ split: dataset.split, scored: new Date().toISOString(), weights, side, imagesPerSecond, evaluation },
+    detections: found.map(({ id, boxes, scores, labels }) => ({
+      id,
+      boxes: [...boxes],
+      scores: [...scores],
+      labels: [...labels],
+    })),
+  };
+}

@@ -1,0 +1,91 @@
+// How long the stages of a run will take.
+import { createRandom } from "../data/random.js";
+import { detectWith } from "../eval/detect.js";
+import { createDetector, type DetectorConfig } from "../models/index.js";
+import { epochOrder, makeBatch } from "./batches.js";
+import { studentConfig, teacherConfig } from "./networks.js";
+import { type PlannedStage, plannedStages, type StageName } from "./plan.js";
+import type { Recipe } from "./recipe.js";
+import type { Splits } from "./splits.js";
+import { batchSettings, createTrainee, trainingStep } from "./step.js";
+
+export interface StageTime extends PlannedStage {
+  seconds: number;
+}
+
+/** Steps that are made to measure: the first is slower, the others count. */
+const STEPS = 3;
+
+/**
+ * Measures a few steps of each network, with fresh weights of its own, and reckons from there: training, evaluation on val,
+ * and the teacher's maps. Good to a quarter or so, on a machine that has nothing else to do.
+ * @param done epochs of a stage that a run that is resumed has behind it
+ */
+export async function estimateTimes(
+  recipe: Recipe,
+  splits: Splits,
+  done: (stage: StageName) => number = () => 0,
+): Promise<StageTime[]> {
+  const speeds = new Map<string, Speed>();
+  const speedOf = async (network: "teacher" | "student"): Promise<Speed> => {
+    const config =
+      network === "teacher" ? teacherConfig(recipe, splits.train) : studentConfig(recipe, splits.train);
+    const key = JSON.stringify(config);
+    const speed = speeds.get(key) ?? (await measure(recipe, config, splits));
+    speeds.set(key, speed);
+    return speed;
+  };
+  const [train, val] = [splits.train, splits.val].map(({ dataset }) => dataset.samples.length);
+  const times: StageTime[] = [];
+  for (const planned of plannedStages(recipe)) {
+    const { stage } = planned;
+    const epochs = Math.max(0, planned.epochs - done(stage));
+    if (epochs === 0) {
+      times.push({ ...planned, seconds: 0 });
+      continue;
+    }
+    const { step, detect } = await speedOf(stage === "student" ? "student" : "teacher");
+    let seconds = epochs * train * step + Math.ceil(epochs / recipe.evalEvery) * val * detect;
+    // Maps are stored of each scale, mirrored and not.
+    if (stage === "student" && recipe.method !== "scratch" && !recipe.liveTeacher)
+      seconds += 2 * recipe.scales.length * train * (await speedOf("teacher")).detect;
+    times.push({ ...planned, seconds });
+  }
+  return times;
+}
+
+/** Seconds an image. */
+interface Speed {
+  step: number;
+  detect: number;
+}
+
+async function measure(recipe: Recipe, config: DetectorConfig, { train, val }: Splits): Promise<Speed> {
+  const random = createRandom("estimate");
+  const detector = createDetector(config, random).to(recipe.device);
+  const trainee = createTrainee(detector, recipe, undefined);
+  const settings = batchSettings(recipe, detector.config.outputStride);
+  const { samples } = train.dataset;
+  const order = epochOrder(samples, settings, 0);
+  detector.train();
+  let seconds = 0;
+  let images = 0;
+  for (let step = 0; step < STEPS; step++) {
+    const batch = await makeBatch(samples, train.store, order[step % order.length], settings, step);
+    const started = performance.now();
+    trainingStep(trainee, batch, recipe, { lr: 0, random, index: 1 });
+    batch.images.dispose();
+    if (step === 0) continue;
+    seconds += (performance.now() - started) / 1000;
+    images += batch.indices.length;
+  }
+  for (const moment of trainee.optimizer.state().values()) moment.dispose();
+  const detect = detectWith(detector, recipe.device);
+  const image = await val.store.get(0);
+  await detect([image]);
+  const started = performance.now();
+  await detect([image]);
+  const evaluated = (performance.now() - started) / 1000;
+  detector.dispose();
+  return { step: seconds / images, detect: evaluated };
+}

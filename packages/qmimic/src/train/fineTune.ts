@@ -1,0 +1,68 @@
+// Fine-tuning of a trained detector for weights of eight bits.
+import { detectSamples, detectWith } from "../eval/detect.js";
+import { bestThresholds, evaluate } from "../eval/evaluation.js";
+import type { Detector } from "../models/index.js";
+import type { Recipe } from "./recipe.js";
+import { roundWeights, weightsOf } from "./roundedWeights.js";
+import type { Splits } from "./splits.js";
+import { meanAp, type TrainingReport, trainDetector } from "./trainer.js";
+import { loadDetector, storeThresholds } from "./weights.js";
+
+export interface FineTuneTask {
+  /** As it was trained; ends with the weights of the last epoch. */
+  detector: Detector;
+  /** Of their training: data, augmentation, optimizer; `fineTuneLr` is the learning rate. */
+  recipe: Recipe;
+  epochs: number;
+  splits: Splits;
+  /** For results.csv and weights/. */
+  folder: string;
+  report: TrainingReport;
+}
+
+export interface FineTuned {
+  /** The best epoch's weights, in full precision, with thresholds. */
+  path: string;
+  /** AP at IoU 0.5 on val with the weights rounded to eight bits: of the weights given, and of the best epoch. */
+  before: number;
+  after: number;
+  epoch: number;
+}
+
+export async function fineTuneRounded({
+  detector,
+  recipe,
+  epochs,
+  splits,
+  folder,
+  report,
+}: FineTuneTask): Promise<FineTuned> {
+  const { device } = recipe;
+  const before = await rounded(detector, () => meanAp(detector, splits.val, device));
+  const { best, bestPath } = await trainDetector({
+    detector,
+    recipe: { ...recipe, evalEvery: 1 },
+    epochs,
+    lr: recipe.fineTuneLr,
+    lrSetting: "fine-tune-lr",
+    rounding: true,
+    ...splits,
+    folder,
+    report,
+  });
+  const tuned = loadDetector(bestPath, device);
+  const { dataset, store } = splits.val;
+  const found = await rounded(tuned, () => detectSamples(detectWith(tuned, device), dataset.samples, store));
+  tuned.dispose();
+  storeThresholds(bestPath, bestThresholds(evaluate(dataset, found)));
+  return { path: bestPath, before, after: best.val, epoch: best.epoch };
+}
+
+async function rounded<T>(detector: Detector, body: () => Promise<T>): Promise<T> {
+  const restore = roundWeights(weightsOf(detector));
+  try {
+    return await body();
+  } finally {
+    restore();
+  }
+}

@@ -1,0 +1,26 @@
+// The configurations of the networks that a recipe means.
+import type { Dataset } from "../data/types.js";
+import { configureDetector, type DetectorConfig } from "../models/index.js";
+import { isWeightsFile, type Recipe } from "./recipe.js";
+import { startConfig } from "./start.js";
+import { readConfig } from "./weights.js";
+
+/** What configurations depend on: the training split. */
+interface TrainingData {
+  dataset: Dataset;
+}
+
+/** The configuration of a student with the network `backbone`. */
+export const detectorConfig = (recipe: Recipe, backbone: string, { dataset }: TrainingData): DetectorConfig =>
+  configureDetector(recipe, { ...dataset, backbone, side: recipe.side });
+
+/** The configuration of the recipe's student, without a quantizer. */
+export const studentConfig = (recipe: Recipe, train: TrainingData): DetectorConfig =>
+  startConfig(recipe, "student", detectorConfig(recipe, recipe.student, train));
+
+/** The configuration of the teacher that the recipe trains, or names by its file. Its convolutions are plain. */
+export function teacherConfig(recipe: Recipe, train: TrainingData): DetectorConfig {
+  const { teacher } = recipe;
+  if (isWeightsFile(teacher)) return readConfig(teacher);
+  return startConfig(recipe, "teacher", detectorConfig({ ...recipe, convolution: "plain" }, teacher, train));
+}

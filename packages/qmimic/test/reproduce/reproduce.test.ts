@@ -1,0 +1,218 @@
+// qmimic reproduce: tables by name, on runs that are cut off, shared, or not those of the table.
+import type { ChildProcess } from "node:child_process";
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { beforeAll, describe, expect, it } from "vitest";
+import { generateDemo } from "../../src/data/demo.js";
+import { planRuns, recipeOf } from "../../src/reproduce/plan.js";
+import { TABLES } from "../../src/reproduce/tables.js";
+import { parseRecipe } from "../../src/train/recipe.js";
+import { qmimic, type RunOptions } from "../cli/qmimic.js";
+import { put, temporaryFolder } from "../data/temporary.js";
+
+const root = await temporaryFolder();
+const data = join(root, "data");
+const recipe = join(root, "recipe.yaml");
+
+beforeAll(async () => {
+  await generateDemo(data, { train: 8, val: 3, test: 3, side: 96 });
+  const settings = ["side: 96", "output-stride: 8", "batch: 4", "teacher: vgg-1-32", "student: vgg-1-64"];
+  const short = ["scales: [1]", "teacher-epochs: 1", "quantized-epochs: 1", "epochs: 2", "eval-every: 1"];
+  await put(recipe, [...settings, ...short, `cache: ${join(root, "cache")}`].join("\n"));
+}, 60_000);
+
+const reproduce = (runs: string, more: string[] = [], options: RunOptions = {}) =>
+  qmimic(
+    [
+      "reproduce",
+      "main",
+      "--data",
+      data,
+      "--recipe",
+      recipe,
+      "--runs",
+      join(root, runs),
+      "--seeds",
+      "2",
+    ].concat(more),
+    options,
+  );
+const ARMS = ["--arms", "scratch,quantization-mimic"];
+const weightsOf = (runs: string, name: string) =>
+  readFileSync(join(root, runs, name, "student", "weights", "last.safetensors"));
+
+describe("the tables", () => {
+  it.each(TABLES)("$name: each arm's needs come before it, the base is there, names are its own", (table) => {
+    const base = parseRecipe({}, "test");
+    const runs = planRuns(table, base, { runs: "runs", seeds: 2 });
+    const names = runs.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    runs.forEach(({ needs }, i) => {
+      for (const need of needs) expect(names.slice(0, i)).toContain(need);
+    });
+    expect(runs.some(({ arm }) => arm.name === table.base)).toBe(true);
+  });
+
+  it("weights that a teacher starts from are the teacher's alone", () => {
+    const base = parseRecipe({ "teacher-init": "vgg.safetensors", teacher: "vgg-1-1" }, "test");
+    const table = TABLES.find(({ name }) => name === "main")!;
+    const runs = planRuns(table, base, { runs: "runs", seeds: 1, arms: ["teacher", "scratch"] });
+    const initial = runs.map((run) => recipeOf(run, base, "runs").teacherInit);
+    expect(initial).toEqual([resolve("vgg.safetensors"), ""]);
+  });
+
+  it("an arm that has the recipe's own settings is the recipe's run", () => {
+    const table = TABLES.find(({ name }) => name === "lambda")!;
+    const names = (lambda: number) => table.arms(parseRecipe({ lambda }, "test")).map(({ name }) => name);
+    expect(names(1)).toContain("quantization-mimic");
+    expect(names(1)).not.toContain("quantization-mimic-lambda-1");
+    expect(names(4)).toContain("quantization-mimic-lambda-1");
+  });
+});
+
+describe("qmimic reproduce", () => {
+  it("trains, scores once and writes numbers, page and picture; then has nothing to do", async () => {
+    const { code, stdout, stderr } = await reproduce("whole", [...ARMS, "--parallel", "2"]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/\| student from scratch \| [\d,]+ \| [\d.]+ kB \| \d+ \| 2 \|/);
+    const out = join(root, "whole", "main");
+    const results = JSON.parse(readFileSync(`${out}.json`, "utf8"));
+    expect(results.arms.map((arm: { name: string }) => arm.name)).toEqual([
+      "teacher",
+      "quantized-teacher",
+      "scratch",
+      "quantization-mimic",
+    ]);
+    expect(results.arms[3]).toMatchObject({
+      seeds: [0, 1],
+      epochs: 2,
+      difference: { ap50: { decided: false } },
+    });
+    expect(readFileSync(`${out}.md`, "utf8")).toMatch(
+      /npx qmimic reproduce main --data DIR .*--seeds 2 --arms/,
+    );
+    expect(readFileSync(`${out}.svg`, "utf8")).toMatch(/^<svg/);
+    const score = join(root, "whole", "scratch-1", "score-test.json");
+    const times = [score, join(root, "whole", "scratch-1", "metrics.json")].map(
+      (path) => statSync(path).mtimeMs,
+    );
+    const again = await reproduce("whole", ARMS);
+    expect(again.stdout).not.toContain("; training");
+    expect(JSON.parse(readFileSync(`${out}.json`, "utf8"))).toEqual(results);
+    expect(
+      [score, join(root, "whole", "scratch-1", "metrics.json")].map((path) => statSync(path).mtimeMs),
+    ).toEqual(times);
+  });
+
+  it("killed with its runs, and by itself, it loses nothing", async () => {
+    let child: ChildProcess | undefined;
+    const options = { started: (one: ChildProcess) => (child = one) };
+    const cut = reproduce("cut", [...ARMS], options);
+    while (!existsSync(join(root, "cut", "scratch-0"))) await sleep(20);
+    // The scheduler alone dies: the run that it has started goes on, and is waited for.
+    child!.kill("SIGKILL");
+    await cut;
+    const { code, stdout } = await reproduce("cut", [...ARMS, "--parallel", "2"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/training scratch-1/);
+    for (const name of ["scratch-0", "scratch-1", "quantization-mimic-0", "quantization-mimic-1"])
+      expect(weightsOf("cut", name).equals(weightsOf("whole", name))).toBe(true);
+  });
+
+  it("two at once share the runs, and none is trained twice", async () => {
+    const both = await Promise.all([0, 1].map(() => reproduce("shared", ["--arms", "scratch"])));
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    const begun = both.flatMap(({ stdout }) =>
+      [...stdout.matchAll(/training (\S+)\n/g)].map(([, name]) => name),
+    );
+    expect(begun.filter((name) => !name.includes(",")).sort()).toEqual(["scratch-0", "scratch-1"]);
+    expect(readdirSync(join(root, "shared")).filter((name) => name.startsWith("scratch"))).toHaveLength(2);
+    expect(weightsOf("shared", "scratch-1").equals(weightsOf("whole", "scratch-1"))).toBe(true);
+  });
+
+  it("refuses runs with other settings, and scores of other weights", async () => {
+    const other = ["--recipe", await edited("\nepochs: 2", "\nepochs: 3")];
+    const settings = /scratch-\d: a run with other settings \(epochs 2, now 3\)/;
+    const refusal = (stderr: RegExp) => ({ code: 1, stderr: expect.stringMatching(stderr) });
+    expect(await reproduce("whole", [...ARMS, ...other])).toMatchObject(refusal(settings));
+    for (const seed of [0, 1]) rmSync(join(root, "shared", `scratch-${seed}`, "metrics.json"));
+    expect(await reproduce("shared", ["--arms", "scratch", ...other])).toMatchObject(refusal(settings));
+    const weights = (name: string) => join(root, "whole", name, "student", "weights", "best.safetensors");
+    copyFileSync(weights("scratch-1"), weights("scratch-0"));
+    expect(await reproduce("whole", ARMS)).toMatchObject(
+      refusal(/score-test\.json: the score of other weights/),
+    );
+  });
+
+  it("rivals: students of other layers and pruned teachers cost what the student costs, and are resumed by name", async () => {
+    const folder = join(root, "rivals");
+    const args = [
+      "reproduce",
+      "rivals",
+      "--data",
+      data,
+      "--recipe",
+      recipe,
+      "--runs",
+      folder,
+      "--seeds",
+      "1",
+    ];
+    const arms = ["separable", "grouped", "pruned-lasso", "pruned-taylor"];
+    expect(await qmimic([...args, "--arms", arms.join(",")])).toMatchObject({ code: 0 });
+    const costOf = (name: string): number =>
+      JSON.parse(readFileSync(join(folder, `${name}-0`, "metrics.json"), "utf8")).cost.multiplyAdds;
+    for (const arm of arms) expect(Math.abs(costOf(arm) / costOf("scratch") - 1), arm).toBeLessThan(0.1);
+    expect(costOf("teacher")).toBeGreaterThan(1.5 * costOf("scratch"));
+    const settings = (name: string) => readFileSync(join(folder, `${name}-0`, "recipe.yaml"), "utf8");
+    expect(settings("grouped")).toMatch(/^convolution: "grouped"$/m);
+    expect(settings("pruned-lasso")).toMatch(/^from: ".*pruned-lasso-0\.safetensors"$/m);
+    // Nothing is done twice.
+    const weights = () => statSync(join(folder, "pruned-taylor-0", "metrics.json")).mtimeMs;
+    const before = weights();
+    expect(await qmimic([...args, "--arms", arms.join(",")])).toMatchObject({ code: 0 });
+    expect(weights()).toBe(before);
+  });
+
+  it("a run that fails is named with its log; the others are trained", async () => {
+    const { code, stderr } = await reproduce("failing", [
+      ...[
+        "--arms",
+        "scratch",
+        "--recipe",
+        await edited("student: vgg-1-64", "student: vgg-1-64\nlr: 1.0e+6"),
+      ],
+    ]);
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/these runs failed.*\n.*failing\/logs\/scratch-0\.log\n.*scratch-1\.log/);
+  });
+
+  it("--plan trains nothing; unknown tables, arms and splits are refused", async () => {
+    const { stdout } = await reproduce("plan", ["--plan"]);
+    expect(stdout).toMatch(/^teacher-0 +to train\nquantized-teacher-0 +to train\nscratch-0/);
+    expect(existsSync(join(root, "plan"))).toBe(false);
+    const set = ["--plan", "--set", "lambda=4", "--set", "side=128"];
+    expect(await reproduce("plan", set)).toMatchObject({ code: 0 });
+    const refusals: [string[], RegExp][] = [
+      [["reproduce", "mian"], /there is no table "mian".*Did you mean "main"/],
+      [["reproduce", "main", "--data", data, "--arms", "scrtch"], /has no arm scrtch; there are teacher/],
+      [["reproduce", "main", "--data", data, "--split", "tset"], /no split "tset"/],
+      [["reproduce", "main"], /which folder\? Say --data DIR/],
+    ];
+    const wrong = ["reproduce", "main", "--data", data, "--set"];
+    for (const text of ["lambda", "lamda=1", "seed=1", "=1"])
+      refusals.push(
+        [[...wrong, text], /Expected NAME=VALUE/],
+        [[...wrong, "lambda=x"], /lambda: "x" does not fit/],
+      );
+    for (const [args, message] of refusals)
+      expect(await qmimic(args)).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+  });
+});
+
+async function edited(from: string, to: string): Promise<string> {
+  const path = join(root, "edited.yaml");
+  await put(path, readFileSync(recipe, "utf8").replace(from, to));
+  return path;
+}

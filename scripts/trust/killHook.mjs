@@ -1,0 +1,59 @@
+// Loaded before the program (node --import): ends it by SIGKILL in the middle of one of its writes, or counts them.
+// KILL_AT_WRITE: { kinds: { name: regular expression of paths }, kind, at, part }, or { kinds, count: FILE }.
+import fs from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
+
+const { kinds, kind, at, part, count } = JSON.parse(process.env.KILL_AT_WRITE);
+const patterns = Object.entries(kinds).map(([name, text]) => [name, new RegExp(text)]);
+const seen = Object.fromEntries(patterns.map(([name]) => [name, 0]));
+const paths = new Map();
+
+/** Whether this call on `path` is the one. */
+function isDue(path) {
+  const found = patterns.find(([, pattern]) => pattern.test(String(path)))?.[0];
+  if (found === undefined) return false;
+  seen[found]++;
+  return found === kind && seen[found] === at;
+}
+
+const die = () => process.kill(process.pid, "SIGKILL");
+const { openSync, writeSync, renameSync, writeFileSync } = fs;
+const { writeFile, rename } = fs.promises;
+
+fs.openSync = (path, ...others) => {
+  const file = openSync(path, ...others);
+  paths.set(file, path);
+  return file;
+};
+fs.writeSync = (file, data, offset = 0, length = data.length - offset, ...others) => {
+  if (isDue(paths.get(file))) {
+    writeSync(file, data, offset, Math.floor(length * part), ...others);
+    die();
+  }
+  return writeSync(file, data, offset, length, ...others);
+};
+/** Before the name is another, or after. */
+const renamed = (from, to) => {
+  if (!isDue(to)) return;
+  if (part > 0.5) renameSync(from, to);
+  die();
+};
+fs.renameSync = (from, to) => {
+  renamed(from, to);
+  renameSync(from, to);
+};
+fs.promises.rename = async (from, to) => {
+  renamed(from, to);
+  await rename(from, to);
+};
+fs.promises.writeFile = async (path, data, ...others) => {
+  if (isDue(path)) {
+    const bytes = Buffer.from(data);
+    writeFileSync(path, bytes.subarray(0, Math.floor(bytes.length * part)));
+    die();
+  }
+  await writeFile(path, data, ...others);
+};
+syncBuiltinESMExports();
+
+if (count !== undefined) process.on("exit", () => writeFileSync(count, JSON.stringify(seen)));
