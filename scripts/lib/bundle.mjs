@@ -1,7 +1,7 @@
 // The runtime as one small file, for pages without a bundler and for those that carry everything with them: bundle.mjs is a
 // module, bundle.js a classic script that makes the global `qmimic`. A page that imports the files one by one waits for each of
 // some forty, and for those that they import.
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
@@ -25,8 +25,15 @@ export async function buildBundle(root) {
     treeshake: { moduleSideEffects: false },
   });
   const shared = { minify: true, sourcemap: false };
-  await build.write({ ...shared, file: join(folder, "bundle.js"), format: "iife", name: "qmimic" });
-  await build.write({ ...shared, file: join(folder, "bundle.mjs"), format: "esm" });
+  const generate = async (file, format) => {
+    const { output } = await build.generate({ ...shared, ...format });
+    const path = join(folder, file);
+    // A file that others may be reading is replaced only where it changed.
+    if (!existsSync(path) || readFileSync(path, "utf8") !== output[0].code)
+      writeFileSync(path, output[0].code);
+  };
+  await generate("bundle.js", { format: "iife", name: "qmimic" });
+  await generate("bundle.mjs", { format: "esm" });
   await build.close();
   const bytes = readFileSync(join(folder, "bundle.js"));
   return { bytes: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };

@@ -77,8 +77,9 @@ export const native: Addon = Object.create(
     {},
     {
       get(_, name) {
-        Object.assign(native, loadAddon<Addon>(TORCH_ADDON, "npx qmimic-torch setup"));
-        return native[name as keyof Addon];
+        const addon = loadAddon<Addon>(TORCH_ADDON);
+        Object.assign(native, addon);
+        return addon[name as keyof Addon];
       },
     },
   ),

@@ -1,5 +1,5 @@
 // What Node lacks for files that processes share: locks of the kernel, and a fast checksum.
-import { native } from "./native.js";
+import { addon } from "./native.js";
 
 /**
  * Takes the exclusive lock of an open file (flock), without waiting. It belongs to the open file, not to the process: two
@@ -10,14 +10,14 @@ import { native } from "./native.js";
  * @returns false when another open file has it
  * @throws Error where the file system has no locks
  */
-export const tryLockFile = (file: number): boolean => native.tryLockFile(file);
+export const tryLockFile = (file: number): boolean => addon().tryLockFile(file);
 
 /** Releases what tryLockFile took. */
-export const unlockFile = (file: number): void => native.unlockFile(file);
+export const unlockFile = (file: number): void => addon().unlockFile(file);
 
 /**
  * CRC-32C (RFC 3720), as the checksums of readMaps.
  * @param before checksum of the bytes in front, to go on from
  * @returns 0..2^32 - 1
  */
-export const crc32c = (data: Uint8Array, before = 0): number => native.crc32c(data, before);
+export const crc32c = (data: Uint8Array, before = 0): number => addon().crc32c(data, before);

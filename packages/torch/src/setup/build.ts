@@ -9,6 +9,7 @@ import {
   makeFolder,
   objectsFolder,
   requestName,
+  temporaryName,
   touch,
   writeWhole,
 } from "./cache.js";
@@ -47,11 +48,17 @@ export async function buildAddon(sources: AddonSources, torch: Libtorch, cxx: Co
   const linked = !existsSync(file);
   if (linked) {
     // Renamed into place: another set-up may be linking the same file.
-    await exec(cxx.name, [...flags, "-o", `${file}.${process.pid}`]);
-    renameSync(`${file}.${process.pid}`, file);
+    const temporary = temporaryName(file);
+    await exec(cxx.name, [...flags, "-o", temporary]);
+    renameSync(temporary, file);
   }
   const { version } = torch;
-  const built: BuiltAddon = { addon, version, library: identityOf(mainLibrary(torch)), compiler: cxx.version };
+  const built: BuiltAddon = {
+    addon,
+    version,
+    library: identityOf(mainLibrary(torch)),
+    compiler: cxx.version,
+  };
   const text = `${JSON.stringify(built, null, 2)}\n`;
   for (const name of new Set([requestName(), LATEST])) {
     const description = join(folder, name);

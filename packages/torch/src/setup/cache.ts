@@ -72,9 +72,12 @@ export function makeFolder(folder: string): void {
   }
 }
 
-/** Readers see the file as it was before, or complete. */
+/** A name beside `file` to write it under until it is complete: readers see the file as it was before, or whole. */
+export const temporaryName = (file: string): string => `${file}.${randomBytes(4).toString("hex")}`;
+
+/** Writes a file that appears whole. */
 export function writeWhole(file: string, text: string): void {
-  const temporary = `${file}.${randomBytes(4).toString("hex")}`;
+  const temporary = temporaryName(file);
   writeFileSync(temporary, text);
   renameSync(temporary, file);
 }

@@ -11,7 +11,11 @@ export class SetupError extends Error {
  * @returns what it wrote to standard output
  * @throws SetupError with the command line and all that it printed
  */
-export function exec(command: string, args: readonly string[], options: ExecFileOptions = {}): Promise<string> {
+export function exec(
+  command: string,
+  args: readonly string[],
+  options: ExecFileOptions = {},
+): Promise<string> {
   return new Promise((resolve, reject) => {
     const all = { ...options, maxBuffer: 1 << 28, encoding: "utf8" } as const;
     execFile(command, args, all, (error, stdout, stderr) => {
@@ -30,7 +34,10 @@ export const tryExec = (command: string, args: readonly string[]): Promise<strin
 export type Note = (text: string) => void;
 
 /** Runs one step and prints its name, what it says it did, and how long it took. */
-export async function step<T>(name: string, body: (note: Note) => Promise<{ value: T; text: string }>): Promise<T> {
+export async function step<T>(
+  name: string,
+  body: (note: Note) => Promise<{ value: T; text: string }>,
+): Promise<T> {
   const start = performance.now();
   const took = () => `(${((performance.now() - start) / 1000).toFixed(1)} s)\n`;
   process.stdout.write(`${name.padEnd(10)} `);

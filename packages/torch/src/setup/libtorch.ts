@@ -65,7 +65,8 @@ async function fromSystem(): Promise<Libtorch | null> {
 function check(found: Omit<Libtorch, "version" | "cuda">): Libtorch {
   const header = join(found.include[1], "torch/version.h");
   for (const file of [header, mainLibrary(found), join(found.lib, `libc10.${suffix}`)])
-    if (!existsSync(file)) throw new SetupError(`${found.source}: not a complete libtorch, ${file} is missing`);
+    if (!existsSync(file))
+      throw new SetupError(`${found.source}: not a complete libtorch, ${file} is missing`);
   const text = readFileSync(header, "utf8");
   const part = (name: string) => new RegExp(`#define TORCH_VERSION_${name} (\\d+)`).exec(text)?.[1] ?? "?";
   const version = ["MAJOR", "MINOR", "PATCH"].map(part).join(".");

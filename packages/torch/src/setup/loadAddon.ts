@@ -5,16 +5,19 @@ import { join } from "node:path";
 import { addonFolder, type BuiltAddon, requestName, touch } from "./cache.js";
 import type { AddonSources } from "./sources.js";
 
-/** An addon that has not been built, or does not fit what is installed any more. */
+let setUpCommand = "npx qmimic-torch setup";
+
+/** Has errors name another command: that of a package which sets up its own addon along with this one. */
+export function nameSetUp(command: string): void {
+  setUpCommand = command;
+}
+
+/** An addon that has not been built, or no longer fits what is installed. The message says what to run. */
 export class AddonError extends Error {
   override name = "AddonError";
-  /** What is the matter, without what to do about it. */
-  readonly reason: string;
 
-  /** @param command what sets it up */
-  constructor(reason: string, command: string) {
-    super(`${reason}. Run: ${command}`);
-    this.reason = reason;
+  constructor(reason: string) {
+    super(`${reason}. Run: ${setUpCommand}`);
   }
 }
 
@@ -31,7 +34,9 @@ export function findAddon(sources: AddonSources): (BuiltAddon & { file: string }
   try {
     built = JSON.parse(readFileSync(join(folder, requestName()), "utf8")) as BuiltAddon;
   } catch {
-    return { problem: `this needs libtorch, and the addon ${sources.name} that calls it has not been built${request}` };
+    return {
+      problem: `this needs libtorch, and the addon ${sources.name} that calls it has not been built${request}`,
+    };
   }
   const { path, bytes, modifiedMs } = built.library;
   const now = statSync(path, { throwIfNoEntry: false });
@@ -43,16 +48,15 @@ export function findAddon(sources: AddonSources): (BuiltAddon & { file: string }
 
 /**
  * Loads an addon into this thread.
- * @param command what sets it up, for the error
  * @throws AddonError where it has not been built, where libtorch changed since, or where it cannot be loaded
  */
-export function loadAddon<T>(sources: AddonSources, command: string): T {
+export function loadAddon<T>(sources: AddonSources): T {
   const found = findAddon(sources);
-  if ("problem" in found) throw new AddonError(found.problem, command);
+  if ("problem" in found) throw new AddonError(found.problem);
   touch(addonFolder(sources));
   try {
     return createRequire(import.meta.url)(found.file) as T;
   } catch (error) {
-    throw new AddonError(`the addon ${sources.name} cannot be loaded: ${(error as Error).message}`, command);
+    throw new AddonError(`the addon ${sources.name} cannot be loaded: ${(error as Error).message}`);
   }
 }

@@ -3,7 +3,7 @@
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
-import { identityOf, objectsFolder, touch } from "./cache.js";
+import { identityOf, objectsFolder, temporaryName, touch } from "./cache.js";
 import type { Compiler } from "./compiler.js";
 import { exec, SetupError } from "./exec.js";
 import { type Libtorch, mainLibrary } from "./libtorch.js";
@@ -13,14 +13,15 @@ export const isMac = process.platform === "darwin";
 const JOBS = 2; // torch's headers take about 1 GB of memory a job
 
 /** The headers of Node-API, which come as packages. */
-const nodeHeaders = [
-  { name: "node-api-headers", include: "include" },
-  { name: "node-addon-api", include: "." },
-].map(({ name, include }) => {
-  const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
-  const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
-  return { folder: join(dirname(file), include), version };
-});
+const nodeHeaders = () =>
+  [
+    { name: "node-api-headers", include: "include" },
+    { name: "node-addon-api", include: "." },
+  ].map(({ name, include }) => {
+    const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
+    return { folder: join(dirname(file), include), version };
+  });
 
 const FLAGS = [
   ...["-std=c++17", "-O3", "-fPIC", "-Wall", "-Wno-psabi"],
@@ -37,9 +38,14 @@ export interface Objects {
 }
 
 /** Compiles what the cache does not hold. @throws SetupError with what the compiler said */
-export async function compileObjects(sources: AddonSources, torch: Libtorch, cxx: Compiler): Promise<Objects> {
+export async function compileObjects(
+  sources: AddonSources,
+  torch: Libtorch,
+  cxx: Compiler,
+): Promise<Objects> {
   const folders = [sources.folder, ...sources.headers];
-  const system = [...nodeHeaders.map(({ folder }) => folder), ...torch.include];
+  const node = nodeHeaders();
+  const system = [...node.map(({ folder }) => folder), ...torch.include];
   const paths = [
     ...folders.map((folder) => `-I${folder}`),
     ...system.filter((folder) => folder !== "/usr/include").map((folder) => `-isystem${folder}`),
@@ -47,7 +53,7 @@ export async function compileObjects(sources: AddonSources, torch: Libtorch, cxx
     ...folders.map((folder, i) => `-ffile-prefix-map=${folder}=${i === 0 ? sources.name : `headers-${i}`}`),
   ];
   const { bytes, modifiedMs, path } = identityOf(mainLibrary(torch));
-  const versions = [cxx.version, torch.version, path, bytes, modifiedMs, ...nodeHeaders.map((one) => one.version)];
+  const versions = [cxx.version, torch.version, path, bytes, modifiedMs, ...node.map((one) => one.version)];
   const keyOf = ({ source, flags }: ObjectSource) =>
     hashOf([...versions.map(String), ...FLAGS, ...torch.flags, ...flags, ...textsOf(source, folders)]);
 
@@ -60,13 +66,15 @@ export async function compileObjects(sources: AddonSources, torch: Libtorch, cxx
   const queue = [...missing];
   const work = async () => {
     for (let object = queue.shift(); object; object = queue.shift()) {
-      // Under a name of this process until complete: another set-up may be building the same file.
-      const temporary = `${object.file}.${process.pid}`;
+      // Under a name of its own until complete: another set-up may be building the same file.
+      const temporary = temporaryName(object.file);
       const flags = [...FLAGS, ...torch.flags, ...object.flags, ...paths];
       await exec(cxx.name, [...flags, "-c", object.source, "-o", temporary]);
       if (keyOf(object) !== object.key) {
         rmSync(temporary);
-        throw new SetupError(`${object.source} or a header of it was edited while it was compiled: run this again`);
+        throw new SetupError(
+          `${object.source} or a header of it was edited while it was compiled: run this again`,
+        );
       }
       renameSync(temporary, object.file);
     }
@@ -85,7 +93,9 @@ function textsOf(source: string, folders: readonly string[]): string[] {
     const text = readFileSync(file, "utf8");
     seen.set(file, text);
     for (const [, name] of text.matchAll(/^\s*#include "(.+)"/gm)) {
-      const found = [dirname(file), ...folders].map((folder) => join(folder, name)).find((path) => existsSync(path));
+      const found = [dirname(file), ...folders]
+        .map((folder) => join(folder, name))
+        .find((path) => existsSync(path));
       if (found) visit(found);
     }
   };

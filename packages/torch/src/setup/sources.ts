@@ -49,10 +49,11 @@ export function listObjects({ folder }: AddonSources): ObjectSource[] {
 
 /** The checksum of all sources and headers. */
 export const sourcesHash = ({ folder, headers }: AddonSources): string =>
-  hashOf([
-    ...filesOf(folder, [".cc", ".h"]),
-    ...headers.flatMap((other) => filesOf(other, [".h"])),
-  ].map((file) => readFileSync(file, "utf8")));
+  hashOf(
+    [...filesOf(folder, [".cc", ".h"]), ...headers.flatMap((other) => filesOf(other, [".h"]))].map((file) =>
+      readFileSync(file, "utf8"),
+    ),
+  );
 
 export const hashOf = (parts: readonly string[]): string =>
   createHash("sha256").update(parts.join("\0")).digest("hex");

@@ -18,7 +18,11 @@ export async function prefix({
   yes,
   uid = process.getuid?.(),
   ci = process.env.CI,
-}: { yes: boolean; uid?: number | undefined; ci?: string | undefined }): Promise<string[] | null> {
+}: {
+  yes: boolean;
+  uid?: number | undefined;
+  ci?: string | undefined;
+}): Promise<string[] | null> {
   if (uid === 0) return [];
   if (ci !== "true" && !yes) return null;
   return (await tryExec("sudo", ["-n", "true"])) === null ? null : ["sudo", "-n"];
@@ -30,7 +34,14 @@ export async function install(packages: readonly string[], consent: Consent, not
   if (!sudo) throw new SetupError(advice(packages, consent));
   const run = (...args: string[]) => {
     const lock = ["-o", "DPkg::Lock::Timeout=600"]; // another installation may be under way
-    const [command, ...rest] = [...sudo, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", ...lock, ...args];
+    const [command, ...rest] = [
+      ...sudo,
+      "env",
+      "DEBIAN_FRONTEND=noninteractive",
+      "apt-get",
+      ...lock,
+      ...args,
+    ];
     return exec(command, rest);
   };
   note(`installing ${packages.join(" ")}; this takes a minute or two`);
@@ -56,7 +67,9 @@ export function advice(packages: readonly string[], { command }: Pick<Consent, "
     `                   (${yes} runs this line for you, where sudo asks for no password)`,
   ];
   if (packages.includes("g++"))
-    lines.push("  any system:      install a compiler of C++17, and set CXX where it is not g++, c++ or clang++");
+    lines.push(
+      "  any system:      install a compiler of C++17, and set CXX where it is not g++, c++ or clang++",
+    );
   if (packages.includes("libtorch-dev"))
     lines.push(
       "  any system:      unpack a libtorch (C++) of your choice and set LIBTORCH=/path/to/libtorch (holds include/ and lib/)",

@@ -1,7 +1,9 @@
 // The quantizers against the dictionary written out: nearest entry, ties down, gradient passed on.
+
+import { type Tensor, tensor } from "@qmimic/torch";
 import { expect, test } from "vitest";
-import { quantize, quantizeCodes, quantizePow2, type Tensor, tensor } from "../../src/index.js";
-import { evaluate, seeded, uniform } from "../helpers.js";
+import { evaluate, seeded, uniform } from "../../../../torch/test/helpers.js";
+import { quantize, quantizeCodes, quantizePow2 } from "../../../src/native/quantize.js";
 
 /** Nearest of ascending `entries`; of two equally near the lower. */
 function nearest(x: number, entries: readonly number[]): number {

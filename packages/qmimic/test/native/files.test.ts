@@ -2,7 +2,7 @@ import { closeSync, mkdtempSync, openSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
-import { crc32c, tryLockFile, unlockFile } from "../src/index.js";
+import { crc32c, tryLockFile, unlockFile } from "../../src/native/files.js";
 
 const root = mkdtempSync(join(tmpdir(), "qmimic-files-"));
 afterAll(() => rmSync(root, { recursive: true }));

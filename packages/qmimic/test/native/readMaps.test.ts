@@ -2,8 +2,10 @@
 import { closeSync, openSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { scope } from "@qmimic/torch";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { crc32c, readMaps, scope } from "../src/index.js";
+import { crc32c } from "../../src/native/files.js";
+import { readMaps } from "../../src/native/readMaps.js";
 
 describe("maps are read into a batch", () => {
   const path = join(tmpdir(), `qmimic-maps-${process.pid}.bin`);

@@ -1,7 +1,9 @@
 // qmimic::images_to_batch against a slow reference: bilinear samples of the pixels, by a wider triangle where they get fewer.
+
+import { tensor } from "@qmimic/torch";
 import { expect, test } from "vitest";
-import { imagesToBatch, tensor } from "../../src/index.js";
-import { expectClose, seeded } from "../helpers.js";
+import { expectClose, seeded } from "../../../../torch/test/helpers.js";
+import { imagesToBatch } from "../../../src/native/imagesToBatch.js";
 
 interface Picture {
   data: Uint8Array;

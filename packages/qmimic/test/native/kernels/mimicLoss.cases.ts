@@ -1,18 +1,10 @@
 // qmimic::mimic_loss against the same loss written with libtorch's operators.
+
+import { cast, conv2d, mul, reshape, sub, sum, type Tensor, tensor } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
-import {
-  cast,
-  conv2d,
-  mimicLoss,
-  mul,
-  quantize,
-  reshape,
-  sub,
-  sum,
-  type Tensor,
-  tensor,
-} from "../../src/index.js";
-import { evaluate, expectClose, seeded, uniform } from "../helpers.js";
+import { evaluate, expectClose, seeded, uniform } from "../../../../torch/test/helpers.js";
+import { fusedMimicLoss } from "../../../src/native/mimicLoss.js";
+import { quantize } from "../../../src/native/quantize.js";
 
 const stride = 0.4;
 
@@ -52,7 +44,7 @@ function reference(prediction: Tensor, target: Tensor, cells: Tensor): Tensor {
 }
 
 export function mimicCases(): void {
-  describe.each(SHAPES)("mimicLoss, $own -> $channels channels, $height x $width", (shape) => {
+  describe.each(SHAPES)("fusedMimicLoss, $own -> $channels channels, $height x $width", (shape) => {
     test.each(["codes", "features"])("on %s: the weighted squared difference, and its gradients", (kind) => {
       const { inputs, codes, features, cells, targetShape, cellShape } = given(shape, 1);
       const weights = tensor(cells, cellShape);
@@ -63,7 +55,7 @@ export function mimicCases(): void {
       const s = kind === "codes" ? stride : 0;
       const round = (x: Tensor) => (s > 0 ? quantize(x, s) : x);
       const actual = evaluate(
-        (x, weight, bias) => mimicLoss(x, { weight, bias }, target, weights, s).loss,
+        (x, weight, bias) => fusedMimicLoss(x, { weight, bias }, target, weights, s).loss,
         inputs,
         Float32Array.of(0.7),
       );
@@ -81,7 +73,7 @@ export function mimicCases(): void {
       const { inputs, codes, cells, targetShape, cellShape } = given(shape, 2);
       const [x, weight, bias] = inputs.map((one) => tensor(one.data, one.shape));
       const target = tensor(codes, targetShape);
-      const { matches } = mimicLoss(x, { weight, bias }, target, tensor(cells, cellShape), stride);
+      const { matches } = fusedMimicLoss(x, { weight, bias }, target, tensor(cells, cellShape), stride);
       const rounded = quantize(predict(x, weight, bias), stride).toFloat32();
       const map = shape.height * shape.width;
       let [matched, zero, compared] = [0, 0, 0];
@@ -100,11 +92,11 @@ export function mimicCases(): void {
     });
   });
 
-  test("mimicLoss without any region is 0, without gradient", () => {
+  test("fusedMimicLoss without any region is 0, without gradient", () => {
     const { inputs, codes, targetShape, cellShape } = given(SHAPES[0], 5);
     const none = tensor(new Float32Array(2 * 77), cellShape);
     const { output, gradients } = evaluate(
-      (x, weight, bias) => mimicLoss(x, { weight, bias }, tensor(codes, targetShape), none, stride).loss,
+      (x, weight, bias) => fusedMimicLoss(x, { weight, bias }, tensor(codes, targetShape), none, stride).loss,
       inputs,
       null,
     );
@@ -112,11 +104,11 @@ export function mimicCases(): void {
     for (const gradient of gradients) expect(gradient.every((value) => value === 0)).toBe(true);
   });
 
-  test("mimicLoss names shapes that differ", () => {
+  test("fusedMimicLoss names shapes that differ", () => {
     const { inputs, codes, targetShape } = given(SHAPES[0], 6);
     const [x, weight, bias] = inputs.map((one) => tensor(one.data, one.shape));
     const cells = tensor(new Float32Array(2 * 77), [2, 11, 7]);
-    expect(() => mimicLoss(x, { weight, bias }, tensor(codes, targetShape), cells, stride)).toThrow(
+    expect(() => fusedMimicLoss(x, { weight, bias }, tensor(codes, targetShape), cells, stride)).toThrow(
       /cells.*\[2, 11, 7\].*\[2, 7, 11\]/s,
     );
   });

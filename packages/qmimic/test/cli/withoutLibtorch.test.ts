@@ -1,0 +1,52 @@
+// Before `qmimic setup`: what needs libtorch says so at once, and the rest works.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { temporaryFolder } from "../data/temporary.js";
+import { qmimic } from "./qmimic.js";
+
+const root = await temporaryFolder();
+const data = join(root, "data");
+const bare = (...args: string[]) =>
+  qmimic(args, { cwd: root, within: ["env", "-u", "LIBTORCH", `QMIMIC_CACHE=${join(root, "cache")}`] });
+const missing = (addon: string) =>
+  `this needs libtorch, and the addon ${addon} that calls it has not been built. Run: npx qmimic setup`;
+
+beforeAll(async () => {
+  expect(await bare("data", "demo", data, "--train", "12", "--val", "4", "--test", "4")).toMatchObject({
+    code: 0,
+  });
+});
+
+describe("without the addon", () => {
+  it.each([
+    ["train", "--data", "data"],
+    ["train", "--resume", "runs/absent"],
+    ["val", "absent", "--data", "data"],
+    ["predict", "absent", "photo.jpg"],
+    ["export", "absent"],
+    ["benchmark", "absent"],
+  ])("%s %s ends with what to run, and writes nothing", async (...args) => {
+    const outcome = await bare(...args);
+    expect(outcome).toMatchObject({ code: 1, stdout: "", stderr: `qmimic: ${missing("qmimic_torch")}\n` });
+    expect(existsSync(join(root, "runs"))).toBe(false);
+  });
+
+  it.each([
+    ["data", "check", "data"],
+    ["data", "convert", "data", "--to", "coco", "--out", "converted"],
+    ["evaluate", "--help"],
+    ["train", "--help"],
+    ["--help"],
+  ])("%s %s works", async (...args) => {
+    const { code, stderr } = await bare(...args);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  it("doctor reports all else, and what to run", async () => {
+    const { code, stdout } = await bare("doctor");
+    expect(stdout).toMatch(/^ {3}Node .*^!! libtorch .*^missing: libtorch: /ms);
+    expect(stdout).toContain(missing("qmimic_torch"));
+    expect(code).toBe(1);
+  });
+});
