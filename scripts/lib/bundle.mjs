@@ -5,6 +5,8 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
+const EXPORTS = "Detector, draw, ModelError, PictureError";
+
 /** @returns bytes of the script, and after gzip */
 export async function buildBundle(root) {
   const { rolldown } = await import("rolldown");
@@ -17,24 +19,22 @@ export async function buildBundle(root) {
         name: "entry",
         resolveId: (id) => (id === entry ? id : null),
         load: (id) =>
-          id === entry
-            ? `export { Detector, draw, ModelError, PictureError } from ${JSON.stringify(join(folder, "index.js"))};`
-            : null,
+          id === entry ? `export { ${EXPORTS} } from ${JSON.stringify(join(folder, "index.js"))};` : null,
       },
     ],
     treeshake: { moduleSideEffects: false },
   });
-  const shared = { minify: true, sourcemap: false };
-  const generate = async (file, format) => {
-    const { output } = await build.generate({ ...shared, ...format });
-    const path = join(folder, file);
-    // A file that others may be reading is replaced only where it changed.
-    if (!existsSync(path) || readFileSync(path, "utf8") !== output[0].code)
-      writeFileSync(path, output[0].code);
-  };
-  await generate("bundle.js", { format: "iife", name: "qmimic" });
-  await generate("bundle.mjs", { format: "esm" });
+  const codeOf = async (format) =>
+    (await build.generate({ minify: true, sourcemap: false, ...format })).output[0].code;
+  const script = await codeOf({ format: "iife", name: "qmimic" });
+  writeChanged(join(folder, "bundle.js"), script);
+  writeChanged(join(folder, "bundle.mjs"), await codeOf({ format: "esm" }));
+  writeChanged(join(folder, "bundle.d.mts"), `export { ${EXPORTS} } from "./index.js";\n`);
   await build.close();
-  const bytes = readFileSync(join(folder, "bundle.js"));
-  return { bytes: bytes.length, gzip: gzipSync(bytes, { level: 9 }).length };
+  return { bytes: Buffer.byteLength(script), gzip: gzipSync(script, { level: 9 }).length };
+}
+
+/** A file that others may be reading is replaced only where it changed. */
+function writeChanged(path, text) {
+  if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
 }
