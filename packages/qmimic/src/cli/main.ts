@@ -21,8 +21,11 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   setup: async () => (await import("./setup.js")).addSetup,
 };
 
-/** Verbs that work where libtorch does not; the others end with what to do before they begin. */
-const WITHOUT_LIBTORCH = ["evaluate", "data", "doctor", "setup"];
+/**
+ * Verbs that work where libtorch does not: predict, val and benchmark with exported models. The others end with what to do before
+ * they begin.
+ */
+const WITHOUT_LIBTORCH = ["predict", "val", "benchmark", "evaluate", "data", "doctor", "setup"];
 
 /** Verbs whose product is files: they go on where nothing can be printed. */
 const WRITERS = ["train", "predict"];
