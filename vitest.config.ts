@@ -2,11 +2,15 @@ import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
 // Tests run against the TypeScript sources; only tests of the command line start the built files.
-const source = (name: string) => fileURLToPath(new URL(`./packages/${name}/src/index.ts`, import.meta.url));
+const source = (file: string) => fileURLToPath(new URL(`./packages/${file}`, import.meta.url));
 
 export default defineConfig({
   resolve: {
-    alias: { "@qmimic/torch": source("torch"), "@qmimic/runtime": source("runtime") },
+    alias: [
+      { find: /^@qmimic\/torch$/, replacement: source("torch/src/index.ts") },
+      { find: /^@qmimic\/torch\/setup$/, replacement: source("torch/src/setup/index.ts") },
+      { find: /^@qmimic\/runtime$/, replacement: source("runtime/src/index.ts") },
+    ],
   },
   test: {
     include: ["packages/*/test/**/*.test.ts", "apps/*/test/**/*.test.ts"],

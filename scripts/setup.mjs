@@ -1,60 +1,42 @@
-// Makes a checkout ready: libtorch and OpenBLAS, npm packages, the native addon, the runtime's kernels, the compiled packages.
-// Safe to run twice; what is done is skipped. Settings: LIBTORCH, LIBTORCH_USE_PYTORCH=1, CXX. System packages are installed
-// as root alone, or with --yes or CI=true through sudo.
+// Makes a checkout ready: npm packages, the compiled packages, libtorch and OpenBLAS, the native addons. Safe to run twice; what
+// is done is skipped. Settings: LIBTORCH, LIBTORCH_USE_PYTORCH=1, CXX, QMIMIC_CACHE. System packages are installed as root
+// alone, or with --yes or CI=true through sudo.
+import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buildAddon } from "./lib/addon.mjs";
-import { buildBundle } from "./lib/bundle.mjs";
-import { exec, Failure, step } from "./lib/exec.mjs";
-import { blas, compiler, libtorch } from "./lib/libtorch.mjs";
-import { buildWasm } from "./lib/wasm.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const start = performance.now();
 
 async function main() {
+  const start = performance.now();
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19))
-    throw new Failure(`Node ${process.versions.node} is too old: 20.19 or newer is needed`);
-
-  const cxx = await step("compiler", async (note) => {
-    const value = await compiler(note);
-    return { value, text: value.version };
-  });
-  const torch = await step("libtorch", async (note) => {
-    const value = await libtorch(note);
-    return { value, text: `${value.version} in ${value.lib} (${value.source})` };
-  });
-  await step("blas", async (note) => {
-    const { name, fast } = await blas(torch, note);
-    if (!fast)
-      note(`WARNING: ${name} is slow, linear layers run some 20 times slower than with OpenBLAS.
-           Install libopenblas0-pthread, or choose it: update-alternatives --config libblas.so.3-$(gcc -print-multiarch)`);
-    return { text: name };
-  });
-  await step("npm", async () => {
-    if (packagesMatchLock()) return { text: "packages match the lock file" };
-    await exec("npm", ["ci", "--no-audit", "--no-fund"], { cwd: root });
-    return { text: "packages installed" };
-  });
-  await step("addon", async () => {
-    const { compiled, objects, linked } = await buildAddon(root, torch, cxx);
-    return { text: linked ? `compiled ${compiled} of ${objects} files, linked` : "up to date" };
-  });
-  await step("wasm", async () => {
-    const { compiled, bytes } = await buildWasm(root);
-    return { text: `${bytes} bytes, ${compiled ? "compiled" : "up to date"}` };
-  });
-  await step("packages", async () => {
-    await exec(join(root, "node_modules/.bin/tsc"), ["-b"], { cwd: root });
-    return { text: "TypeScript compiled" };
-  });
-  await step("bundle", async () => {
-    const { bytes, gzip } = await buildBundle(root);
-    return { text: `the runtime in one file: ${bytes} bytes, ${gzip} gzipped` };
-  });
+    return fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed`);
+  try {
+    if (packagesMatchLock()) console.log("npm        packages match the lock file");
+    else execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: root, stdio: "inherit" });
+    await import("./build.mjs");
+  } catch (error) {
+    // The command that failed has said why.
+    if (error.status === undefined) throw error;
+    return fail(error.message);
+  }
+  const { setUp, SetupError, TORCH_ADDON } = await import("../packages/torch/dist/setup/index.js");
+  const { QMIMIC_ADDON } = await import("../packages/qmimic/dist/native/addon.js");
+  const consent = { command: "npm run setup", yes: process.argv.includes("--yes") };
+  try {
+    await setUp([TORCH_ADDON, QMIMIC_ADDON], consent);
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    return fail(error.message);
+  }
   console.log(`ready in ${((performance.now() - start) / 1000).toFixed(1)} s`);
+}
+
+function fail(message) {
+  console.error(`\n${message}`);
+  process.exitCode = 1;
 }
 
 /** npm notes what it installed; compare that with the lock, since times of files say little after a checkout. */
@@ -71,7 +53,4 @@ function packagesMatchLock() {
   return complete && Object.keys(have).every((name) => !name.startsWith("node_modules/") || name in want);
 }
 
-main().catch((error) => {
-  console.error(`\n${error instanceof Failure ? error.message : error.stack}`);
-  process.exitCode = 1;
-});
+await main();

@@ -1,10 +1,11 @@
 // The runtime's WebAssembly module, with fused multiply-adds (relaxed SIMD) and without: compiled from packages/runtime/wasm
 // and written as a TypeScript file, so that every bundler, worker and page takes it along like any other code.
+import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { exec } from "./exec.mjs";
+import { promisify } from "node:util";
 
 const FLAGS = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--enable"];
 const FEATURES = { KERNELS: "simd,bulk-memory", RELAXED_KERNELS: "simd,bulk-memory,relaxed-simd" };
@@ -28,7 +29,14 @@ export async function buildWasm(root) {
     const compile = async ([name, features]) => {
       const file = join(folder, `${name}.wasm`);
       const compiler = join(root, "node_modules/assemblyscript/bin/asc.js");
-      await exec("node", [compiler, join(sources, "index.ts"), ...FLAGS, features, "-o", file]);
+      await promisify(execFile)(process.execPath, [
+        compiler,
+        join(sources, "index.ts"),
+        ...FLAGS,
+        features,
+        "-o",
+        file,
+      ]);
       return `export const ${name}_BASE64 =\n  "${readFileSync(file).toString("base64")}";\n`;
     };
     const text = `${head}\n${(await Promise.all(Object.entries(FEATURES).map(compile))).join("")}`;

@@ -1,4 +1,5 @@
 // Errors that are the user's to mend, and the "did you mean" that goes with them.
+import { AddonError } from "@qmimic/torch/setup";
 import { distance } from "fastest-levenshtein";
 import { ZodError } from "zod";
 import { quoted, shortened } from "./text.js";
@@ -47,7 +48,7 @@ const NO_MEMORY =
  * @returns without a full stop at the end
  */
 export function explain(error: unknown): string | undefined {
-  if (error instanceof InputError) return error.message;
+  if (error instanceof InputError || error instanceof AddonError) return error.message;
   if (isOutOfMemory(error)) return `${error.message}. ${NO_MEMORY}`;
   if (!isSystemError(error)) return undefined;
   const remedy = REMEDIES[error.code ?? ""];

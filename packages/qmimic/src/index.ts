@@ -9,7 +9,7 @@
 //   const detector = loadDetector(stages.at(-1)!.weights);
 //   const [found] = detectImages(detector, [await decodeImage("photo.jpg")]);
 //
-// Boxes are xyxy in pixels, labels count from 1 (0 is background). Input that is wrong throws InputError, whose
+// examples/train.mjs of the repository is such a program, whole. Boxes are xyxy in pixels, labels count from 1 (0 is background). Input that is wrong throws InputError, whose
 // message is meant for people.
 
 // Models
@@ -52,7 +52,13 @@ export {
   type SampleDetections,
   scoreDetections,
 } from "./eval/detect.js";
-export { type ClassEvaluation, type EvaluateOptions, type Evaluation, evaluate } from "./eval/evaluation.js";
+export {
+  bestThresholds,
+  type ClassEvaluation,
+  type EvaluateOptions,
+  type Evaluation,
+  evaluate,
+} from "./eval/evaluation.js";
 export type { BestF1 } from "./eval/precisionRecall.js";
 export type { ImageDetections, ImageGroundTruth } from "./eval/types.js";
 export {
@@ -66,6 +72,7 @@ export {
 export { evaluateWider, type WiderImage, type WiderResult, type WiderSetting } from "./eval/wider.js";
 // Export
 export { type CFiles, type COptions, cFiles } from "./export/c/cFiles.js";
+export { modelFile as exportModel, type WeightFormat } from "./export/modelFile.js";
 export { onnxFile as exportOnnx } from "./export/onnx/onnxFile.js";
 // Mimic
 export { chooseQuantizer } from "./mimic/calibrate.js";

@@ -20,9 +20,8 @@
 #endif
 
 #include "allocator.h"
-#include "files.h"
+#include "exports.h"
 #include "ivalue.h"
-#include "signals.h"
 #include "tensor_box.h"
 
 namespace qmimic {
@@ -42,25 +41,6 @@ struct Environment {
 };
 
 Environment& environment(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
-
-using Entry = Napi::Value (*)(const Napi::CallbackInfo&);
-
-// Exports `entry` as `name`. Every C++ exception becomes a JavaScript error that begins with `what`: one that got out
-// would end the process.
-void add(Napi::Object exports, const char* name, const char* what, Entry entry) {
-  const auto guarded = [what, entry](const Napi::CallbackInfo& info) -> Napi::Value {
-    try {
-      return entry(info);
-    } catch (const Napi::Error&) {
-      throw;
-    } catch (const c10::Error& error) {
-      throw Napi::Error::New(info.Env(), std::string(what) + ": " + error.what_without_backtrace());
-    } catch (const std::exception& error) {
-      throw Napi::Error::New(info.Env(), std::string(what) + ": " + error.what());
-    }
-  };
-  exports.Set(name, Napi::Function::New(exports.Env(), guarded, name));
-}
 
 Napi::Value lookup(const Napi::CallbackInfo& info) {
   const std::string name = info[0].ToString().Utf8Value();
@@ -323,10 +303,6 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add(exports, "setThreads", "setThreads", set_threads);
   add(exports, "configuration", "configuration", configuration);
   add(exports, "liveTensors", "liveTensors", live);
-  add(exports, "tryLockFile", "tryLockFile", try_lock_file);
-  add(exports, "unlockFile", "unlockFile", unlock_file);
-  add(exports, "crc32c", "crc32c", crc32c);
-  add(exports, "endAtSecondSignal", "endAtSecondSignal", end_at_second_signal);
   return exports;
 }
 

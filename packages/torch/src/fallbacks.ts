@@ -1,54 +1,10 @@
 // What the addon's kernels compute, from libtorch's operators: for devices that the kernels do not run on.
 import { operator } from "./dispatcher.js";
 import type { PsRoiAlignOptions, RoiAlignOptions } from "./kernels.js";
-import { add, cast, cat, detach, gridSample, indexSelect, mul, permute, reshape, slice, sub } from "./ops.js";
+import { cat, gridSample, indexSelect, mul, permute, reshape, slice } from "./ops.js";
 import { scope, type Tensor, tensor } from "./tensor.js";
 
-const ceilOf = operator("aten::ceil");
-const clampOf = operator("aten::clamp");
-const divScalar = operator("aten::div.Scalar");
-const whereOf = operator("aten::where.self");
-const greaterThan = operator("aten::gt.Scalar");
-const zerosLike = operator("aten::zeros_like");
 const avgPool2d = operator("aten::avg_pool2d");
-
-/** The kernels' largest index. */
-const MAX_CODE = 2 ** 30;
-
-/**
- * `value` with the gradient of x (straight-through): value + (x - x), whose derivative is that of x. The difference is
- * exactly 0, so that nothing is rounded; where x is infinite or not a number the result is not a number.
- */
-const straightThrough = (value: Tensor, x: Tensor): Tensor => add(value, sub(x, detach(x)));
-
-/** Index of the nearest entry of {0, stride, 2 stride, ...}, in float64, where the ties of float32 are exact. */
-function indexOf(x: Tensor, stride: number): Tensor {
-  if (!(Number.isFinite(stride) && stride > 0)) {
-    throw new RangeError(`quantize: stride is ${stride}, expected above 0`);
-  }
-  const quotient = divScalar(cast(detach(x), "float64"), Math.fround(stride));
-  return clampOf(ceilOf(add(quotient, -0.5)), 0, MAX_CODE);
-}
-
-/** @see quantize */
-export const quantizeFallback = (x: Tensor, stride: number): Tensor =>
-  scope(() => straightThrough(mul(cast(indexOf(x, stride), "float32"), Math.fround(stride)), x));
-
-/** @see quantizeCodes */
-export const quantizeCodesFallback = (x: Tensor, stride: number): Tensor =>
-  scope(() => cast(clampOf(indexOf(x, stride), 0, 255), "uint8"));
-
-/** @see quantizePow2. One comparison an entry: logarithms would be rounded near the middles. */
-export const quantizePow2Fallback = (x: Tensor, minExponent: number, maxExponent: number): Tensor =>
-  scope(() => {
-    const value = detach(x);
-    let entry = zerosLike(value);
-    for (let k = minExponent; k <= maxExponent; k++) {
-      const middle = k === minExponent ? 2 ** (k - 1) : 1.5 * 2 ** (k - 1);
-      entry = whereOf(greaterThan(value, middle), tensor([2 ** k]).to(x.device), entry);
-    }
-    return straightThrough(entry, x);
-  });
 
 /** @see roiAlign */
 export const roiAlignFallback = (features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor =>

@@ -1,11 +1,9 @@
 // @qmimic/torch: libtorch for TypeScript. Tensors and scopes, every operator by name, nn, optimizers, safetensors.
 export * from "./dispatcher.js";
-export * from "./files.js";
 export * from "./kernels.js";
 export {
   configuration,
   type EngineConfiguration,
-  endAtSecondSignal,
   setThreads,
   type TypedArray,
 } from "./native.js";

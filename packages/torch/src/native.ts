@@ -1,6 +1,6 @@
-// Loads the compiled addon and states the type of everything it exports.
-import { createRequire } from "node:module";
-import { fileURLToPath } from "node:url";
+// Loads the compiled addon when it is needed, and states the type of everything it exports.
+import { loadAddon } from "./setup/loadAddon.js";
+import { TORCH_ADDON } from "./setup/torchAddon.js";
 
 /** A tensor as the addon holds it; only this package touches it. */
 export interface TensorHandle {
@@ -66,38 +66,28 @@ interface Addon {
   setThreads(threads: number): void;
   configuration(): EngineConfiguration;
   liveTensors(): number;
-  tryLockFile(file: number): boolean;
-  unlockFile(file: number): void;
-  crc32c(data: Uint8Array, before: number): number;
-  endAtSecondSignal(): void;
-}
-
-const file = fileURLToPath(new URL("../build/qmimic_torch.node", import.meta.url));
-
-function load(): Addon {
-  try {
-    return createRequire(import.meta.url)(file) as Addon;
-  } catch (error) {
-    throw new Error(
-      `the libtorch addon could not be loaded from ${file}: ${(error as Error).message}. ` +
-        "Build it with 'npm run setup' (it also says what the system lacks)",
-    );
-  }
-}
-
-export const native = load();
-
-/** The engine in use: versions, libraries, threads. */
-export function configuration(): EngineConfiguration {
-  return native.configuration();
 }
 
 /**
- * Of SIGINT and SIGTERM the first goes to the handlers that Node has at this moment, when native code has returned; the
- * second ends the process at once, with 128 and its number as exit code.
+ * The addon, which is loaded when something of it is first used: what needs no tensor works where libtorch is missing. From
+ * then on its functions are the object's own, and what stands behind it is not asked again.
  */
-export function endAtSecondSignal(): void {
-  native.endAtSecondSignal();
+export const native: Addon = Object.create(
+  new Proxy(
+    {},
+    {
+      get(_, name) {
+        const addon = loadAddon<Addon>(TORCH_ADDON);
+        Object.assign(native, addon);
+        return addon[name as keyof Addon];
+      },
+    },
+  ),
+);
+
+/** The engine in use: versions, libraries, threads. @throws AddonError where the addon cannot be loaded */
+export function configuration(): EngineConfiguration {
+  return native.configuration();
 }
 
 /** Sets the threads of libtorch and of OpenBLAS. Results are reproducible for a given number. */

@@ -6,7 +6,6 @@ import { quantiles } from "../data/quantiles.js";
 import { createRandom } from "../data/random.js";
 import { openDetector } from "../export/openDetector.js";
 import { writeFileAtomic } from "../files.js";
-import { useEngine } from "../train/engine.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { wholeNumber } from "./numbers.js";
@@ -37,7 +36,6 @@ export function addBenchmark(program: Command): void {
 }
 
 async function benchmark(weights: string, flags: BenchmarkFlags): Promise<void> {
-  useEngine(flags);
   const { path } = findWeights(weights);
   const opening = performance.now();
   const detector = await openDetector(path, flags);

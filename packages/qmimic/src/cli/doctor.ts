@@ -1,6 +1,7 @@
 // qmimic doctor: what the engine is made of, how fast it is here, and what is slow or missing.
 import { realpathSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
+import { AddonError } from "@qmimic/torch/setup";
 import type { Command } from "commander";
 import { say } from "./output.js";
 
@@ -26,9 +27,7 @@ export function addDoctor(program: Command): void {
 async function doctor(): Promise<void> {
   const findings = [node(), processor(), memory(), allocator()];
   for (const one of findings) print(one);
-  // Loaded here: without addon or libtorch the lines above and the reason are still printed.
-  const torch = await import("@qmimic/torch").catch((error: Error) => error);
-  const rest = torch instanceof Error ? [absent(torch)] : [...engine(torch), ...speeds(torch)];
+  const rest = await libtorch();
   for (const one of rest) print(one);
   findings.push(...rest);
 
@@ -88,12 +87,16 @@ function allocator(): Finding {
   };
 }
 
-function absent(error: Error): Finding {
-  return {
-    name: "libtorch",
-    value: "cannot be used",
-    missing: error.message,
-  };
+/** What is said of libtorch; why, where it cannot be used. */
+async function libtorch(): Promise<Finding[]> {
+  try {
+    (await import("../native/native.js")).addon();
+  } catch (error) {
+    if (!(error instanceof AddonError)) throw error;
+    return [{ name: "libtorch", value: "cannot be used", missing: error.message }];
+  }
+  const torch = await import("@qmimic/torch");
+  return [...engine(torch), ...speeds(torch)];
 }
 
 function engine({ configuration, simdLevel, setThreads }: Torch): Finding[] {

@@ -6,7 +6,7 @@ import { escapeControls, quoted } from "../text.js";
 import { watchSignals } from "./interrupt.js";
 import { complain, outputFailure, say, watchOutput } from "./output.js";
 
-/** Only the verb that is asked for is loaded: `data`, `evaluate` and `doctor` work where libtorch does not. */
+/** Only the verb that is asked for is loaded. */
 const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   train: async () => (await import("./train.js")).addTrain,
   val: async () => (await import("./val.js")).addVal,
@@ -18,7 +18,14 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   reproduce: async () => (await import("./reproduce.js")).addReproduce,
   data: async () => (await import("./data.js")).addData,
   doctor: async () => (await import("./doctor.js")).addDoctor,
+  setup: async () => (await import("./setup.js")).addSetup,
 };
+
+/**
+ * Verbs that work where libtorch does not: predict, val and benchmark with exported models. The others end with what to do before
+ * they begin.
+ */
+const WITHOUT_LIBTORCH = ["predict", "val", "benchmark", "evaluate", "data", "doctor", "setup"];
 
 /** Verbs whose product is files: they go on where nothing can be printed. */
 const WRITERS = ["train", "predict"];
@@ -34,7 +41,10 @@ export async function main(argv: readonly string[]): Promise<void> {
       writeOut: (text) => say(text.trimEnd()),
       writeErr: (text) => void process.stderr.write(escapeControls(text, "\n")),
     })
-    .exitOverride();
+    .exitOverride()
+    .hook("preAction", async () => {
+      if (!WITHOUT_LIBTORCH.includes(asked)) (await import("../native/native.js")).addon();
+    });
   try {
     await addVerbs(program, asked);
     await program.parseAsync([...argv]);
@@ -63,11 +73,5 @@ async function addVerbs(program: Command, asked: string): Promise<void> {
     );
   }
   const loaders = Object.hasOwn(VERBS, asked) ? [VERBS[asked]] : Object.values(VERBS);
-  for (const load of loaders) {
-    const add = await load().catch((error: Error) => {
-      // A verb that cannot be loaded lacks the addon or libtorch; the message says what to do.
-      throw new InputError(error.message);
-    });
-    add(program);
-  }
+  for (const load of loaders) (await load())(program);
 }

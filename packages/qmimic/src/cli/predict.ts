@@ -11,7 +11,6 @@ import { InputError } from "../errors.js";
 import { type OpenedDetector, openDetector } from "../export/openDetector.js";
 import { writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { drawDetections } from "../report/pictures.js";
-import { useEngine } from "../train/engine.js";
 import { createCounter } from "./counter.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
@@ -77,7 +76,6 @@ export function addPredict(program: Command): void {
 }
 
 async function predict(weights: string, images: string[], flags: PredictFlags): Promise<void> {
-  useEngine(flags);
   whenInterrupted(() => "nothing was written");
   const { path } = findWeights(weights);
   const detector = await openDetector(path, flags);

@@ -1,6 +1,5 @@
 // qmimic train: from labelled photographs to a detector, stage by stage.
 import { join } from "node:path";
-import { endAtSecondSignal } from "@qmimic/torch";
 import type { Command } from "commander";
 import { findSplit, openData, readSplit } from "../data/dataset.js";
 import { counted } from "../data/problems.js";
@@ -9,6 +8,7 @@ import { detectSamples, detectWith } from "../eval/detect.js";
 import { bestThresholds, evaluate } from "../eval/evaluation.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
 import { kebab } from "../models/index.js";
+import { endAtSecondSignal } from "../native/signals.js";
 import { chromeTrace, profiled, profileTable } from "../profile.js";
 import { classMap } from "../report/classMap.js";
 import { writeRunReport } from "../report/html.js";

@@ -14,7 +14,6 @@ import { classMap } from "../report/classMap.js";
 import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
 import { detectorCost } from "../report/summary.js";
 import { listed, quoted } from "../text.js";
-import { useEngine } from "../train/engine.js";
 import { type DataFlags, dataFlags } from "./dataFlags.js";
 import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
@@ -68,7 +67,6 @@ function marks(text: string): Mark[] {
 }
 
 async function val(weights: string, flags: ValFlags): Promise<void> {
-  useEngine(flags);
   const { path, stage } = findWeights(weights, flags);
   const detector = await openDetector(path, flags);
   const dataset = await readDatasetFor(detector, flags);

@@ -1,5 +1,6 @@
 // Images and augmentations to the network's input, by the addon's kernel.
-import { imagesToBatch, scope, type Tensor, tensor } from "@qmimic/torch";
+import { scope, type Tensor, tensor } from "@qmimic/torch";
+import { imagesToBatch } from "../native/imagesToBatch.js";
 import { type Augmentation, type CanvasSize, NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
 import type { RawImage } from "./images.js";
 

@@ -3,9 +3,9 @@
 import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { tryLockFile, unlockFile } from "@qmimic/torch";
 import { InputError, reasonOf } from "../errors.js";
 import { makeFolders, requireFileSync } from "../files.js";
+import { tryLockFile, unlockFile } from "../native/files.js";
 
 const POLL_MS = 200;
 /** An append takes milliseconds: a process that has a file's own lock for longer has been stopped. */

@@ -12,9 +12,9 @@
 // system's page cache, so several runs share one copy in memory.
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
-import { crc32c } from "@qmimic/torch";
 import { InputError } from "../errors.js";
 import { namingPath, requireFileSync, temporaryName } from "../files.js";
+import { crc32c } from "../native/files.js";
 import { withFileLock } from "./lock.js";
 
 const MAGIC = "qmimic-records-3";

@@ -5,6 +5,7 @@ import { type Detections, Detector as ExportedDetector, MODEL_FORMAT, ModelError
 import { InputError } from "../errors.js";
 import { type DetectImages, detectWith } from "../eval/detect.js";
 import type { Detector } from "../models/index.js";
+import { type Engine, useEngine } from "../train/engine.js";
 import { loadDetector, readThresholds, readWeights } from "../train/weights.js";
 import { toDetections } from "./detections.js";
 import { openOnnx } from "./onnx/openOnnx.js";
@@ -25,17 +26,20 @@ export interface OpenedDetector {
   bytes: number;
 }
 
-export interface OpenOptions {
-  device: string;
+/** The processor or graphics card is of trained weights: model files run on one thread, .onnx files on ONNX Runtime's. */
+export interface OpenOptions extends Pick<Engine, "threads" | "device"> {
   /** Instead of the file's own. */
   side?: number;
   /** Most detections of an image, instead of the file's own limit. */
   boxDetections?: number;
 }
 
-/** @throws InputError naming the file when it is none of these, or damaged */
+/**
+ * libtorch is needed, and set up as the options say, for trained weights alone.
+ * @throws InputError naming the file when it is none of these, or damaged
+ */
 export async function openDetector(path: string, options: OpenOptions): Promise<OpenedDetector> {
-  const { device, side, boxDetections } = options;
+  const { threads, device, side, boxDetections } = options;
   const bytes = statSync(path).size;
   if (path.endsWith(".onnx")) {
     if (boxDetections !== undefined) {
@@ -65,6 +69,7 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
       throw error instanceof ModelError ? new InputError(`${path}: ${error.message}`) : error;
     }
   }
+  useEngine({ threads, device });
   const trained = loadDetector(path, device, {
     ...(side === undefined ? {} : { side }),
     ...(boxDetections === undefined ? {} : { boxDetections }),

@@ -1,19 +1,9 @@
 // Feature maps as small whole numbers (the index of each entry in the quantizer's dictionary), and back.
-import {
-  add,
-  cast,
-  indexSelect,
-  mul,
-  operator,
-  quantizeCodes,
-  reshape,
-  sum,
-  type Tensor,
-  tensor,
-} from "@qmimic/torch";
+import { add, cast, indexSelect, mul, operator, reshape, sum, type Tensor, tensor } from "@qmimic/torch";
 import { InputError } from "../errors.js";
 import type { Quantizer } from "../models/index.js";
 import { applyQuantizer } from "../models/index.js";
+import { quantizeCodes } from "../native/quantize.js";
 
 const log2Of = operator("aten::log2");
 const roundOf = operator("aten::round");

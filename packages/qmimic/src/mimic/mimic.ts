@@ -7,7 +7,6 @@
 import {
   Conv2d,
   cast,
-  mimicLoss as fusedLoss,
   mul,
   operator,
   type Random,
@@ -19,6 +18,7 @@ import {
 } from "@qmimic/torch";
 import type { Quantizer, Target, TrainingPass } from "../models/index.js";
 import { applyQuantizer } from "../models/index.js";
+import { fusedMimicLoss } from "../native/mimicLoss.js";
 import { decodeFeatures } from "./dictionary.js";
 import { type MatchCounts, NO_COUNTS, toCounts } from "./match.js";
 import { cellWeights, chooseRegions, type RegionSource, regionCells } from "./regions.js";
@@ -107,7 +107,7 @@ export function cellLoss(
   if (!fused || !bias) return difference(predict(regressor, features), stored, cells, quantizer);
   const uniform = quantizer.kind === "uniform";
   const target = uniform ? stored : decodeFeatures(stored, quantizer);
-  return fusedLoss(features, { weight, bias }, target, cells, uniform ? quantizer.stride : 0);
+  return fusedMimicLoss(features, { weight, bias }, target, cells, uniform ? quantizer.stride : 0);
 }
 
 const unsqueezeOf = operator("aten::unsqueeze");

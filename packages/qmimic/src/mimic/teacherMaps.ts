@@ -2,7 +2,7 @@
 // file. The teacher sees the images without photometric noise and whole; the student's crops are cut out of its maps.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { noGrad, readMaps, scope, type Tensor } from "@qmimic/torch";
+import { noGrad, scope, type Tensor } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
 import { contentHashes } from "../data/contentHashes.js";
 import { drawWhole, type View } from "../data/drawing.js";
@@ -13,6 +13,7 @@ import { openRecordFile, type RecordFile, recordName, type StoredRecord } from "
 import type { Sample } from "../data/types.js";
 import { InputError, reasonOf } from "../errors.js";
 import type { Detector, Quantizer } from "../models/index.js";
+import { readMaps } from "../native/readMaps.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
 
 /** Which samples a batch is of, how they were drawn, and the drawn images, [B, 3, H, W]. */

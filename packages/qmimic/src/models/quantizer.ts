@@ -1,5 +1,6 @@
 // The quantizer behind the last feature map (Quantization Mimic, section 3.1).
-import { quantize, quantizePow2, type Tensor } from "@qmimic/torch";
+import type { Tensor } from "@qmimic/torch";
+import { quantize, quantizePow2 } from "../native/quantize.js";
 import type { Quantizer } from "./config.js";
 
 /** Rounds features to the quantizer's dictionary; the gradient passes unchanged (straight-through). */

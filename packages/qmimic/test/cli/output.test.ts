@@ -119,9 +119,9 @@ describe("a signal", () => {
   });
 
   it("that is sent twice ends the process at once, whatever it is doing", async () => {
-    const torch = fileURLToPath(new URL("../../../torch/dist/index.js", import.meta.url));
+    const signals = fileURLToPath(new URL("../../dist/native/signals.js", import.meta.url));
     const code = `
-      const { endAtSecondSignal } = await import(${JSON.stringify(torch)});
+      const { endAtSecondSignal } = await import(${JSON.stringify(signals)});
       process.once("SIGINT", () => process.exit(1));
       endAtSecondSignal();
       console.log("busy");

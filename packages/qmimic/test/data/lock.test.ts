@@ -8,8 +8,8 @@ import { inContainer, otherProcess } from "./processes.js";
 import { temporaryFolder } from "./temporary.js";
 
 const engine = vi.hoisted(() => ({ tryLockFile: null as null | (() => boolean) }));
-vi.mock("@qmimic/torch", async (load) => {
-  const actual = await load<typeof import("@qmimic/torch")>();
+vi.mock("../../src/native/files.js", async (load) => {
+  const actual = await load<typeof import("../../src/native/files.js")>();
   return { ...actual, tryLockFile: (file: number) => (engine.tryLockFile ?? actual.tryLockFile)(file) };
 });
 afterEach(() => {

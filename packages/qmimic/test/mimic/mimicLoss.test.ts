@@ -1,21 +1,12 @@
 // The mimic loss, in both forms and for each quantizer, against the formula written out over regions.
-import {
-  backward,
-  type Conv2d,
-  copy,
-  noGrad,
-  quantize,
-  quantizePow2,
-  scope,
-  sum,
-  tensor,
-} from "@qmimic/torch";
+import { backward, type Conv2d, copy, noGrad, scope, sum, tensor } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
 import { createRegressor, type MimicSettings, mimicLoss } from "../../src/mimic/mimic.js";
 import { regionCells } from "../../src/mimic/regions.js";
 import type { Quantizer, TrainingPass } from "../../src/models/index.js";
+import { quantize, quantizePow2 } from "../../src/native/quantize.js";
 import { expectClose } from "../models/torchvision.js";
 
 const [batch, own, channels, height, width, stride] = [2, 3, 5, 6, 8, 16];

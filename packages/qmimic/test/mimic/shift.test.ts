@@ -1,11 +1,12 @@
 // What stored maps can and cannot say of a moved image (docs/method.md, "Stored maps"): codes that change when an image is
 // moved by a multiple of the output stride, away from its edges. A network that pools to stride 16 before its neck makes
 // them again only when the image moves by 16 pixels.
-import { noGrad, quantizeCodes, scope, tensor } from "@qmimic/torch";
+import { noGrad, scope, tensor } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { createBackbone } from "../../src/models/backbones/backbone.js";
 import { NECKS } from "../../src/models/index.js";
+import { quantizeCodes } from "../../src/native/quantize.js";
 
 const SIDE = 640;
 /** Pixels from the edges that their padding may reach through the layers. */

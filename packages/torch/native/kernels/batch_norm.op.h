@@ -2,6 +2,7 @@
 #pragma once
 #include <cmath>
 
+#include "kernels.h"
 #include "op.h"
 
 namespace qmimic {

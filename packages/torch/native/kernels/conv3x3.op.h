@@ -1,5 +1,6 @@
 // qmimic::conv3x3: convolution 3x3, stride 1, padding 1, for narrow layers, with its gradients.
 #pragma once
+#include "kernels.h"
 #include "op.h"
 
 namespace qmimic {

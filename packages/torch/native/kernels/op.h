@@ -1,4 +1,4 @@
-// What every operator needs: argument checks, the way below autograd, threads, and the table of kernels.
+// What every operator needs: argument checks, the way below autograd, threads.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -9,8 +9,6 @@
 #include <atomic>
 #include <tuple>
 #include <vector>
-
-#include "kernels.h"
 
 namespace qmimic {
 namespace {

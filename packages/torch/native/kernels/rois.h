@@ -8,6 +8,7 @@
 #include <cmath>
 #include <memory>
 
+#include "kernels.h"
 #include "op.h"
 
 namespace qmimic {

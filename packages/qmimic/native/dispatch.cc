@@ -1,0 +1,44 @@
+// Chooses the instruction set once, when the first kernel is needed.
+#include "kernels/isa.h"
+#include "training_kernels.h"
+
+namespace qmimic {
+
+#define QMIMIC_DECLARE(isa)                  \
+  namespace isa {                            \
+  void provide_quantize(TrainingKernels&);   \
+  void provide_mimic_loss(TrainingKernels&); \
+  void provide_images(TrainingKernels&);     \
+  void provide_crc32c(TrainingKernels&);     \
+  static TrainingKernels table() {           \
+    TrainingKernels kernels{};               \
+    provide_quantize(kernels);               \
+    provide_mimic_loss(kernels);             \
+    provide_images(kernels);                 \
+    provide_crc32c(kernels);                 \
+    return kernels;                          \
+  }                                          \
+  }
+
+QMIMIC_DECLARE(portable)
+#if defined(__x86_64__)
+QMIMIC_DECLARE(avx2)
+QMIMIC_DECLARE(avx512)
+#endif
+
+static TrainingKernels choose() {
+  switch (choose_isa()) {
+#if defined(__x86_64__)
+    case Isa::avx512: return avx512::table();
+    case Isa::avx2: return avx2::table();
+#endif
+    default: return portable::table();
+  }
+}
+
+const TrainingKernels& training_kernels() {
+  static const TrainingKernels chosen = choose();
+  return chosen;
+}
+
+}  // namespace qmimic

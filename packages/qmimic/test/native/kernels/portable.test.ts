@@ -1,0 +1,3 @@
+import { kernelSuite } from "./cases.js";
+
+kernelSuite("portable");

@@ -1,0 +1,29 @@
+// Which instruction set the kernels of this process use: the widest that the processor has, or the one that the environment
+// variable QMIMIC_ISA names.
+#pragma once
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+
+namespace qmimic {
+
+enum class Isa { portable, avx2, avx512 };
+
+// Throws where QMIMIC_ISA names one that the processor lacks.
+inline Isa choose_isa() {
+  const char* variable = std::getenv("QMIMIC_ISA");
+  const std::string wanted = variable ? variable : "";
+  if (wanted == "portable") return Isa::portable;
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  const bool has_avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  const bool has_avx512 = has_avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                          __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+  if ((wanted == "" || wanted == "avx512") && has_avx512) return Isa::avx512;
+  if ((wanted == "" || wanted == "avx2") && has_avx2) return Isa::avx2;
+#endif
+  if (wanted == "") return Isa::portable;
+  throw std::runtime_error("QMIMIC_ISA=" + wanted + ": not one of portable, avx2, avx512 that this processor has");
+}
+
+}  // namespace qmimic

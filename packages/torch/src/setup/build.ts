@@ -1,0 +1,69 @@
+// Builds an addon with the C++ compiler alone: no node-gyp, nothing is downloaded.
+import { existsSync, readFileSync, renameSync } from "node:fs";
+import { basename, join } from "node:path";
+import {
+  addonFolder,
+  type BuiltAddon,
+  identityOf,
+  LATEST,
+  makeFolder,
+  objectsFolder,
+  requestName,
+  temporaryName,
+  touch,
+  writeWhole,
+} from "./cache.js";
+import type { Compiler } from "./compiler.js";
+import { exec } from "./exec.js";
+import { type Libtorch, mainLibrary } from "./libtorch.js";
+import { compileObjects, isMac } from "./objects.js";
+import { type AddonSources, hashOf } from "./sources.js";
+
+export interface Build {
+  /** The addon. */
+  file: string;
+  objects: number;
+  /** How many of them were compiled. */
+  compiled: number;
+  linked: boolean;
+}
+
+/**
+ * Compiles and links what the cache does not hold.
+ * @throws SetupError with what the compiler said, or where the cache cannot be written to
+ */
+export async function buildAddon(sources: AddonSources, torch: Libtorch, cxx: Compiler): Promise<Build> {
+  const folder = addonFolder(sources);
+  for (const one of [folder, objectsFolder()]) makeFolder(one);
+  const { files, compiled } = await compileObjects(sources, torch, cxx);
+  const flags = [
+    ...(isMac ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared", "-fopenmp", "-Wl,--no-as-needed"]),
+    ...files,
+    ...[`-L${torch.lib}`, `-Wl,-rpath,${torch.lib}`, "-ltorch", "-ltorch_cpu", "-lc10"],
+    ...(torch.cuda ? ["-ltorch_cuda", "-lc10_cuda"] : []),
+  ];
+  const inputs = flags.map((flag) => (files.includes(flag) ? basename(flag) : flag));
+  const addon = `${hashOf([cxx.version, ...inputs]).slice(0, 16)}.node`;
+  const file = join(folder, addon);
+  const linked = !existsSync(file);
+  if (linked) {
+    // Renamed into place: another set-up may be linking the same file.
+    const temporary = temporaryName(file);
+    await exec(cxx.name, [...flags, "-o", temporary]);
+    renameSync(temporary, file);
+  }
+  const { version } = torch;
+  const built: BuiltAddon = {
+    addon,
+    version,
+    library: identityOf(mainLibrary(torch)),
+    compiler: cxx.version,
+  };
+  const text = `${JSON.stringify(built, null, 2)}\n`;
+  for (const name of new Set([requestName(), LATEST])) {
+    const description = join(folder, name);
+    if (!existsSync(description) || readFileSync(description, "utf8") !== text) writeWhole(description, text);
+  }
+  touch(folder);
+  return { file, objects: files.length, compiled, linked };
+}

@@ -1,0 +1,11 @@
+// @qmimic/torch/setup: what makes libtorch usable, and finds what was built. Works without libtorch.
+export { type Build, buildAddon } from "./build.js";
+export { type BuiltAddon, cacheFolder } from "./cache.js";
+export { type Compiler, findCompiler } from "./compiler.js";
+export { exec, SetupError, step } from "./exec.js";
+export { findLibtorch, type Libtorch } from "./libtorch.js";
+export { AddonError, findAddon, loadAddon, nameSetUp } from "./loadAddon.js";
+export { setUp } from "./setUp.js";
+export type { AddonSources } from "./sources.js";
+export { advice, type Consent, prefix } from "./systemPackages.js";
+export { TORCH_ADDON } from "./torchAddon.js";

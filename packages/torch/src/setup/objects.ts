@@ -1,0 +1,104 @@
+// Compiled sources, kept in the cache under a name that says all that went into them: an addon of which one source changed,
+// or another checkout of the same sources, compiles what is new.
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { identityOf, objectsFolder, temporaryName, touch } from "./cache.js";
+import type { Compiler } from "./compiler.js";
+import { exec, SetupError } from "./exec.js";
+import { type Libtorch, mainLibrary } from "./libtorch.js";
+import { type AddonSources, hashOf, listObjects, type ObjectSource } from "./sources.js";
+
+export const isMac = process.platform === "darwin";
+const JOBS = 2; // torch's headers take about 1 GB of memory a job
+
+/** The headers of Node-API, which come as packages. */
+const nodeHeaders = () =>
+  [
+    { name: "node-api-headers", include: "include" },
+    { name: "node-addon-api", include: "." },
+  ].map(({ name, include }) => {
+    const file = createRequire(import.meta.url).resolve(`${name}/package.json`);
+    const { version } = JSON.parse(readFileSync(file, "utf8")) as { version: string };
+    return { folder: join(dirname(file), include), version };
+  });
+
+const FLAGS = [
+  ...["-std=c++17", "-O3", "-fPIC", "-Wall", "-Wno-psabi"],
+  // Without OpenMP, at::parallel_for in our own sources runs on one thread.
+  ...(isMac ? [] : ["-fopenmp"]),
+  ...["-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS"],
+  // A worker thread that is ended while it is in the addon takes no exception any more; by default that aborts.
+  "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
+];
+
+export interface Objects {
+  files: string[];
+  compiled: number;
+}
+
+/** Compiles what the cache does not hold. @throws SetupError with what the compiler said */
+export async function compileObjects(
+  sources: AddonSources,
+  torch: Libtorch,
+  cxx: Compiler,
+): Promise<Objects> {
+  const folders = [sources.folder, ...sources.headers];
+  const node = nodeHeaders();
+  const system = [...node.map(({ folder }) => folder), ...torch.include];
+  const paths = [
+    ...folders.map((folder) => `-I${folder}`),
+    ...system.filter((folder) => folder !== "/usr/include").map((folder) => `-isystem${folder}`),
+    // Objects are the same wherever the sources lie.
+    ...folders.map((folder, i) => `-ffile-prefix-map=${folder}=${i === 0 ? sources.name : `headers-${i}`}`),
+  ];
+  const { bytes, modifiedMs, path } = identityOf(mainLibrary(torch));
+  const versions = [cxx.version, torch.version, path, bytes, modifiedMs, ...node.map((one) => one.version)];
+  const keyOf = ({ source, flags }: ObjectSource) =>
+    hashOf([...versions.map(String), ...FLAGS, ...torch.flags, ...flags, ...textsOf(source, folders)]);
+
+  const objects = listObjects(sources).map((object) => {
+    const key = keyOf(object);
+    return { ...object, key, file: join(objectsFolder(), `${object.name}-${key.slice(0, 24)}.o`) };
+  });
+  if (objects.length === 0) throw new SetupError(`there are no C++ sources in ${sources.folder}`);
+  const missing = objects.filter(({ file }) => !existsSync(file));
+  const queue = [...missing];
+  const work = async () => {
+    for (let object = queue.shift(); object; object = queue.shift()) {
+      // Under a name of its own until complete: another set-up may be building the same file.
+      const temporary = temporaryName(object.file);
+      const flags = [...FLAGS, ...torch.flags, ...object.flags, ...paths];
+      await exec(cxx.name, [...flags, "-c", object.source, "-o", temporary]);
+      if (keyOf(object) !== object.key) {
+        rmSync(temporary);
+        throw new SetupError(
+          `${object.source} or a header of it was edited while it was compiled: run this again`,
+        );
+      }
+      renameSync(temporary, object.file);
+    }
+  };
+  await Promise.all(Array.from({ length: JOBS }, work));
+  const files = objects.map(({ file }) => file);
+  files.forEach(touch);
+  return { files, compiled: missing.length };
+}
+
+/** The texts of a source and of all that it includes from `folders`. */
+function textsOf(source: string, folders: readonly string[]): string[] {
+  const seen = new Map<string, string>();
+  const visit = (file: string): void => {
+    if (seen.has(file)) return;
+    const text = readFileSync(file, "utf8");
+    seen.set(file, text);
+    for (const [, name] of text.matchAll(/^\s*#include "(.+)"/gm)) {
+      const found = [dirname(file), ...folders]
+        .map((folder) => join(folder, name))
+        .find((path) => existsSync(path));
+      if (found) visit(found);
+    }
+  };
+  visit(source);
+  return [...seen.values()];
+}
