@@ -92,6 +92,7 @@ export interface Kernels {
   ): void;
   winograd(
     input: number,
+    constants: number,
     weights: number,
     biases: number,
     output: number,

@@ -3,7 +3,7 @@ import type { Model } from "../model/model.js";
 import type { Conv } from "../model/operations.js";
 import type { Machine } from "./machine.js";
 import { type MapLayout, OVERRUN } from "./memory.js";
-import { isWinograd } from "./packing.js";
+import { isWinograd, winogradParts } from "./packing.js";
 import type { PlacedMap, Plan } from "./plan.js";
 
 const LOWEST = Number.NEGATIVE_INFINITY;
@@ -33,7 +33,8 @@ export function mapStep(
   };
   switch (operation.op) {
     case "conv":
-      if (isWinograd(operation, from.channels)) return winogradStep(machine, from, to, index, scratch, low);
+      if (isWinograd(operation, from.channels, from.width))
+        return winogradStep(machine, from, to, index, scratch, low);
       return convolutionStep(model, machine, plan, index, scratch);
     case "maxPool": {
       const { kernel, stride, padding } = operation;
@@ -142,14 +143,15 @@ function winogradStep(
   scratch: number,
   low: number,
 ): () => void {
-  const { address } = machine.weights[index] as { address: number };
-  const biases = address + 4 * 16 * from.channels * to.channels;
+  const { winograd: address } = machine.weights[index] as { winograd: number };
+  const parts = winogradParts(from.channels, to.channels);
   const clear = clearZeros(machine, to);
   return () => {
     machine.kernels.winograd(
       from.address,
       address,
-      biases,
+      address + parts.weights,
+      address + parts.biases,
       to.address,
       from.channels,
       to.channels,
@@ -180,9 +182,9 @@ interface ConvolutionTables {
 /** A convolution with a stride reads phases of its input: every stride-th row and column, in a map of its own. */
 export function convolutionTables(operation: Conv, from: MapLayout, to: MapLayout): ConvolutionTables {
   const { kernel, stride } = operation;
-  if (isWinograd(operation, from.channels)) {
+  if (isWinograd(operation, from.channels, from.width)) {
     // Transformed tiles of a step, see winograd.ts.
-    const floats = 16 * 8 * (from.channels + to.channels);
+    const floats = 36 * 8 * (from.channels + 4) + 120;
     return { floats, tableFloats: 0, phases: [], phaseRow: 0, phaseRows: 0, phasePlane: 0 };
   }
   const tableFloats = ((from.channels / operation.groups) * kernel ** 2 + 3) & ~3;

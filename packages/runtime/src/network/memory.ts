@@ -23,7 +23,7 @@ const multipleOf4 = (length: number): number => (length + 3) & ~3;
 
 /** @param pad the most that any convolution pads */
 export function layOutMap({ channels, height, width }: Shape, pad: number): MapLayout {
-  const row = width + pad;
+  const row = multipleOf4(width + pad);
   const lead = multipleOf4(pad * row + pad);
   const plane = multipleOf4(height * row + Math.max(lead, OVERRUN));
   return { channels, height, width, row, plane, lead, size: lead + channels * plane + lead + OVERRUN };
