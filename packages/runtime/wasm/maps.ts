@@ -158,6 +158,38 @@ export function channelsLast(
 }
 
 /**
+ * [channels, rows, width] without what lies between rows and planes; up to 3 cells behind it are overwritten. Padding is zeros.
+ * @returns whether all are numbers, neither NaN nor infinite
+ */
+export function unpad(
+  input: usize,
+  output: usize,
+  channels: i32,
+  rows: i32,
+  width: i32,
+  inPlane: usize,
+  inRow: usize,
+): bool {
+  const bytes = (<usize>width) << 2;
+  // x - x is 0, or NaN where x is no number.
+  let sum = f32x4.splat(0);
+  for (let c = 0; c < channels; c++) {
+    let at = input;
+    for (let y = 0; y < rows; y++) {
+      for (let i: usize = 0; i < bytes; i += 16) {
+        const values = v128.load(at + i);
+        v128.store(output + i, values);
+        sum = f32x4.add(sum, f32x4.sub(values, values));
+      }
+      at += inRow;
+      output += bytes;
+    }
+    input += inPlane;
+  }
+  return !v128.any_true(f32x4.ne(sum, sum));
+}
+
+/**
  * e^min(x, high) of so many bytes, a multiple of 16, high at most 88: 2^n e^r with |r| at most half of ln 2, the latter by a
  * polynomial (S. L. Moshier's Cephes, expf), to about one unit in the last place. Below -87 it is 0, NaN stays NaN.
  */

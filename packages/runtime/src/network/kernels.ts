@@ -57,6 +57,16 @@ export interface Kernels {
     inRow: number,
     cell: number,
   ): void;
+  /** @returns 1 when all are numbers */
+  unpad(
+    input: number,
+    output: number,
+    channels: number,
+    rows: number,
+    width: number,
+    inPlane: number,
+    inRow: number,
+  ): number;
   overBlack(at: number, bytes: number): void;
   sumRows(rows: number, row: number, taps: number, weights: number, width: number, line: number): void;
   sumColumns(
