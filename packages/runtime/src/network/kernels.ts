@@ -45,6 +45,16 @@ export interface Kernels {
     dy: number,
     dx: number,
   ): void;
+  phases(
+    input: number,
+    output: number,
+    rows: number,
+    width: number,
+    inRow: number,
+    outRow: number,
+    outPlane: number,
+    stride: number,
+  ): void;
   exp(input: number, output: number, bytes: number, high: number): void;
   round(input: number, output: number, bytes: number, step: number): void;
   channelsLast(

@@ -179,6 +179,13 @@ interface ConvolutionTables {
   phasePlane: number;
 }
 
+/** Rows of phases that are made and read at a time, while they are in the cache, where they need nothing of those beside them. */
+const BAND = 4;
+
+/** Whether the kernel's cells fall apart into whole vectors, so that all phases are made at once. */
+const inVectors = ({ kernel, stride, padding }: Conv): boolean =>
+  stride === kernel && stride % 4 === 0 && padding === 0;
+
 /** A convolution with a stride reads phases of its input: every stride-th row and column, in a map of its own. */
 export function convolutionTables(operation: Conv, from: MapLayout, to: MapLayout): ConvolutionTables {
   const { kernel, stride } = operation;
@@ -191,8 +198,8 @@ export function convolutionTables(operation: Conv, from: MapLayout, to: MapLayou
   if (inPlace(operation))
     return { floats: tableFloats, tableFloats, phases: [], phaseRow: 0, phaseRows: 0, phasePlane: 0 };
   const reach = Math.ceil(kernel / stride) - 1;
-  const phaseRow = to.width + reach;
-  const phaseRows = to.height + reach;
+  const phaseRow = (to.width + reach + 3) & ~3;
+  const phaseRows = inVectors(operation) ? Math.min(BAND, to.height) : to.height + reach;
   const phasePlane = phaseRow * phaseRows;
   const phases: [number, number][] = [];
   const count = Math.min(stride, kernel);
@@ -241,8 +248,7 @@ function convolutionStep(
   const outRow = here ? 0 : 4 * to.row;
   const clear = clearZeros(machine, to);
   const table = new Uint8Array(offsets.buffer);
-  return () => {
-    machine.bytes.set(table, scratch);
+  const makePhases = (): void => {
     phases.forEach(([dy, dx], p) => {
       for (let c = 0; c < from.channels; c++)
         kernels.phase(
@@ -259,20 +265,49 @@ function convolutionStep(
           dx - padding,
         );
     });
+  };
+  const makeBand = (y: number, count: number): void => {
+    for (let c = 0; c < from.channels; c++)
+      kernels.phases(
+        from.address + 4 * (c * from.plane + y * stride * from.row),
+        input + 4 * c * inputPlane,
+        count,
+        to.width,
+        4 * from.row,
+        4 * phaseRow,
+        4 * phasePlane,
+        stride,
+      );
+  };
+  const convolveRows = (y: number, count: number): void => {
     for (const { outputs, firstOutput, firstInput, address } of blocks) {
       convolve[outputs](
         input + 4 * firstInput * inputs * inputPlane,
         scratch,
         taps,
         address,
-        to.address + 4 * firstOutput * to.plane,
+        to.address + 4 * (firstOutput * to.plane + y * to.row),
         4 * to.plane,
-        rows,
+        count,
         width,
         inRow,
         outRow,
         low,
       );
+    }
+  };
+  const inBands = inVectors(operation);
+  return () => {
+    machine.bytes.set(table, scratch);
+    if (inBands) {
+      for (let y = 0; y < rows; y += phaseRows) {
+        const count = Math.min(phaseRows, rows - y);
+        makeBand(y, count);
+        convolveRows(y, count);
+      }
+    } else {
+      makePhases();
+      convolveRows(0, rows);
     }
     clear();
   };

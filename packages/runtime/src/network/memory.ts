@@ -17,7 +17,7 @@ export interface MapLayout {
 }
 
 /** Cells that whole vectors may write behind the end of a row. */
-export const OVERRUN = 16;
+export const OVERRUN = 24;
 
 const multipleOf4 = (length: number): number => (length + 3) & ~3;
 
