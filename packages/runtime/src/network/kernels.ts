@@ -89,6 +89,7 @@ export interface Kernels {
     output: number,
     plane: number,
   ): void;
+  spreadRow(pixels: number, width: number, gains: number, output: number, plane: number): void;
   pool(
     map: number,
     rows: number,
