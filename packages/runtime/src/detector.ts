@@ -193,6 +193,6 @@ function checkSide(side: number): number {
 
 /** Finite weights can overflow all the same, and then nothing would be found without a word. */
 function requireFinite(...values: readonly Value[]): void {
-  for (const { data } of values)
-    if (hasNonFinite(data)) fail("the network gives NaN or infinity: its weights are too large");
+  for (const { data, finite = !hasNonFinite(data) } of values)
+    if (!finite) fail("the network gives NaN or infinity: its weights are too large");
 }

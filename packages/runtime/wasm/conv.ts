@@ -1,9 +1,10 @@
 // Convolution: out[p] = bias + sum over taps of weight * in[p + offset], for rows of neighbouring p. What the kernel's shape,
 // padding and groups are stands in the offsets alone: one for each input channel and cell of the kernel, in bytes.
-// Several output channels are made at once, because each loaded pixel then serves all of them.
+// Several output channels are made at once, because each loaded pixel then serves all of them. Eight to twelve
+// vectors of sums are under way at once: fewer do not keep the processor busy, more do not fit its registers.
 //
 // block: the biases of the outputs made at once, then for each tap their weights.
-// Rows are inRow and outRow bytes apart, output channels `plane` bytes. Whole vectors are written: up to 15 cells behind a row's
+// Rows are inRow and outRow bytes apart, output channels `plane` bytes. Whole vectors are written: up to 23 cells behind a row's
 // end (or the last row's) are overwritten.
 import { madd } from "./madd";
 
@@ -71,7 +72,7 @@ export function conv4(
   }
 }
 
-/** Two outputs, sixteen cells at a time. */
+/** Two outputs, 24 cells at a time. */
 export function conv2(
   input: usize,
   offsets: usize,
@@ -88,7 +89,7 @@ export function conv2(
   const floor = f32x4.splat(low);
   const end = offsets + ((<usize>taps) << 2);
   for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < width; x += 16) {
+    for (let x = 0; x < width; x += 24) {
       const from = input + ((<usize>x) << 2);
       let a0 = v128.load32_splat(block);
       let b0 = v128.load32_splat(block, 4);
@@ -98,6 +99,10 @@ export function conv2(
       let b2 = b0;
       let a3 = a0;
       let b3 = b0;
+      let a4 = a0;
+      let b4 = b0;
+      let a5 = a0;
+      let b5 = b0;
       let w = block + 8;
       for (let o = offsets; o < end; o += 4) {
         const at = from + load<u32>(o);
@@ -115,6 +120,12 @@ export function conv2(
         const p3 = v128.load(at, 48);
         a3 = madd(p3, wa, a3);
         b3 = madd(p3, wb, b3);
+        const p4 = v128.load(at, 64);
+        a4 = madd(p4, wa, a4);
+        b4 = madd(p4, wb, b4);
+        const p5 = v128.load(at, 80);
+        a5 = madd(p5, wa, a5);
+        b5 = madd(p5, wb, b5);
         w += 8;
       }
       let to = output + ((<usize>x) << 2);
@@ -122,18 +133,22 @@ export function conv2(
       v128.store(to, f32x4.max(a1, floor), 16);
       v128.store(to, f32x4.max(a2, floor), 32);
       v128.store(to, f32x4.max(a3, floor), 48);
+      v128.store(to, f32x4.max(a4, floor), 64);
+      v128.store(to, f32x4.max(a5, floor), 80);
       to += plane;
       v128.store(to, f32x4.max(b0, floor));
       v128.store(to, f32x4.max(b1, floor), 16);
       v128.store(to, f32x4.max(b2, floor), 32);
       v128.store(to, f32x4.max(b3, floor), 48);
+      v128.store(to, f32x4.max(b4, floor), 64);
+      v128.store(to, f32x4.max(b5, floor), 80);
     }
     input += inRow;
     output += outRow;
   }
 }
 
-/** One output, sixteen cells at a time. */
+/** One output, 24 cells at a time. */
 export function conv1(
   input: usize,
   offsets: usize,
@@ -150,12 +165,14 @@ export function conv1(
   const floor = f32x4.splat(low);
   const end = offsets + ((<usize>taps) << 2);
   for (let y = 0; y < rows; y++) {
-    for (let x = 0; x < width; x += 16) {
+    for (let x = 0; x < width; x += 24) {
       const from = input + ((<usize>x) << 2);
       let a0 = v128.load32_splat(block);
       let a1 = a0;
       let a2 = a0;
       let a3 = a0;
+      let a4 = a0;
+      let a5 = a0;
       let w = block + 4;
       for (let o = offsets; o < end; o += 4) {
         const at = from + load<u32>(o);
@@ -164,6 +181,8 @@ export function conv1(
         a1 = madd(v128.load(at, 16), wa, a1);
         a2 = madd(v128.load(at, 32), wa, a2);
         a3 = madd(v128.load(at, 48), wa, a3);
+        a4 = madd(v128.load(at, 64), wa, a4);
+        a5 = madd(v128.load(at, 80), wa, a5);
         w += 4;
       }
       const to = output + ((<usize>x) << 2);
@@ -171,6 +190,8 @@ export function conv1(
       v128.store(to, f32x4.max(a1, floor), 16);
       v128.store(to, f32x4.max(a2, floor), 32);
       v128.store(to, f32x4.max(a3, floor), 48);
+      v128.store(to, f32x4.max(a4, floor), 64);
+      v128.store(to, f32x4.max(a5, floor), 80);
     }
     input += inRow;
     output += outRow;

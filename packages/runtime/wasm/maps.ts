@@ -116,6 +116,56 @@ export function phase(
   }
 }
 
+/**
+ * All stride x stride phases of a plane at once, where stride is a multiple of 4 and nothing is outside: as phase has them, one
+ * `outPlane` bytes behind another. `width` is rounded up to whole vectors.
+ */
+export function phases(
+  input: usize,
+  output: usize,
+  rows: i32,
+  width: i32,
+  inRow: usize,
+  outRow: usize,
+  outPlane: usize,
+  stride: i32,
+): void {
+  const cell = (<usize>stride) << 2;
+  for (let y = 0; y < rows; y++) {
+    let plane = output;
+    for (let dy = 0; dy < stride; dy++) {
+      for (let dx: usize = 0; dx < cell; dx += 16) {
+        let from = input + dx;
+        for (let x: usize = 0; x < (<usize>width) << 2; x += 16) {
+          const a = v128.load(from);
+          from += cell;
+          const b = v128.load(from);
+          from += cell;
+          const c = v128.load(from);
+          from += cell;
+          const d = v128.load(from);
+          from += cell;
+          const lowAb = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+          const highAb = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+          const lowCd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+          const highCd = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+          let to = plane + x;
+          v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 0, 1, 4, 5));
+          to += outPlane;
+          v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 2, 3, 6, 7));
+          to += outPlane;
+          v128.store(to, v128.shuffle<f32>(highAb, highCd, 0, 1, 4, 5));
+          to += outPlane;
+          v128.store(to, v128.shuffle<f32>(highAb, highCd, 2, 3, 6, 7));
+        }
+        plane += outPlane << 2;
+      }
+      input += inRow;
+    }
+    output += outRow;
+  }
+}
+
 /** Nearest entry of {0, step, 2 step, ...}, ties down; so many bytes, a multiple of 16. The quotient is taken in double: there ties are exact. */
 export function round(input: usize, output: usize, bytes: usize, step: f32): void {
   const divisor = f64x2.splat(<f64>step);
@@ -155,6 +205,38 @@ export function channelsLast(
       at += inRow;
     }
   }
+}
+
+/**
+ * [channels, rows, width] without what lies between rows and planes; up to 3 cells behind it are overwritten. Padding is zeros.
+ * @returns whether all are numbers, neither NaN nor infinite
+ */
+export function unpad(
+  input: usize,
+  output: usize,
+  channels: i32,
+  rows: i32,
+  width: i32,
+  inPlane: usize,
+  inRow: usize,
+): bool {
+  const bytes = (<usize>width) << 2;
+  // x - x is 0, or NaN where x is no number.
+  let sum = f32x4.splat(0);
+  for (let c = 0; c < channels; c++) {
+    let at = input;
+    for (let y = 0; y < rows; y++) {
+      for (let i: usize = 0; i < bytes; i += 16) {
+        const values = v128.load(at + i);
+        v128.store(output + i, values);
+        sum = f32x4.add(sum, f32x4.sub(values, values));
+      }
+      at += inRow;
+      output += bytes;
+    }
+    input += inPlane;
+  }
+  return !v128.any_true(f32x4.ne(sum, sum));
 }
 
 /**

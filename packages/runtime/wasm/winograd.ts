@@ -1,22 +1,32 @@
-// 3x3 convolution with stride 1 and one cell of padding by Winograd's minimal filtering F(2x2, 3x3) (Lavin and Gray, "Fast
-// Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.1): 16 products for four outputs instead of 36. Worth it from
-// eight channels on.
+// 3x3 convolution with stride 1 and one cell of padding by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast
+// Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.3): 36 products for 16 outputs instead of 144. The points
+// are 0, +-1, +-2 and infinity. Transforms take differences first: in a tile that is flat all places but one are then exactly zero
+// and the results exactly equal, as they are by any other way, and boxes of one score stay in order.
 //
-// Two output rows are made at a time, eight tiles of 2x2 cells in each step: every input channel is transformed (V), the
-// channels are mixed at each of the 16 places of a tile (M), and the results are transformed back.
-import { madd } from "./madd";
+// Four output rows are made at a time, eight tiles of 4x4 cells in each step: every input channel is transformed (V); four
+// outputs at a time, the channels are mixed at each of the 36 places of a tile (M), and the results are transformed back.
+import { madd, nmadd } from "./madd";
 
 /** Tiles of a step, and bytes of their numbers. */
 const TILES = 8;
 const STEP: usize = TILES * 4;
+/** Places of a tile. */
+const PLACES: usize = 36;
+/** Bytes of half a step's cells in a row, of which transformed rows lie in scratch: four tiles, and the two cells beside them. */
+const STRIP: usize = 80;
+/** Bytes of the transformed rows, of input or output. */
+const ROWS: usize = 6 * STRIP;
 
 /**
- * @param weights [16, outputs / 4, inputs, 4], transformed; biases [outputs]; outputs a multiple of 4
- * @param scratch 16 * (inputs + outputs) * 32 bytes
- * @param row bytes from one row to the next, of input and output; `low` is the least result
+ * @param constants 2, 4, 8: written out in the code they would be put together anew wherever they are used
+ * @param weights [outputs / 4, 36, inputs, 4], transformed; biases [outputs]; outputs a multiple of 4
+ * @param scratch 36 * (inputs + 4) * 32 + 480 bytes
+ * @param row bytes from one row to the next, of input and output, a multiple of 16; cells from `width` on become zeros
+ * @param low the least result
  */
 export function winograd(
   input: usize,
+  constants: usize,
   weights: usize,
   biases: usize,
   output: usize,
@@ -30,186 +40,240 @@ export function winograd(
   scratch: usize,
   low: f32,
 ): void {
-  const mixed = scratch + <usize>inputs * 16 * STEP;
-  for (let y = 0; y < rows; y += 2) {
-    for (let x = 0; x < width; x += 2 * TILES) {
+  const values = scratch + ROWS;
+  const mixed = values + PLACES * <usize>inputs * STEP;
+  const place = <usize>inputs * STEP;
+  const block = (PLACES * place) >> 1;
+  for (let y = 0; y < rows; y += 4) {
+    for (let x = 0; x < width; x += 4 * TILES) {
       const at = (<usize>x) << 2;
+      const second = width - x > 16;
+      // One cell to the left: neighbouring tiles share two cells.
+      let from = input + at - 4;
+      let to = values;
       for (let c = 0; c < inputs; c++) {
-        // One row up and one cell to the left: the tiles overlap by two cells.
-        const from = input + <usize>c * inPlane + at - row - 4;
-        transformInput(from, row, scratch + <usize>c * STEP, <usize>inputs * STEP);
-        transformInput(from + 32, row, scratch + <usize>c * STEP + 16, <usize>inputs * STEP);
+        transformInput(from, row, y, rows, scratch, constants, to, place);
+        if (second) transformInput(from + 64, row, y, rows, scratch, constants, to + 16, place);
+        from += inPlane;
+        to += STEP;
       }
-      mix(weights, scratch, mixed, inputs, outputs);
-      const cells = min(2 * TILES, width - x);
-      const both = y + 1 < rows;
-      for (let o = 0; o < outputs; o++) {
-        const to = output + <usize>o * outPlane + at;
-        const bias = v128.load32_splat(biases + ((<usize>o) << 2));
-        const from = mixed + <usize>o * STEP;
-        transformOutput(from, <usize>outputs * STEP, to, row, min(8, cells), both, bias, low);
-        if (cells > 8)
-          transformOutput(from + 16, <usize>outputs * STEP, to + 32, row, cells - 8, both, bias, low);
+      let w = weights;
+      let b = biases;
+      let result = output + <usize>y * row + at;
+      for (let o = 0; o < outputs; o += 4) {
+        mix(w, values, mixed, place);
+        for (let lane: usize = 0; lane < 4 * STEP; lane += STEP) {
+          const bias = v128.load32_splat(b);
+          transformOutput(mixed + lane, scratch, constants, result, row, rows - y, width - x, bias, low);
+          if (second)
+            transformOutput(
+              mixed + lane + 16,
+              scratch,
+              constants,
+              result + 64,
+              row,
+              rows - y,
+              width - x - 16,
+              bias,
+              low,
+            );
+          b += 4;
+          result += outPlane;
+        }
+        w += block;
       }
     }
-    input += 2 * row;
-    output += 2 * row;
   }
 }
 
-/** B^T d B of four tiles beside one another: rows first, then columns. Place (i, j) goes to `to` + (4 i + j) * step. */
-function transformInput(from: usize, row: usize, to: usize, step: usize): void {
-  const r1 = from + row;
-  const r2 = r1 + row;
-  const r3 = r2 + row;
-  const a0 = v128.load(from);
-  const a1 = v128.load(from, 16);
-  const a2 = v128.load(from, 32);
-  const b0 = v128.load(r1);
-  const b1 = v128.load(r1, 16);
-  const b2 = v128.load(r1, 32);
-  const c0 = v128.load(r2);
-  const c1 = v128.load(r2, 16);
-  const c2 = v128.load(r2, 32);
-  const d0 = v128.load(r3);
-  const d1 = v128.load(r3, 16);
-  const d2 = v128.load(r3, 32);
-  const quarter = step << 2;
-  transformRow(f32x4.sub(a0, c0), f32x4.sub(a1, c1), f32x4.sub(a2, c2), to, step);
-  transformRow(f32x4.add(b0, c0), f32x4.add(b1, c1), f32x4.add(b2, c2), to + quarter, step);
-  transformRow(f32x4.sub(c0, b0), f32x4.sub(c1, b1), f32x4.sub(c2, b2), to + 2 * quarter, step);
-  transformRow(f32x4.sub(b0, d0), f32x4.sub(b1, d1), f32x4.sub(b2, d2), to + 3 * quarter, step);
-}
-
-/** Ten cells of a row, of which each tile sees four: (0 - 2, 1 + 2, 2 - 1, 1 - 3). */
-function transformRow(x: v128, y: v128, z: v128, to: usize, step: usize): void {
-  const even = v128.shuffle<f32>(x, y, 0, 2, 4, 6);
-  const odd = v128.shuffle<f32>(x, y, 1, 3, 5, 7);
-  const nextEven = v128.shuffle<f32>(even, z, 1, 2, 3, 4);
-  const nextOdd = v128.shuffle<f32>(odd, z, 1, 2, 3, 5);
-  v128.store(to, f32x4.sub(even, nextEven));
-  v128.store(to + step, f32x4.add(odd, nextEven));
-  v128.store(to + 2 * step, f32x4.sub(nextEven, odd));
-  v128.store(to + 3 * step, f32x4.sub(odd, nextOdd));
-}
-
-/** At each place of the tiles: M[o] = sum over c of U[o][c] * V[c]. */
-function mix(weights: usize, from: usize, to: usize, inputs: i32, outputs: i32): void {
-  for (let place = 0; place < 16; place++) {
-    for (let o = 0; o < outputs; o += 4) {
-      let a0 = f32x4.splat(0);
-      let a1 = a0;
-      let b0 = a0;
-      let b1 = a0;
-      let c0 = a0;
-      let c1 = a0;
-      let d0 = a0;
-      let d1 = a0;
-      let at = from;
-      const end = from + <usize>inputs * STEP;
-      for (; at < end; at += STEP) {
-        const v0 = v128.load(at);
-        const v1 = v128.load(at, 16);
-        const wa = v128.load32_splat(weights);
-        a0 = madd(v0, wa, a0);
-        a1 = madd(v1, wa, a1);
-        const wb = v128.load32_splat(weights, 4);
-        b0 = madd(v0, wb, b0);
-        b1 = madd(v1, wb, b1);
-        const wc = v128.load32_splat(weights, 8);
-        c0 = madd(v0, wc, c0);
-        c1 = madd(v1, wc, c1);
-        const wd = v128.load32_splat(weights, 12);
-        d0 = madd(v0, wd, d0);
-        d1 = madd(v1, wd, d1);
-        weights += 16;
-      }
-      v128.store(to, a0);
-      v128.store(to, a1, 16);
-      v128.store(to, b0, 32);
-      v128.store(to, b1, 48);
-      v128.store(to, c0, 64);
-      v128.store(to, c1, 80);
-      v128.store(to, d0, 96);
-      v128.store(to, d1, 112);
-      to += 4 * STEP;
-    }
-    from += <usize>inputs * STEP;
+/** B^T d B of four tiles beside one another: columns first, then rows. Place (i, j) goes to `to` + (6 i + j) * place. */
+function transformInput(
+  from: usize,
+  row: usize,
+  y: i32,
+  rows: i32,
+  scratch: usize,
+  constants: usize,
+  to: usize,
+  place: usize,
+): void {
+  // What lies below the row of zeros at the end of a map is another map's.
+  const r0 = from + <usize>y * row - row;
+  const r1 = r0 + row;
+  const r2 = from + <usize>min(y + 1, rows) * row;
+  const r3 = from + <usize>min(y + 2, rows) * row;
+  const r4 = from + <usize>min(y + 3, rows) * row;
+  const r5 = from + <usize>min(y + 4, rows) * row;
+  const two = v128.load32_splat(constants);
+  const four = v128.load32_splat(constants, 4);
+  for (let i: usize = 0; i < STRIP; i += 16) {
+    const d0 = v128.load(r0 + i);
+    const d1 = v128.load(r1 + i);
+    const d2 = v128.load(r2 + i);
+    const d3 = v128.load(r3 + i);
+    const d4 = v128.load(r4 + i);
+    const d5 = v128.load(r5 + i);
+    const p = f32x4.sub(d4, d2);
+    const q = f32x4.sub(d3, d1);
+    const t = nmadd(four, d2, d4);
+    const u = nmadd(four, d1, d3);
+    const at = scratch + i;
+    v128.store(at, madd(four, f32x4.sub(d0, d2), p));
+    v128.store(at, f32x4.add(t, u), STRIP);
+    v128.store(at, f32x4.sub(t, u), 2 * STRIP);
+    v128.store(at, madd(two, q, p), 3 * STRIP);
+    v128.store(at, nmadd(two, q, p), 4 * STRIP);
+    v128.store(at, nmadd(four, q, f32x4.sub(d5, d3)), 5 * STRIP);
+  }
+  for (let i: usize = 0; i < ROWS; i += STRIP) {
+    const at = scratch + i;
+    const x0 = v128.load(at);
+    const x1 = v128.load(at, 16);
+    const x2 = v128.load(at, 32);
+    const x3 = v128.load(at, 48);
+    const x4 = v128.load(at, 64);
+    const low01 = v128.shuffle<f32>(x0, x1, 0, 4, 1, 5);
+    const high01 = v128.shuffle<f32>(x0, x1, 2, 6, 3, 7);
+    const low23 = v128.shuffle<f32>(x2, x3, 0, 4, 1, 5);
+    const high23 = v128.shuffle<f32>(x2, x3, 2, 6, 3, 7);
+    const d0 = v128.shuffle<f32>(low01, low23, 0, 1, 4, 5);
+    const d1 = v128.shuffle<f32>(low01, low23, 2, 3, 6, 7);
+    const d2 = v128.shuffle<f32>(high01, high23, 0, 1, 4, 5);
+    const d3 = v128.shuffle<f32>(high01, high23, 2, 3, 6, 7);
+    const d4 = v128.shuffle<f32>(d0, x4, 1, 2, 3, 4);
+    const d5 = v128.shuffle<f32>(d1, x4, 1, 2, 3, 5);
+    const p = f32x4.sub(d4, d2);
+    const q = f32x4.sub(d3, d1);
+    const t = nmadd(four, d2, d4);
+    const u = nmadd(four, d1, d3);
+    v128.store(to, madd(four, f32x4.sub(d0, d2), p));
+    to += place;
+    v128.store(to, f32x4.add(t, u));
+    to += place;
+    v128.store(to, f32x4.sub(t, u));
+    to += place;
+    v128.store(to, madd(two, q, p));
+    to += place;
+    v128.store(to, nmadd(two, q, p));
+    to += place;
+    v128.store(to, nmadd(four, q, f32x4.sub(d5, d3)));
+    to += place;
   }
 }
 
-/** A^T m A of four tiles: two rows of eight cells, of which `cells` are written. */
+/** Four outputs at each place of the tiles: M[o] = sum over c of U[c][o] * V[c]. `place` bytes are the inputs' of a place. */
+function mix(weights: usize, from: usize, to: usize, place: usize): void {
+  const end = to + PLACES * 4 * STEP;
+  for (; to < end; to += 4 * STEP) {
+    let a0 = f32x4.splat(0);
+    let a1 = a0;
+    let b0 = a0;
+    let b1 = a0;
+    let c0 = a0;
+    let c1 = a0;
+    let d0 = a0;
+    let d1 = a0;
+    const stop = from + place;
+    for (; from < stop; from += STEP) {
+      const v0 = v128.load(from);
+      const v1 = v128.load(from, 16);
+      const wa = v128.load32_splat(weights);
+      a0 = madd(v0, wa, a0);
+      a1 = madd(v1, wa, a1);
+      const wb = v128.load32_splat(weights, 4);
+      b0 = madd(v0, wb, b0);
+      b1 = madd(v1, wb, b1);
+      const wc = v128.load32_splat(weights, 8);
+      c0 = madd(v0, wc, c0);
+      c1 = madd(v1, wc, c1);
+      const wd = v128.load32_splat(weights, 12);
+      d0 = madd(v0, wd, d0);
+      d1 = madd(v1, wd, d1);
+      weights += 16;
+    }
+    v128.store(to, a0);
+    v128.store(to, a1, 16);
+    v128.store(to, b0, 32);
+    v128.store(to, b1, 48);
+    v128.store(to, c0, 64);
+    v128.store(to, c1, 80);
+    v128.store(to, d0, 96);
+    v128.store(to, d1, 112);
+  }
+}
+
+/** A^T m A of four tiles: columns first, then rows. Of sixteen cells in four rows, `height` x `width` at most are written. */
 function transformOutput(
   from: usize,
-  step: usize,
+  scratch: usize,
+  constants: usize,
   to: usize,
   row: usize,
-  cells: i32,
-  both: bool,
+  height: i32,
+  width: i32,
   bias: v128,
   low: f32,
 ): void {
-  const quarter = step << 2;
   const floor = f32x4.splat(low);
-  // Columns of the tiles: sums over the rows of each.
-  let m0 = v128.load(from);
-  let m1 = v128.load(from + quarter);
-  let m2 = v128.load(from + 2 * quarter);
-  let m3 = v128.load(from + 3 * quarter);
-  const top0 = f32x4.add(f32x4.add(m0, m1), m2);
-  const low0 = f32x4.sub(f32x4.sub(m1, m2), m3);
-  from += step;
-  m0 = v128.load(from);
-  m1 = v128.load(from + quarter);
-  m2 = v128.load(from + 2 * quarter);
-  m3 = v128.load(from + 3 * quarter);
-  const top1 = f32x4.add(f32x4.add(m0, m1), m2);
-  const low1 = f32x4.sub(f32x4.sub(m1, m2), m3);
-  from += step;
-  m0 = v128.load(from);
-  m1 = v128.load(from + quarter);
-  m2 = v128.load(from + 2 * quarter);
-  m3 = v128.load(from + 3 * quarter);
-  const top2 = f32x4.add(f32x4.add(m0, m1), m2);
-  const low2 = f32x4.sub(f32x4.sub(m1, m2), m3);
-  from += step;
-  m0 = v128.load(from);
-  m1 = v128.load(from + quarter);
-  m2 = v128.load(from + 2 * quarter);
-  m3 = v128.load(from + 3 * quarter);
-  const top3 = f32x4.add(f32x4.add(m0, m1), m2);
-  const low3 = f32x4.sub(f32x4.sub(m1, m2), m3);
-  storeRow(top0, top1, top2, top3, to, cells, bias, floor);
-  if (both) storeRow(low0, low1, low2, low3, to + row, cells, bias, floor);
-}
-
-function storeRow(
-  s0: v128,
-  s1: v128,
-  s2: v128,
-  s3: v128,
-  to: usize,
-  cells: i32,
-  bias: v128,
-  floor: v128,
-): void {
-  const even = f32x4.max(f32x4.add(f32x4.add(f32x4.add(s0, s1), s2), bias), floor);
-  const odd = f32x4.max(f32x4.add(f32x4.sub(f32x4.sub(s1, s2), s3), bias), floor);
-  const first = v128.shuffle<f32>(even, odd, 0, 4, 1, 5);
-  const second = v128.shuffle<f32>(even, odd, 2, 6, 3, 7);
-  if (cells >= 8) {
-    v128.store(to, first);
-    v128.store(to, second, 16);
-    return;
+  const two = v128.load32_splat(constants);
+  const four = v128.load32_splat(constants, 4);
+  const eight = v128.load32_splat(constants, 8);
+  const next: usize = 6 * 4 * STEP;
+  for (let j: usize = 0; j < 6 * 16; j += 16) {
+    const m0 = v128.load(from);
+    const m1 = v128.load(from, next);
+    const m2 = v128.load(from, 2 * next);
+    const m3 = v128.load(from, 3 * next);
+    const m4 = v128.load(from, 4 * next);
+    const m5 = v128.load(from, 5 * next);
+    const s = f32x4.add(m1, m2);
+    const d = f32x4.sub(m1, m2);
+    const e = f32x4.add(m3, m4);
+    const f = f32x4.sub(m3, m4);
+    const at = scratch + j;
+    v128.store(at, f32x4.add(m0, f32x4.add(s, e)));
+    v128.store(at, madd(two, f, d), 96);
+    v128.store(at, madd(four, e, s), 192);
+    v128.store(at, madd(eight, f, f32x4.add(d, m5)), 288);
+    from += 4 * STEP;
   }
-  // The end of a row: nothing beyond it, or the row below would lose what it has.
-  storeLanes(first, to, cells);
-  if (cells > 4) storeLanes(second, to + 16, cells - 4);
-}
-
-function storeLanes(value: v128, to: usize, lanes: i32): void {
-  store<f32>(to, f32x4.extract_lane(value, 0));
-  if (lanes > 1) store<f32>(to, f32x4.extract_lane(value, 1), 4);
-  if (lanes > 2) store<f32>(to, f32x4.extract_lane(value, 2), 8);
-  if (lanes > 3) store<f32>(to, f32x4.extract_lane(value, 3), 12);
+  const lanes = i32x4(0, 1, 2, 3);
+  for (let y = min(4, height); y > 0; y--) {
+    const m0 = v128.load(scratch);
+    const m1 = v128.load(scratch, 16);
+    const m2 = v128.load(scratch, 32);
+    const m3 = v128.load(scratch, 48);
+    const m4 = v128.load(scratch, 64);
+    const m5 = v128.load(scratch, 80);
+    const s = f32x4.add(m1, m2);
+    const d = f32x4.sub(m1, m2);
+    const e = f32x4.add(m3, m4);
+    const f = f32x4.sub(m3, m4);
+    const y0 = f32x4.add(m0, f32x4.add(s, e));
+    const y1 = madd(two, f, d);
+    const y2 = madd(four, e, s);
+    const y3 = madd(eight, f, f32x4.add(d, m5));
+    const low01 = v128.shuffle<f32>(y0, y1, 0, 4, 1, 5);
+    const high01 = v128.shuffle<f32>(y0, y1, 2, 6, 3, 7);
+    const low23 = v128.shuffle<f32>(y2, y3, 0, 4, 1, 5);
+    const high23 = v128.shuffle<f32>(y2, y3, 2, 6, 3, 7);
+    const first = f32x4.max(f32x4.add(v128.shuffle<f32>(low01, low23, 0, 1, 4, 5), bias), floor);
+    const second = f32x4.max(f32x4.add(v128.shuffle<f32>(low01, low23, 2, 3, 6, 7), bias), floor);
+    const third = f32x4.max(f32x4.add(v128.shuffle<f32>(high01, high23, 0, 1, 4, 5), bias), floor);
+    const fourth = f32x4.max(f32x4.add(v128.shuffle<f32>(high01, high23, 2, 3, 6, 7), bias), floor);
+    if (width >= 16) {
+      v128.store(to, first);
+      v128.store(to, second, 16);
+      v128.store(to, third, 32);
+      v128.store(to, fourth, 48);
+    } else {
+      // The end of a row: zeros up to the next vector, and nothing beyond it.
+      v128.store(to, v128.and(first, i32x4.lt_s(lanes, i32x4.splat(width))));
+      if (width > 4) v128.store(to, v128.and(second, i32x4.lt_s(lanes, i32x4.splat(width - 4))), 16);
+      if (width > 8) v128.store(to, v128.and(third, i32x4.lt_s(lanes, i32x4.splat(width - 8))), 32);
+      if (width > 12) v128.store(to, v128.and(fourth, i32x4.lt_s(lanes, i32x4.splat(width - 12))), 48);
+    }
+    scratch += 96;
+    to += row;
+  }
 }

@@ -21,7 +21,17 @@ const PICTURES: Record<string, RawImage> = {
 };
 const CLASSES = Array.from({ length: 80 }, (_, i) => `class ${i}`);
 
-const DETECTORS_UNDER_TEST: Record<string, { classes?: string[]; changes: Record<string, unknown> }> = {
+/** Everywhere the same, so that neighbouring boxes have one score; Winograd's algorithm rounds them apart, and others survive. */
+const FLAT = ["one pixel", "black"];
+
+interface Case {
+  classes?: string[];
+  changes: Record<string, unknown>;
+  /** Names of pictures that are left out. */
+  without?: readonly string[];
+}
+
+const DETECTORS_UNDER_TEST: Record<string, Case> = {
   "as usual": { changes: {} },
   "80 classes": { classes: CLASSES, changes: {} },
   "more detections than usual, none suppressed": { changes: { boxDetections: 400, boxNms: 1, boxVote: 1 } },
@@ -32,15 +42,19 @@ const DETECTORS_UNDER_TEST: Record<string, { classes?: string[]; changes: Record
   "layers in groups": {
     changes: { convolution: "grouped", convolutionGroups: 4, backbone: "resnet18-1-32" },
   },
+  "maps wide enough for Winograd's algorithm": {
+    changes: { side: 256, backbone: "vgg-1-32" },
+    without: FLAT,
+  },
   "powers of two": { changes: { quantizer: { kind: "power-of-two", minExponent: -3, maxExponent: 2 } } },
 };
 
 describe.each(DETECTORS)("%s", (kind) => {
-  test.each(Object.entries(DETECTORS_UNDER_TEST))("%s", async (name, { classes, changes }) => {
+  test.each(Object.entries(DETECTORS_UNDER_TEST))("%s", async (name, { classes, changes, without = [] }) => {
     const detector = untrainedDetector(kind, classes, changes);
     let compared = 0;
-    for (const picture of Object.values(PICTURES))
-      compared += await expectSameDetections(detector, [picture]);
+    for (const [title, picture] of Object.entries(PICTURES))
+      if (!without.includes(title)) compared += await expectSameDetections(detector, [picture]);
     if (name.startsWith("a score")) expect(compared).toBe(0);
     else expect(compared).toBeGreaterThan(10);
     detector.dispose();

@@ -45,6 +45,16 @@ export interface Kernels {
     dy: number,
     dx: number,
   ): void;
+  phases(
+    input: number,
+    output: number,
+    rows: number,
+    width: number,
+    inRow: number,
+    outRow: number,
+    outPlane: number,
+    stride: number,
+  ): void;
   exp(input: number, output: number, bytes: number, high: number): void;
   round(input: number, output: number, bytes: number, step: number): void;
   channelsLast(
@@ -57,6 +67,16 @@ export interface Kernels {
     inRow: number,
     cell: number,
   ): void;
+  /** @returns 1 when all are numbers */
+  unpad(
+    input: number,
+    output: number,
+    channels: number,
+    rows: number,
+    width: number,
+    inPlane: number,
+    inRow: number,
+  ): number;
   overBlack(at: number, bytes: number): void;
   sumRows(rows: number, row: number, taps: number, weights: number, width: number, line: number): void;
   sumColumns(
@@ -69,6 +89,7 @@ export interface Kernels {
     output: number,
     plane: number,
   ): void;
+  spreadRow(pixels: number, width: number, gains: number, output: number, plane: number): void;
   pool(
     map: number,
     rows: number,
@@ -92,6 +113,7 @@ export interface Kernels {
   ): void;
   winograd(
     input: number,
+    constants: number,
     weights: number,
     biases: number,
     output: number,

@@ -2,14 +2,14 @@
 import type { Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
 import { instantiateKernels, type Kernels } from "./kernels.js";
-import { type ConvBlock, isWinograd, packConvolution, packLinear, packWinograd } from "./packing.js";
+import { type ConvBlock, hasWinograd, packConvolution, packLinear, packWinograd } from "./packing.js";
 import { rowLayouts } from "./rows.js";
 
 /** A block of a convolution, with the address of its weights. */
 export type PlacedBlock = Omit<ConvBlock, "packed"> & { address: number };
 
-/** Weights of an operation: blocks of a convolution, or the address of what is packed as one. */
-export type PlacedWeights = { blocks: PlacedBlock[] } | { address: number } | undefined;
+/** Weights of an operation. Which of a convolution's two forms is read depends on the size of its map. */
+export type PlacedWeights = { blocks: PlacedBlock[]; winograd?: number } | { address: number } | undefined;
 
 export interface Machine {
   kernels: Kernels;
@@ -56,10 +56,13 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
   machine.weights = model.operations.map((operation, i): PlacedWeights => {
     const parameters = model.parameters[i];
     if (operation.op === "conv") {
-      if (isWinograd(operation, shapes[operation.input].channels))
-        return { address: place(packWinograd(parameters!)) };
-      const blocks = packConvolution(parameters!, operation.groups);
-      return { blocks: blocks.map(({ packed, ...block }) => ({ ...block, address: place(packed) })) };
+      const blocks = packConvolution(parameters!, operation.groups).map(({ packed, ...block }) => ({
+        ...block,
+        address: place(packed),
+      }));
+      return hasWinograd(operation, shapes[operation.input].channels)
+        ? { blocks, winograd: place(packWinograd(parameters!)) }
+        : { blocks };
     }
     if (operation.op === "linear")
       return { address: place(packLinear(parameters!, rows[operation.input]!.order)) };

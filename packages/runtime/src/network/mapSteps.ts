@@ -3,7 +3,7 @@ import type { Model } from "../model/model.js";
 import type { Conv } from "../model/operations.js";
 import type { Machine } from "./machine.js";
 import { type MapLayout, OVERRUN } from "./memory.js";
-import { isWinograd } from "./packing.js";
+import { isWinograd, winogradParts } from "./packing.js";
 import type { PlacedMap, Plan } from "./plan.js";
 
 const LOWEST = Number.NEGATIVE_INFINITY;
@@ -33,7 +33,8 @@ export function mapStep(
   };
   switch (operation.op) {
     case "conv":
-      if (isWinograd(operation, from.channels)) return winogradStep(machine, from, to, index, scratch, low);
+      if (isWinograd(operation, from.channels, from.width))
+        return winogradStep(machine, from, to, index, scratch, low);
       return convolutionStep(model, machine, plan, index, scratch);
     case "maxPool": {
       const { kernel, stride, padding } = operation;
@@ -142,14 +143,15 @@ function winogradStep(
   scratch: number,
   low: number,
 ): () => void {
-  const { address } = machine.weights[index] as { address: number };
-  const biases = address + 4 * 16 * from.channels * to.channels;
+  const { winograd: address } = machine.weights[index] as { winograd: number };
+  const parts = winogradParts(from.channels, to.channels);
   const clear = clearZeros(machine, to);
   return () => {
     machine.kernels.winograd(
       from.address,
       address,
-      biases,
+      address + parts.weights,
+      address + parts.biases,
       to.address,
       from.channels,
       to.channels,
@@ -177,20 +179,27 @@ interface ConvolutionTables {
   phasePlane: number;
 }
 
+/** Rows of phases that are made and read at a time, while they are in the cache, where they need nothing of those beside them. */
+const BAND = 4;
+
+/** Whether the kernel's cells fall apart into whole vectors, so that all phases are made at once. */
+const inVectors = ({ kernel, stride, padding }: Conv): boolean =>
+  stride === kernel && stride % 4 === 0 && padding === 0;
+
 /** A convolution with a stride reads phases of its input: every stride-th row and column, in a map of its own. */
 export function convolutionTables(operation: Conv, from: MapLayout, to: MapLayout): ConvolutionTables {
   const { kernel, stride } = operation;
-  if (isWinograd(operation, from.channels)) {
+  if (isWinograd(operation, from.channels, from.width)) {
     // Transformed tiles of a step, see winograd.ts.
-    const floats = 16 * 8 * (from.channels + to.channels);
+    const floats = 36 * 8 * (from.channels + 4) + 120;
     return { floats, tableFloats: 0, phases: [], phaseRow: 0, phaseRows: 0, phasePlane: 0 };
   }
   const tableFloats = ((from.channels / operation.groups) * kernel ** 2 + 3) & ~3;
   if (inPlace(operation))
     return { floats: tableFloats, tableFloats, phases: [], phaseRow: 0, phaseRows: 0, phasePlane: 0 };
   const reach = Math.ceil(kernel / stride) - 1;
-  const phaseRow = to.width + reach;
-  const phaseRows = to.height + reach;
+  const phaseRow = (to.width + reach + 3) & ~3;
+  const phaseRows = inVectors(operation) ? Math.min(BAND, to.height) : to.height + reach;
   const phasePlane = phaseRow * phaseRows;
   const phases: [number, number][] = [];
   const count = Math.min(stride, kernel);
@@ -239,8 +248,7 @@ function convolutionStep(
   const outRow = here ? 0 : 4 * to.row;
   const clear = clearZeros(machine, to);
   const table = new Uint8Array(offsets.buffer);
-  return () => {
-    machine.bytes.set(table, scratch);
+  const makePhases = (): void => {
     phases.forEach(([dy, dx], p) => {
       for (let c = 0; c < from.channels; c++)
         kernels.phase(
@@ -257,20 +265,49 @@ function convolutionStep(
           dx - padding,
         );
     });
+  };
+  const makeBand = (y: number, count: number): void => {
+    for (let c = 0; c < from.channels; c++)
+      kernels.phases(
+        from.address + 4 * (c * from.plane + y * stride * from.row),
+        input + 4 * c * inputPlane,
+        count,
+        to.width,
+        4 * from.row,
+        4 * phaseRow,
+        4 * phasePlane,
+        stride,
+      );
+  };
+  const convolveRows = (y: number, count: number): void => {
     for (const { outputs, firstOutput, firstInput, address } of blocks) {
       convolve[outputs](
         input + 4 * firstInput * inputs * inputPlane,
         scratch,
         taps,
         address,
-        to.address + 4 * firstOutput * to.plane,
+        to.address + 4 * (firstOutput * to.plane + y * to.row),
         4 * to.plane,
-        rows,
+        count,
         width,
         inRow,
         outRow,
         low,
       );
+    }
+  };
+  const inBands = inVectors(operation);
+  return () => {
+    machine.bytes.set(table, scratch);
+    if (inBands) {
+      for (let y = 0; y < rows; y += phaseRows) {
+        const count = Math.min(phaseRows, rows - y);
+        makeBand(y, count);
+        convolveRows(y, count);
+      }
+    } else {
+      makePhases();
+      convolveRows(0, rows);
     }
     clear();
   };

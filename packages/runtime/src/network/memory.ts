@@ -17,13 +17,13 @@ export interface MapLayout {
 }
 
 /** Cells that whole vectors may write behind the end of a row. */
-export const OVERRUN = 16;
+export const OVERRUN = 24;
 
 const multipleOf4 = (length: number): number => (length + 3) & ~3;
 
 /** @param pad the most that any convolution pads */
 export function layOutMap({ channels, height, width }: Shape, pad: number): MapLayout {
-  const row = width + pad;
+  const row = multipleOf4(width + pad);
   const lead = multipleOf4(pad * row + pad);
   const plane = multipleOf4(height * row + Math.max(lead, OVERRUN));
   return { channels, height, width, row, plane, lead, size: lead + channels * plane + lead + OVERRUN };

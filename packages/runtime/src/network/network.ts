@@ -12,6 +12,8 @@ import type { Placement } from "../picture/placement.js";
 export interface Value extends Shape {
   /** [channels, height, width], or that of each region */
   data: Float32Array;
+  /** Whether all are numbers, neither NaN nor infinite, where that is known. */
+  finite?: boolean;
 }
 
 export interface Network {

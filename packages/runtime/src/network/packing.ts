@@ -34,55 +34,70 @@ export function packConvolution({ weights, biases }: Parameters, groups: number)
   return blocks;
 }
 
-/** Whether a convolution is made by Winograd's algorithm: from eight channels on it is faster. */
-export const isWinograd = ({ kernel, stride, padding, groups, channels }: Conv, inputs: number): boolean =>
+/** Whether a convolution can be made by Winograd's algorithm, and has channels enough for that to be faster. */
+export const hasWinograd = ({ kernel, stride, padding, groups, channels }: Conv, inputs: number): boolean =>
   kernel === 3 &&
   stride === 1 &&
   padding === 1 &&
   groups === 1 &&
-  Math.min(inputs, channels) >= 8 &&
+  Math.min(inputs, channels) >= 4 &&
+  Math.max(inputs, channels) >= 8 &&
   channels % 4 === 0;
 
-/** Places of a tile. */
-const PLACES = 16;
+/** Narrower maps leave more than half of the cells that are made at a time unused. */
+const MIN_WINOGRAD_WIDTH = 17;
+
+/** Whether it is made so on a map of this many channels and columns. */
+export const isWinograd = (operation: Conv, inputs: number, width: number): boolean =>
+  hasWinograd(operation, inputs) && width >= MIN_WINOGRAD_WIDTH;
+
+/** Rows of G (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.3) for the points of winograd.ts. */
+const POINTS: readonly (readonly [number, number, number])[] = [
+  [1 / 4, 0, 0],
+  ...[1, -1].map((x) => [-1 / 6, -x / 6, -1 / 6] as const),
+  ...[2, -2].map((x) => [1 / 24, x / 24, 1 / 6] as const),
+  [0, 0, 1],
+];
+const PLACES = POINTS.length ** 2;
+/** That the transforms of pictures multiply by. */
+const CONSTANTS = [2, 4, 8, 0];
+
+/** Where the parts of packWinograd's numbers lie, in bytes. */
+export function winogradParts(inputs: number, outputs: number): { weights: number; biases: number } {
+  const weights = 4 * CONSTANTS.length;
+  return { weights, biases: weights + 4 * PLACES * outputs * inputs };
+}
 
 /**
- * G g G^T of each 3x3 kernel g (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.1).
- * @returns [16, outputs / 4, inputs, 4], then the biases
+ * G g G^T of each 3x3 kernel g.
+ * @returns the constants of winograd.ts, [outputs / 4, 36, inputs, 4], and the biases
  */
 export function packWinograd({ weights, biases }: Parameters): Float32Array {
   const outputs = biases.length;
   const inputs = weights.length / (9 * outputs);
-  const packed = new Float32Array(PLACES * outputs * inputs + outputs);
-  /** Of one kernel: G g, [4, 3]. */
-  const half = new Float64Array(12);
+  const { weights: first, biases: last } = winogradParts(inputs, outputs);
+  const packed = new Float32Array(last / 4 + outputs);
+  packed.set(CONSTANTS);
+  /** Of one kernel: G g, [6, 3]. */
+  const half = new Float64Array(3 * POINTS.length);
   for (let o = 0; o < outputs; o++) {
     for (let c = 0; c < inputs; c++) {
       const kernel = 9 * (o * inputs + c);
-      for (let x = 0; x < 3; x++) {
-        const a = weights[kernel + x];
-        const b = weights[kernel + 3 + x];
-        const d = weights[kernel + 6 + x];
-        half[x] = a;
-        half[3 + x] = (a + b + d) / 2;
-        half[6 + x] = (a - b + d) / 2;
-        half[9 + x] = d;
-      }
-      for (let i = 0; i < 4; i++) {
-        const a = half[3 * i];
-        const b = half[3 * i + 1];
-        const d = half[3 * i + 2];
-        // From one place of a tile to the next there are all outputs and inputs.
-        const next = outputs * inputs;
-        const at = 4 * i * next + 4 * ((o >> 2) * inputs + c) + (o & 3);
-        packed[at] = a;
-        packed[at + next] = (a + b + d) / 2;
-        packed[at + 2 * next] = (a - b + d) / 2;
-        packed[at + 3 * next] = d;
+      POINTS.forEach(([a, b, d], i) => {
+        for (let x = 0; x < 3; x++)
+          half[3 * i + x] =
+            a * weights[kernel + x] + b * weights[kernel + 3 + x] + d * weights[kernel + 6 + x];
+      });
+      let at = first / 4 + 4 * ((o >> 2) * PLACES * inputs + c) + (o & 3);
+      for (let i = 0; i < half.length; i += 3) {
+        for (const [a, b, d] of POINTS) {
+          packed[at] = a * half[i] + b * half[i + 1] + d * half[i + 2];
+          at += 4 * inputs;
+        }
       }
     }
   }
-  packed.set(biases, PLACES * outputs * inputs);
+  packed.set(biases, last / 4);
   return packed;
 }
 

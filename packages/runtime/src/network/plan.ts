@@ -90,16 +90,24 @@ export function planNetwork(model: Model, machine: Machine, canvas: Size): Plan 
   return plan;
 }
 
-/** A copy of a map without the zeros between its rows. */
-export function readMap({ maps, shapes }: Plan, { floats }: Machine, value: number): Value {
-  const { channels, height, width, row, plane, address } = maps[value]!;
-  const data = new Float32Array(channels * height * width);
-  for (let c = 0, to = 0; c < channels; c++) {
-    let from = address / 4 + c * plane;
-    for (let y = 0; y < height; y++, from += row, to += width)
-      data.set(floats.subarray(from, from + width), to);
-  }
-  return { ...shapes[value], data };
+/** Maps without the zeros between their rows, behind the plan: until the next picture is drawn, or others are read. */
+export function readMaps(plan: Plan, machine: Machine, values: readonly number[]): Value[] {
+  const { maps, shapes, end } = plan;
+  const sizes = values.map((value) => {
+    const { channels, height, width } = shapes[value];
+    return channels * height * width;
+  });
+  // Whole vectors are written.
+  machine.reserve(end + 4 * sizes.reduce((sum, size) => sum + size + 4, 0));
+  let next = end;
+  return values.map((value, i) => {
+    const { address, plane, row } = maps[value]!;
+    const { channels, height, width } = shapes[value];
+    const at = next;
+    next += 4 * (sizes[i] + 4);
+    const finite = machine.kernels.unpad(address, at, channels, height, width, 4 * plane, 4 * row) === 1;
+    return { ...shapes[value], data: machine.floats.subarray(at / 4, at / 4 + sizes[i]), finite };
+  });
 }
 
 /** A copy of the first `count` rows, as [count, channels, height, width]. */

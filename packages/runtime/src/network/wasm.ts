@@ -3,7 +3,7 @@ import type { Model } from "../model/model.js";
 import { inferShapes } from "../model/shapes.js";
 import { createMachine } from "./machine.js";
 import { type Network, nominalCanvas } from "./network.js";
-import { type Plan, planNetwork, readMap, readRows } from "./plan.js";
+import { type Plan, planNetwork, readMaps, readRows } from "./plan.js";
 import { drawIntoPlanes } from "./wasmPicture.js";
 
 /** @throws where there is no WebAssembly with SIMD */
@@ -20,9 +20,12 @@ export async function createWasmNetwork(model: Model): Promise<Network> {
     },
     runMaps(wanted) {
       for (const step of plan!.mapSteps) step();
-      return wanted.map((value) => readMap(plan!, machine, value));
+      return readMaps(plan!, machine, wanted);
     },
-    readMap: (value) => readMap(plan!, machine, value),
+    readMap(value) {
+      const [map] = readMaps(plan!, machine, [value]);
+      return { ...map, data: map.data.slice() };
+    },
     runRegions(regions, wanted) {
       for (const step of plan!.regionSteps) step(regions);
       return wanted.map((value) => readRows(plan!, machine, value, regions.length / 4));

@@ -22,9 +22,14 @@ export function drawIntoPlanes(
   const columns = sampleAxis(width, size.width, scale);
   const rows = sampleAxis(height, size.height, scale);
   const { address, row, plane, lead, size: floats } = plan.maps[0]!;
-  kernels.clear(address - 4 * lead, 4 * floats);
+  // Zeros before, between and behind what is drawn.
+  kernels.clear(address - 4 * lead, 4 * lead);
+  for (let c = 0; c < 3; c++)
+    kernels.clear(address + 4 * (c * plane + size.height * row), 4 * (plane - size.height * row));
+  kernels.clear(address + 4 * 3 * plane, 4 * (floats - lead - 3 * plane));
 
   // Behind the plan: tables, a line of floats, and the rows of a band.
+  const asItIs = Math.fround(scale) === 1;
   const pitch = aligned(4 * width);
   let end = aligned(plan.end);
   const take = (bytes: number): number => {
@@ -51,19 +56,26 @@ export function drawIntoPlanes(
     const bottom = Math.min(size.height, top + BAND);
     const begin = rows.first[top];
     const stop = rows.first[bottom - 1] + rows.taps;
-    for (let y = begin; y < stop; y++) {
-      const to = band + (y - begin) * pitch;
-      if (channels === 4) bytes.set(data.subarray(4 * y * width, 4 * (y + 1) * width), to);
-      else copyRow(data, y * width, width, bytes, to);
-    }
+    if (channels === 4 && pitch === 4 * width) bytes.set(data.subarray(begin * pitch, stop * pitch), band);
+    else
+      for (let y = begin; y < stop; y++) {
+        const to = band + (y - begin) * pitch;
+        if (channels === 4) bytes.set(data.subarray(4 * y * width, 4 * (y + 1) * width), to);
+        else copyRow(data, y * width, width, bytes, to);
+      }
     if (channels === 4) kernels.overBlack(band, (stop - begin) * pitch);
     for (let y = top; y < bottom; y++) {
       const from = band + (rows.first[y] - begin) * pitch;
-      kernels.sumRows(from, pitch, rows.taps, rowWeights + 4 * y * rows.taps, width, line);
       const to = address + 4 * y * row;
-      kernels.sumColumns(line, first, columnWeights, columns.taps, size.width, gains, to, 4 * plane);
+      if (asItIs) kernels.spreadRow(from, width, gains, to, 4 * plane);
+      else {
+        kernels.sumRows(from, pitch, rows.taps, rowWeights + 4 * y * rows.taps, width, line);
+        kernels.sumColumns(line, first, columnWeights, columns.taps, size.width, gains, to, 4 * plane);
+      }
     }
   }
+  for (let c = 0; c < 3; c++)
+    kernels.clearPads(address + 4 * c * plane, size.height, size.width, row - size.width);
 }
 
 /** Of the picture's rows that a band is made of. */

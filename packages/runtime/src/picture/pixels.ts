@@ -33,7 +33,8 @@ const f32 = Math.fround;
 export function sampleAxis(from: number, to: number, scale: number): Axis {
   const exact = f32(scale);
   const slope = exact < 1 ? exact : 1;
-  const taps = Math.min(exact < 1 ? Math.ceil(f32(2 / exact)) : 2, from);
+  // At its own size a pixel is made of itself.
+  const taps = exact === 1 ? 1 : Math.min(exact < 1 ? Math.ceil(f32(2 / exact)) : 2, from);
   const first = new Int32Array(to);
   const weights = new Float32Array(to * taps);
   for (let at = 0; at < to; at++) {
