@@ -155,8 +155,8 @@ describe("bestPlaces", () => {
     ["the worst", (i: number) => (i % 16 === 0 ? -1e6 - i : i % 5000)],
     ["no numbers", (i: number) => (i % 16 === 0 ? Number.NaN : i % 5000)],
     ["all one", () => 3],
-  ])("of many, where those that are looked at first are %s", (_, valueOf) => {
-    const many = Float32Array.from({ length: 20_000 }, (_, i) => valueOf(i));
+  ])("of many, where those that are looked at first are %s", (_, numberAt) => {
+    const many = Float32Array.from({ length: 20_000 }, (_, i) => numberAt(i));
     const expected = [...many.keys()]
       .filter((i) => !Number.isNaN(many[i]))
       .sort((a, b) => many[b] - many[a] || a - b);
