@@ -3,4 +3,4 @@ export { clear, clearPads, conv1, conv2, conv4 } from "./conv";
 export { add, channelsLast, exp, halve, maxPool, phase, phases, round, unpad, upsample } from "./maps";
 export { overBlack, spreadRow, sumColumns, sumRows } from "./picture";
 export { linear, psRoiAlign, roiAlign } from "./regions";
-export { winograd } from "./winograd";
+export { transformWeights, winograd } from "./winograd";

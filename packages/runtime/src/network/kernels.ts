@@ -136,6 +136,7 @@ export interface Kernels {
     scratch: number,
     low: number,
   ): void;
+  transformWeights(weights: number, output: number, inputs: number, outputs: number): void;
   linear(
     input: number,
     weights: number,
