@@ -148,4 +148,19 @@ describe("bestPlaces", () => {
     const some = Float32Array.of(1, Number.NaN, 2, Number.POSITIVE_INFINITY, Number.NaN);
     expect([...bestPlaces(some, 10, least)]).toEqual([3, 2, 0]);
   });
+
+  it.each([
+    ["like the rest", (i: number) => (i * 7919) % 5000],
+    ["the best", (i: number) => (i % 16 === 0 ? 1e6 + i : i % 5000)],
+    ["the worst", (i: number) => (i % 16 === 0 ? -1e6 - i : i % 5000)],
+    ["no numbers", (i: number) => (i % 16 === 0 ? Number.NaN : i % 5000)],
+    ["all one", () => 3],
+  ])("of many, where those that are looked at first are %s", (_, numberAt) => {
+    const many = Float32Array.from({ length: 20_000 }, (_, i) => numberAt(i));
+    const expected = [...many.keys()]
+      .filter((i) => !Number.isNaN(many[i]))
+      .sort((a, b) => many[b] - many[a] || a - b);
+    for (const most of [1, 100, 2000])
+      expect([...bestPlaces(many, most, 0)]).toEqual(expected.slice(0, most));
+  });
 });

@@ -2,5 +2,5 @@
 export { clear, clearPads, conv1, conv2, conv4 } from "./conv";
 export { add, channelsLast, exp, halve, maxPool, phase, phases, round, unpad, upsample } from "./maps";
 export { overBlack, spreadRow, sumColumns, sumRows } from "./picture";
-export { linear, pool, poolVotes } from "./regions";
-export { winograd } from "./winograd";
+export { linear, psRoiAlign, roiAlign } from "./regions";
+export { transformWeights, winograd } from "./winograd";

@@ -183,7 +183,10 @@ export function round(input: usize, output: usize, bytes: usize, step: f32): voi
   }
 }
 
-/** [channels, rows, width] -> [rows, width, channels], channels rounded up to a multiple of 4 (the caller clears those). */
+/**
+ * [channels, rows, width] -> [rows, width, channels], channels rounded up to a multiple of 4 (the caller clears those); up to 3 cells
+ * behind the last are overwritten.
+ */
 export function channelsLast(
   input: usize,
   output: usize,
@@ -194,16 +197,45 @@ export function channelsLast(
   inRow: usize,
   cell: usize,
 ): void {
-  for (let c = 0; c < channels; c++) {
-    let at = input + <usize>c * inPlane;
-    let to = output + ((<usize>c) << 2);
+  const pitch = <usize>width * cell;
+  for (; channels >= 4; channels -= 4) {
     for (let y = 0; y < rows; y++) {
-      for (let x = 0; x < width; x++) {
-        store<f32>(to, load<f32>(at + ((<usize>x) << 2)));
+      let at = input + <usize>y * inRow;
+      let to = output + <usize>y * pitch;
+      for (let x = 0; x < width; x += 4) {
+        const a = v128.load(at);
+        const b = v128.load(at + inPlane);
+        const c = v128.load(at + 2 * inPlane);
+        const d = v128.load(at + 3 * inPlane);
+        const lowAb = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+        const highAb = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+        const lowCd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+        const highCd = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+        v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 0, 1, 4, 5));
+        to += cell;
+        v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 2, 3, 6, 7));
+        to += cell;
+        v128.store(to, v128.shuffle<f32>(highAb, highCd, 0, 1, 4, 5));
+        to += cell;
+        v128.store(to, v128.shuffle<f32>(highAb, highCd, 2, 3, 6, 7));
+        to += cell;
+        at += 16;
+      }
+    }
+    input += 4 * inPlane;
+    output += 16;
+  }
+  for (; channels > 0; channels--) {
+    for (let y = 0; y < rows; y++) {
+      const at = input + <usize>y * inRow;
+      let to = output + <usize>y * pitch;
+      for (let x: usize = 0; x < (<usize>width) << 2; x += 4) {
+        store<f32>(to, load<f32>(at + x));
         to += cell;
       }
-      at += inRow;
     }
+    input += inPlane;
+    output += 4;
   }
 }
 

@@ -1,43 +1,215 @@
 // Regions of a map, and fully connected layers over them.
 //
 // Bilinear sampling and averaging are both separable, so a cell of a region is a weighted sum of (few rows) x (few columns).
-// What each cell's rows and columns are is worked out before, once for all channels: taps of (offset in bytes, weight).
+// What each cell's rows and columns are is worked out first, once for all channels: taps of (offset in bytes, weight).
 import { madd } from "./madd";
 
 /**
- * One region, channels last: out[i, j] = sum over taps of row i and taps of column j of weight * weight * map[row, column].
- * rows, columns: [size] of (first tap, taps), 8 bytes each; rowTaps, columnTaps: (offset, weight), 8 bytes each.
- * @param bytes of a cell's channels, a multiple of 16
+ * Bytes of the taps of one axis: for each cell the end of its taps, 4 bytes, and the taps of all of them, 8 bytes each. A sample
+ * touches two rows (or columns).
  */
-export function pool(
+function axisBytes(size: i32, samples: i32): usize {
+  return ((<usize>size) << 2) + ((<usize>(size * samples)) << 4);
+}
+
+/**
+ * Regions, channels last: out[i, j] = sum over the taps of row i and of column j of weight * weight * map[row, column]. A region is
+ * at least a cell wide and high, as torchvision has it without "aligned".
+ * @param map [height, width, channels], `cell` bytes of channels, a multiple of 16
+ * @param regions [count, 4] xyxy in pixels, `stride` of them a cell
+ * @param taps 2 * (4 * size + 16 * size * samples) bytes
+ */
+export function roiAlign(
   map: usize,
-  rows: usize,
-  columns: usize,
-  rowTaps: usize,
-  columnTaps: usize,
+  height: i32,
+  width: i32,
+  cell: usize,
+  regions: usize,
+  count: i32,
+  stride: f64,
   size: i32,
-  bytes: usize,
+  samples: i32,
+  taps: usize,
   output: usize,
+  outRow: usize,
 ): void {
+  const across = taps + axisBytes(size, samples);
+  const row = <usize>width * cell;
+  for (let n = 0; n < count; n++) {
+    const left = <f64>load<f32>(regions) / stride;
+    const top = <f64>load<f32>(regions, 4) / stride;
+    const right = <f64>load<f32>(regions, 8) / stride;
+    const bottom = <f64>load<f32>(regions, 12) / stride;
+    writeTaps(top, max(bottom - top, 1) / <f64>size, size, samples, height, row, taps);
+    writeTaps(left, max(right - left, 1) / <f64>size, size, samples, width, cell, across);
+    pool(map, taps, across, size, cell, output);
+    regions += 16;
+    output += outRow;
+  }
+}
+
+/**
+ * Regions, position-sensitive: out[c] = mean over cells (i, j) of the pooled plane (c * size + i) * size + j. Shifted by half a cell,
+ * so that the centres of cells line up.
+ * @param map [channels * size * size, height, width], planes and rows `plane` and `row` bytes apart
+ */
+export function psRoiAlign(
+  map: usize,
+  height: i32,
+  width: i32,
+  plane: usize,
+  row: usize,
+  channels: i32,
+  regions: usize,
+  count: i32,
+  stride: f64,
+  size: i32,
+  samples: i32,
+  taps: usize,
+  output: usize,
+  outRow: usize,
+): void {
+  const across = taps + axisBytes(size, samples);
+  for (let n = 0; n < count; n++) {
+    const left = <f64>load<f32>(regions);
+    const top = <f64>load<f32>(regions, 4);
+    const right = <f64>load<f32>(regions, 8);
+    const bottom = <f64>load<f32>(regions, 12);
+    writeTaps(top / stride - 0.5, (bottom - top) / stride / <f64>size, size, samples, height, row, taps);
+    writeTaps(left / stride - 0.5, (right - left) / stride / <f64>size, size, samples, width, 4, across);
+    poolVotes(map, plane, taps, across, size, channels, output);
+    regions += 16;
+    output += outRow;
+  }
+}
+
+/**
+ * Of one axis: the samples of a cell become one weight for each row (or column) that they touch.
+ * @param start of the region in cells of the map, and `step`, the length of one of its cells
+ * @param length rows or columns of the map, `bytes` apart
+ */
+function writeTaps(
+  start: f64,
+  step: f64,
+  size: i32,
+  samples: i32,
+  length: i32,
+  bytes: usize,
+  ends: usize,
+): void {
+  let end = ends + ((<usize>size) << 2);
   for (let i = 0; i < size; i++) {
-    const rowFrom = rowTaps + ((<usize>load<u32>(rows + ((<usize>i) << 3))) << 3);
-    const rowEnd = rowFrom + ((<usize>load<u32>(rows + ((<usize>i) << 3), 4)) << 3);
-    for (let j = 0; j < size; j++) {
-      const columnFrom = columnTaps + ((<usize>load<u32>(columns + ((<usize>j) << 3))) << 3);
-      const columnEnd = columnFrom + ((<usize>load<u32>(columns + ((<usize>j) << 3), 4)) << 3);
-      for (let c: usize = 0; c < bytes; c += 16) {
-        let sum = f32x4.splat(0);
-        for (let r = rowFrom; r < rowEnd; r += 8) {
-          const at = map + load<u32>(r) + c;
+    const first = end;
+    for (let s = 0; s < samples; s++) {
+      const point = start + step * (<f64>i + (<f64>s + 0.5) / <f64>samples);
+      // More than a cell outside of the map there is nothing.
+      if (!(point >= -1 && point <= <f64>length)) continue;
+      const place = max(0, point);
+      const low = min(<i32>place, length - 1);
+      const part = low === length - 1 ? 0 : place - <f64>low;
+      end = addTap(first, end, <usize>low * bytes, <f32>((1 - part) / <f64>samples));
+      if (part > 0) end = addTap(first, end, <usize>(low + 1) * bytes, <f32>(part / <f64>samples));
+    }
+    store<u32>(ends + ((<usize>i) << 2), end);
+  }
+}
+
+/** @returns the end of the taps */
+function addTap(first: usize, end: usize, offset: usize, weight: f32): usize {
+  for (let at = first; at < end; at += 8) {
+    if (load<u32>(at) === offset) {
+      store<f32>(at, load<f32>(at, 4) + weight, 4);
+      return end;
+    }
+  }
+  store<u32>(end, offset);
+  store<f32>(end, weight, 4);
+  return end + 8;
+}
+
+/** One region, with the taps of its rows and columns. */
+function pool(map: usize, down: usize, across: usize, size: i32, cell: usize, output: usize): void {
+  const cells = (<usize>size) << 2;
+  let row = down + cells;
+  for (let i = down; i < down + cells; i += 4) {
+    const rowEnd = <usize>load<u32>(i);
+    let column = across + cells;
+    for (let j = across; j < across + cells; j += 4) {
+      const columnEnd = <usize>load<u32>(j);
+      let c: usize = 0;
+      for (; c + 64 <= cell; c += 64) {
+        let s0 = f32x4.splat(0);
+        let s1 = s0;
+        let s2 = s0;
+        let s3 = s0;
+        for (let r = row; r < rowEnd; r += 8) {
+          const from = map + load<u32>(r) + c;
           const weight = load<f32>(r, 4);
-          for (let k = columnFrom; k < columnEnd; k += 8) {
-            sum = madd(v128.load(at + load<u32>(k)), f32x4.splat(weight * load<f32>(k, 4)), sum);
+          for (let k = column; k < columnEnd; k += 8) {
+            const at = from + load<u32>(k);
+            const both = f32x4.splat(weight * load<f32>(k, 4));
+            s0 = madd(v128.load(at), both, s0);
+            s1 = madd(v128.load(at, 16), both, s1);
+            s2 = madd(v128.load(at, 32), both, s2);
+            s3 = madd(v128.load(at, 48), both, s3);
           }
+        }
+        v128.store(output, s0);
+        v128.store(output, s1, 16);
+        v128.store(output, s2, 32);
+        v128.store(output, s3, 48);
+        output += 64;
+      }
+      for (; c < cell; c += 16) {
+        let sum = f32x4.splat(0);
+        for (let r = row; r < rowEnd; r += 8) {
+          const from = map + load<u32>(r) + c;
+          const weight = load<f32>(r, 4);
+          for (let k = column; k < columnEnd; k += 8)
+            sum = madd(v128.load(from + load<u32>(k)), f32x4.splat(weight * load<f32>(k, 4)), sum);
         }
         v128.store(output, sum);
         output += 16;
       }
+      column = columnEnd;
     }
+    row = rowEnd;
+  }
+}
+
+/** One region, position-sensitive, with the taps of its rows and columns. */
+function poolVotes(
+  map: usize,
+  plane: usize,
+  down: usize,
+  across: usize,
+  size: i32,
+  channels: i32,
+  output: usize,
+): void {
+  const cells = (<usize>size) << 2;
+  const mean = <f32>1 / <f32>(size * size);
+  for (let c = 0; c < channels; c++) {
+    let sum: f32 = 0;
+    let row = down + cells;
+    for (let i = down; i < down + cells; i += 4) {
+      const rowEnd = <usize>load<u32>(i);
+      let column = across + cells;
+      for (let j = across; j < across + cells; j += 4) {
+        const columnEnd = <usize>load<u32>(j);
+        for (let r = row; r < rowEnd; r += 8) {
+          const from = map + load<u32>(r);
+          let part: f32 = 0;
+          for (let k = column; k < columnEnd; k += 8)
+            part += load<f32>(k, 4) * load<f32>(from + load<u32>(k));
+          sum += load<f32>(r, 4) * part;
+        }
+        map += plane;
+        column = columnEnd;
+      }
+      row = rowEnd;
+    }
+    store<f32>(output + ((<usize>c) << 2), sum * mean);
   }
 }
 
@@ -99,45 +271,5 @@ export function linear(
       v128.store(to + outRow, f32x4.max(b3, floor), 48);
     }
     weights += (<usize>(inputs + 1)) << 6;
-  }
-}
-
-/**
- * One region, position-sensitive: out[c] = mean over cells (i, j) of the pooled plane (c * size + i) * size + j.
- * rows, columns and their taps as of pool; `plane` bytes from one plane to the next.
- */
-export function poolVotes(
-  map: usize,
-  plane: usize,
-  rows: usize,
-  columns: usize,
-  rowTaps: usize,
-  columnTaps: usize,
-  size: i32,
-  channels: i32,
-  output: usize,
-): void {
-  const mean = <f32>1 / <f32>(size * size);
-  for (let c = 0; c < channels; c++) {
-    let sum: f32 = 0;
-    for (let i = 0; i < size; i++) {
-      const row = rows + ((<usize>i) << 3);
-      const rowFrom = rowTaps + ((<usize>load<u32>(row)) << 3);
-      const rowEnd = rowFrom + ((<usize>load<u32>(row, 4)) << 3);
-      for (let j = 0; j < size; j++) {
-        const column = columns + ((<usize>j) << 3);
-        const columnFrom = columnTaps + ((<usize>load<u32>(column)) << 3);
-        const columnEnd = columnFrom + ((<usize>load<u32>(column, 4)) << 3);
-        for (let r = rowFrom; r < rowEnd; r += 8) {
-          const at = map + load<u32>(r);
-          let part: f32 = 0;
-          for (let k = columnFrom; k < columnEnd; k += 8)
-            part += load<f32>(k, 4) * load<f32>(at + load<u32>(k));
-          sum += load<f32>(r, 4) * part;
-        }
-        map += plane;
-      }
-    }
-    store<f32>(output + ((<usize>c) << 2), sum * mean);
   }
 }

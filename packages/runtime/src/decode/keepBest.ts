@@ -70,12 +70,32 @@ export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings)
  */
 export function bestPlaces(logits: Float32Array, most: number, least: number): Int32Array {
   const low = Math.log(least / (1 - least));
+  const guess = Math.max(low, leastOfMost(logits, most));
+  if (guess === Number.NEGATIVE_INFINITY) return withoutNaN(topK(logits, most), logits);
   // Few are left by most thresholds; of what is left out nothing has to be sorted.
-  const likely = low > Number.NEGATIVE_INFINITY ? placesFrom(logits, low) : undefined;
-  const sorted = likely ? topK(logitsAt(likely, logits), most).map((i) => likely[i]) : topK(logits, most);
-  let end = sorted.length;
-  while (end > 0 && Number.isNaN(logits[sorted[end - 1]])) end--;
-  return sorted.subarray(0, end);
+  let places = placesFrom(logits, guess);
+  // The sample was not like the rest.
+  if (guess > low && places.length < most) places = placesFrom(logits, low);
+  return topK(logitsAt(places, logits), most).map((i) => places[i]);
+}
+
+function withoutNaN(places: Int32Array, logits: Float32Array): Int32Array {
+  let end = places.length;
+  while (end > 0 && Number.isNaN(logits[places[end - 1]])) end--;
+  return places.subarray(0, end);
+}
+
+/** Every so many logits are looked at to guess which are among the best. */
+const SAMPLED = 16;
+
+/** A number that somewhat more than `most` of many logits are likely to reach. */
+function leastOfMost(logits: Float32Array, most: number): number {
+  if (logits.length < SAMPLED * 256 || logits.length < 4 * most) return Number.NEGATIVE_INFINITY;
+  const sample = new Float32Array(Math.ceil(logits.length / SAMPLED));
+  for (let i = 0; i < sample.length; i++) sample[i] = logits[SAMPLED * i];
+  const reached = Math.ceil((1.25 * most) / SAMPLED) + 8;
+  const least = sample[topK(sample, reached).at(-1)!];
+  return Number.isNaN(least) ? Number.NEGATIVE_INFINITY : least;
 }
 
 function placesFrom(logits: Float32Array, low: number): Int32Array {

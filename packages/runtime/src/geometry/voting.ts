@@ -1,9 +1,8 @@
 // Box voting (Gidaris and Komodakis, "Object detection via a multi-region and semantic segmentation-aware CNN model",
 // ICCV 2015, section 5): what non-maximum suppression drops still knows where the object is.
 
-import { boxArea } from "./boxes.js";
-
-const f32 = Math.fround;
+import { iou } from "./boxes.js";
+import { topK } from "./topK.js";
 
 /**
  * Boxes that survived suppression, each moved to the mean of the boxes of its label that overlap it, itself among
@@ -31,30 +30,42 @@ export function voteBoxes(
       `voteBoxes: ${scores.length} scores and ${labels.length} labels for ${boxes.length / 4} boxes`,
     );
   }
+  // From right to left. Of boxes that overlap by IoU t, the left sides are at most (1 - t) / t of either's width apart: few of the
+  // others have to be looked at.
+  const order = topK(Float32Array.from(scores, (_, i) => boxes[4 * i]));
+  const lefts = Float32Array.from(order, (i) => boxes[4 * i]);
+  // A little wider, because IoU is rounded to single precision.
+  const reach = ((1 - iouThreshold) / iouThreshold) * 1.001 + 1e-4;
   const voted = new Float32Array(4 * kept.length);
   const sum = new Float64Array(4);
   for (let k = 0; k < kept.length; k++) {
     const survivor = kept[k];
-    const [x1, y1, x2, y2] = boxes.subarray(4 * survivor, 4 * survivor + 4);
-    const area = boxArea(boxes, survivor);
+    const left = boxes[4 * survivor];
+    const width = Math.abs(boxes[4 * survivor + 2] - left);
+    const least = left - reach * width;
     sum.fill(0);
     let total = 0;
-    for (let i = 0; i < scores.length; i++) {
-      // As `iou` has it, written out: most pairs lie apart, which shows at once.
-      const p = 4 * i;
-      let overlap = 0;
-      if (boxes[p] < x2 && boxes[p + 2] > x1 && boxes[p + 1] < y2 && boxes[p + 3] > y1) {
-        const w = f32(Math.min(boxes[p + 2], x2) - Math.max(boxes[p], x1));
-        const h = f32(Math.min(boxes[p + 3], y2) - Math.max(boxes[p + 1], y1));
-        const shared = f32(w * h);
-        overlap = w > 0 && h > 0 ? f32(shared / f32(f32(boxArea(boxes, i) + area) - shared)) : 0;
-      }
-      const votes = i === survivor || (overlap >= iouThreshold && labels[i] === labels[survivor]);
+    for (let o = firstAtMost(lefts, left + reach * width); o < order.length && !(lefts[o] < least); o++) {
+      const i = order[o];
+      const votes =
+        i === survivor || (labels[i] === labels[survivor] && iou(boxes, i, boxes, survivor) >= iouThreshold);
       if (!votes) continue;
       total += scores[i];
-      for (let c = 0; c < 4; c++) sum[c] += scores[i] * boxes[p + c];
+      for (let c = 0; c < 4; c++) sum[c] += scores[i] * boxes[4 * i + c];
     }
     for (let c = 0; c < 4; c++) voted[4 * k + c] = total > 0 ? sum[c] / total : boxes[4 * survivor + c];
   }
   return voted;
+}
+
+/** Place of the first number that is not above `most`, in numbers that descend. */
+function firstAtMost(numbers: Float32Array, most: number): number {
+  let low = 0;
+  let high = numbers.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (numbers[middle] > most) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

@@ -90,26 +90,35 @@ export interface Kernels {
     plane: number,
   ): void;
   spreadRow(pixels: number, width: number, gains: number, output: number, plane: number): void;
-  pool(
+  roiAlign(
     map: number,
-    rows: number,
-    columns: number,
-    rowTaps: number,
-    columnTaps: number,
+    height: number,
+    width: number,
+    cell: number,
+    regions: number,
+    count: number,
+    stride: number,
     size: number,
-    bytes: number,
+    samples: number,
+    taps: number,
     output: number,
+    outRow: number,
   ): void;
-  poolVotes(
+  psRoiAlign(
     map: number,
+    height: number,
+    width: number,
     plane: number,
-    rows: number,
-    columns: number,
-    rowTaps: number,
-    columnTaps: number,
-    size: number,
+    row: number,
     channels: number,
+    regions: number,
+    count: number,
+    stride: number,
+    size: number,
+    samples: number,
+    taps: number,
     output: number,
+    outRow: number,
   ): void;
   winograd(
     input: number,
@@ -127,6 +136,7 @@ export interface Kernels {
     scratch: number,
     low: number,
   ): void;
+  transformWeights(weights: number, output: number, inputs: number, outputs: number): void;
   linear(
     input: number,
     weights: number,

@@ -1,8 +1,15 @@
 // One module with its memory: weights at the bottom, for good; above them what a plan places there.
-import type { Model } from "../model/model.js";
+import type { Model, Parameters } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
 import { instantiateKernels, type Kernels } from "./kernels.js";
-import { type ConvBlock, hasWinograd, packConvolution, packLinear, packWinograd } from "./packing.js";
+import {
+  type ConvBlock,
+  hasWinograd,
+  packConvolution,
+  packLinear,
+  WINOGRAD_CONSTANTS,
+  winogradParts,
+} from "./packing.js";
 import { rowLayouts } from "./rows.js";
 
 /** A block of a convolution, with the address of its weights. */
@@ -45,11 +52,22 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     },
   };
   const packed: { at: number; numbers: Float32Array }[] = [];
-  const place = (numbers: Float32Array): number => {
+  const transformed: { address: number; parameters: Parameters }[] = [];
+  const reserved = (bytes: number): number => {
     const address = machine.free;
     // Kernels read whole vectors.
-    machine.free = (address + numbers.byteLength + 31) & ~15;
+    machine.free = (address + bytes + 31) & ~15;
+    return address;
+  };
+  const place = (numbers: Float32Array): number => {
+    const address = reserved(numbers.byteLength);
     packed.push({ at: address / 4, numbers });
+    return address;
+  };
+  const placeWinograd = (parameters: Parameters): number => {
+    const outputs = parameters.biases.length;
+    const address = reserved(winogradParts(parameters.weights.length / (9 * outputs), outputs).bytes);
+    transformed.push({ address, parameters });
     return address;
   };
   const rows = rowLayouts(model.operations, shapes);
@@ -61,7 +79,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
         address: place(packed),
       }));
       return hasWinograd(operation, shapes[operation.input].channels)
-        ? { blocks, winograd: place(packWinograd(parameters!)) }
+        ? { blocks, winograd: placeWinograd(parameters!) }
         : { blocks };
     }
     if (operation.op === "linear")
@@ -69,7 +87,21 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     return undefined;
   });
   // Memory grows once: each time it does all views of it are made anew.
-  machine.reserve(machine.free);
+  const largest = transformed.reduce(
+    (most, { parameters }) => Math.max(most, parameters.weights.byteLength),
+    0,
+  );
+  machine.reserve(machine.free + largest);
   for (const { at, numbers } of packed) machine.floats.set(numbers, at);
+  // By the kernels, which are quick from the first call on: plain loops would be half of the time that loading takes.
+  for (const { address, parameters } of transformed) {
+    const { weights, biases } = parameters;
+    const inputs = weights.length / (9 * biases.length);
+    const parts = winogradParts(inputs, biases.length);
+    machine.floats.set(weights, machine.free / 4);
+    machine.floats.set(WINOGRAD_CONSTANTS, address / 4);
+    machine.floats.set(biases, (address + parts.biases) / 4);
+    kernels.transformWeights(machine.free, address + parts.weights, inputs, biases.length);
+  }
   return machine;
 }

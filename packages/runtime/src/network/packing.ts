@@ -51,54 +51,19 @@ const MIN_WINOGRAD_WIDTH = 17;
 export const isWinograd = (operation: Conv, inputs: number, width: number): boolean =>
   hasWinograd(operation, inputs) && width >= MIN_WINOGRAD_WIDTH;
 
-/** Rows of G (Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.3) for the points of winograd.ts. */
-const POINTS: readonly (readonly [number, number, number])[] = [
-  [1 / 4, 0, 0],
-  ...[1, -1].map((x) => [-1 / 6, -x / 6, -1 / 6] as const),
-  ...[2, -2].map((x) => [1 / 24, x / 24, 1 / 6] as const),
-  [0, 0, 1],
-];
-const PLACES = POINTS.length ** 2;
-/** That the transforms of pictures multiply by. */
-const CONSTANTS = [2, 4, 8, 0];
+/** Places of a tile, see wasm/winograd.ts. */
+const PLACES = 36;
+/** That transforms multiply by. */
+export const WINOGRAD_CONSTANTS = [2, 4, 8, 0];
 
-/** Where the parts of packWinograd's numbers lie, in bytes. */
-export function winogradParts(inputs: number, outputs: number): { weights: number; biases: number } {
-  const weights = 4 * CONSTANTS.length;
-  return { weights, biases: weights + 4 * PLACES * outputs * inputs };
-}
-
-/**
- * G g G^T of each 3x3 kernel g.
- * @returns the constants of winograd.ts, [outputs / 4, 36, inputs, 4], and the biases
- */
-export function packWinograd({ weights, biases }: Parameters): Float32Array {
-  const outputs = biases.length;
-  const inputs = weights.length / (9 * outputs);
-  const { weights: first, biases: last } = winogradParts(inputs, outputs);
-  const packed = new Float32Array(last / 4 + outputs);
-  packed.set(CONSTANTS);
-  /** Of one kernel: G g, [6, 3]. */
-  const half = new Float64Array(3 * POINTS.length);
-  for (let o = 0; o < outputs; o++) {
-    for (let c = 0; c < inputs; c++) {
-      const kernel = 9 * (o * inputs + c);
-      POINTS.forEach(([a, b, d], i) => {
-        for (let x = 0; x < 3; x++)
-          half[3 * i + x] =
-            a * weights[kernel + x] + b * weights[kernel + 3 + x] + d * weights[kernel + 6 + x];
-      });
-      let at = first / 4 + 4 * ((o >> 2) * PLACES * inputs + c) + (o & 3);
-      for (let i = 0; i < half.length; i += 3) {
-        for (const [a, b, d] of POINTS) {
-          packed[at] = a * half[i] + b * half[i + 1] + d * half[i + 2];
-          at += 4 * inputs;
-        }
-      }
-    }
-  }
-  packed.set(biases, last / 4);
-  return packed;
+/** Where what Winograd's algorithm reads of a layer lies behind its constants, in bytes, and all of it. */
+export function winogradParts(
+  inputs: number,
+  outputs: number,
+): { weights: number; biases: number; bytes: number } {
+  const weights = 4 * WINOGRAD_CONSTANTS.length;
+  const biases = weights + 4 * PLACES * outputs * inputs;
+  return { weights, biases, bytes: biases + 4 * outputs };
 }
 
 /** Outputs of a fully connected layer that are made at once. */

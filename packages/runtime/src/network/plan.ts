@@ -64,7 +64,7 @@ export function planNetwork(model: Model, machine: Machine, canvas: Size): Plan 
     const size =
       operation.op === "conv"
         ? convolutionTables(operation, from!, layouts[i + 1]!).floats
-        : regionScratch(operation, from);
+        : regionScratch(operation, from, mostRegions(model));
     tenants.push({ size, from: time(i + 1), to: time(i + 1) });
   });
   const { places, size } = placeTenants(tenants);

@@ -5,21 +5,21 @@ import type { Machine } from "./machine.js";
 import { eachNumber } from "./mapSteps.js";
 import type { MapLayout } from "./memory.js";
 import type { PlacedMap, Plan } from "./plan.js";
-import { type AxisTaps, axisTaps } from "./taps.js";
 
 type Step = (regions: Float32Array) => void;
 
 const isRoi = (operation: Operation): operation is RoiAlign | PsRoiAlign =>
   operation.op === "roiAlign" || operation.op === "psRoiAlign";
 
-/** Floats of the taps of one region: for each axis the cells (first tap, taps) and the taps (offset, weight). */
-const tapFloats = ({ size, samples }: RoiAlign | PsRoiAlign): number => 2 * (2 * size + 4 * size * samples);
+/** Floats of the taps of one region, see wasm/regions.ts. */
+const tapFloats = ({ size, samples }: RoiAlign | PsRoiAlign): number => 2 * (size + 4 * size * samples);
 
-/** Floats that a step needs for itself. */
-export function regionScratch(operation: Operation, from: MapLayout | undefined): number {
+/** Floats that a step needs for itself: taps, the regions (at most `most`), and the map with its channels last. */
+export function regionScratch(operation: Operation, from: MapLayout | undefined, most: number): number {
   if (!isRoi(operation) || from === undefined) return 0;
   const cells = operation.op === "roiAlign" ? from.height * from.width * channelsOf(from) : 0;
-  return cells + tapFloats(operation);
+  // Up to three cells behind the map are overwritten.
+  return cells + 3 * channelsOf(from) + 4 * most + tapFloats(operation);
 }
 
 /** Of a cell of a map whose channels lie together, in whole vectors. */
@@ -73,81 +73,22 @@ function poolStep(
 ): Step {
   const { kernels } = machine;
   const { size, samples, stride } = operation;
-  const last = operation.op === "roiAlign";
-  // Bytes from cell to cell and from row to row of what is read.
-  const cell = last ? 4 * channelsOf(map) : 4;
-  const row = last ? map.width * cell : 4 * map.row;
-  const taps = last ? scratch + map.height * row : scratch;
-  const axis = 4 * (2 * size + 4 * size * samples);
-  const [down, across] = [taps, taps + axis];
-  const cells = 4 * 2 * size;
-  const clear = last ? () => kernels.clear(scratch, map.height * row) : () => {};
+  const { address, channels, height, width } = map;
+  const [plane, row] = [4 * map.plane, 4 * map.row];
+  // Bytes of a cell whose channels lie together, where they do.
+  const cell = operation.op === "roiAlign" ? 4 * channelsOf(map) : 0;
+  const boxes = scratch + height * width * cell;
   return (regions) => {
-    if (last) {
-      clear();
-      const { channels, height, width, plane } = map;
-      kernels.channelsLast(map.address, scratch, channels, height, width, 4 * plane, 4 * map.row, cell);
+    const count = regions.length / 4;
+    const taps = boxes + 4 * regions.length;
+    const pooled = [boxes, count, stride, size, samples, taps, to.address, to.row] as const;
+    if (cell > 0) {
+      if (channels % 4 > 0) kernels.clear(scratch, boxes - scratch);
+      kernels.channelsLast(address, scratch, channels, height, width, plane, row, cell);
     }
-    for (let r = 0; r < regions.length; r += 4) {
-      const output = to.address + (r / 4) * to.row;
-      const [x, y] = last ? plainBox(regions, r, stride, size) : shiftedBox(regions, r, stride, size);
-      writeTaps(machine, axisTaps(y.start, y.step, size, samples, map.height), down, row);
-      writeTaps(machine, axisTaps(x.start, x.step, size, samples, map.width), across, cell);
-      // Both axes' taps are numbered from one place: the columns' from theirs.
-      if (last) kernels.pool(scratch, down, across, down + cells, across + cells, size, cell, output);
-      else {
-        const channels = map.channels / size ** 2;
-        kernels.poolVotes(
-          map.address,
-          4 * map.plane,
-          down,
-          across,
-          down + cells,
-          across + cells,
-          size,
-          channels,
-          output,
-        );
-      }
-    }
+    // Behind the map: its last vectors reach over here.
+    machine.floats.set(regions, boxes / 4);
+    if (cell > 0) kernels.roiAlign(scratch, height, width, cell, ...pooled);
+    else kernels.psRoiAlign(address, height, width, plane, row, channels / size ** 2, ...pooled);
   };
-}
-
-interface Axis {
-  start: number;
-  step: number;
-}
-
-/** At least a cell wide and high, as torchvision has it without "aligned". */
-function plainBox(regions: Float32Array, r: number, stride: number, size: number): [Axis, Axis] {
-  const axis = (from: number): Axis => {
-    const start = regions[r + from] / stride;
-    return { start, step: Math.max(regions[r + from + 2] / stride - start, 1) / size };
-  };
-  return [axis(0), axis(1)];
-}
-
-/** Shifted by half a cell, so that cell centres line up. */
-function shiftedBox(regions: Float32Array, r: number, stride: number, size: number): [Axis, Axis] {
-  const axis = (from: number): Axis => ({
-    start: regions[r + from] / stride - 0.5,
-    step: (regions[r + from + 2] - regions[r + from]) / stride / size,
-  });
-  return [axis(0), axis(1)];
-}
-
-/** Cells first, then taps as offsets in bytes and weights. */
-function writeTaps(
-  { floats }: Machine,
-  { cells, index, weight }: AxisTaps,
-  address: number,
-  step: number,
-): void {
-  const integers = new Uint32Array(floats.buffer);
-  const at = address / 4;
-  integers.set(cells, at);
-  for (let t = 0; t < index.length; t++) {
-    integers[at + cells.length + 2 * t] = index[t] * step;
-    floats[at + cells.length + 2 * t + 1] = weight[t];
-  }
 }
