@@ -77,10 +77,10 @@ async function rendererPeak(browser) {
 
 /** What face-api finds in pictures, by their addresses: lists of [x, y, width, height, score]. */
 export async function faceApiFinds(url, addresses) {
-  const { browser, page } = await open(`${url}/faces.html`, "find");
+  const { browser, page } = await open(`${url}/faces.html`, "findFaces");
   const found = [];
   for (const address of addresses)
-    found.push(await page.evaluate((one) => window.find(one), `${url}${address}`));
+    found.push(await page.evaluate((one) => window.findFaces(one), `${url}${address}`));
   await browser.close();
   return found;
 }

@@ -108,7 +108,7 @@ export const facesPage = (wasm) =>
   html(`${SIDES["face-api"].imports}
 ${PICTURE}
 await (${scriptOf("face-api", wasm).create})();
-window.find = async (address) => {
+window.findFaces = async (address) => {
   const bitmap = await createImageBitmap(await (await fetch(address)).blob());
   const canvas = document.createElement("canvas");
   canvas.width = bitmap.width;
