@@ -1,16 +1,13 @@
 // qmimic as a library: the steps of `qmimic train`, `val` and `predict`, one by one.
 //
-//   const recipe = parseRecipe({ data: "faces", merge: "face", student: "vgg-1-32" }, "my program");
-//   const splits = await prepareRun(recipe);
-//   const folder = await createRunFolder(recipe, splits);
-//   const lock = lockRunFolder(folder);
-//   const stages = await runStages(recipe, folder, report, splits);
-//   lock.release();
-//   const detector = loadDetector(stages.at(-1)!.weights);
-//   const [found] = detectImages(detector, [await decodeImage("photo.jpg")]);
+// const recipe = parseRecipe({ data: "faces", merge: "face", student: "vgg-1-32" }, "my program"); const splits
+// = await prepareRun(recipe); const folder = await createRunFolder(recipe, splits); const lock =
+// lockRunFolder(folder); const stages = await runStages(recipe, folder, report, splits); lock.release(); const
+// detector = loadDetector(stages.at(-1)!.weights); const [found] = detectImages(detector, [await
+// decodeImage("photo.jpg")]);
 //
-// Boxes are xyxy in pixels, labels count from 1 (0 is background). Input that is wrong throws InputError, whose
-// message is meant for people.
+// Boxes are xyxy in pixels, labels count from 1 (0 is background). Invalid input throws InputError, whose
+// message is meant for users.
 
 // Models
 export type { Decoder, Detections, Size } from "@qmimic/runtime";

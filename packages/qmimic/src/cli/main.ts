@@ -1,4 +1,5 @@
-// The command line: one file a verb. Bad input ends with its message and exit code 1, never with a stack trace.
+// The command line: one file per command. Bad input ends with a message and exit code 1, never with a stack
+// trace.
 import { setImmediate as turn } from "node:timers/promises";
 import { Command, CommanderError } from "commander";
 import { didYouMean, explain, InputError } from "../errors.js";
@@ -6,7 +7,7 @@ import { escapeControls, quoted } from "../text.js";
 import { watchSignals } from "./interrupt.js";
 import { complain, outputFailure, say, watchOutput } from "./output.js";
 
-/** Only the verb that is asked for is loaded: `data`, `evaluate` and `doctor` work where libtorch does not. */
+/** Only the requested command is loaded: `data`, `evaluate` and `doctor` work without libtorch. */
 const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   train: async () => (await import("./train.js")).addTrain,
   val: async () => (await import("./val.js")).addVal,
@@ -20,7 +21,7 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   doctor: async () => (await import("./doctor.js")).addDoctor,
 };
 
-/** Verbs whose product is files: they go on where nothing can be printed. */
+/** Commands that produce files: they continue when nothing can be printed. */
 const WRITERS = ["train", "predict"];
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -47,7 +48,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = 1;
     }
   }
-  // Errors of a stream come after the write.
+  // Stream errors arrive after the write.
   await turn();
   const failure = outputFailure();
   if (failure === undefined) return;
@@ -59,13 +60,13 @@ async function addVerbs(program: Command, asked: string): Promise<void> {
   if (asked !== "" && asked !== "help" && !asked.startsWith("-") && !Object.hasOwn(VERBS, asked)) {
     const verbs = Object.keys(VERBS);
     throw new InputError(
-      `unknown command ${quoted(asked)}; there are ${verbs.join(", ")}.${didYouMean(asked, verbs)}`,
+      `unknown command ${quoted(asked)}. Commands: ${verbs.join(", ")}.${didYouMean(asked, verbs)}`,
     );
   }
   const loaders = Object.hasOwn(VERBS, asked) ? [VERBS[asked]] : Object.values(VERBS);
   for (const load of loaders) {
     const add = await load().catch((error: Error) => {
-      // A verb that cannot be loaded lacks the addon or libtorch; the message says what to do.
+      // A command that fails to load lacks the addon or libtorch; the message says what to do.
       throw new InputError(error.message);
     });
     add(program);
