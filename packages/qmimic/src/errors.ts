@@ -1,18 +1,18 @@
-// Errors that are the user's to mend, and the "did you mean" that goes with them.
+// Errors that the user can fix, and "did you mean" suggestions.
 import { AddonError } from "@qmimic/torch/setup";
 import { distance } from "fastest-levenshtein";
 import { ZodError } from "zod";
 import { quoted, shortened } from "./text.js";
 
 /**
- * The input (a file, a flag, a setting) is wrong. The message is complete: what is wrong, where, the value found,
- * what was expected and what to do. The command line prints the message alone and exits with status 1.
+ * Invalid input: a file, a flag or a setting. The message is complete: what is wrong, where, the value found,
+ * the value expected, and what to do. The command line prints only the message and exits with code 1.
  */
 export class InputError extends Error {
   override name = "InputError";
 }
 
-/** What an error says, on one line: of a value that does not fit its schema, each place and what is wrong there. */
+/** An error's message on one line; for a schema error, each path with its problem. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof ZodError)) return (error as Error).message;
   return error.issues
@@ -20,32 +20,32 @@ export function reasonOf(error: unknown): string {
     .join("; ");
 }
 
-/** Whether an error is the operating system's, not the program's. */
+/** Whether an error comes from the operating system. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
   if (!(error instanceof Error)) return false;
   const { errno, code } = error as NodeJS.ErrnoException;
   return typeof errno === "number" && typeof code === "string";
 }
 
-/** What to do about errors of the operating system, by their code. */
+/** What to do about operating system errors, by code. */
 const REMEDIES: Record<string, string> = {
-  ENOSPC: "The disk is full. Make room on it",
-  EDQUOT: "The quota of the disk is used up. Make room on it",
+  ENOSPC: "The disk is full. Free some space",
+  EDQUOT: "The disk quota is exceeded. Free some space",
   EFBIG:
-    "The file would be larger than the limit (ulimit -f) or the file system allows. Raise it, or use another disk",
+    "The file would exceed the size limit (ulimit -f) or that of the file system. Raise the limit, or use another disk",
   EMFILE: "Too many files are open. Raise the limit (ulimit -n)",
-  ENFILE: "Too many files are open on this machine. Close programs",
-  EIO: "The disk or its connection failed. Check it, or use another",
-  ESTALE: "The network's file system has lost the file. Mount it again, or use a local disk",
-  EROFS: "The disk can only be read. Use another place",
+  ENFILE: "Too many files are open on this machine. Close some programs",
+  EIO: "The disk or its connection failed. Check it, or use another disk",
+  ESTALE: "The network file system has lost the file. Remount it, or use a local disk",
+  EROFS: "The file system is read-only. Use another folder",
 };
 
 const NO_MEMORY =
-  "There is not enough memory. Lower batch, side, memory or the width of the network, or close other programs";
+  "Not enough memory. Lower batch, side, memory or the network's width, or close other programs";
 
 /**
- * What is said of an error that is not the program's fault, with what to do; undefined for any other.
- * @returns without a full stop at the end
+ * The message for an error that is not a bug, with what to do; undefined for any other error.
+ * @returns text without a final full stop
  */
 export function explain(error: unknown): string | undefined {
   if (error instanceof InputError || error instanceof AddonError) return error.message;
@@ -55,7 +55,7 @@ export function explain(error: unknown): string | undefined {
   return remedy === undefined ? error.message : `${error.message}. ${remedy}`;
 }
 
-/** Whether memory for an array or a tensor could not be had: V8's, Node's, libtorch's and C++'s ways to say so. */
+/** Whether allocating an array or a tensor failed, as reported by V8, Node, libtorch or C++. */
 export function isOutOfMemory(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const { code } = error as NodeJS.ErrnoException;
@@ -68,15 +68,15 @@ export function isOutOfMemory(error: unknown): error is Error {
   );
 }
 
-/** Letters of a name that is compared. */
+/** Longer names are not compared. */
 const MAX_COMPARED = 200;
 
 /**
- * The candidate closest to `name` in edit distance (case ignored), or undefined when none is close: more than
- * a third of the longer name's letters (at least 2) would have to change.
+ * The candidate closest to `name` in edit distance (case ignored), or undefined if none is close: more than a
+ * third of the longer name's letters (at least 2) would have to change.
  */
 export function nearest(name: string, candidates: Iterable<string>): string | undefined {
-  // What takes minutes to compare is not a typo.
+  // Comparing very long names takes minutes, and they are not typos.
   if (name.length > MAX_COMPARED) return undefined;
   let best: string | undefined;
   let bestDistance = Number.POSITIVE_INFINITY;
@@ -92,7 +92,7 @@ export function nearest(name: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** ` Did you mean "x"?` (with a leading blank), or an empty string when nothing is close. */
+/** ` Did you mean "x"?` (with a leading space), or an empty string if nothing is close. */
 export function didYouMean(name: string, candidates: Iterable<string>): string {
   const best = nearest(name, candidates);
   return best === undefined ? "" : ` Did you mean ${quoted(best)}?`;

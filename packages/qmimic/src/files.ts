@@ -1,4 +1,4 @@
-// Writing files so that a reader never sees half of one, and reading what is a file alone.
+// Atomic writes, and reads that accept only regular files.
 import { randomBytes } from "node:crypto";
 import { constants, existsSync, rmSync, type Stats, statSync } from "node:fs";
 import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
@@ -6,8 +6,8 @@ import { dirname, join, resolve } from "node:path";
 import { InputError, isSystemError } from "./errors.js";
 
 /**
- * Makes a folder and those above it. Node's own recursive mkdir never returns where an existing folder refuses
- * with ENOENT, as /proc does. Throws what node:fs throws.
+ * Creates a folder and its parents. Node's recursive mkdir never returns if an existing folder fails with
+ * ENOENT, as /proc does. Throws what node:fs throws.
  */
 export async function makeFolders(path: string): Promise<void> {
   try {
@@ -24,21 +24,20 @@ export async function makeFolders(path: string): Promise<void> {
 }
 
 /**
- * Whether files can be written in the folder, which need not be there yet; nothing is made.
- * @throws InputError when it, or what is there of its path, is not a directory or not writable
+ * Checks that files can be written to a folder, which may not exist yet. Creates nothing.
+ * @throws InputError if it, or its nearest existing parent, is not a directory or not writable
  */
 export async function checkWritable(folder: string): Promise<void> {
   let found = resolve(folder);
   while (!existsSync(found) && found !== dirname(found)) found = dirname(found);
   const status = await stat(found).catch(() => null);
-  if (!status?.isDirectory())
-    throw new InputError(`${folder}: cannot be written: ${found} is not a directory`);
+  if (!status?.isDirectory()) throw new InputError(`${folder}: not writable: ${found} is not a directory`);
   await access(found, constants.W_OK).catch(() => {
-    throw new InputError(`${folder}: cannot be written: permission denied in ${found}`);
+    throw new InputError(`${folder}: not writable: permission denied in ${found}`);
   });
 }
 
-/** What is there in the place of a file to read; undefined where it is one. Reading a pipe or a device may never end. */
+/** What a path is if not a regular file; undefined if it is one. Reading a pipe or a device may never end. */
 function otherThanFile(found: Stats): string | undefined {
   if (found.isFile()) return undefined;
   const what = found.isDirectory()
@@ -48,44 +47,44 @@ function otherThanFile(found: Stats): string | undefined {
       : found.isSocket()
         ? "a socket"
         : "a device";
-  return `it is ${what}; a regular file expected`;
+  return `it is ${what}; expected a regular file`;
 }
 
 /**
- * For readers that open a path by other means.
- * @throws Error saying, without the path, what is there instead of a regular file; what node:fs throws
+ * For readers that open a path themselves.
+ * @throws Error if it is not a regular file, without the path in its message; what node:fs throws
  */
 export async function requireFile(path: string): Promise<void> {
   const other = otherThanFile(await stat(path));
   if (other !== undefined) throw new Error(other);
 }
 
-/** The same for files that are there or not yet. @throws InputError naming the path */
+/** The same for a file that may not exist yet. @throws InputError naming the path */
 export function requireFileSync(path: string): void {
   const found = statSync(path, { throwIfNoEntry: false });
   const other = found && otherThanFile(found);
-  if (other !== undefined) throw new InputError(`${path}: ${other}. Remove it, or name another path.`);
+  if (other !== undefined) throw new InputError(`${path}: ${other}. Remove it, or choose another path.`);
 }
 
-/** Node reads no larger file at once. */
+/** Node's limit for reading a file at once. */
 const MAX_BYTES = 2 ** 31 - 1;
-/** Texts of more bytes do not fit into a string. */
+/** Larger texts do not fit into a string. */
 const MAX_TEXT_BYTES = 500e6;
 
-/** The bytes of a file. @throws Error as requireFile does, and for one of more than `most` bytes */
-export async function readBytes(path: string, most = MAX_BYTES): Promise<Buffer> {
+/** The bytes of a file. @throws Error as requireFile does, and if it is larger than `max` bytes */
+export async function readBytes(path: string, max = MAX_BYTES): Promise<Buffer> {
   const found = await stat(path);
   const other = otherThanFile(found);
   if (other !== undefined) throw new Error(other);
-  if (found.size > most) throw new Error(`it has ${found.size} bytes; at most ${most} are read`);
+  if (found.size > max) throw new Error(`it has ${found.size} bytes; the limit is ${max}`);
   return readFile(path);
 }
 
-/** A text in UTF-8, without a mark of the byte order. @throws Error as readBytes does */
-export const readText = async (path: string, most = MAX_TEXT_BYTES): Promise<string> =>
-  (await readBytes(path, most)).toString("utf8").replace(/^\uFEFF/, "");
+/** A UTF-8 text, without its byte order mark. @throws Error as readBytes does */
+export const readText = async (path: string, max = MAX_TEXT_BYTES): Promise<string> =>
+  (await readBytes(path, max)).toString("utf8").replace(/^\uFEFF/, "");
 
-/** Runs `write`; errors of the file system that name no file, as those of a full disk, then name `path`. */
+/** Runs `write`, and adds `path` to file system errors that name no file, such as a full disk. */
 export function namingPath<T>(path: string, write: () => T): T {
   try {
     return write();
@@ -102,21 +101,24 @@ function withPath(path: string, error: unknown): unknown {
   return error;
 }
 
-/** Temporary files and folders that are being written at this moment. */
+/** Temporary files and folders being written. */
 const unfinished = new Set<string>();
 
-/** Removes them: for a process that is about to end. */
+/** Removes them, before the process exits. */
 export function removeUnfinished(): void {
-  // Writes that are under way on other threads may put a file into a folder that is being removed.
+  // Other threads may still be writing files into a folder that is being removed.
   for (const path of unfinished)
     rmSync(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
 }
 
-/** A name beside `path` that no other process takes, and that removeTemporary knows. */
+/** A unique name next to `path`, which removeTemporary recognizes. */
 export const temporaryName = (path: string): string =>
   `${path}.${process.pid}.${randomBytes(4).toString("hex")}.tmp`;
 
-/** Removes what writes that were cut off have left in a folder: files with the temporary names given here and by torch. */
+/**
+ * Removes leftovers of interrupted writes from a folder: files with the temporary names of this module and
+ * torch.
+ */
 export async function removeTemporary(folder: string): Promise<void> {
   for (const name of await readdir(folder).catch(() => [])) {
     if (/\.\d+\.[0-9a-f]{8}\.tmp$/.test(name)) await rm(join(folder, name), { force: true });
@@ -124,8 +126,9 @@ export async function removeTemporary(folder: string): Promise<void> {
 }
 
 /**
- * Writes `data` under a temporary name in the same folder, then renames it to `path`: after a crash or a full disk
- * the old file (or none) is there, never a part of the new one. Missing folders are made. Throws what node:fs throws.
+ * Writes `data` to a temporary file in the same folder, then renames it to `path`: after a crash or a full disk
+ * the old file (or none) is there, never part of the new one. Creates missing folders. Throws what node:fs
+ * throws.
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await makeFolders(dirname(path));
@@ -143,21 +146,21 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
 }
 
 /**
- * Makes a folder of files that appears complete or not at all: `fill` writes into a temporary one beside it, which is
- * then renamed to `place`, or to place-2, place-3, ... when that is taken.
+ * Creates a folder atomically: `fill` writes into a temporary folder next to it, which is then renamed to
+ * `place`, or place-2, place-3, ... if that is taken.
  * @returns the folder's path
- * @throws InputError when the place cannot be written to, and what `fill` throws
+ * @throws InputError if `place` is not writable, and what `fill` throws
  */
 export async function writeFolderAtomic(
   place: string,
   fill: (folder: string) => Promise<void>,
 ): Promise<string> {
-  // Without a slash at the end, or the next free name would be one in the folder.
+  // Without a trailing slash, or the next free name would be inside the folder.
   const path = resolve(place);
   const temporary = temporaryName(path);
   unfinished.add(temporary);
   await makeFolders(temporary).catch((error: Error) => {
-    throw new InputError(`${path}: the folder cannot be written: ${error.message}`);
+    throw new InputError(`${path}: cannot create the folder: ${error.message}`);
   });
   try {
     await fill(temporary);
@@ -168,7 +171,7 @@ export async function writeFolderAtomic(
         return folder;
       } catch (error) {
         const { code = "" } = error as NodeJS.ErrnoException;
-        // A file in the place, or a folder that is not empty.
+        // The name is taken by a file or a non-empty folder.
         if (!["EEXIST", "ENOTEMPTY", "ENOTDIR"].includes(code) || number === 10000) throw error;
       }
     }

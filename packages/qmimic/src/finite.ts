@@ -1,7 +1,7 @@
-// Numbers that are none: found where they come in, before they pass for "nothing found" or replace good ones.
+// Detects NaN and infinity early, before they look like "nothing found" or overwrite good numbers.
 import { InputError } from "./errors.js";
 
-/** Position of the first number that is NaN or infinite; -1 when all are finite. */
+/** Index of the first NaN or infinity; -1 if all numbers are finite. */
 export function firstNonFinite(values: Float32Array): number {
   // Their sum is finite only if all are; a sum of finite floats does not overflow a double.
   let sum = 0;
@@ -9,13 +9,13 @@ export function firstNonFinite(values: Float32Array): number {
   return Number.isFinite(sum) ? -1 : values.findIndex((value) => !Number.isFinite(value));
 }
 
-/** A network gave NaN or infinity, as it can with finite weights: products overflow. */
+/** A network's output is NaN or infinite, which can happen with finite weights: products overflow. */
 export class OverflowError extends InputError {
   override name = "OverflowError";
 
   /**
-   * @param seen what the network gave, for instance "detections: the network gives NaN"
-   * @param file that its weights come from
+   * @param seen what was found, for instance "detections: the network outputs NaN"
+   * @param file its weights file
    */
   constructor(
     readonly seen: string,
@@ -23,23 +23,23 @@ export class OverflowError extends InputError {
   ) {
     const weights = file === undefined ? "its weights" : `the weights of ${file}`;
     super(
-      `${seen}: ${weights} are so large that float32 overflows. They come from a training that diverged; train again with a lower learning rate.`,
+      `${seen}: ${weights} are so large that float32 overflows. Their training diverged; train again with a lower learning rate.`,
     );
   }
 }
 
-/** @throws OverflowError when one of a network's numbers is NaN or infinite */
+/** @throws OverflowError if one of a network's numbers is NaN or infinite */
 export function requireFinite(values: Float32Array, what: string): void {
   const at = firstNonFinite(values);
-  if (at >= 0) throw new OverflowError(`${what}: the network gives ${values[at]}`);
+  if (at >= 0) throw new OverflowError(`${what}: the network outputs ${values[at]}`);
 }
 
 const files = new WeakMap<object, string>();
 
-/** Says which file a network's weights come from, for the errors of `namingFile`. */
+/** Records the file of a network's weights, for the errors of `namingFile`. */
 export const rememberFile = (network: object, file: string): void => void files.set(network, file);
 
-/** Runs a network: where it overflows, the error names the file of its weights. */
+/** Runs a network; an overflow error then names the file of its weights. */
 export function namingFile<T>(network: object, run: () => T): T {
   try {
     return run();

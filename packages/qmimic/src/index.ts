@@ -9,8 +9,8 @@
 //   const detector = loadDetector(stages.at(-1)!.weights);
 //   const [found] = detectImages(detector, [await decodeImage("photo.jpg")]);
 //
-// examples/train.mjs of the repository is such a program, whole. Boxes are xyxy in pixels, labels count from 1 (0 is background). Input that is wrong throws InputError, whose
-// message is meant for people.
+// examples/train.mjs in the repository is a complete program. Boxes are xyxy in pixels, labels count from 1 (0 is background). Invalid
+// input throws InputError, whose message is meant for users.
 
 // Models
 export type { Decoder, Detections, Size } from "@qmimic/runtime";

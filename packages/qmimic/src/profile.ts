@@ -1,19 +1,19 @@
-// Where the time of a run goes: named spans, recorded only while somebody asks, as a table and as a Chrome trace.
+// Profiling: named spans, recorded only on request, as a table and as a Chrome trace.
 
-/** A piece of work: what, when it began and how long it took (milliseconds), and its row in the trace. */
+/** A span: name, start and duration (milliseconds), and its row in the trace. */
 export interface Span {
   name: string;
   start: number;
   duration: number;
-  /** 0: the main thread, spans follow one another there; others overlap. */
+  /** 0: the main thread, where spans do not overlap; spans in other rows may. */
   row: number;
 }
 
-/** Spans that are kept one by one, for the trace; the table counts all. A long run would fill the memory. */
+/** Maximum spans kept for the trace, to bound memory in a long run; the table counts all. */
 const MAX_SPANS = 50_000;
 
 export class Profile {
-  /** Milliseconds and calls of each part. */
+  /** Total milliseconds and calls per name. */
   readonly parts = new Map<string, { ms: number; calls: number }>();
   readonly spans: Span[] = [];
   private readonly busyRows: boolean[] = [true];
@@ -26,7 +26,7 @@ export class Profile {
     if (this.spans.length < MAX_SPANS) this.spans.push(span);
   }
 
-  /** A row that no running work uses. */
+  /** A row without a running span. */
   takeRow(): number {
     const free = this.busyRows.indexOf(false);
     const row = free < 0 ? this.busyRows.length : free;
@@ -41,7 +41,7 @@ export class Profile {
 
 let current: Profile | null = null;
 
-/** Runs `body` as part `name` of the main thread's time. Parts do not nest, but for the steps that they belong to. */
+/** Runs `body` as span `name` on the main thread. Spans do not nest, except in a step. */
 export function timed<T>(name: string, body: () => T): T {
   if (current === null) return body();
   const start = performance.now();
@@ -52,7 +52,7 @@ export function timed<T>(name: string, body: () => T): T {
   }
 }
 
-/** The same for a part that ends later: `row` is "main" when the main thread waits for it, else it runs beside. */
+/** The same for asynchronous work: `row` is "main" if the main thread waits for it. */
 export async function timedAsync<T>(
   name: string,
   row: "main" | "beside",
@@ -70,7 +70,7 @@ export async function timedAsync<T>(
   }
 }
 
-/** Runs `body` with every span recorded. One at a time. */
+/** Runs `body` and records its spans. Only one at a time. */
 export async function profiled<T>(body: () => Promise<T>): Promise<{ result: T; profile: Profile }> {
   const profile = new Profile();
   current = profile;
@@ -81,10 +81,10 @@ export async function profiled<T>(body: () => Promise<T>): Promise<{ result: T; 
   }
 }
 
-/** The name of the span that a training step is as a whole; the others are parts of it, or stand beside it. */
+/** The span of a whole training step; the others are parts of it, or outside it. */
 export const STEP = "step";
 
-/** A line for each part: milliseconds a step, and its share of the steps' time; what no part names is "other". */
+/** One line per span name: milliseconds per step, and fraction of the step time; the unnamed rest is "other". */
 export function profileTable({ parts }: Profile): string {
   const steps = parts.get(STEP) ?? { ms: 0, calls: 0 };
   const rows = [...parts].filter(([name]) => name !== STEP);
@@ -94,15 +94,15 @@ export function profileTable({ parts }: Profile): string {
     `  ${name.padEnd(14)} ${(ms / Math.max(1, steps.calls)).toFixed(2).padStart(8)} ms` +
     (OUTSIDE.has(name) ? "" : ` ${((100 * ms) / Math.max(1e-9, steps.ms)).toFixed(1).padStart(6)} %`);
   return [
-    `time of a step, mean of ${steps.calls}: ${(steps.ms / Math.max(1, steps.calls)).toFixed(1)} ms`,
+    `time per step, mean of ${steps.calls}: ${(steps.ms / Math.max(1, steps.calls)).toFixed(1)} ms`,
     ...inSteps.sort((a, b) => b[1].ms - a[1].ms).map(([name, { ms }]) => line(name, ms)),
     line("other", Math.max(0, steps.ms - named)),
-    ...(rows.length > inSteps.length ? ["beside the steps, for each of them:"] : []),
+    ...(rows.length > inSteps.length ? ["outside the steps, per step:"] : []),
     ...rows.filter(([name]) => OUTSIDE.has(name)).map(([name, { ms }]) => line(name, ms)),
   ].join("\n");
 }
 
-/** Parts that do not make a step longer: work of other threads, and work between epochs. */
+/** Spans that do not lengthen a step: work on other threads, and between epochs. */
 const OUTSIDE: ReadonlySet<string> = new Set(["decode", "evaluation"]);
 
 /** The spans in Chrome's trace event format, for chrome://tracing or ui.perfetto.dev. */

@@ -1,18 +1,18 @@
-// Texts from files and folders of others, made fit for a message: short, and without what a terminal would obey.
+// Makes untrusted text safe to print: short, and without control characters.
 
-/** Letters of a value that are quoted in a message. */
+/** Maximum characters of a quoted value. */
 const MAX_QUOTED = 80;
-/** Names of a list that a message has. */
+/** Maximum names of a list in a message. */
 const MAX_LISTED = 12;
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the point is to match control characters.
 const CONTROL = /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
 const CONTROLS = new RegExp(CONTROL, "g");
 
-/** Whether a text holds characters that move a terminal's cursor, colour it, or turn the direction of writing. */
+/** Whether a text has characters that move a terminal's cursor, change its colour or the text direction. */
 export const hasControls = (text: string): boolean => CONTROL.test(text);
 
-/** Control characters as \xNN or \uNNNN. @param but leave these alone */
+/** Control characters as \xNN or \uNNNN. @param but characters to keep */
 export const escapeControls = (text: string, but = ""): string =>
   text.replace(CONTROLS, (letter) => {
     if (but.includes(letter)) return letter;
@@ -20,13 +20,13 @@ export const escapeControls = (text: string, but = ""): string =>
     return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
   });
 
-/** A name as a message has it: cut to 80 letters, without control characters. */
+/** A name for a message: truncated to 80 characters, control characters escaped. */
 export const shortened = (text: string): string =>
   escapeControls(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}...` : text);
 
 /**
- * A value as a message quotes it: JSON (texts in quotation marks), cut to 80 letters and then with its length, without
- * control characters. undefined is "missing"; numbers that JSON has no text for are said in words.
+ * A value quoted for a message: JSON, truncated to 80 characters (with the full length), control characters
+ * escaped. undefined is "missing"; NaN and infinity, which JSON does not have, are given in words.
  */
 export function quoted(value: unknown): string {
   if (value === undefined) return "missing";
@@ -58,7 +58,7 @@ function asJson(value: unknown): string {
   }
 }
 
-/** Names with commas between; of many the first and how many more. */
+/** Names separated by commas; if there are many, the first ones and how many more. */
 export function listed(names: readonly string[]): string {
   const shown = names.slice(0, MAX_LISTED).map(shortened).join(", ");
   return names.length > MAX_LISTED ? `${shown} and ${names.length - MAX_LISTED} more` : shown;

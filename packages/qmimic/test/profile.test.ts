@@ -25,9 +25,9 @@ it("parts are summed, the rest of a step is other, what runs beside gets rows of
   const rows = profile.spans.filter(({ name }) => name === "decode").map(({ row }) => row);
   expect(rows).toEqual([1, 2, 1]);
   const table = profileTable(profile);
-  expect(table).toMatch(/^time of a step, mean of 1: /);
+  expect(table).toMatch(/^time per step, mean of 1: /);
   expect(table).toMatch(
-    /other +[\d.]+ ms +(9\d|100)\.\d %\nbeside the steps, for each of them:\n +decode +[\d.]+ ms$/,
+    /other +[\d.]+ ms +(9\d|100)\.\d %\noutside the steps, per step:\n +decode +[\d.]+ ms$/,
   );
 
   const { traceEvents } = JSON.parse(chromeTrace(profile));

@@ -1,4 +1,4 @@
-// qmimic benchmark: how long a detector takes for an image on this machine.
+// qmimic benchmark: how long a detector takes per image on this machine.
 import { resourceUsage } from "node:process";
 import type { Command } from "commander";
 import { decodeImage, type RawImage } from "../data/images.js";
@@ -26,12 +26,12 @@ export function addBenchmark(program: Command): void {
   const command = program
     .command("benchmark <weights>")
     .description(
-      "latency of weights, a run folder's best student, or an exported model on this machine: decoded image to boxes",
+      "measure latency on this machine, from decoded image to boxes; weights: a file, a run folder's best student, or an exported model",
     )
-    .option("--image <file>", "the image that is used; default: noise of 640 x 480 pixels")
-    .option("--warmup <count>", "images before the clock starts", wholeNumber(0, MAX_RUNS), 10)
-    .option("--runs <count>", "images that are measured, one after another", wholeNumber(1, MAX_RUNS), 100)
-    .option("--json <file>", "write all numbers there");
+    .option("--image <file>", "image to use; default: 640 x 480 pixels of noise")
+    .option("--warmup <count>", "warm-up runs before timing starts", wholeNumber(0, MAX_RUNS), 10)
+    .option("--runs <count>", "timed runs, one after another", wholeNumber(1, MAX_RUNS), 100)
+    .option("--json <file>", "write all numbers to this file");
   engineOptions(sideOption(command)).action(benchmark);
 }
 
@@ -53,11 +53,11 @@ async function benchmark(weights: string, flags: BenchmarkFlags): Promise<void> 
   const { median, p95 } = spread(milliseconds);
   const peakRssBytes = resourceUsage().maxRSS * 1024;
   say(`${path}\n${describeDetector(detector)}\n`);
-  say(`an image of ${image.width} x ${image.height} px, ${flags.runs} times`);
+  say(`${image.width} x ${image.height} px image, ${flags.runs} runs`);
   say(`  median           ${median.toFixed(2)} ms, ${(1000 / median).toFixed(1)} img/s`);
   say(`  95th percentile  ${p95.toFixed(2)} ms`);
-  say(`  first            ${first.toFixed(0)} ms, opening the file included`);
-  say(`  peak memory      ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB, of the whole process`);
+  say(`  first            ${first.toFixed(0)} ms, including loading the file`);
+  say(`  peak memory      ${(peakRssBytes / 2 ** 20).toFixed(0)} MiB, whole process`);
   if (flags.json !== undefined) {
     const result = {
       weights: path,
@@ -74,7 +74,7 @@ function spread(milliseconds: readonly number[]): { median: number; p95: number 
   return { median: quantiles(milliseconds)!.median, p95: sorted[Math.ceil(0.95 * sorted.length) - 1] };
 }
 
-/** As large as most cameras' frames; the same each time. */
+/** About the size of a camera frame; the same every time. */
 function noise(): RawImage {
   const [width, height] = [640, 480];
   const random = createRandom("benchmark");

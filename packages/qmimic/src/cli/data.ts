@@ -1,4 +1,4 @@
-// qmimic data: look at a data set before training on it, convert or divide it, or generate one.
+// qmimic data: check, convert or split a data set, or generate one.
 import { type Command, Option } from "commander";
 import { checkDataset } from "../data/check.js";
 import { SIZE_LIMITS } from "../data/checkObjects.js";
@@ -11,7 +11,7 @@ import { writeSplits } from "../data/writeSplits.js";
 import { classMap } from "../report/classMap.js";
 import { createCounter } from "./counter.js";
 import { type DataFlags, dataFlags, formatOption, openFrom, printNotes } from "./dataFlags.js";
-import { share, wholeNumber } from "./numbers.js";
+import { fraction, wholeNumber } from "./numbers.js";
 
 /** Larger numbers are typos. */
 const MAX_CHECKED = 1e9;
@@ -19,16 +19,14 @@ const MAX_CHECKED = 1e9;
 import { say } from "./output.js";
 
 export function addData(program: Command): void {
-  const data = program
-    .command("data")
-    .description("check, convert or divide a data set, or generate one to try things on");
+  const data = program.command("data").description("check, convert or split a data set, or generate a demo");
   data
     .command("check <folder>")
-    .description("read a folder of labelled photographs, decode every image, and list what is wrong")
+    .description("read a folder of labelled images, decode every image, and list all problems")
     .addOption(formatOption())
     .option(
       "--side <pixels>",
-      "longest side of the network's input, for objects too small for it",
+      "longest side of the network's input, to find objects too small for it",
       wholeNumber(1, MAX_CHECKED),
       SIZE_LIMITS.side,
     )
@@ -40,7 +38,7 @@ export function addData(program: Command): void {
     )
     .option(
       "--box-detections <count>",
-      "detections that come out for an image",
+      "maximum detections per image",
       wholeNumber(1, MAX_CHECKED),
       SIZE_LIMITS.detections,
     )
@@ -48,29 +46,41 @@ export function addData(program: Command): void {
   dataFlags(
     data
       .command("convert <folder>")
-      .description("write a data set in another format, and say what that cannot hold")
+      .description("write a data set in another format, and list what is lost")
       .addOption(
         new Option("--to <format>", "format of the new labels").choices(TARGETS).makeOptionMandatory(),
       )
-      .requiredOption("--out <folder>", "the new folder; with a number where it exists"),
+      .requiredOption("--out <folder>", "output folder; a number is appended if it exists"),
   ).action(convert);
   dataFlags(
     data
       .command("split <folder>")
-      .description("divide a data set without splits, near copies together, and write the lists")
-      .option("--train <share>", "part of the images to train on", share, 0.7)
-      .option("--val <share>", "part to choose the best weights on", share, 0.15)
-      .option("--test <share>", "part for the final evaluation", share, 0.15)
-      .option("--seed <number>", "the same one gives the same lists", wholeNumber(0, MAX_CHECKED), 0),
+      .description(
+        "split a data set that has no splits, keeping near-duplicates together, and write the lists",
+      )
+      .option("--train <fraction>", "fraction of images for training", fraction, 0.7)
+      .option("--val <fraction>", "fraction for choosing the best weights", fraction, 0.15)
+      .option("--test <fraction>", "fraction for the final evaluation", fraction, 0.15)
+      .option(
+        "--seed <number>",
+        "random seed; the same seed gives the same lists",
+        wholeNumber(0, MAX_CHECKED),
+        0,
+      ),
   ).action(split);
   data
     .command("demo <folder>")
-    .description("generate street scenes with seven kinds of traffic signs, in the Pascal VOC layout")
-    .option("--seed <number>", "seed; the same one gives the same pictures", "1")
-    .option("--train <count>", "pictures to train on", wholeNumber(0, MAX_PICTURES), 280)
-    .option("--val <count>", "pictures to choose the best weights on", wholeNumber(0, MAX_PICTURES), 40)
-    .option("--test <count>", "pictures for the final evaluation", wholeNumber(0, MAX_PICTURES), 80)
-    .option("--side <pixels>", "longest side of the pictures", wholeNumber(MIN_SIDE, MAX_SIDE), 320)
+    .description("generate street scenes with seven traffic sign classes, in Pascal VOC layout")
+    .option("--seed <number>", "random seed; the same seed gives the same images", "1")
+    .option("--train <count>", "training images", wholeNumber(0, MAX_PICTURES), 280)
+    .option(
+      "--val <count>",
+      "validation images, for choosing the best weights",
+      wholeNumber(0, MAX_PICTURES),
+      40,
+    )
+    .option("--test <count>", "test images, for the final evaluation", wholeNumber(0, MAX_PICTURES), 80)
+    .option("--side <pixels>", "longest side of the images", wholeNumber(MIN_SIDE, MAX_SIDE), 320)
     .action(demo);
 }
 
@@ -96,8 +106,8 @@ async function convert(root: string, flags: ConvertFlags): Promise<void> {
   say(classMap(made.splits.map(({ name, samples }) => ({ split: name, samples, classes: made.classes }))));
   say(
     made.lost.length === 0
-      ? "\nnothing is lost"
-      : `\nlost, which ${FORMAT_NAMES[to]} or this program does not write:\n${made.lost.map((one) => `  ${one}`).join("\n")}`,
+      ? "\nnothing was lost"
+      : `\nlost (not supported by ${FORMAT_NAMES[to]} or not written by this program):\n${made.lost.map((loss) => `  ${loss}`).join("\n")}`,
   );
   say(`\n${FORMAT_NAMES[to]}  ${made.folder}`);
 }
@@ -121,7 +131,7 @@ async function split(root: string, flags: SplitFlags): Promise<void> {
   say(`\nlists  ${made.folder}`);
 }
 
-/** Prints the report; exit code 1 when something is wrong. */
+/** Prints the report; exit code 1 if there are problems. */
 async function check(folder: string, flags: CheckFlags): Promise<void> {
   const counter = createCounter("images checked");
   const { format, side, outputStride: stride, boxDetections: detections } = flags;
@@ -141,8 +151,8 @@ interface DemoFlags {
 }
 
 async function demo(folder: string, flags: DemoFlags): Promise<void> {
-  const counter = createCounter("pictures drawn");
+  const counter = createCounter("images drawn");
   const made = await generateDemo(folder, { ...flags, onProgress: counter.update });
   counter.end();
-  say(`${made.images} pictures with ${made.objects} signs of ${made.classes.length} kinds in ${made.root}`);
+  say(`${made.images} images with ${made.objects} signs of ${made.classes.length} classes in ${made.root}`);
 }

@@ -12,7 +12,7 @@ import { complain } from "./output.js";
 export interface DatasetFlags extends DataFlags {
   data: string;
   split: string;
-  /** Of a set without a split val: how training held one out. */
+  /** If the data has no val split: how training held one out. */
   valShare: number;
   seed: number;
   ignore?: readonly Mark[];
@@ -26,7 +26,10 @@ type Labelled = Pick<OpenedDetector, "path" | "classes">;
 export const readDatasetFor = (detector: Labelled, flags: DatasetFlags): Promise<Dataset> =>
   readLabelled(detector, flags, (options) => readWith(options, flags));
 
-/** The images of `trainSplit` with the detector's labels, without those that are held out as val. @throws as readDatasetFor */
+/**
+ * The images of `trainSplit` with the detector's labels, without those held out as val.
+ * @throws as readDatasetFor
+ */
 export const readTrainFor = (
   detector: Labelled,
   flags: DatasetFlags & { trainSplit: string },
@@ -46,9 +49,9 @@ async function readLabelled(
   const { merge } = flags;
   const has = `${path} detects ${listed(known)}`;
   if (merge !== undefined) {
-    if (flags.classes !== undefined) throw new InputError("--merge and --classes exclude each other");
+    if (flags.classes !== undefined) throw new InputError("--merge and --classes cannot be combined");
     if (known.length > 1 || known[0] !== merge) {
-      throw new InputError(`--merge ${merge}: ${has}; --merge needs a detector of that one class`);
+      throw new InputError(`--merge ${merge}: ${has}; --merge needs a detector of exactly that class`);
     }
     return read({ merge });
   }
@@ -64,13 +67,13 @@ async function readLabelled(
     if (!(error instanceof InputError) || !error.message.includes("unknown class")) throw error;
     const remedy =
       known.length === 1
-        ? `--merge ${known[0]} counts every class of the data as ${known[0]}`
-        : `--classes ${known.join(",")} leaves objects of other classes out`;
+        ? `--merge ${known[0]} maps every class of the data to ${known[0]}`
+        : `--classes ${known.join(",")} leaves out objects of other classes`;
     throw new InputError(`${error.message}\n${has}: ${remedy}.`);
   }
 }
 
-/** The split asked for; of a set without a split val, the part that training held out with this share and seed. */
+/** The requested split; if the data has no val split, what training held out with this fraction and seed. */
 async function readWith(options: ReadOptions, flags: DatasetFlags): Promise<Dataset> {
   const folder = await openFrom(flags.data, flags);
   const { skipBad = false, ignore = [] } = flags;

@@ -1,4 +1,4 @@
-// One line about a detector, whatever file it is from.
+// One line about a detector, trained or exported.
 import type { OpenedDetector } from "../export/openDetector.js";
 import { kilobytes, summarize } from "../report/summary.js";
 

@@ -1,4 +1,4 @@
-// qmimic doctor: what the engine is made of, how fast it is here, and what is slow or missing.
+// qmimic doctor: which libraries the engine uses, how fast it is here, and what is slow or missing.
 import { realpathSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
 import { AddonError } from "@qmimic/torch/setup";
@@ -19,22 +19,22 @@ export function addDoctor(program: Command): void {
   program
     .command("doctor")
     .description(
-      "report libtorch, BLAS, threads, CUDA and their speed; exit code 1 when something essential is missing",
+      "report libtorch, BLAS, threads, CUDA and their speed; exit code 1 if something essential is missing",
     )
     .action(doctor);
 }
 
 async function doctor(): Promise<void> {
   const findings = [node(), processor(), memory(), allocator()];
-  for (const one of findings) print(one);
+  for (const finding of findings) print(finding);
   const rest = await libtorch();
-  for (const one of rest) print(one);
+  for (const finding of rest) print(finding);
   findings.push(...rest);
 
   const notes = findings.flatMap(({ name, warning, missing }) =>
     missing ? [`missing: ${name}: ${missing}`] : warning ? [`slow: ${name}: ${warning}`] : [],
   );
-  say(notes.length === 0 ? "\nall is well" : `\n${notes.join("\n")}`);
+  say(notes.length === 0 ? "\nno problems found" : `\n${notes.join("\n")}`);
   if (findings.some(({ missing }) => missing)) process.exitCode = 1;
 }
 
@@ -58,21 +58,21 @@ function processor(): Finding {
   const value = `${cores} cores, ${cpus()[0]?.model.trim() ?? "unknown"}, load ${busy.toFixed(1)}`;
   return busy > 0.75 * cores
     ? {
-        name: "processor",
+        name: "CPU",
         value,
-        warning: "other programs keep it busy; speeds below are lower than they could be",
+        warning: "other programs are using it, so the speeds below are too low",
       }
-    : { name: "processor", value };
+    : { name: "CPU", value };
 }
 
 function memory(): Finding {
   const gib = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  // A container's limit; 0 or a huge number where there is none.
+  // A container's limit; 0 or a huge number if there is none.
   const limit = process.constrainedMemory?.() ?? 0;
   const limited = limit > 0 && limit < totalmem();
   const value = `${gib(totalmem())}, ${gib(freemem())} free${limited ? `, limit ${gib(limit)}` : ""}`;
   return (limited ? limit : totalmem()) < 2 * 2 ** 30
-    ? { name: "memory", value, warning: "under 2 GiB: lower the settings batch and memory" }
+    ? { name: "memory", value, warning: "under 2 GiB: lower the batch and memory settings" }
     : { name: "memory", value };
 }
 
@@ -82,18 +82,18 @@ function allocator(): Finding {
   return {
     name: "malloc",
     value: glibc
-      ? `glibc ${glibc}; the addon has it keep freed memory for the next step`
-      : "not glibc; left as it is",
+      ? `glibc ${glibc}; the addon makes it keep freed memory for the next step`
+      : "not glibc; left unchanged",
   };
 }
 
-/** What is said of libtorch; why, where it cannot be used. */
+/** Findings on libtorch, or why it is not usable. */
 async function libtorch(): Promise<Finding[]> {
   try {
     (await import("../native/native.js")).addon();
   } catch (error) {
     if (!(error instanceof AddonError)) throw error;
-    return [{ name: "libtorch", value: "cannot be used", missing: error.message }];
+    return [{ name: "libtorch", value: "not usable", missing: error.message }];
   }
   const torch = await import("@qmimic/torch");
   return [...engine(torch), ...speeds(torch)];
@@ -109,28 +109,26 @@ function engine({ configuration, simdLevel, setThreads }: Torch): Finding[] {
     {
       name: "oneDNN",
       value: oneDNN ? "yes" : "no",
-      ...(oneDNN
-        ? {}
-        : { warning: "wide convolutions run without oneDNN; use a libtorch that was built with it" }),
+      ...(oneDNN ? {} : { warning: "wide convolutions run without oneDNN; use a libtorch built with it" }),
     },
     blasFinding(blas, openblas, mkl),
-    { name: "threads", value: `${threads}, as many as cores; --threads sets them` },
+    { name: "threads", value: `${threads}, one per core; set with --threads` },
     {
       name: "kernels",
-      value: `own convolutions for narrow layers: ${simd}`,
+      value: `qmimic's convolutions for narrow layers: ${simd}`,
       ...(simd === "portable" && process.arch === "x64"
-        ? { warning: "the processor has no AVX2: narrow layers run without vector instructions" }
+        ? { warning: "the CPU has no AVX2: narrow layers run without vector instructions" }
         : {}),
     },
     {
       name: "bfloat16",
-      value: bfloat16 ? "yes: --precision bfloat16 trains wide teachers faster" : "no: float32 alone",
+      value: bfloat16 ? "yes: --precision bfloat16 trains wide teachers faster" : "no: float32 only",
     },
-    { name: "CUDA", value: cuda ? "yes: --device cuda" : "no: training runs on the processor" },
+    { name: "CUDA", value: cuda ? "yes: --device cuda" : "no: training runs on the CPU" },
   ];
 }
 
-/** @param file that provides sgemm, "" when it is inside another library */
+/** @param file the library that provides sgemm, "" if it is part of another library */
 function blasFinding(file: string, openblas: boolean, mkl: boolean): Finding {
   const real = file === "" ? "" : realpathSync(file);
   const name = openblas ? "OpenBLAS" : mkl ? "MKL" : /blis|atlas|accelerate/i.exec(real)?.[0];
@@ -141,7 +139,7 @@ function blasFinding(file: string, openblas: boolean, mkl: boolean): Finding {
     value: `reference BLAS, ${real}`,
     warning:
       "linear layers run some 20 times slower than with OpenBLAS. Install libopenblas0-pthread " +
-      "(Debian, Ubuntu: sudo apt-get install libopenblas0-pthread); where it is installed already, choose it with " +
+      "(Debian, Ubuntu: sudo apt-get install libopenblas0-pthread); if it is already installed, select it with " +
       "update-alternatives --config libblas.so.3-x86_64-linux-gnu",
   };
 }
@@ -155,11 +153,11 @@ function speeds({ operator, tensor, noGrad, scope, conv3x3 }: Torch): Finding[] 
   const filled = (...shape: number[]) =>
     tensor(new Float32Array(shape.reduce((product, side) => product * side, 1)).fill(0.5), shape);
   const narrow = { channels: 4, height: 240, width: 320 };
-  const convolution = (name: string, { channels, height, width }: typeof MAP, own: boolean) => {
+  const convolution = (name: string, { channels, height, width }: typeof MAP, custom: boolean) => {
     const image = filled(1, channels, height, width);
     const weight = filled(channels, channels, 3, 3);
     const call = () =>
-      own ? conv3x3(image, weight, null) : convolve(image, weight, undefined, [1, 1], [1, 1]);
+      custom ? conv3x3(image, weight, null) : convolve(image, weight, undefined, [1, 1], [1, 1]);
     return speed(
       name,
       `3x3 convolution, ${channels} channels`,
@@ -180,7 +178,7 @@ function speeds({ operator, tensor, noGrad, scope, conv3x3 }: Torch): Finding[] 
   );
 }
 
-/** The best of repeated calls within a fifth of a second: other programs only ever slow them down. */
+/** The fastest of repeated calls within 200 ms: other programs can only slow a call down. */
 function speed(
   name: string,
   what: string,

@@ -1,4 +1,4 @@
-// Flags for the processor or graphics card that a verb runs on, and its threads.
+// Flags for the device (CPU or GPU) and the number of threads.
 import type { Command } from "commander";
 import { MAX_THREADS } from "../models/index.js";
 import type { Engine } from "../train/engine.js";
@@ -12,7 +12,7 @@ export function engineOptions(command: Command): Command {
 }
 
 export const threadsOption = (command: Command): Command =>
-  command.option("--threads <count>", "processor threads; auto: all cores", threadCount, "auto");
+  command.option("--threads <count>", "CPU threads; auto: all cores", threadCount, "auto");
 
 const threadCount = (text: string): number | "auto" =>
   text === "auto" ? text : wholeNumber(1, MAX_THREADS)(text);

@@ -1,4 +1,4 @@
-// qmimic evaluate: the detections of any system, from its files, by the protocols of VOC, COCO and WIDER FACE.
+// qmimic evaluate: scores any system's detection files with the VOC, COCO or WIDER FACE protocol.
 import type { Command } from "commander";
 import { evaluateCoco } from "../eval/coco.js";
 import { readCoco } from "../eval/readers/cocoJson.js";
@@ -9,7 +9,7 @@ import { evaluateWider } from "../eval/wider.js";
 import { writeFileAtomic } from "../files.js";
 import { formatCoco, formatVoc, formatWider } from "../report/protocolText.js";
 import { listed } from "../text.js";
-import { positiveShare } from "./numbers.js";
+import { positiveFraction } from "./numbers.js";
 import { say } from "./output.js";
 
 interface EvaluateFlags {
@@ -28,33 +28,33 @@ interface VocFlags extends EvaluateFlags {
 export function addEvaluate(program: Command): void {
   const evaluate = program
     .command("evaluate")
-    .description("score files with the detections of any system by the VOC, COCO or WIDER FACE protocol");
+    .description("score any system's detection files with the VOC, COCO or WIDER FACE protocol");
   const protocol = (name: string, description: string, [truth, detections]: [string, string]): Command =>
     evaluate
       .command(name)
       .description(description)
       .requiredOption("--ground-truth <path>", truth)
       .requiredOption("--detections <path>", detections)
-      .option("--json <file>", "write all numbers there");
-  protocol("voc", "average precision of each class, by all points and by 11 points", [
+      .option("--json <file>", "write all numbers to this file");
+  protocol("voc", "average precision per class, all-point and 11-point", [
     "folder with Annotations and ImageSets/Main; images are not needed",
-    "folder with a file a class: comp4_det_test_CLASS.txt, lines: image score xmin ymin xmax ymax",
+    "folder with one file per class, comp4_det_test_CLASS.txt; lines: image score xmin ymin xmax ymax",
   ])
-    .option("--split <name>", "the list in ImageSets/Main", "test")
-    .option("--classes <names>", "score these classes alone (default: all that the split has objects of)")
-    .option("--iou <number>", "IoU from which a detection finds an object", positiveShare, 0.5)
+    .option("--split <name>", "list in ImageSets/Main", "test")
+    .option("--classes <names>", "score only these classes (default: all with objects in the split)")
+    .option("--iou <number>", "minimum IoU for a detection to match an object", positiveFraction, 0.5)
     .option(
       "--inclusive",
-      "the last pixel of a box is inside, as VOC's devkit has it (default: coordinates are edges)",
+      "boxes include their last pixel, as in VOC's devkit (default: coordinates are edges)",
     )
     .action(voc);
-  protocol("coco", "the twelve numbers of pycocotools, for boxes", [
+  protocol("coco", "pycocotools' twelve box metrics", [
     "JSON with images, annotations and categories",
     "JSON list of results: image_id, category_id, bbox, score",
   ]).action(coco);
   protocol("wider", "average precision on WIDER FACE's easy, medium and hard faces", [
     "folder with wider_easy_val.mat, wider_medium_val.mat and wider_hard_val.mat",
-    "folder of a submission: EVENT/IMAGE.txt",
+    "submission folder: EVENT/IMAGE.txt",
   ]).action(wider);
 }
 
@@ -70,7 +70,7 @@ async function voc(flags: VocFlags): Promise<void> {
   });
   say(`${groundTruth}, split ${split}: ${input.groundTruths.length} images\n\n${formatVoc(scores)}`);
   if (missing.length > 0) {
-    say(`\nno file for ${listed(missing)}: counted as nothing detected, average precision 0`);
+    say(`\nno file for ${listed(missing)}: counted as no detections, average precision 0`);
   }
   await writeNumbers(flags, { protocol: "voc", images: input.groundTruths.length, ...scores, missing });
 }

@@ -1,4 +1,5 @@
-// qmimic export: a trained detector as files that run without libtorch, each compared with what was trained.
+// qmimic export: writes a trained detector as files that run without libtorch, and compares each with the
+// detector.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -62,33 +63,36 @@ export function addExport(program: Command): void {
     .description(
       "write a detector as files that run without libtorch; weights: a file, or a run folder's best student",
     )
-    .option("--format <names>", `${FORMATS.join(", ")}; several with commas`, parseFormats, [
+    .option("--format <names>", `${FORMATS.join(", ")}; separate several with commas`, parseFormats, [
       "safetensors",
       "int8",
     ])
-    .option("--out <folder>", "default: the folder export in the run, or here")
+    .option("--out <folder>", "output folder; default: export, in the run folder or the current directory")
     .option(
       "--size <pixels>",
-      "of C: the input it is written for, such as 256x192; default: as most images of training",
+      "for C formats: fixed input size, such as 256x192; default: that of most training images",
       parseSize,
     )
     .option(
       "--calibration <count>",
-      "of c-int8: how many images of training say which numbers occur",
+      "for c-int8: number of training images to calibrate with",
       wholeNumber(1, 1000),
       32,
     )
     .option(
       "--finetune <epochs>",
-      "of a run folder, for formats of eight bits: train so many epochs with rounded weights first",
+      "for a run folder and int8 formats: fine-tune with rounded weights for this many epochs first",
       wholeNumber(1, 1000),
     )
-    .option("--data <folder>", "images to compare the files with the detector on; default: the run's own")
-    .option("--split <name>", "of that data", "val")
-    .option("--classes <names>", "of that data, leave other classes out")
-    .option("--merge <class>", "count every class of that data as this one")
-    .option("--teacher", "of a run folder, export the (quantized) teacher")
-    .option("--no-compare", "only write the files");
+    .option(
+      "--data <folder>",
+      "images on which to compare the files with the detector; default: the run's data",
+    )
+    .option("--split <name>", "split of that data", "val")
+    .option("--classes <names>", "use only these classes of that data")
+    .option("--merge <class>", "map every class of that data to this one")
+    .option("--teacher", "export the run folder's (quantized) teacher")
+    .option("--no-compare", "skip the comparison");
   engineOptions(command).action(exportDetector);
 }
 
@@ -96,7 +100,7 @@ function parseFormats(text: string): Format[] {
   const formats = text.split(",").map((name) => name.trim());
   const unknown = formats.find((name) => !FORMATS.includes(name as Format));
   if (unknown !== undefined)
-    throw new InvalidArgumentError(`${quoted(unknown)} is not a format. There are ${FORMATS.join(", ")}.`);
+    throw new InvalidArgumentError(`${quoted(unknown)} is not a format. Formats: ${FORMATS.join(", ")}.`);
   return [...new Set(formats)] as Format[];
 }
 
@@ -110,16 +114,16 @@ function parseSize(text: string): Size {
 async function exportDetector(weights: string, flags: ExportFlags): Promise<void> {
   useEngine(flags);
   if (flags.size) {
-    if (!flags.format.some(isC)) throw new InputError("--size goes with --format c or c-int8");
+    if (!flags.format.some(isC)) throw new InputError("--size only works with --format c or c-int8");
     checkInput(flags.size, GRID);
   }
   const { path, stage } = findWeights(weights, flags);
   if (flags.finetune !== undefined) {
     if (!flags.format.some((format) => WEIGHTS[format] === "int8"))
-      throw new InputError("--finetune goes with --format int8, html-int8 or c-int8");
+      throw new InputError("--finetune only works with --format int8, html-int8 or c-int8");
     if (stage === null)
       throw new InputError(
-        `--finetune: ${path} is a weights file; name its run folder, whose recipe says how to train`,
+        `--finetune: ${path} is a weights file; pass its run folder, whose recipe is needed for training`,
       );
   }
   const detector = loadDetector(path, flags.device);
@@ -146,7 +150,7 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   if (dataset) await compareFormats({ detector, sources, dataset, out, input: c.input }, flags);
 }
 
-/** What C is written for, where it is asked for. */
+/** Input size and calibration images for C, if requested. */
 async function settingsOfC(detector: Detector, exported: Exported, flags: ExportFlags) {
   const { side } = detector.config;
   const usual = { width: toGrid(side), height: toGrid((side * 3) / 4) };
@@ -155,8 +159,7 @@ async function settingsOfC(detector: Detector, exported: Exported, flags: Export
   if (flags.size && !integers) return { input: flags.size, calibration: [] };
   const images = await trainingImages(exported, flags).catch((error: unknown) => {
     if (!(error instanceof InputError)) throw error;
-    if (integers)
-      throw new InputError(`c-int8: images of training say which numbers occur: ${error.message}`);
+    if (integers) throw new InputError(`c-int8: needs training images for calibration: ${error.message}`);
   });
   return {
     input: flags.size ?? (images ? usualInput(images.samples, side) : usual),
@@ -172,7 +175,7 @@ function describe(format: Format, { files, note }: Made, out: string): string {
   return `${format.padEnd(12)} ${sizes}  ${names}${note === undefined ? "" : `\n${" ".repeat(13)}${note}`}`;
 }
 
-/** Formats that @qmimic/runtime runs. */
+/** Formats that @qmimic/runtime can run. */
 const RUNTIME: readonly Format[] = ["safetensors", "int8", "html", "html-int8"];
 
 interface Compared {
@@ -184,7 +187,7 @@ interface Compared {
   input: Size;
 }
 
-/** What each file finds in the images, against what the detector finds there. */
+/** Compares each file's detections with the detector's. */
 async function compareFormats(
   { detector, sources, dataset, out, input }: Compared,
   flags: ExportFlags,
@@ -206,7 +209,7 @@ async function compareFormats(
     const model = await ExportedDetector.load(modelFile(detector, thresholds, weights));
     const { trainedAp, exportedAp } = await compare(weights, detectExported(model));
     if (weights === "int8" && sources.int8 === sources.float32 && trainedAp - exportedAp > WORTH_TUNING)
-      say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may win that back`);
+      say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may recover that`);
   }
   if (flags.format.includes("onnx")) {
     const opened = await openDetector(join(out, "detector.onnx"), flags).catch((error: Error) => {
@@ -230,13 +233,13 @@ async function compareFormats(
   }
 }
 
-/** AP that rounding may cost without a word. */
+/** AP that rounding may cost without a note. */
 const WORTH_TUNING = 0.005;
 
-/** Detections of lower scores are many, and those of a rounded network are others. */
+/** Detections with lower scores are numerous, and rounding changes which ones appear. */
 const LEAST_COMPARED = 0.1;
 
 const formatComparison = (format: string, result: Comparison, as: string): string =>
   `${format.padEnd(12)} AP50 ${(100 * result.exportedAp).toFixed(2)} (${as} ${(100 * result.trainedAp).toFixed(2)}); ` +
-  `of ${result.detections} detections with scores from ${LEAST_COMPARED} ${result.matched} are in both, boxes at most ` +
+  `of ${result.detections} detections with scores of at least ${LEAST_COMPARED}, ${result.matched} are in both: boxes at most ` +
   `${result.boxDifference.toPrecision(2)} px apart, scores ${result.scoreDifference.toPrecision(2)}`;

@@ -1,4 +1,5 @@
-// qmimic export --finetune: weights that are trained to be rounded, beside the files that are made of them.
+// qmimic export --finetune: fine-tunes weights for rounding, and keeps them next to the files exported from
+// them.
 import { basename, dirname, join } from "node:path";
 import { writeFolderAtomic } from "../files.js";
 import { type FineTuned, fineTuneRounded } from "../train/fineTune.js";
@@ -11,16 +12,16 @@ import { say } from "./output.js";
 import { createProgress } from "./progress.js";
 
 export interface FineTuneSettings {
-  /** The run folder, and its weights that are exported. */
+  /** The run folder, and which of its weights to export. */
   run: string;
   path: string;
   epochs: number;
   device: string;
-  /** Where the folder `finetuned` is made; never one that is there. */
+  /** Where to create the folder `finetuned`; an existing one is never reused. */
   out: string;
 }
 
-/** Trains on the run's own data by its recipe. @returns undefined where the weights are better as they are */
+/** Trains on the run's data with its recipe. @returns undefined if fine-tuning did not help */
 export async function fineTune({
   run,
   path,
@@ -34,7 +35,7 @@ export async function fineTune({
   const splits = await openSplits(recipe, progress.say, counter.update);
   await decodeAll([splits.train, splits.val], counter.update);
   counter.end();
-  // As in a run, so that the folder can be given to other commands.
+  // As in a run, so that other commands accept the folder.
   const stage = basename(dirname(dirname(path)));
   const detector = loadDetector(path, device);
   progress.stage("fine-tuning", detector);
@@ -47,10 +48,10 @@ export async function fineTune({
   const { before, after, epoch } = result!;
   const tuned = join(folder, stage, "weights", "best.safetensors");
   say(
-    `\nwith weights of eight bits, on val: AP50 ${percent(before)} before, ${percent(after)} after (epoch ${epoch})  ${tuned}`,
+    `\nwith int8 weights, on val: AP50 ${percent(before)} before, ${percent(after)} after (epoch ${epoch})  ${tuned}`,
   );
   if (after > before) return { detector: loadDetector(tuned, device), thresholds: readThresholds(tuned) };
-  say("That is no gain: the files are made of the run's own weights.");
+  say("Fine-tuning did not help: the files use the run's weights.");
   return undefined;
 }
 

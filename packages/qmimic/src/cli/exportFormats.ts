@@ -11,33 +11,33 @@ import { kibibytes } from "../report/summary.js";
 export const FORMATS = ["safetensors", "int8", "onnx", "c", "c-int8", "html", "html-int8"] as const;
 export type Format = (typeof FORMATS)[number];
 
-/** Of weights, by format. */
+/** Weight precision of each format. */
 export const WEIGHTS: Record<Format, WeightFormat> = {
   ...{ safetensors: "float32", onnx: "float32", c: "float32", html: "float32" },
   ...{ int8: "int8", "c-int8": "int8", "html-int8": "int8" },
 };
 
-/** That C's files and functions are named after. */
+/** Prefix of C's files and functions. */
 export const C_NAMES = { c: "detector", "c-int8": "detector_int8" } as const;
 export const isC = (format: Format): format is keyof typeof C_NAMES => format in C_NAMES;
 
 export interface Made {
-  /** Contents by the file's name. */
+  /** Contents by file name. */
   files: Record<string, string | Uint8Array>;
-  /** More that is worth knowing. */
+  /** Further information. */
   note?: string;
 }
 
-/** A trained detector, and the score from which each class is shown. */
+/** A trained detector, and each class's score threshold. */
 export interface Source {
   detector: Detector;
   thresholds: readonly (number | null)[] | undefined;
 }
 
 export interface MakeOptions {
-  /** By format of weights: those that are rounded may be others. */
+  /** By weight precision: the fine-tuned detector may be used for rounded weights. */
   sources: Record<WeightFormat, Source>;
-  /** Of C: the input's size, and pictures to calibrate eight bits with. */
+  /** For C: input size, and images to calibrate int8 with. */
   input: Size;
   calibration: readonly RawImage[];
 }
@@ -66,7 +66,7 @@ export function makeFormat(format: Format, { sources, input, calibration }: Make
       const { files, arenaBytes, constantBytes } = cFiles(detector, thresholds, options);
       return {
         files,
-        note: `input ${input.width} x ${input.height} px, RAM ${kibibytes(arenaBytes)}, flash ${kibibytes(constantBytes)} and the code`,
+        note: `input ${input.width} x ${input.height} px, RAM ${kibibytes(arenaBytes)}, flash ${kibibytes(constantBytes)} plus code`,
       };
     }
   }

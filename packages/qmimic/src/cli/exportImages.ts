@@ -1,4 +1,4 @@
-// The images that qmimic export works with: those to compare files with the detector on, and those that training saw.
+// The images that qmimic export uses: for comparing files with the detector, and from training for calibration.
 
 import { createImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
@@ -16,7 +16,7 @@ export interface ImageFlags {
   merge?: string;
 }
 
-/** What is exported: its weights file, and the run folder that it is from, if it is from one. */
+/** What is exported: the weights file, and its run folder if there is one. */
 export interface Exported {
   path: string;
   classes: readonly string[];
@@ -26,7 +26,7 @@ export interface Exported {
 /** As in a recipe. */
 const DEFAULT_VAL_SHARE = 0.15;
 
-/** Where images are: --data, or the run's own. @throws InputError where there is neither */
+/** The image folder: --data, or the run's data. @throws InputError if there is neither */
 async function imagesOf(
   { run }: Exported,
   { data: named, split, classes: names, merge: into }: ImageFlags,
@@ -46,7 +46,10 @@ async function imagesOf(
   };
 }
 
-/** Images to compare on; undefined, and said, where there are none to be had. @throws InputError for those that --data names */
+/**
+ * Images to compare on; undefined, with a message, if there are none.
+ * @throws InputError if --data cannot be used
+ */
 export async function comparedImages(exported: Exported, flags: ImageFlags): Promise<Dataset | undefined> {
   try {
     return await readDatasetFor(exported, await imagesOf(exported, flags));
@@ -57,14 +60,14 @@ export async function comparedImages(exported: Exported, flags: ImageFlags): Pro
   }
 }
 
-/** The images of training, never those that are compared on. @throws InputError where there are none to be had */
+/** The training images, never those used for comparison. @throws InputError if there are none */
 export async function trainingImages(exported: Exported, flags: ImageFlags): Promise<Dataset> {
   const images = await imagesOf(exported, flags);
-  // Whatever is compared on: what is held out of training is the split val.
+  // Whichever split is compared on, what training held out is the val split.
   return readTrainFor(exported, flags.data === undefined ? images : { ...images, split: "val" });
 }
 
-/** As many of the images, decoded, as are asked for or there are; always the same. */
+/** Decodes up to the requested number of images; always the same ones. */
 export async function calibrationPictures(
   { samples }: Dataset,
   count: number,

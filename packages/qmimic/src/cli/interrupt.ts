@@ -1,23 +1,23 @@
-// Ctrl-C (SIGINT) and SIGTERM: the process ends between two steps, and says what is left and how to resume.
-//
-// A handler in JavaScript runs when native code has returned and nothing else is under way on this thread: the step is
-// finished, and no file is half-written, for weights are written in one go.
+// Ctrl-C (SIGINT) and SIGTERM: the process ends between two steps, and prints what was kept and how to resume.
+// A JavaScript handler runs only after native code has returned and this thread is idle: the step is finished,
+// and no file is half-written, because weights are written in one go.
 import { removeUnfinished } from "../files.js";
 import { complain, writeOver } from "./output.js";
 
-/** Exit codes, as shells count signals. */
+/** Exit codes: 128 + the signal's number, as in shells. */
 const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const;
 
 let advice = (): string => "";
 
-/** What is said when the verb is interrupted from here on. */
+/** Sets the message for interrupts from here on. */
 export function whenInterrupted(say: () => string): void {
   advice = say;
 }
 
-/** Ends the process at the first signal as above. */
+/** Ends the process on the first signal, as described above. */
 export function watchSignals(): void {
-  // A write beyond the limit for files (ulimit -f) is an error with a message, not a signal that ends the process.
+  // Exceeding the file size limit (ulimit -f) becomes an error with a message, not a signal that ends the
+  // process.
   process.on("SIGXFSZ", () => {});
   for (const [signal, code] of Object.entries(SIGNALS) as [NodeJS.Signals, number][]) {
     process.once(signal, () => {

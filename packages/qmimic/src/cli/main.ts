@@ -1,4 +1,5 @@
-// The command line: one file a verb. Bad input ends with its message and exit code 1, never with a stack trace.
+// The command line: one file per command. Bad input ends with a message and exit code 1, never with a stack
+// trace.
 import { setImmediate as turn } from "node:timers/promises";
 import { Command, CommanderError } from "commander";
 import { didYouMean, explain, InputError } from "../errors.js";
@@ -6,7 +7,7 @@ import { escapeControls, quoted } from "../text.js";
 import { watchSignals } from "./interrupt.js";
 import { complain, outputFailure, say, watchOutput } from "./output.js";
 
-/** Only the verb that is asked for is loaded. */
+/** Only the requested command is loaded. */
 const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
   train: async () => (await import("./train.js")).addTrain,
   val: async () => (await import("./val.js")).addVal,
@@ -22,12 +23,12 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
 };
 
 /**
- * Verbs that work where libtorch does not: predict, val and benchmark with exported models. The others end with what to do before
- * they begin.
+ * Commands that work without libtorch: predict, val and benchmark only with exported models. The others say how to set it up
+ * before they start.
  */
 const WITHOUT_LIBTORCH = ["predict", "val", "benchmark", "evaluate", "data", "doctor", "setup"];
 
-/** Verbs whose product is files: they go on where nothing can be printed. */
+/** Commands that produce files: they continue when nothing can be printed. */
 const WRITERS = ["train", "predict"];
 
 export async function main(argv: readonly string[]): Promise<void> {
@@ -57,7 +58,7 @@ export async function main(argv: readonly string[]): Promise<void> {
       process.exitCode = 1;
     }
   }
-  // Errors of a stream come after the write.
+  // Stream errors arrive after the write.
   await turn();
   const failure = outputFailure();
   if (failure === undefined) return;
@@ -69,7 +70,7 @@ async function addVerbs(program: Command, asked: string): Promise<void> {
   if (asked !== "" && asked !== "help" && !asked.startsWith("-") && !Object.hasOwn(VERBS, asked)) {
     const verbs = Object.keys(VERBS);
     throw new InputError(
-      `unknown command ${quoted(asked)}; there are ${verbs.join(", ")}.${didYouMean(asked, verbs)}`,
+      `unknown command ${quoted(asked)}. Commands: ${verbs.join(", ")}.${didYouMean(asked, verbs)}`,
     );
   }
   const loaders = Object.hasOwn(VERBS, asked) ? [VERBS[asked]] : Object.values(VERBS);

@@ -1,19 +1,19 @@
-// Texts of flags as numbers; commander names the flag and the text before the message.
+// Parses numeric flags; commander puts the flag and its value before the message.
 import { InvalidArgumentError } from "commander";
 
-/** A parser of whole numbers from `least` to `most`. */
+/** A parser of integers from `min` to `max`. */
 export const wholeNumber =
-  (least: number, most: number) =>
+  (min: number, max: number) =>
   (text: string): number => {
     const value = Number(text);
-    if (!/^(0|[1-9]\d{0,14})$/.test(text) || value < least || value > most) {
-      throw new InvalidArgumentError(`Expected a whole number from ${least} to ${most}.`);
+    if (!/^(0|[1-9]\d{0,14})$/.test(text) || value < min || value > max) {
+      throw new InvalidArgumentError(`Expected an integer from ${min} to ${max}.`);
     }
     return value;
   };
 
 /** From 0 to 1. */
-export function share(text: string): number {
+export function fraction(text: string): number {
   const value = Number(text);
   if (text.trim() === "" || !(value >= 0 && value <= 1)) {
     throw new InvalidArgumentError("Expected a number from 0 to 1.");
@@ -22,7 +22,7 @@ export function share(text: string): number {
 }
 
 /** Above 0, at most 1. */
-export function positiveShare(text: string): number {
+export function positiveFraction(text: string): number {
   const value = Number(text);
   if (!(value > 0 && value <= 1)) throw new InvalidArgumentError("Expected a number above 0 and at most 1.");
   return value;

@@ -1,10 +1,10 @@
-// What the command line prints. Names of files and classes are anyone's: what a terminal would obey is escaped. A standard
-// output that is closed (`qmimic ... | head`) has had enough: the verb finishes without printing, as its files may be wanted.
+// Printing. File and class names are untrusted: control characters are escaped. If standard output is closed
+// (`qmimic ... | head`), the command finishes without printing, because its files may still be wanted.
 import { escapeControls } from "../text.js";
 
 let failure: NodeJS.ErrnoException | null = null;
 
-/** Once, before anything is printed: without it a closed or full output would end the process with a trace. */
+/** Call once before printing: otherwise a closed or full output ends the process with a stack trace. */
 export function watchOutput(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     failure ??= error;
@@ -14,12 +14,12 @@ export function watchOutput(): void {
 
 const KEPT = "\n\t";
 
-/** A line, or several, on standard output. */
+/** Prints one or more lines to standard output. */
 export function say(text: string): void {
   writeOut(`${escapeControls(text, KEPT)}\n`);
 }
 
-/** A message on standard error. */
+/** Prints a message to standard error. */
 export function complain(text: string): void {
   process.stderr.write(`qmimic: ${escapeControls(text, KEPT)}\n`);
 }
@@ -28,15 +28,15 @@ function writeOut(text: string): void {
   if (failure === null) process.stdout.write(text);
 }
 
-/** Writes a line that is written over by the next, on a terminal. */
+/** On a terminal: writes a line that the next call overwrites. */
 export function writeOver(stream: NodeJS.WriteStream, line: string): void {
   const text = `\r\x1b[K${escapeControls(line)}`;
   if (stream === process.stdout) writeOut(text);
   else stream.write(text);
 }
 
-/** Why standard output took no more, other than that nobody reads it. */
+/** Why writing to standard output failed, other than that it was closed. */
 export function outputFailure(): string | undefined {
   if (failure === null || failure.code === "EPIPE") return undefined;
-  return `standard output cannot be written: ${failure.message}`;
+  return `cannot write to standard output: ${failure.message}`;
 }

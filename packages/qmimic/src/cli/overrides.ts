@@ -1,4 +1,4 @@
-// Flags that change what a detector was trained with: the size of its input, its limit of detections.
+// Flags that override what a detector was trained with: its input size, its detection limit.
 import type { Command } from "commander";
 import { MAX_REGIONS, MAX_SIDE, MIN_SIDE } from "../models/index.js";
 import { wholeNumber } from "./numbers.js";
@@ -14,13 +14,13 @@ export interface LimitFlag {
 export const limitOption = (command: Command): Command =>
   command.option(
     "--box-detections <count>",
-    "most detections of an image, instead of that of its training",
+    "maximum detections per image, instead of the trained value",
     wholeNumber(1, MAX_REGIONS),
   );
 
 export const sideOption = (command: Command): Command =>
   command.option(
     "--side <pixels>",
-    "longest side of the input, instead of that of its training",
+    "longest side of the input, instead of the trained value",
     wholeNumber(MIN_SIDE, MAX_SIDE),
   );

@@ -1,4 +1,4 @@
-// qmimic predict: detections in images as JSON and as pictures with boxes drawn.
+// qmimic predict: writes detections as JSON, and images with the boxes drawn.
 import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join, sep } from "node:path";
 import type { Detections } from "@qmimic/runtime";
@@ -15,7 +15,7 @@ import { createCounter } from "./counter.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { whenInterrupted } from "./interrupt.js";
-import { share } from "./numbers.js";
+import { fraction } from "./numbers.js";
 import { complain, say } from "./output.js";
 import { type LimitFlag, limitOption, type SideFlag, sideOption } from "./overrides.js";
 import { chooseThresholds, describeThresholds, type Thresholds } from "./thresholds.js";
@@ -29,7 +29,7 @@ interface PredictFlags extends EngineFlags, SideFlag, LimitFlag {
   skipBad?: boolean;
 }
 
-/** Detections in one image, as they are written. Boxes are in pixels of the image (after EXIF orientation). */
+/** Detections in one image, as written to JSON. Boxes are in image pixels (after EXIF orientation). */
 interface Prediction {
   file: string;
   width: number;
@@ -42,7 +42,7 @@ interface Prediction {
 }
 
 interface Predicted extends Prediction {
-  /** What a line for people says of them. */
+  /** For the printed line. */
   summary: string;
 }
 
@@ -50,27 +50,23 @@ export function addPredict(program: Command): void {
   const command = program
     .command("predict <weights> <images...>")
     .description(
-      "find objects in images and folders of images; weights: a file, a run folder's best student, or an exported model",
+      "detect objects in images and folders of images; weights: a file, a run folder's best student, or an exported model",
     )
-    .option(
-      "--threshold <score>",
-      "lowest score of a detection (default: each class's own, see below)",
-      share,
-    )
+    .option("--threshold <score>", "minimum score of a detection (default: per class, see below)", fraction)
     .option(
       "--out <folder>",
-      "predictions.json and pictures go there; with a number where it exists",
+      "folder for predictions.json and pictures; a number is appended if it exists",
       "predictions",
     )
-    .option("--recursive", "search folders in folders too")
+    .option("--recursive", "search folders recursively")
     .option("--no-pictures", "write JSON only")
     .option(
       "--skip-bad",
-      "leave out images that cannot be read, instead of writing nothing; exit code 1 all the same",
+      "skip images that cannot be read, instead of writing nothing; still exits with code 1",
     );
   command.addHelpText(
     "after",
-    "\nTraining stores in the weights, for each class, the score with the best F1 on val. Weights without: 0.5.\n",
+    "\nTraining stores the score with the best F1 on val in the weights, for each class. Without one: 0.5.\n",
   );
   engineOptions(limitOption(sideOption(command))).action(predict);
 }
@@ -86,7 +82,7 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {
     throw new InputError(
       `${bad.join("\n")}\nNothing was written: ${bad.length} of ${files.length} images cannot be read` +
-        `${flags.skipBad ? "." : " (--skip-bad leaves them out)."}`,
+        `${flags.skipBad ? "." : " (--skip-bad skips them)."}`,
     );
   }
   const folder = await writeFolderAtomic(flags.out, async (temporary) => {
@@ -102,11 +98,11 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   if (predictions.length > 20) say(`and ${predictions.length - 20} more images`);
   say(`\ndetections  ${join(folder, "predictions.json")}`);
   if (flags.pictures) say(`pictures    ${folder}`);
-  for (const message of bad) complain(`left out: ${message}`);
+  for (const message of bad) complain(`skipped: ${message}`);
   if (bad.length > 0) process.exitCode = 1;
 }
 
-/** "2 stop, 1 yield", or "nothing" and what came nearest; a note where the detector's limit may have cut something off. */
+/** "2 stop, 1 yield", or "nothing" and the best miss; with a note if the detection limit was reached. */
 function summarize(
   detections: Prediction["detections"],
   found: Detections,
@@ -115,7 +111,7 @@ function summarize(
 ): string {
   const counts = new Map<string, number>();
   for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
-  const full = detections.length >= limit ? ` (no more come out: --box-detections ${limit})` : "";
+  const full = detections.length >= limit ? ` (limit reached: --box-detections ${limit})` : "";
   if (counts.size > 0) return [...counts].map(([label, count]) => `${count} ${label}`).join(", ") + full;
   const best = found.scores.indexOf(Math.max(...found.scores));
   if (best < 0) return "nothing";
@@ -123,13 +119,13 @@ function summarize(
   return `nothing (best: ${label} ${found.scores[best].toFixed(2)}, threshold ${threshold.toFixed(2)})`;
 }
 
-/** Files as named, and the images of folders in the order of their names. */
+/** Files as given, and the images in folders, sorted by name. */
 async function listImages(paths: readonly string[], recursive: boolean): Promise<string[]> {
   const files: string[] = [];
   for (const path of paths) {
     const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
       throw new InputError(
-        error.code === "ENOENT" ? `${path}: there is no such file or folder` : `${path}: ${error.message}`,
+        error.code === "ENOENT" ? `${path}: no such file or directory` : `${path}: ${error.message}`,
       );
     });
     if (!found.isDirectory()) {
@@ -142,13 +138,13 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
     const names = inside.filter((name) => isImage(name));
     if (names.length === 0) {
       throw new InputError(
-        `${path}: there is no image in this folder (${IMAGE_ENDINGS.map((ending) => `.${ending}`).join(" ")})${recursive ? "" : "; --recursive searches folders in it too"}`,
+        `${path}: this folder has no images (${IMAGE_ENDINGS.map((ending) => `.${ending}`).join(" ")})${recursive ? "" : "; --recursive also searches its subfolders"}`,
       );
     }
     const unread = inside.filter((name) => isUnreadImage(name));
     if (unread.length > 0) {
       complain(
-        `${path}: ${counted(unread.length, "image")} of a kind that is not read, left out (${someOf(unread)}); convert to PNG or JPEG what is needed`,
+        `${path}: ${counted(unread.length, "image")} in an unsupported format skipped (${someOf(unread)}); convert to PNG or JPEG if needed`,
       );
     }
     files.push(...names.map((name) => join(path, name)));
@@ -171,7 +167,7 @@ async function detectFiles(
       return undefined;
     }
   };
-  // Headers first: most of what cannot be read is found before time is spent.
+  // Headers first: most unreadable files are found before time is spent on detection.
   await mapConcurrent(files, 8, (file) => attempt(file, checkHeader(file)));
   const predictions: Predicted[] = [];
   const counter = createCounter("images");
@@ -212,7 +208,7 @@ function toObjects(
     });
 }
 
-/** One picture an image, named after it. */
+/** One picture per image, named after it. */
 async function drawAll(
   predictions: readonly Prediction[],
   classes: readonly string[],

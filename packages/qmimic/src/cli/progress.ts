@@ -1,4 +1,4 @@
-// Progress of a run: one line that is rewritten on a terminal, one line an epoch elsewhere.
+// Progress of a run: a live line on a terminal, one line per epoch elsewhere.
 import { type Detector, kebab } from "../models/index.js";
 import { summarize } from "../report/summary.js";
 import type { EpochRow } from "../train/results.js";
@@ -19,11 +19,11 @@ const number = (value: number, digits = 3): string => (Number.isNaN(value) ? "-"
 interface Progress<Stage extends string> extends TrainingReport {
   stage(name: Stage, detector: Detector): void;
   say(text: string): void;
-  /** Teacher's maps being computed. */
+  /** While the teacher's maps are computed. */
   maps(done: number, total: number): void;
 }
 
-/** Prints a run's progress to standard output. `epochs` of each stage give the time that is left. */
+/** Prints a run's progress to standard output. `epochs` of each stage give the time left. */
 export function createProgress<Stage extends string>(
   epochs: Readonly<Record<Stage, number>>,
 ): Progress<Stage> {
@@ -62,7 +62,7 @@ export function createProgress<Stage extends string>(
       const done = epoch - first + (step + 1) / steps;
       const parts = [...Object.values(losses.detection), losses.mimic, losses.head];
       write(
-        `epoch ${epoch + 1}/${total}  ${step + 1}/${steps}  losses ${parts.map((one) => number(one)).join(" ")}  ` +
+        `epoch ${epoch + 1}/${total}  ${step + 1}/${steps}  losses ${parts.map((loss) => number(loss)).join(" ")}  ` +
           `${rate.toFixed(0)} img/s  left ${left(done)}`,
       );
     },

@@ -1,4 +1,4 @@
-// qmimic prune: a trained detector with fewer channels, at a part of its multiply-adds.
+// qmimic prune: removes channels of a trained detector to save multiply-adds.
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -42,23 +42,29 @@ export function addPrune(program: Command): void {
     .addOption(
       new Option(
         "--method <name>",
-        "lasso: what the layers behind can do without, weights fitted anew (He et al., 2017); taylor: what the loss hardly depends on (Molchanov et al., 2017); random",
+        "lasso: channels that the next layers can do without, refitting their weights (He et al., 2017); taylor: channels that hardly affect the loss (Molchanov et al., 2017); random",
       )
         .choices(PRUNING_METHODS)
         .makeOptionMandatory(),
     )
-    .option("--budget <part>", "of the multiply-adds that is left", budgetOf, 0.5)
-    .option("--data <folder>", "labelled photographs: train is looked at, val scored; default: the run's own")
-    .option("--classes <names>", "of that data, leave other classes out")
-    .option("--merge <class>", "count every class of that data as this one")
-    .option("--out <file>", "weights to write; default: pruned-METHOD-BUDGET.safetensors, here")
+    .option("--budget <fraction>", "fraction of multiply-adds to keep", budgetOf, 0.5)
+    .option(
+      "--data <folder>",
+      "labelled images: train selects the channels, val scores the result; default: the run's data",
+    )
+    .option("--classes <names>", "use only these classes of that data")
+    .option("--merge <class>", "map every class of that data to this one")
+    .option(
+      "--out <file>",
+      "weights file to write; default: pruned-METHOD-BUDGET.safetensors in the current directory",
+    )
     .option(
       "--seed <number>",
-      "of the images that are looked at, and of method random",
+      "random seed for picking images, and for method random",
       wholeNumber(0, 1e9),
       0,
     )
-    .option("--teacher", "of a run folder, prune the (quantized) teacher");
+    .option("--teacher", "prune the run folder's (quantized) teacher");
   threadsOption(command).action(prune);
 }
 
@@ -74,15 +80,15 @@ async function prune(weights: string, flags: PruneFlags): Promise<void> {
   const { path } = findWeights(weights, flags);
   const out = flags.out ?? `pruned-${method}-${budget}.safetensors`;
   if (!out.endsWith(".safetensors"))
-    throw new InputError(`--out ${out}: expected a name that ends in .safetensors`);
-  if (existsSync(out)) throw new InputError(`${out} is there already: name another file with --out`);
+    throw new InputError(`--out ${out}: expected a name ending in .safetensors`);
+  if (existsSync(out)) throw new InputError(`${out} already exists: choose another file with --out`);
   await checkWritable(dirname(out));
   const detector = loadDetector(path);
   const { train, val } = await openSplits(await recipeFor(weights, path, detector, flags), complain);
   const { classes } = detector.config;
   if (classes.join("\n") !== train.dataset.classes.join("\n")) {
     throw new InputError(
-      `${path} detects ${listed(classes)}, the data has ${listed(train.dataset.classes)}: say --classes or --merge`,
+      `${path} detects ${listed(classes)}, the data has ${listed(train.dataset.classes)}: use --classes or --merge`,
     );
   }
   say(`${path}\n${summarize(detector)}`);
@@ -98,7 +104,7 @@ async function prune(weights: string, flags: PruneFlags): Promise<void> {
   say(`\nAP50 on val ${percent(before.ap)} before, ${percent(after.ap)} after\nweights   ${out}`);
 }
 
-/** What data is looked at: the run's own, or the folder that is named. */
+/** The data to use: the folder given, or the run's data. */
 async function recipeFor(
   weights: string,
   path: string,
@@ -117,7 +123,7 @@ async function recipeFor(
     return { ...recipe, ...own, data: data ?? recipe.data, scales: [1] };
   }
   if (data === undefined)
-    throw new InputError(`${path}: not in a run folder, whose data is known: say --data DIR`);
+    throw new InputError(`${path}: not in a run folder, so its data is unknown: pass --data DIR`);
   const { detector, side } = config;
   const own = Object.keys(labels).length > 0 ? labels : { classes: config.classes };
   return parseRecipe({ data, detector, side, seed, scales: [1], ...own }, "prune");

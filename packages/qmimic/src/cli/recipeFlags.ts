@@ -1,4 +1,4 @@
-// Every key of the recipe as a flag, and recipe file plus flags to a recipe.
+// A flag for every recipe key; merges recipe file and flags.
 import { type Command, Option } from "commander";
 import { InputError } from "../errors.js";
 import { readText } from "../files.js";
@@ -19,7 +19,7 @@ export function addRecipeFlags(command: Command): void {
   }
 }
 
-/** Text of a flag to the type that the setting has: lists are comma-separated. */
+/** Converts a flag's text to the setting's type: lists are comma-separated. */
 function parseFlag(key: string, setting: Setting, text: string): unknown {
   const like = defaultOf(setting);
   const asNumber = (part: string): unknown =>
@@ -31,12 +31,12 @@ function parseFlag(key: string, setting: Setting, text: string): unknown {
   return typeof like === "number" || like === "auto" ? asNumber(text) : text;
 }
 
-/** The recipe of `file` (or the defaults) with the flags laid over it. @throws InputError as parseRecipe does */
+/** The recipe in `file` (or the defaults), overridden by the flags. @throws InputError as parseRecipe does */
 export async function recipeFrom(file: string | undefined, flags: Record<string, unknown>): Promise<Recipe> {
   let settings: Record<string, unknown> = {};
   if (file !== undefined) {
     const text = await readText(file, MAX_RECIPE_BYTES).catch((error: Error) => {
-      throw new InputError(`${file}: the recipe cannot be read: ${error.message}`);
+      throw new InputError(`${file}: cannot read the recipe: ${error.message}`);
     });
     settings = readSettings(text, file);
     parseRecipe(settings, file);

@@ -1,4 +1,4 @@
-// qmimic reproduce: a comparison by name. Trains what is missing, scores it once, writes the table.
+// qmimic reproduce: a named comparison. Trains what is missing, scores each run once, writes the table.
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Command, InvalidArgumentError, Option } from "commander";
@@ -44,28 +44,30 @@ export function addReproduce(program: Command): void {
   const names = TABLES.map(({ name }) => name);
   program
     .command("reproduce <table>")
-    .description("train, score and compare the arms of a table; what is finished is not trained again")
-    .addOption(new Option("--data <folder>", "folder of labelled photographs (default: the recipe's)"))
+    .description("train, score and compare the arms of a table; finished runs are not trained again")
+    .addOption(new Option("--data <folder>", "folder of labelled images (default: the recipe's)"))
     .option("--recipe <file>", "settings that all arms share")
     .option(
       "--set <name=value>",
-      "a setting that all arms share, over the recipe's; may be repeated",
+      "setting that all arms share, overrides the recipe; can be repeated",
       addSetting,
       {},
     )
-    .option("--seeds <count>", "students of each arm", wholeNumber(1, MAX_SEEDS), 3)
-    .option("--arms <names>", "these alone, and what they need, with commas", (text) => text.split(","))
-    .option("--runs <folder>", "folder of the runs; several machines may share it", "runs/reproduce")
-    .option("--out <file>", "where the table goes, without ending (default: the table's name in --runs)")
-    .option("--split <name>", "split that is scored, once a run; val while something is being chosen", "test")
+    .option("--seeds <count>", "students (seeds) per arm", wholeNumber(1, MAX_SEEDS), 3)
+    .option("--arms <names>", "only these arms, comma-separated, and what they need", (text) =>
+      text.split(","),
+    )
+    .option("--runs <folder>", "folder for the runs; several machines can share it", "runs/reproduce")
+    .option("--out <file>", "output path without extension (default: the table's name in --runs)")
+    .option("--split <name>", "split to score, once per run; use val while choosing settings", "test")
     .option(
       "--side <pixels>",
-      "longest side of the inputs that are scored, instead of the training's",
+      "longest side of the input when scoring, instead of the trained value",
       wholeNumber(MIN_SIDE, MAX_SIDE),
     )
-    .option("--parallel <runs>", "runs that are trained side by side", wholeNumber(1, MAX_THREADS), 1)
-    .option("--threads <count>", "processor threads of each run", wholeNumber(1, MAX_THREADS), 1)
-    .option("--plan", "list the runs, and train nothing")
+    .option("--parallel <runs>", "runs to train in parallel", wholeNumber(1, MAX_THREADS), 1)
+    .option("--threads <count>", "CPU threads per run", wholeNumber(1, MAX_THREADS), 1)
+    .option("--plan", "list the runs without training")
     .addHelpText(
       "after",
       `\nTables:\n${TABLES.map(({ name, question }) => `  ${name.padEnd(18)}${question}`).join("\n")}\n`,
@@ -73,7 +75,7 @@ export function addReproduce(program: Command): void {
     .action((name: string, flags: ReproduceFlags) => reproduce(findTable(name, names), flags));
 }
 
-/** "lambda-head=2" -> { lambdaHead: "2" } with those before it. */
+/** "lambda-head=2" -> { lambdaHead: "2" }, merged with the earlier ones. */
 function addSetting(text: string, before: Record<string, string>): Record<string, string> {
   const at = text.indexOf("=");
   const name = text.slice(0, at);
@@ -81,20 +83,20 @@ function addSetting(text: string, before: Record<string, string>): Record<string
   if (at < 1 || key === undefined || OWN.includes(name)) {
     const known = [...SETTINGS.keys()].map(kebab).filter((one) => !OWN.includes(one));
     throw new InvalidArgumentError(
-      `Expected NAME=VALUE with a setting of a recipe.${didYouMean(name, known)}`,
+      `Expected NAME=VALUE with the name of a recipe setting.${didYouMean(name, known)}`,
     );
   }
   return { ...before, [key]: text.slice(at + 1) };
 }
 
-/** Settings that the table, or a flag, says. */
+/** Settings that the table or a flag determines. */
 const OWN = ["data", "runs", "name", "seed", "stage", "threads"];
 
 function findTable(name: string, names: readonly string[]): Table {
   const found = TABLES.find((table) => table.name === name);
   if (found) return found;
   throw new InputError(
-    `there is no table ${quoted(name)}; there are ${names.join(", ")}.${didYouMean(name, names)}`,
+    `unknown table ${quoted(name)}. Tables: ${names.join(", ")}.${didYouMean(name, names)}`,
   );
 }
 
@@ -102,19 +104,19 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
   const { runs, seeds, split, parallel, threads, arms } = flags;
   const given = flags.data === undefined ? {} : { data: flags.data };
   const recipe = await recipeFrom(flags.recipe, { ...flags.set, ...given, threads });
-  if (recipe.data === "") throw new InputError("data: which folder? Say --data DIR");
+  if (recipe.data === "") throw new InputError("no data folder given; pass --data DIR");
   const planned = planRuns(table, recipe, { runs, seeds, ...(arms ? { arms } : {}) });
   if (flags.plan) {
     for (const run of planned) say(`${run.name.padEnd(32)} ${isDone(run) ? "finished" : "to train"}`);
     return;
   }
-  // What is wrong with the data is said before hours of training.
+  // Problems with the data are reported before hours of training.
   const dataset = await readScored(recipe, split);
   useEngine(recipe);
   await trainAll(planned, { recipe, runs, parallel, program: PROGRAM, say }, (stop) =>
     whenInterrupted(() => {
       stop();
-      return "what is trained is kept; the same command goes on from there";
+      return "finished training is kept; run the same command to resume";
     }),
   );
   const counter = createCounter("runs scored");
@@ -140,7 +142,7 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
   say(`${page}\nnumbers   ${out}.json\npage      ${out}.md\npicture   ${out}.svg`);
 }
 
-/** The command again, without what does not change the numbers. */
+/** The command, without flags that do not affect the numbers. */
 function commandOf(table: Table, { recipe, set, seeds, split, arms, threads, side }: ReproduceFlags): string {
   const parts = [
     `npx qmimic reproduce ${table.name} --data DIR`,

@@ -1,19 +1,19 @@
-// The score from which a detection is shown: the user's for all classes, or each class's own from the weights.
+// Score thresholds for showing detections: the user's for all classes, or per class from the weights.
 import type { OpenedDetector } from "../export/openDetector.js";
 import { listed } from "../text.js";
 
 export interface Thresholds {
   /** In the order of the detector's classes. */
   thresholds: { label: string; threshold: number }[];
-  /** Where they come from, for people. */
+  /** Where they come from, for printing. */
   thresholdsFrom: string;
 }
 
 const DEFAULT = 0.5;
-/** Of more classes only the range is printed. */
+/** With more classes only the range is printed. */
 const MAX_NAMED = 12;
 
-/** @param asked of the user, for all classes */
+/** @param asked the user's threshold, for all classes */
 export function chooseThresholds(
   { classes, thresholds: known }: Pick<OpenedDetector, "classes" | "thresholds">,
   asked?: number,
@@ -30,7 +30,7 @@ export function chooseThresholds(
           ? `default; the weights store none`
           : without.length === 0
             ? best
-            : `${best}; default for ${listed(without)}, of which nothing was found on val`,
+            : `${best}; default for ${listed(without)}, with no detections on val`,
   };
 }
 

@@ -1,4 +1,4 @@
-// qmimic train: from labelled photographs to a detector, stage by stage.
+// qmimic train: from labelled images to a detector, stage by stage.
 import { join } from "node:path";
 import type { Command } from "commander";
 import { findSplit, openData, readSplit } from "../data/dataset.js";
@@ -45,13 +45,16 @@ export function addTrain(program: Command): void {
     .description("train a detector: teacher, quantized teacher, student")
     .option(
       "--resume <run>",
-      "resume the run in this folder: with its recipe, on its data, which --data and --unlabelled can say to be elsewhere now",
+      "resume the run in this folder with its recipe and data; use --data and --unlabelled if its folders have moved",
     )
     .option(
       "--quick",
-      "a first detector in minutes: the student alone, on settings chosen from the data; other flags override them",
+      "train a first detector in minutes: only a student, with settings chosen from the data; other flags override them",
     )
-    .option("--profile", "show where the time of a step goes, and write a Chrome trace to the run folder");
+    .option(
+      "--profile",
+      "show the time spent in each part of a step, and write a Chrome trace to the run folder",
+    );
   addRecipeFlags(command);
   command.action(async (file: string | undefined, flags: Record<string, unknown>) => {
     const { resume, profile = false, quick = false, ...settings } = flags as TrainFlags;
@@ -62,7 +65,7 @@ export function addTrain(program: Command): void {
     const { data, unlabelled, ...others } = settings;
     if (file !== undefined || quick || Object.values(others).some((one) => one !== undefined)) {
       throw new InputError(
-        "--resume: the run's own recipe is used; no recipe file and no other flags but --data and --unlabelled (folders that were moved) and --profile go with it",
+        "--resume uses the run's recipe: it takes no recipe file, and no flags other than --data, --unlabelled (if folders have moved) and --profile",
       );
     }
     const recipe = await openRunFolder(resume);
@@ -72,17 +75,17 @@ export function addTrain(program: Command): void {
   });
 }
 
-/** The recipe with the settings of --quick, chosen from the training split, under the flags. */
+/** The recipe with --quick's settings, chosen from the training split; flags override them. */
 async function quickRecipe(file: string | undefined, flags: Record<string, unknown>): Promise<Recipe> {
   const recipe = await recipeFrom(file, flags);
-  if (recipe.data === "") throw new InputError("data: which folder? Say --data DIR");
+  if (recipe.data === "") throw new InputError("no data folder given; pass --data DIR");
   const folder = await openData(recipe.data, recipe);
   const split = findSplit(folder, recipe.trainSplit);
   const { samples } = await readSplit(folder, split, await readOptions(folder, recipe));
   const chosen = quickSettings(samples, recipe.side);
   const listed = Object.entries(chosen).map(([key, value]) => `${kebab(key)} ${value}`);
   say(
-    `quick, for ${counted(samples.length, "image")}: ${listed.join(", ")}. Without --quick a teacher is trained too.`,
+    `quick, for ${counted(samples.length, "image")}: ${listed.join(", ")}. Without --quick, a teacher is trained too.`,
   );
   return recipeFrom(file, { ...chosen, ...defined(flags) });
 }
@@ -94,7 +97,7 @@ interface TrainOptions {
   /** The run's folder. */
   resume?: string;
   profile: boolean;
-  /** Whether the data of the resumed run is said to lie elsewhere now. */
+  /** Whether a flag says that the resumed run's data has moved. */
   moved?: boolean;
 }
 
@@ -108,7 +111,7 @@ async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOp
     "quantized-teacher": recipe.quantizedEpochs,
     student: recipe.epochs,
   });
-  // The data first: what is wrong with it is said before there is a run folder.
+  // Data first: its problems are reported before a run folder is created.
   const counter = createCounter("images decoded");
   const splits = await prepareRun(recipe, counter.update, (text) => {
     counter.end();
@@ -125,28 +128,29 @@ async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOp
   try {
     await trainIn(folder, recipe, { progress, splits, profile });
   } catch (error) {
-    // What the user has said wrong says itself what to do.
+    // An InputError already says what to do.
     const message = error instanceof InputError ? undefined : explain(error);
     throw message === undefined ? error : new InputError(`${message}, then: ${resumeCommand(folder)}`);
   }
 }
 
-/** @throws InputError when the data is not the run's */
+/** @throws InputError if this is not the data that the run was trained on */
 async function checkData(folder: string, splits: Splits, moved: boolean): Promise<void> {
   if (await compareData(folder, splits)) return;
-  const unknown = `${folder}: the run is of an earlier version and does not know its data`;
-  if (moved) throw new InputError(`--data, --unlabelled: ${unknown}; resume it where the data was`);
-  complain(`${unknown}: not compared`);
+  const unknown = `${folder}: the run is from an earlier version, which did not record its data`;
+  if (moved)
+    throw new InputError(`--data, --unlabelled: ${unknown}; resume it with the data at its original path`);
+  complain(`${unknown}: cannot check that it is unchanged`);
 }
 
 const resumeCommand = (folder: string): string => `qmimic train --resume ${shellWord(folder)}`;
 
-/** A path as it can be given to a shell. */
+/** A path, quoted for a shell. */
 const shellWord = (path: string): string =>
   /^[\w./:@%+,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 
 const howToResume = (folder: string): string =>
-  `what is complete is kept; resume with: ${resumeCommand(folder)}`;
+  `finished work is kept; resume with: ${resumeCommand(folder)}`;
 
 interface Prepared {
   progress: StageReport;
@@ -159,13 +163,13 @@ async function trainIn(
   recipe: Recipe,
   { progress, splits, profile }: Prepared,
 ): Promise<void> {
-  // What a run that was killed while it wrote has left; stages look after their own folders.
+  // Leftovers of a run that was killed while writing; stages clean up their folders themselves.
   for (const place of [folder, join(folder, "pictures")]) await removeTemporary(place);
   await sayPlan(recipe, splits, folder);
   const run = () => runStages(recipe, folder, withInterimReport(progress, folder, splits.val), splits);
   const stages = profile ? await withProfile(run, folder) : await run();
   if (profile) for (const stage of stages) printBalance(stage);
-  // prepareRun has refused recipes that leave nothing to do.
+  // prepareRun has rejected recipes that leave nothing to do.
   const last = stages[stages.length - 1];
   const measured = stages.map((stage) => {
     const detector = loadDetector(stage.weights, recipe.device);
@@ -203,12 +207,12 @@ async function trainIn(
   say(`\nto try it in a browser: npx qmimic export ${shellWord(folder)} --format html`);
 }
 
-/** What lambda does, for choosing it. */
+/** The effect of lambda, to help choosing it. */
 function printBalance({ gradientRatio, gradientCosine }: StageResult): void {
   if (gradientRatio === null || gradientCosine === null) return;
   const [ratio, cosine] = [gradientRatio, gradientCosine].map((value) => value.toFixed(2));
   say(
-    `gradients at the feature map: mimicry's ${ratio} times the detection losses', cosine of the angle ${cosine}`,
+    `gradients at the feature map: mimic loss ${ratio} times the detection losses, cosine between them ${cosine}`,
   );
 }
 

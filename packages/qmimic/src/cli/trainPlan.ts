@@ -1,4 +1,4 @@
-// What is said of a run before and while it trains: its stages and how long they take, and a report that is written anew.
+// What the user sees before and during a run: its stages with estimated times, and an interim report.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
@@ -18,12 +18,13 @@ import { say } from "./output.js";
 import { clock } from "./progress.js";
 
 const PURPOSES: Record<StageName, string> = {
-  teacher: "a larger detector, for the student to learn from",
-  "quantized-teacher": "its last feature map rounded to few values, which a small student can reproduce",
-  student: "the detector that is wanted",
+  teacher: "a larger detector that the student learns from",
+  "quantized-teacher":
+    "the teacher with its feature map rounded to few values, which a small student can reproduce",
+  student: "the small detector you want",
 };
 
-/** Prints the stages, what each is for, and about how long it takes. */
+/** Prints the stages, the purpose of each, and its estimated time. */
 export async function sayPlan(recipe: Recipe, splits: Splits, folder: string): Promise<void> {
   const done = (stage: StageName): number => {
     const { state } = weightsOf(join(folder, stage));
@@ -36,18 +37,21 @@ export async function sayPlan(recipe: Recipe, splits: Splits, folder: string): P
     say(`${stage.padEnd(18)} about ${clock(seconds).padStart(5)}  ${what.padEnd(24)} ${PURPOSES[stage]}`);
   }
   const all = times.reduce((sum, { seconds }) => sum + seconds, 0);
-  if (times.length > 1) say(`${"in all".padEnd(18)} about ${clock(all).padStart(5)}`);
+  if (times.length > 1) say(`${"total".padEnd(18)} about ${clock(all).padStart(5)}`);
   const width = otherWidth(recipe, splits);
   if (width !== undefined && times.some(({ stage }) => stage === "student")) say(width);
 }
 
-/** At which width a student without plain convolutions costs as much as a plain one, where it does not. */
+/**
+ * The width at which a student with other convolutions costs as much as a plain one; undefined if it already
+ * does.
+ */
 function otherWidth(recipe: Recipe, { train }: Splits): string | undefined {
   const { convolution, student } = recipe;
   if (convolution === "plain") return;
   const configOf = (network: string) => detectorConfig(recipe, network, train);
-  const [own, plain] = [recipe, { ...recipe, convolution: "plain" } as const].map((one) => {
-    const detector = createDetector(detectorConfig(one, student, train), () => 0.5);
+  const [chosen, plain] = [recipe, { ...recipe, convolution: "plain" } as const].map((variant) => {
+    const detector = createDetector(detectorConfig(variant, student, train), () => 0.5);
     const cost = multiplyAdds(detector);
     detector.dispose();
     return cost;
@@ -57,17 +61,17 @@ function otherWidth(recipe: Recipe, { train }: Splits): string | undefined {
     const equal = widthOfCost(plain, student, configOf);
     return equal.backbone === student
       ? undefined
-      : `${convolution} ${student} has ${cost(own)}, plain ${cost(plain)}; ${convolution} ${equal.backbone} has ${cost(equal.multiplyAdds)}`;
+      : `${convolution} ${student} has ${cost(chosen)}, plain ${cost(plain)}; ${convolution} ${equal.backbone} has ${cost(equal.multiplyAdds)}`;
   } catch (error) {
     if (error instanceof InputError) return error.message;
     throw error;
   }
 }
 
-/** Between two reports of a run that is being trained: they take a second or so. */
+/** Minimum time between interim reports: each takes about a second. */
 const REPORT_MS = 20_000;
 
-/** A report that also writes report.html and pictures anew when the detector was evaluated, but not all the time. */
+/** A report that also updates report.html and pictures after an evaluation, but not too often. */
 export function withInterimReport(report: StageReport, folder: string, { dataset }: Split): StageReport {
   let written = performance.now();
   const write = async (found: readonly SampleDetections[]): Promise<void> => {

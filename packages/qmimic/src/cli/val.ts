@@ -1,4 +1,4 @@
-// qmimic val: how well a trained detector does on a split, by the protocols of COCO and VOC; two of them compared.
+// qmimic val: scores a trained detector on a split with the COCO and VOC protocols, and compares two detectors.
 import { type Command, InvalidArgumentError } from "commander";
 import { denseNotes } from "../data/checkObjects.js";
 import { MARKS, type Mark } from "../data/readers/types.js";
@@ -18,7 +18,7 @@ import { type DataFlags, dataFlags } from "./dataFlags.js";
 import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
-import { positiveShare, share, wholeNumber } from "./numbers.js";
+import { fraction, positiveFraction, wholeNumber } from "./numbers.js";
 import { complain, say } from "./output.js";
 import { type LimitFlag, limitOption, type SideFlag, sideOption } from "./overrides.js";
 import { findWeights } from "./weights.js";
@@ -41,27 +41,37 @@ interface ValFlags extends EngineFlags, SideFlag, LimitFlag, DataFlags {
 export function addVal(program: Command): void {
   const command = program
     .command("val <weights>")
-    .description("evaluate weights, a run folder's best student, or an exported model, on one split")
-    .requiredOption("--data <folder>", "folder of labelled photographs")
-    .option("--split <name>", "val to choose among models, test once at the end", "val")
-    .option("--val-share <number>", "where there is no split val: as in the recipe that trained", share, 0.15)
-    .option("--seed <number>", "the same", wholeNumber(0, 1e9), 0)
-    .option("--ignore <marks>", `leave objects with these marks out of the score: ${MARKS.join(", ")}`, marks)
-    .option("--classes <names>", "score these of the detector's classes and leave all others out")
-    .option("--merge <class>", "count every class of the data as this one")
-    .option("--iou <number>", "IoU from which a detection finds an object by VOC", positiveShare, 0.5)
-    .option("--inclusive", "VOC's numbers count the last pixel of a box as inside, as its devkit does")
-    .option("--compare <weights>", "another weights file or run folder: is it better on the same images?")
-    .option("--json <file>", "write all numbers there")
-    .option("--teacher", "of a run folder, evaluate the (quantized) teacher");
+    .description("evaluate weights, a run folder's best student, or an exported model on one split")
+    .requiredOption("--data <folder>", "folder of labelled images")
+    .option("--split <name>", "split to score: val for choosing among models, test once at the end", "val")
+    .option(
+      "--val-share <number>",
+      "if there is no val split: val-share of the training recipe",
+      fraction,
+      0.15,
+    )
+    .option(
+      "--seed <number>",
+      "if there is no val split: seed of the training recipe",
+      wholeNumber(0, 1e9),
+      0,
+    )
+    .option("--ignore <marks>", `do not score objects with these marks: ${MARKS.join(", ")}`, marks)
+    .option("--classes <names>", "score only these of the detector's classes")
+    .option("--merge <class>", "map every class of the data to this one")
+    .option("--iou <number>", "minimum IoU for a detection to match an object (VOC)", positiveFraction, 0.5)
+    .option("--inclusive", "for VOC's numbers, boxes include their last pixel, as in its devkit")
+    .option("--compare <weights>", "weights file or run folder to compare with on the same images")
+    .option("--json <file>", "write all numbers to this file")
+    .option("--teacher", "evaluate the run folder's (quantized) teacher");
   dataFlags(engineOptions(limitOption(sideOption(command)))).action(val);
 }
 
 /** Comma-separated names. */
 function marks(text: string): Mark[] {
   return text.split(",").map((part) => {
-    const mark = MARKS.find((one) => one === part.trim());
-    if (mark === undefined) throw new InvalidArgumentError(`Allowed are ${MARKS.join(", ")}.`);
+    const mark = MARKS.find((known) => known === part.trim());
+    if (mark === undefined) throw new InvalidArgumentError(`Expected one or more of ${MARKS.join(", ")}.`);
     return mark;
   });
 }
@@ -101,7 +111,7 @@ async function val(weights: string, flags: ValFlags): Promise<void> {
   }
 }
 
-/** @throws InputError when it lacks a class of the data */
+/** @throws InputError if it lacks a class of the data */
 async function openOther(weights: string, { classes }: Dataset, flags: ValFlags): Promise<OpenedDetector> {
   const { path } = findWeights(weights);
   const detector = await openDetector(path, flags);
@@ -114,7 +124,7 @@ async function openOther(weights: string, { classes }: Dataset, flags: ValFlags)
   }
   if (lacks !== undefined) {
     throw new InputError(
-      `--compare: ${path} detects ${listed(known)}, not ${quoted(lacks)}. --classes scores classes that both have.`,
+      `--compare: ${path} detects ${listed(known)}, not ${quoted(lacks)}. Use --classes to score the classes that both have.`,
     );
   }
   return detector;
@@ -144,13 +154,13 @@ function keepClasses(
   wanted: readonly string[],
 ): SampleDetections[] {
   const labelOf = Int32Array.from(["", ...known], (name) => wanted.indexOf(name) + 1);
-  return found.map((one) => {
-    const kept = [...one.labels.keys()].filter((i) => labelOf[one.labels[i]] > 0);
+  return found.map((image) => {
+    const kept = [...image.labels.keys()].filter((i) => labelOf[image.labels[i]] > 0);
     return {
-      id: one.id,
-      boxes: Float32Array.from(kept.flatMap((i) => [...one.boxes.subarray(4 * i, 4 * i + 4)])),
-      scores: Float32Array.from(kept, (i) => one.scores[i]),
-      labels: Int32Array.from(kept, (i) => labelOf[one.labels[i]]),
+      id: image.id,
+      boxes: Float32Array.from(kept.flatMap((i) => [...image.boxes.subarray(4 * i, 4 * i + 4)])),
+      scores: Float32Array.from(kept, (i) => image.scores[i]),
+      labels: Int32Array.from(kept, (i) => labelOf[image.labels[i]]),
     };
   });
 }

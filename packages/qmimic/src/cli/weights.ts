@@ -1,4 +1,4 @@
-// What a verb is pointed at: a weights file, or a run folder whose best weights are meant.
+// Resolves a weights argument: a weights file, or a run folder, which stands for its best weights.
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
@@ -8,31 +8,32 @@ const LAST_FIRST = STAGES.toReversed();
 
 export interface FoundWeights {
   path: string;
-  /** The stage of the run that they are from; null for a file. */
+  /** The stage of the run; null for a file. */
   stage: StageName | null;
 }
 
 /**
- * A file as it is; of a run folder the best weights of its student, else of its quantized teacher, else of its teacher.
- * @param teacher leave the student out
- * @throws InputError when there is no such file or folder, or no weights in the folder
+ * A file is returned as is; for a run folder, the best weights of its student, else its quantized teacher, else
+ * its teacher.
+ * @param teacher skip the student
+ * @throws InputError if no such file or directory, or no weights in the folder
  */
 export function findWeights(path: string, { teacher = false } = {}): FoundWeights {
   if (!existsSync(path)) {
     throw new InputError(
-      `${path}: there is no such file or folder. Name a weights file (.safetensors) or a run folder.`,
+      `${path}: no such file or directory. Expected a weights file (.safetensors) or a run folder.`,
     );
   }
   if (!statSync(path).isDirectory()) {
-    if (teacher) throw new InputError(`${path}: --teacher goes with a run folder, not with a weights file`);
+    if (teacher) throw new InputError(`${path}: --teacher needs a run folder, not a weights file`);
     return { path, stage: null };
   }
   const stages = teacher ? LAST_FIRST.slice(1) : LAST_FIRST;
   const tried = stages.map((stage) => ({ stage, path: join(path, stage, "weights", "best.safetensors") }));
-  const found = tried.find((one) => existsSync(one.path));
+  const found = tried.find(({ path }) => existsSync(path));
   if (!found) {
     throw new InputError(
-      `${path}: no run with weights; expected one of ${tried.map((one) => one.path).join(", ")}`,
+      `${path}: no weights found; expected one of ${tried.map(({ path }) => path).join(", ")}`,
     );
   }
   return found;

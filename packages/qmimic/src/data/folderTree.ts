@@ -29,9 +29,7 @@ export interface FolderTree {
 export async function readTree(root: string): Promise<FolderTree> {
   const found = await stat(root).catch((error: NodeJS.ErrnoException) => {
     throw new InputError(
-      error.code === "ENOENT"
-        ? `${root}: there is no such folder`
-        : `${root}: cannot be read: ${error.message}`,
+      error.code === "ENOENT" ? `${root}: no such directory` : `${root}: cannot be read: ${error.message}`,
     );
   });
   if (!found.isDirectory()) {

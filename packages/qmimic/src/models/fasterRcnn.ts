@@ -13,11 +13,11 @@ import { TwoStage } from "./twoStage/twoStage.js";
 
 const settings = z.object({
   ...twoStageSettings,
-  roiSize: wholeUpTo(MAX_ROI_CELLS, 7, "RoIAlign's output cells per side"),
+  roiSize: wholeUpTo(MAX_ROI_CELLS, 7, "output cells per side of RoIAlign"),
   headWidth: z
     .union([count.max(MAX_WIDTH), auto])
     .default("auto")
-    .describe("neurons of the box head; auto: 1024 / N"),
+    .describe("neurons of the box head's hidden layers; auto: 1024 / N"),
 });
 
 const config = z.object({

@@ -15,11 +15,7 @@ const MAX_PS_SIZE = 15;
 
 const settings = z.object({
   ...twoStageSettings,
-  psSize: wholeUpTo(
-    MAX_PS_SIZE,
-    7,
-    "cells per side of a region, each with position-sensitive maps of its own",
-  ),
+  psSize: wholeUpTo(MAX_PS_SIZE, 7, "cells per side of a region, each with its own position-sensitive maps"),
 });
 
 const config = z.object({

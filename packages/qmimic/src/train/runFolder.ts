@@ -63,7 +63,7 @@ export async function openRunFolder(folder: string): Promise<Recipe> {
     throw new InputError(`${folder}: not a run that can be resumed: ${why}`);
   });
   await access(folder, constants.W_OK).catch(() => {
-    throw new InputError(`${folder}: the run folder cannot be written: permission denied`);
+    throw new InputError(`${folder}: cannot write to the run folder: permission denied`);
   });
   return parseRecipe(readSettings(text, path), path);
 }

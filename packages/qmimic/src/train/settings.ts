@@ -1,6 +1,6 @@
-// Every setting of a training run: name, default, meaning. A recipe file is flat YAML with these names in
-// kebab-case; each is also a flag of `qmimic train`. Those that only some kinds of detectors have are declared by the
-// kinds themselves (models/kinds.ts).
+// Every setting of a training run: name, default, description. A recipe file is flat YAML with these names in
+// kebab-case; each is also a flag of `qmimic train`. Settings of specific detectors are declared with the
+// detectors (models/kinds.ts).
 import { z } from "zod";
 import { FORMATS, MARKS } from "../data/readers/types.js";
 import {
@@ -28,72 +28,71 @@ import {
 } from "../models/index.js";
 
 const MAX_IMAGES = 1_000_000;
-/** A count that is 0 unless it is said. */
+/** A count with default 0. */
 const upTo = (max: number, what: string) => z.number().int().min(0).max(max).default(0).describe(what);
 const count0 = z.number().int().min(0);
 /** MiB: 16 TiB. */
 const MAX_MEMORY = 2 ** 24;
 export const MAX_BATCH = 1024;
-/** The teacher's maps are kept for each scale. An image is never reduced to less than 1/32 when it is drawn. */
+/** The teacher's maps are stored per scale. Augmentation never reduces an image below 1/32. */
 const MIN_SCALE = 1 / 8;
 const MAX_SCALE = 4;
 const MAX_LIST = 64;
 
 const data = {
-  data: z.string().default("").describe("folder of labelled photographs"),
+  data: z.string().default("").describe("folder of labelled images"),
   format: z
     .enum(["auto", ...FORMATS])
     .default("auto")
-    .describe("format of the labels; auto: found by looking"),
+    .describe("label format; auto: detect it"),
   trainSplit: z.string().default("train").describe("split to train on"),
-  valSplit: z.string().default("val").describe("split to choose the best weights on"),
+  valSplit: z.string().default("val").describe("split for choosing the best weights"),
   valShare: z
     .number()
     .min(0.001)
     .max(0.999)
     .default(0.15)
-    .describe("part of the images that is held out, by seed, where there is no split val"),
+    .describe("fraction of the images to hold out, chosen by seed, if there is no val split"),
   classes: z
     .array(className)
     .max(MAX_CLASSES)
     .default([])
-    .describe("classes to detect, objects of others are left out; empty: all that the data has"),
-  merge: className.default("").describe("map every class of the data to this one; empty: keep them apart"),
+    .describe("classes to detect, leaving out objects of other classes; empty: all classes in the data"),
+  merge: className
+    .default("")
+    .describe("map every class of the data to this one; empty: keep classes separate"),
   ignore: z
     .array(z.enum(MARKS))
     .max(MARKS.length)
     .default([])
     .describe(
-      "objects with these marks are neither learned nor scored: truncated and occluded (Pascal VOC, CVAT), heavy-blur and heavy-occlusion (WIDER FACE)",
+      "ignore objects with these marks in training and scoring: truncated and occluded (Pascal VOC, CVAT), heavy-blur and heavy-occlusion (WIDER FACE)",
     ),
   skipBad: flag(
     false,
-    "clip boxes to their images and leave out labels and images with a problem, which are counted, instead of refusing the data",
+    "clip boxes to their images and skip labels and images with a problem, reporting how many, instead of rejecting the data",
   ),
   trainImages: upTo(
     MAX_IMAGES,
-    "train on so many images of the split alone, the same ones whatever the seed; 0: on all",
+    "train on only this many images of the split, the same ones for every seed; 0: all",
   ),
   unlabelled: z
     .string()
     .default("")
     .describe(
-      "folder of photographs without labels, searched in depth, in which the teacher finds objects for its student to learn",
+      "folder of unlabelled images, searched recursively; the teacher detects objects in them for the student to learn",
     ),
   side: real(inputSide, 480, "longest side of the input in pixels"),
   memory: wholeUpTo(
     MAX_MEMORY,
     4096,
-    "MiB of decoded images kept in memory; more are decoded again each time",
+    "MiB of decoded images to keep in memory; the rest are decoded each time",
   ),
-  diskCache: flag(
-    false,
-    "keep those further images, decoded and reduced, in a file of the folder cache instead",
-  ),
+  diskCache: flag(false, "store the rest, decoded and downscaled, in a file in the cache folder instead"),
   cache: z
     .string()
     .default("runs/.cache")
-    .describe("folder for the teacher's maps and decoded images, which runs share"),
+    .describe("folder for the teacher's feature maps and decoded images, shared between runs"),
 };
 
 const networks = {
@@ -102,15 +101,15 @@ const networks = {
     .string()
     .default("vgg-1-32")
     .describe(
-      "student's network: vgg-1-N, resnet18-1-N, resnet34-1-N; N from 1 to 64, also with decimals, as in vgg-1-11.5",
+      "student's network: vgg-1-N, resnet18-1-N or resnet34-1-N, 1/N as wide; N from 1 to 64, decimals allowed (vgg-1-11.5)",
     ),
   convolution: z
     .enum(CONVOLUTIONS)
     .default(CONVOLUTIONS[0])
     .describe(
-      "3x3 layers of the student's backbone and neck, but for those on the image: plain; separable, a 3x3 of each channel alone and a 1x1 of all; grouped, a 3x3 within groups of channels and a 1x1 of all",
+      "3x3 convolutions of the student's backbone and neck, except those on the image: plain; separable: depthwise 3x3 + 1x1; grouped: grouped 3x3 + 1x1",
     ),
-  convolutionGroups: wholeUpTo(MAX_WIDTH, 4, "groups of channels of grouped layers"),
+  convolutionGroups: wholeUpTo(MAX_WIDTH, 4, "groups of a grouped convolution"),
   teacher: z
     .string()
     .default("vgg-1-8")
@@ -119,13 +118,13 @@ const networks = {
     .string()
     .default("")
     .describe(
-      "weights file (.safetensors) with torchvision's vgg16_bn, resnet18 or resnet34, for the backbone of a teacher of full width (vgg-1-1, resnet18-1-1, resnet34-1-1); empty: at random",
+      "weights file (.safetensors) of torchvision's vgg16_bn, resnet18 or resnet34, to initialize the backbone of a full-width teacher (vgg-1-1, resnet18-1-1, resnet34-1-1); empty: random initialization",
     ),
   from: z
     .string()
     .default("")
     .describe(
-      "run folder or weights file to start from, also on other photographs or with other classes: its network is taken, heads of new classes start anew; of a run each stage takes its own, a file is for the student, or else for the teacher",
+      "run folder or weights file to start from, even with other images or classes; the run uses its network, and outputs for new classes are trained from scratch; with a run folder each stage starts from the same stage, a file is for the student, or else the teacher",
     ),
   outputStride: z
     .union([z.literal(4), z.literal(8), z.literal(16)])
@@ -135,7 +134,7 @@ const networks = {
     .enum(NECKS)
     .default("detail")
     .describe(
-      "how the map gets finer than stride 16: none leaves out poolings, top-down adds the coarse maps to the finer ones, detail adds to that a path of four layers from the image's pixels",
+      "how the feature map gets finer than stride 16: none removes poolings; top-down adds coarse maps to finer ones; detail also adds a four-layer path from the image",
     ),
 };
 
@@ -143,132 +142,130 @@ const method = {
   method: z
     .enum(["scratch", "mimic", "quantization-mimic"])
     .default("quantization-mimic")
-    .describe("student alone, with plain mimic, or with Quantization Mimic"),
+    .describe("train the student from scratch, with plain mimic, or with Quantization Mimic"),
   stage: z
     .enum(["all", "teacher", "quantized-teacher", "student"])
     .default("all")
-    .describe("one stage alone, or all that the method needs"),
+    .describe("a single stage, or all that the method needs"),
   lambda: real(atLeast0, 1, "weight of the mimic loss"),
   lambdaHead: real(
     atLeast0,
     1,
-    "weight of the loss between the heads' outputs, teacher's and student's, where both are of one kind; 0: only the feature map is mimicked",
+    "weight of the loss between the outputs of the teacher's and student's heads, if they are of the same type; 0: mimic only the feature map",
   ),
   quantizer: z
     .enum(["uniform", "power-of-two"])
     .default("uniform")
-    .describe("dictionary of the feature maps: {0, s, 2s, ...} or {0, 2^k, ...}"),
+    .describe("quantization dictionary of the feature maps: {0, s, 2s, ...} or {0, 2^k, ...}"),
   quantizerStride: z
     .union([positive, auto])
     .default("auto")
     .describe(
-      "s of the uniform dictionary; auto: from the teacher's activations. With method scratch a number rounds the student's map, auto does not",
+      "s of the uniform dictionary; auto: from the teacher's activations. With method scratch, a number quantizes the student's map, auto does not",
     ),
   quantizerMaxCost: real(
     atLeast0,
     1,
-    "points of AP50 on val that the dictionary may cost the teacher after fine-tuning, beyond one standard error; one that costs more is refused",
+    "maximum AP50 points that quantization may cost the fine-tuned teacher on val, beyond one standard error; if it costs more, the run stops",
   ),
-  quantizeStudent: flag(true, "round the student's own feature map too"),
+  quantizeStudent: flag(true, "quantize the student's feature map too"),
   regions: z
     .enum(["proposals", "ground-truth", "jittered"])
     .default("proposals")
-    .describe("where to mimic: the student's proposals, the objects, or the objects moved at random"),
+    .describe(
+      "where to mimic: at the student's proposals, the ground truth, or randomly jittered ground truth",
+    ),
   regionForm: z
     .enum(["cells", "rois"])
     .default("cells")
-    .describe("compare the map's cells (each region divided by its size), or RoI-max-pooled regions"),
-  mimicRegions: wholeUpTo(MAX_REGIONS, 128, "regions of an image that are mimicked"),
-  mimicRoiSize: wholeUpTo(
-    MAX_ROI_CELLS,
-    7,
-    "cells per side that a region is pooled to with region-form rois",
-  ),
+    .describe("compare feature map cells (each region normalized by its size), or RoI-max-pooled regions"),
+  mimicRegions: wholeUpTo(MAX_REGIONS, 128, "regions to mimic per image"),
+  mimicRoiSize: wholeUpTo(MAX_ROI_CELLS, 7, "pooled cells per side of a region, for region-form rois"),
   pseudoScore: z
     .union([fraction, auto])
     .default("auto")
     .describe(
-      "score from which what the teacher finds in an unlabelled photograph is an object; auto: for each class that of its best F1 on val",
+      "minimum score for a teacher's detection in an unlabelled image to become an object; auto: per class, the score with the best F1 on val",
     ),
   pseudoIgnore: real(
     fraction,
     0.5,
-    "fraction of that score from which what the teacher finds is neither an object nor background",
+    "fraction of pseudo-score; detections scoring between the two are ignored, neither object nor background",
   ),
   liveTeacher: flag(
     false,
-    "run the teacher in every step on the student's own view, slower, instead of keeping its maps",
+    "run the teacher in every step on the student's augmented images, instead of storing its feature maps; slower",
   ),
 };
 
 const training = {
-  epochs: whole(60, "epochs for the student"),
+  epochs: whole(60, "epochs to train the student"),
   teacherEpochs: whole(
     60,
-    "epochs for the teacher: at least as many as for its student, or it is soon no better",
+    "epochs to train the teacher; at least as many as for the student, or it is soon no better than the student",
   ),
   quantizedEpochs: whole(4, "epochs to fine-tune the quantized teacher"),
-  batch: wholeUpTo(MAX_BATCH, 4, "images in a step"),
+  batch: wholeUpTo(MAX_BATCH, 4, "images per step"),
   epochImages: upTo(
     MAX_IMAGES,
-    "images in an epoch, the next one going on where it ended; 0: each image once",
+    "images per epoch, each epoch continuing where the last one ended; 0: each image once",
   ),
-  groupShapes: flag(true, "landscape and portrait images in different batches, which need less padding"),
+  groupShapes: flag(true, "keep landscape and portrait images in separate batches, which need less padding"),
   optimizer: z
     .enum(["sgd", "adamw", "muon"])
     .default("muon")
     .describe(
-      "optimizer; muon: Muon for hidden layers and AdamW for all else, which needs fewer epochs than AdamW alone (torchvision: sgd with lr 0.02)",
+      "optimizer; muon: Muon for hidden layers and AdamW for the rest, needs fewer epochs than adamw (torchvision: sgd with lr 0.02)",
     ),
-  lr: real(positive, 0.003, "learning rate for the student, after the warm-up"),
+  lr: real(positive, 0.003, "learning rate for the student, after warm-up"),
   teacherLr: real(positive, 0.002, "learning rate for the teacher"),
   fineTuneLr: real(positive, 0.0004, "learning rate for fine-tuning the quantized teacher"),
   momentum: real(fraction, 0.9, "momentum of sgd"),
-  weightDecay: real(atLeast0, 0.01, "weight decay of all weights but batch norm and biases"),
+  weightDecay: real(atLeast0, 0.01, "weight decay, except for batch norm and biases"),
   warmup: real(atLeast0, 1, "epochs of linear warm-up"),
-  schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("how the learning rate falls"),
+  schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("learning rate schedule"),
   milestones: z
     .array(fraction)
     .max(MAX_LIST)
     .default([0.7, 0.9])
-    .describe("for schedule step: parts of the run after which the rate is divided by 10"),
-  clip: real(atLeast0, 10, "largest joint norm of the gradients; 0: no limit"),
+    .describe("for schedule step: fractions of the run at which the learning rate is divided by 10"),
+  clip: real(atLeast0, 10, "clip gradients to this global norm; 0: no clipping"),
   evalEvery: whole(5, "epochs between evaluations on the val split"),
-  seed: count0.default(0).describe("seed of weights, order, augmentation and sampling"),
+  seed: count0.default(0).describe("random seed for weights, image order, augmentation and sampling"),
   threads: z
     .union([count.max(MAX_THREADS), auto])
     .default("auto")
-    .describe("processor threads; auto: all cores"),
+    .describe("CPU threads; auto: all cores"),
   device: z.string().default("cpu").describe("cpu, cuda or cuda:N"),
   precision: z
     .enum(["float32", "bfloat16"])
     .default("float32")
     .describe(
-      "numbers that convolutions of 32 and more channels multiply in training: bfloat16 trains wide teachers faster, where the processor has it",
+      "precision of convolutions with 32 or more channels in training; bfloat16 trains wide teachers faster on CPUs that support it",
     ),
 };
 
 const augmentation = {
-  flip: real(fraction, 0.5, "fraction of images mirrored left to right"),
+  flip: real(fraction, 0.5, "probability of a horizontal flip"),
   scales: z
     .array(z.number().min(MIN_SCALE).max(MAX_SCALE))
     .min(1)
     .max(MAX_LIST)
     .default([0.75, 1, 1.25])
     .describe(
-      "sizes relative to side, one picked for each batch (a list, so that teacher maps can be cached)",
+      "input sizes relative to side, one picked per batch (a list, so that the teacher's maps can be cached)",
     ),
-  brightness: real(fraction, 0.25, "largest relative change of brightness"),
-  contrast: real(fraction, 0.25, "largest relative change of contrast"),
-  saturation: real(fraction, 0.3, "largest relative change of saturation"),
+  brightness: real(fraction, 0.25, "maximum relative change of brightness"),
+  contrast: real(fraction, 0.25, "maximum relative change of contrast"),
+  saturation: real(fraction, 0.3, "maximum relative change of saturation"),
 };
 
 const runFolder = {
-  name: z.string().default("").describe("folder name of the run; empty: from method and student"),
-  runs: z.string().default("runs").describe("folder that holds the runs"),
+  name: z.string().default("").describe("name of the run's folder; empty: built from method and student"),
+  runs: z.string().default("runs").describe("parent folder of run folders"),
 };
 
-/** Settings that every recipe has, by topic. */
+/** Settings common to all recipes, by topic. */
 const SHARED = [
   ["Data", data],
   ["Networks", networks],
@@ -278,7 +275,7 @@ const SHARED = [
   ["Run folder", runFolder],
 ] as const;
 
-/** The settings that every recipe has. */
+/** The settings common to all recipes. */
 export const sharedSchema = z.object({
   ...data,
   ...networks,
@@ -291,14 +288,14 @@ export const sharedSchema = z.object({
 /** The schema of a recipe with this kind of detector. */
 export const schemaOf = (detector: string) => sharedSchema.extend(kindOf(detector).settings.shape);
 
-/** One setting: what it may be, and which kinds of detectors have it. */
+/** One setting: its schema, and which detectors have it. */
 export interface Setting {
   schema: z.ZodType;
-  /** All kinds, or some of them. */
+  /** Names of the detectors. */
   detectors: readonly string[];
 }
 
-/** Every setting that a recipe can have, by its name in the code, in the order of docs/recipe.md. */
+/** Every setting, by its name in the code, in the order of docs/recipe.md. */
 export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   ...Object.entries(sharedSchema.shape).map(([key, schema]): [string, Setting] => [
     key,
@@ -315,7 +312,7 @@ export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
   ),
 ]);
 
-/** The settings by topic, for docs/recipe.md: the shared ones, then those of some kinds. */
+/** The settings by topic, for docs/recipe.md: the shared ones, then those of specific detectors. */
 export const SECTIONS: readonly { title: string; keys: string[] }[] = [
   ...SHARED.map(([title, shape]) => ({ title, keys: Object.keys(shape) })),
   ...ofSomeKinds(),

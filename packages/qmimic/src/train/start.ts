@@ -29,7 +29,7 @@ function startOf(recipe: Recipe, stage: FreshStage): string | undefined {
   if (from === "") return undefined;
   if (!existsSync(from)) {
     throw new InputError(
-      `from: ${from}: there is no such file or folder. Name weights (.safetensors) or a run folder`,
+      `from: ${from}: no such file or directory. Name weights (.safetensors) or a run folder`,
     );
   }
   const fresh = plannedStages(recipe).map((one) => one.stage);

@@ -214,7 +214,7 @@ export function readWeights(path: string): SafetensorsFile {
     if (error instanceof InputError) throw error;
     if (error instanceof SafetensorsError) throw new InputError(error.message);
     const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
-    throw new InputError(`${path}: ${missing ? "there is no such file" : (error as Error).message}`);
+    throw new InputError(`${path}: ${missing ? "no such file" : (error as Error).message}`);
   }
 }
 

@@ -112,7 +112,7 @@ describe.concurrent("bad data", () => {
       await put(join(folder, "Annotations", "d.xml"), xmlOf(100, 80, [object]));
     });
     await refuseTraining(folder, /JPEGImages.d\.\*.*is missing/);
-    await refuse(["predict", weights, join(folder, "JPEGImages", "d.jpg")], /d\.jpg: there is no such file/);
+    await refuse(["predict", weights, join(folder, "JPEGImages", "d.jpg")], /d\.jpg: no such file/);
   });
 
   it("an XML entity bomb", async () => {
@@ -199,7 +199,7 @@ describe.concurrent("bad weights", () => {
       [...args, both, "--merge", "cat"],
       /--compare: .*both\.safetensors detects cat, dog; --merge/,
     );
-    await refuse([...args, join(root, "nowhere")], /nowhere: there is no such file or folder/);
+    await refuse([...args, join(root, "nowhere")], /nowhere: no such file or directory/);
   });
 
   it("cut short", async () => {
@@ -251,7 +251,7 @@ describe.concurrent("bad weights", () => {
   });
 
   it("no weights at all", async () => {
-    await refuse(["val", "nowhere", "--data", good], /nowhere: there is no such file/);
+    await refuse(["val", "nowhere", "--data", good], /nowhere: no such file/);
     await refuse(["val", good, "--data", good], /good: no run with weights/);
   });
 });
@@ -261,7 +261,7 @@ describe.concurrent("bad commands", () => {
     const runs = join(root, "file");
     await put(runs, "a file");
     const outcome = await qmimic(["train", "--data", good, "--runs", runs, ...QUICK]);
-    expectRefusal(outcome, /file.*the folder cannot be written/);
+    expectRefusal(outcome, /file.*cannot create the folder/);
     expect(await readFile(runs, "utf8")).toBe("a file");
   });
 
@@ -271,7 +271,7 @@ describe.concurrent("bad commands", () => {
     const flags = ["--data", good, "--runs", join(root, "mapless"), ...QUICK, "--method", "mimic"];
     expectRefusal(
       await qmimic(["train", ...flags, "--cache", cache]),
-      /maps: cannot be written: .* is not a directory/,
+      /maps: not writable: .* is not a directory/,
     );
     const json = join(cache, "scores.json");
     await refuse(["val", weights, "--data", good, "--json", json], /maps/);
@@ -279,9 +279,12 @@ describe.concurrent("bad commands", () => {
 
   it("a run folder where nothing can be made", async () => {
     const outcome = await qmimic(["train", "--data", good, "--runs", "/proc/qmimic-runs", ...QUICK]);
-    expectRefusal(outcome, /\/proc\/qmimic-runs.*the folder cannot be written/);
+    expectRefusal(outcome, /\/proc\/qmimic-runs.*cannot create the folder/);
     const images = join(good, "JPEGImages");
-    await refuse(["predict", weights, images, "--out", "/proc/qmimic"], /\/proc\/qmimic.*cannot be written/);
+    await refuse(
+      ["predict", weights, images, "--out", "/proc/qmimic"],
+      /\/proc\/qmimic.*cannot create the folder/,
+    );
   });
 
   it("a setting, a verb or a value that does not exist", async () => {
@@ -297,14 +300,14 @@ describe.concurrent("bad commands", () => {
     await refuse(["train", "--data", good, "--roi-size", "33"], /roi-size: 33 does not fit.*32/);
     await refuse(["train", "--data", good, "--student", "vgg-1-99"], /unknown network "vgg-1-99"/);
     await refuse(["vla", weights], /unknown command "vla".*Did you mean "val"/);
-    await refuse(["benchmark", "nowhere"], /nowhere: there is no such file/);
+    await refuse(["benchmark", "nowhere"], /nowhere: no such file/);
     await refuse(
       ["benchmark", weights, "--runs", "0"],
-      /--runs <count>' argument '0' is invalid\. Expected a whole number from 1 to 1000000\./,
+      /--runs <count>' argument '0' is invalid\. Expected an integer from 1 to 1000000\./,
     );
     await refuse(["val", weights, "--data", good, "--device", "cuda:7"], /device "cuda:7"/);
-    await refuse(["predict", weights, good, "--side", "0480"], /--side.* whole number from 32 to 8192/);
-    await refuse(["predict", weights, good, "--side", "1e9"], /--side.* whole number from 32 to 8192/);
+    await refuse(["predict", weights, good, "--side", "0480"], /--side.* integer from 32 to 8192/);
+    await refuse(["predict", weights, good, "--side", "1e9"], /--side.* integer from 32 to 8192/);
     expectRefusal(
       await qmimic(["train", "--data", good, "--threads", "5000000000"]),
       /threads: 5000000000 does not fit.*1024/,

@@ -21,7 +21,7 @@ describe.concurrent("qmimic evaluate", () => {
     const { code, stdout } = await qmimic([...args, "--inclusive", "--json", json]);
     expect(stdout).toMatch(/^mean AP50 50.0, by 11 points 50.0 \(the last pixel of a box is inside\)$/m);
     expect(stdout).toMatch(/^cat +1 +0 +1 +100.0 +100.0$/m);
-    expect(stdout).toMatch(/^no file for dog: counted as nothing detected/m);
+    expect(stdout).toMatch(/^no file for dog: counted as no detections/m);
     expect(code).toBe(0);
     expect(JSON.parse(await readFile(json, "utf8"))).toMatchObject({
       protocol: "voc",

@@ -48,13 +48,13 @@ describe("qmimic export", () => {
     }
     expect(exported.stdout).toContain("compared with the detector on 3 images of val");
     const [, detections, both, apart] =
-      /^float32 .* of (\d+) detections with scores from 0.1 (\d+) are in both, boxes at most (\S+) px/m.exec(
+      /^float32 .* of (\d+) detections with scores of at least 0.1, (\d+) are in both: boxes at most (\S+) px/m.exec(
         exported.stdout,
       )!;
     expect(Number(detections)).toBeGreaterThan(5);
     expect(both).toBe(detections);
     expect(Number(apart)).toBeLessThan(0.01);
-    expect(exported.stdout).toMatch(/^onnx .* are in both, boxes at most 0\.0\d+ px apart/m);
+    expect(exported.stdout).toMatch(/^onnx .* are in both: boxes at most 0\.0\d+ px apart/m);
     expect(exported.stdout).toMatch(/^int8 +AP50 [\d.]+ \(trained [\d.]+\)/m);
   });
 
@@ -65,7 +65,7 @@ describe("qmimic export", () => {
     expect(readFileSync(join(out, "detector_int8.h"), "utf8")).toContain("int detector_int8_detect(");
     if (!has("cc")) return;
     const [, detections, both, apart] =
-      /^c +AP50 .* \(libtorch on 96 x 96 px [\d.]+\); of (\d+) detections with scores from 0.1 (\d+) are in both, boxes at most (\S+) px/m.exec(
+      /^c +AP50 .* \(libtorch on 96 x 96 px [\d.]+\); of (\d+) detections with scores of at least 0.1, (\d+) are in both: boxes at most (\S+) px/m.exec(
         exported.stdout,
       )!;
     expect(Number(detections)).toBeGreaterThan(5);
@@ -104,19 +104,19 @@ describe("qmimic export", () => {
   });
 
   it.each([
-    [["export", weights, "--format", "onyx"], /"onyx" is not a format\. There are safetensors, int8/],
-    [["export", join(root, "nowhere")], /nowhere: there is no such file/],
+    [["export", weights, "--format", "onyx"], /"onyx" is not a format\. Formats: safetensors, int8/],
+    [["export", join(root, "nowhere")], /nowhere: no such file/],
     [["export", model], /out\/detector.safetensors: .*an exported model/],
     [["export", weights, "--data", join(root, "nothing")], /nothing/],
     [["export", weights, "--data", data, "--split", "vla"], /vla/],
     [["export", weights, "--out", weights], /weights.safetensors/],
-    [["export", weights, "--format", "c-int8"], /c-int8: images of training .*: --data names images/],
+    [["export", weights, "--format", "c-int8"], /c-int8: needs training images .*: --data names images/],
     [
       ["export", weights, "--format", "c", "--size", "100x64"],
       /width 100: expected a multiple of 32 up to 4096/,
     ],
     [["export", weights, "--format", "c", "--size", "96"], /width x height in pixels, such as 256x192/],
-    [["export", weights, "--size", "96x96"], /--size goes with --format c or c-int8/],
+    [["export", weights, "--size", "96x96"], /--size only works with --format c or c-int8/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await qmimic(args, { cwd: root });
     expect(stderr).toMatch(message);
@@ -165,8 +165,8 @@ describe("qmimic export --finetune", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect(stdout).toMatch(/^epoch 2\/2 /m);
     const [, before, after] =
-      /^with weights of eight bits, on val: AP50 (\S+) before, (\S+) after \(epoch [12]\)/m.exec(stdout)!;
-    expect(stdout.includes("That is no gain")).toBe(!(Number(after) > Number(before)));
+      /^with int8 weights, on val: AP50 (\S+) before, (\S+) after \(epoch [12]\)/m.exec(stdout)!;
+    expect(stdout.includes("did not help")).toBe(!(Number(after) > Number(before)));
     expect(filesBelow(folder)).toContain("detector_int8.c");
     expect(tuned(run).equals(weights)).toBe(true);
     expect(tuned(join(folder, "finetuned")).equals(weights)).toBe(false);
@@ -181,10 +181,10 @@ describe("qmimic export --finetune", () => {
   it.each([
     [
       ["export", weights, "--finetune", "1"],
-      /--finetune: .*weights.safetensors is a weights file; name its run folder/,
+      /--finetune: .*weights.safetensors is a weights file; pass its run folder/,
     ],
-    [["export", run, "--format", "onnx", "--finetune", "1"], /--finetune goes with --format int8/],
-    [["export", run, "--finetune", "0"], /Expected a whole number from 1 to 1000/],
+    [["export", run, "--format", "onnx", "--finetune", "1"], /--finetune only works with --format int8/],
+    [["export", run, "--finetune", "0"], /Expected an integer from 1 to 1000/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await qmimic(args, { cwd: root });
     expect(stderr).toMatch(message);

@@ -42,7 +42,7 @@ describe("standard output", () => {
     const { code, stderr } = await train("full", toFull);
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: expect.stringMatching(/^qmimic: standard output cannot be written: ENOSPC.*\n$/),
+      stderr: expect.stringMatching(/^qmimic: cannot write to standard output: ENOSPC.*\n$/),
     });
     expect(bytesOf("full").equals(bytesOf("alone"))).toBe(true);
   });
@@ -56,7 +56,7 @@ describe("standard output", () => {
       const { code, stderr } = await qmimic(args, toFull);
       expect({ code, stderr }).toEqual({
         code: 1,
-        stderr: expect.stringMatching(/^qmimic: standard output cannot be written: ENOSPC.*\n$/),
+        stderr: expect.stringMatching(/^qmimic: cannot write to standard output: ENOSPC.*\n$/),
       });
     }
   });
@@ -69,7 +69,7 @@ describe("standard output", () => {
     const { code, stdout } = await qmimic(["predict", join(root, "alone"), odd, "--out", out]);
     expect(code).toBe(0);
     expect(stdout).toContain("odd\\x1b[31m\\x9b.jpg: ");
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the point is to match control characters.
     expect(stdout).not.toMatch(/[\u001b\u009b]/);
     const missing = await qmimic(["predict", join(root, "alone"), `${odd}x`, "--\u001b[2J"]);
     expect(missing.code).toBe(1);
@@ -90,7 +90,7 @@ describe("a signal", () => {
         signal,
         killWhen: () => existsSync(weightsOf(name, "state.safetensors")),
       });
-      const resume = `what is complete is kept; resume with: qmimic train --resume ${folder}`;
+      const resume = `finished work is kept; resume with: qmimic train --resume ${folder}`;
       expect(outcome).toMatchObject({ code, stderr: `qmimic: interrupted (${signal}): ${resume}\n` });
       expect(filesBelow(folder).filter((file) => file.endsWith(".tmp"))).toEqual([]);
       if (signal === "SIGTERM") return;
@@ -147,7 +147,7 @@ describe("errors of the system", () => {
       code: 1,
       stderr: expect.stringMatching(resume(join(root, "limited"))),
     });
-    expect(stderr).toMatch(/^qmimic: .*student\/weights\/\w+\.safetensors: EFBIG: .*Raise it/);
+    expect(stderr).toMatch(/^qmimic: .*student\/weights\/\w+\.safetensors: EFBIG: .*Raise the limit/);
   });
 
   it("too many open files: a message without a trace", async () => {
@@ -170,7 +170,7 @@ describe("errors of the system", () => {
     const within = [...mount!, "sh", "-c", script, "sh"];
     const { code, stderr } = await train("r", { within }, place);
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^qmimic: .*small\/r\/.*: ENOSPC: .*Make room on it/);
+    expect(stderr).toMatch(/^qmimic: .*small\/r\/.*: ENOSPC: .*Free some space/);
     expect(stderr).toMatch(resume(join(place, "r")));
   });
 });

@@ -58,12 +58,12 @@ describe("qmimic prune", () => {
       [["--method", "lasso", "--budget", "0.0001"], /one channel in every layer costs .* more than/],
       [["--method", "guess"], /Allowed choices are lasso, taylor, random/],
       [[], /required option '--method <name>' not specified/],
-      [["--method", "random", "--out", teacher], /is there already: name another file with --out/],
-      [["--method", "random", "--out", join(root, "a.bin")], /a name that ends in \.safetensors/],
+      [["--method", "random", "--out", teacher], /already exists: choose another file with --out/],
+      [["--method", "random", "--out", join(root, "a.bin")], /a name ending in \.safetensors/],
       [["--method", "random", "--data", join(root, "none")], /none/],
       [
         ["--method", "random", "--classes", "square"],
-        /detects disc, the data has square: say --classes or --merge/,
+        /detects disc, the data has square: use --classes or --merge/,
       ],
     ];
     for (const [flags, message] of refusals) {
@@ -74,7 +74,7 @@ describe("qmimic prune", () => {
     const alone = join(root, "alone.safetensors");
     await writeFile(alone, await readFile(teacher));
     const unknown = await qmimic(["prune", alone, "--method", "random"]);
-    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringMatching(/say --data DIR/) });
+    expect(unknown).toMatchObject({ code: 1, stderr: expect.stringMatching(/pass --data DIR/) });
   });
 });
 
@@ -131,7 +131,7 @@ describe("qmimic train --from", () => {
         ["--from", pruned, "--detector", "fcos"],
         /is a faster-rcnn, the recipe's detector fcos\. Say --detector/,
       ],
-      [["--from", join(root, "nothing")], /there is no such file or folder/],
+      [["--from", join(root, "nothing")], /no such file or directory/],
       [["--from", join(root, "teacher"), "--method", "scratch"], /no run with weights of a student/],
       [["--from", pruned, "--stage", "quantized-teacher", "--teacher", teacher], /say --teacher FILE/],
     ];

@@ -96,7 +96,7 @@ it("a folder that was moved is named with --data, and remembered; another set is
   renameSync(data, moved);
   expect(await resume()).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(/data: there is no such folder/),
+    stderr: expect.stringMatching(/data: no such directory/),
   });
   expect(await resume("--data", moved)).toMatchObject({ code: 0, stderr: "" });
   expect(parse(readFileSync(join(run, "recipe.yaml"), "utf8"))).toMatchObject({ data: moved });
@@ -114,8 +114,11 @@ it("a folder that was moved is named with --data, and remembered; another set is
 it("a run of an earlier version is resumed with a warning, but not on a folder elsewhere", async () => {
   rmSync(join(run, "data.json"));
   const unknown =
-    /^qmimic: .*run: the run is of an earlier version and does not know its data: not compared\n$/;
+    /^qmimic: .*run: the run is from an earlier version, which did not record its data: cannot check that it is unchanged\n$/;
   expect(await resume()).toMatchObject({ code: 0, stderr: expect.stringMatching(unknown) });
   const refused = await resume("--data", kept);
-  expect(refused).toMatchObject({ code: 1, stderr: expect.stringMatching(/resume it where the data was/) });
+  expect(refused).toMatchObject({
+    code: 1,
+    stderr: expect.stringMatching(/resume it with the data at its original path/),
+  });
 });

@@ -66,7 +66,7 @@ describe("qmimic train", () => {
   it("the same seed gives the same bytes in a folder of its own, profiled too, another seed others", async () => {
     const again = await train("whole", ["--profile"]);
     expect(again.stdout).toContain(`run folder: ${join(root, "whole-2")}`);
-    expect(again.stdout).toMatch(/^time of a step, mean of \d+: /m);
+    expect(again.stdout).toMatch(/^time per step, mean of \d+: /m);
     expect(again.stdout).toMatch(/^ +backward +[\d.]+ ms +[\d.]+ %$/m);
     const trace = JSON.parse(await readFile(join(root, "whole-2", "trace.json"), "utf8"));
     const names = new Set(trace.traceEvents.map((one: { name: string }) => one.name));
@@ -119,7 +119,7 @@ describe("qmimic train --quick", () => {
     expect(stdout).toMatch(
       /^quick, for 12 images: method scratch, stage student, output-stride 4, epochs 40, /,
     );
-    expect(stdout).toMatch(/\nstudent +about +\d+:\d\d +vgg-1-64, 1 epochs? +the detector that is wanted\n/);
+    expect(stdout).toMatch(/\nstudent +about +\d+:\d\d +vgg-1-64, 1 epochs? +the small detector you want\n/);
     const recipe = parse(await readFile(join(root, "quick", "recipe.yaml"), "utf8"));
     // Flags go before what is chosen.
     expect(recipe).toMatchObject({ method: "scratch", "output-stride": 4, epochs: 1, "eval-every": 8 });
@@ -131,7 +131,7 @@ describe("qmimic train --quick", () => {
     const { code, stderr } = await qmimic(["train", "--quick", "--resume", join(root, "quick")]);
     expect({ code, stderr }).toEqual({
       code: 1,
-      stderr: expect.stringMatching(/--resume: the run's own recipe/),
+      stderr: expect.stringMatching(/--resume uses the run's recipe/),
     });
   });
 });
@@ -259,7 +259,7 @@ describe("qmimic val and predict", () => {
     const nothing = await qmimic([...args, "--threshold", "1"]);
     expect(nothing.stdout).toMatch(/: nothing \(best: [\w -]+ 0\.\d\d, threshold 1\.00\)\n/);
     const limited = await qmimic([...args, "--threshold", "0", "--box-detections", "2"]);
-    expect(limited.stdout).toMatch(/: .*\d [\w -]+ \(no more come out: --box-detections 2\)\n/);
+    expect(limited.stdout).toMatch(/: .*\d [\w -]+ \(limit reached: --box-detections 2\)\n/);
     const exported = join(root, "exported");
     const files = [
       "export",

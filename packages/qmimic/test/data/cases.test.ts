@@ -125,7 +125,7 @@ describe("cases", () => {
       expect(notes(report)).toMatch(/VOC folder in it is read: VOC2012/);
       // One image alone: training would refuse it too.
       expect(problems(report)).toMatch(/there is no split val, and .* too few to hold one out/);
-      await expect(checkDataset(`${data}-not-there`)).rejects.toThrow(/there is no such folder/);
+      await expect(checkDataset(`${data}-not-there`)).rejects.toThrow(/no such directory/);
     },
     "devkit",
   );

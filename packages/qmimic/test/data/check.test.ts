@@ -69,7 +69,7 @@ it("counts, measures, and lists every problem once", async () => {
 });
 
 it("a folder that is not there, or holds no labels, is an error", async () => {
-  await expect(checkDataset(join(folder, "nothing"))).rejects.toThrow(/nothing: there is no such folder/);
+  await expect(checkDataset(join(folder, "nothing"))).rejects.toThrow(/nothing: no such directory/);
   const empty = join(folder, "empty");
   await put(join(empty, "readme.md"), "");
   await expect(checkDataset(empty)).rejects.toThrow(/no labels of a known format.*It holds readme\.md/);

@@ -152,7 +152,7 @@ describe("a long text in the place of a word", () => {
       expect((await refusal(() => recipeFrom(recipe, {}))).length).toBeLessThan(MAX);
     }
     await put(recipe, long.repeat(4));
-    expect(await refusal(() => recipeFrom(recipe, {}))).toMatch(/it has 1200000 bytes; at most 1000000/);
+    expect(await refusal(() => recipeFrom(recipe, {}))).toMatch(/it has 1200000 bytes; the limit is 1000000/);
 
     const truth = join(root, "truth.json");
     await put(

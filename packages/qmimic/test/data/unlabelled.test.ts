@@ -61,7 +61,7 @@ it("what cannot be used is refused by name, or left out where that is wished", a
 });
 
 it("a folder that is missing or without images is refused", async () => {
-  await expect(read({}, join(root, "nowhere"))).rejects.toThrow(/nowhere: there is no such folder/);
+  await expect(read({}, join(root, "nowhere"))).rejects.toThrow(/nowhere: no such directory/);
   await mkdir(join(root, "empty"));
   await expect(read({}, join(root, "empty"))).rejects.toThrow(/empty: there is no image in this folder/);
 });

@@ -180,7 +180,7 @@ describe("what is refused", () => {
     const root = await set({ a: [] }, { train: "a", val: "a" });
     expect(await failure(root, "vall")).toMatch(/no split "vall".*exist: train, val\. Did you mean "val"\?/);
     expect(await failure(root, "../Main/train")).toMatch(/no split "\.\.\/Main\/train"/);
-    expect(await failure(join(root, "nowhere"))).toMatch(/nowhere: there is no such folder/);
+    expect(await failure(join(root, "nowhere"))).toMatch(/nowhere: no such directory/);
   });
 
   it("an empty split, repeated ids and ids that leave the folder", async () => {

@@ -93,7 +93,7 @@ describe("readVocFiles", async () => {
       /of the class cat too/,
     );
     await expect(run({ "cat.txt": "c 0.5 1 1 2 2\n" }, "only")).rejects.toThrow(/no image "c"/);
-    await expect(run({})).rejects.toThrow(/there is no such folder/);
+    await expect(run({})).rejects.toThrow(/no such directory/);
     await expect(run({ "cat.txt": cats }, "tset")).rejects.toThrow(/Did you mean "test"/);
   });
 });

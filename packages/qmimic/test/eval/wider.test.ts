@@ -183,8 +183,8 @@ describe("readWider", () => {
       await expect(readWider(truth, found)).rejects.toThrow(message);
     }
     const [truth, found] = await folders({});
-    await expect(readWider(truth, found)).rejects.toThrow(/found: there is no such folder/);
-    await expect(readWider(found, found)).rejects.toThrow(/wider_easy_val.mat: there is no such file/);
+    await expect(readWider(truth, found)).rejects.toThrow(/found: no such directory/);
+    await expect(readWider(found, found)).rejects.toThrow(/wider_easy_val.mat: no such file/);
   });
 });
 

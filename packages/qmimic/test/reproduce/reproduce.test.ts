@@ -212,10 +212,10 @@ describe("qmimic reproduce", () => {
     const set = ["--plan", "--set", "lambda=4", "--set", "side=128"];
     expect(await reproduce("plan", set)).toMatchObject({ code: 0 });
     const refusals: [string[], RegExp][] = [
-      [["reproduce", "mian"], /there is no table "mian".*Did you mean "main"/],
+      [["reproduce", "mian"], /unknown table "mian".*Did you mean "main"/],
       [["reproduce", "main", "--data", data, "--arms", "scrtch"], /has no arm scrtch; there are teacher/],
       [["reproduce", "main", "--data", data, "--split", "tset"], /no split "tset"/],
-      [["reproduce", "main"], /which folder\? Say --data DIR/],
+      [["reproduce", "main"], /no data folder given; pass --data DIR/],
     ];
     const wrong = ["reproduce", "main", "--data", data, "--set"];
     for (const text of ["lambda", "lamda=1", "seed=1", "=1"])

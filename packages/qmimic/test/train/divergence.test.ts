@@ -129,7 +129,7 @@ describe("written", () => {
     };
     const task = { detector, recipe: { ...recipe, evalEvery: 1 }, epochs: 3, lr: 1e-4, lrSetting: "lr" };
     await expect(trainDetector({ ...task, ...splits, folder, report: spoilLast })).rejects.toThrow(
-      /training diverged in epoch 2, step \d: .*the network gives .*Start anew|The files of epoch 1 are as they were/,
+      /training diverged in epoch 2, step \d: .*the network outputs .*Start anew|The files of epoch 1 are as they were/,
     );
     const { metadata } = readSafetensors(weightsOf(folder).last);
     expect(metadata.epoch).toBe("1");
@@ -200,14 +200,14 @@ test("a network that overflows is no network that finds nothing", async () => {
   const detector = loadDetector(huge);
   const image = await splits.val.store.get(0);
   expect(() => detectImages(detector, [image])).toThrow(
-    new RegExp(`the network gives (NaN|-?Infinity): the weights of ${huge} are.*lower learning rate`),
+    new RegExp(`the network outputs (NaN|-?Infinity): the weights of ${huge} are.*lower learning rate`),
   );
   // Rounding does not make numbers of them.
   const rounded = loadDetector(huge, "cpu", { quantizer: { kind: "uniform", stride: 0.5 } });
-  expect(() => detectImages(rounded, [image])).toThrow(/the network gives (NaN|-?Infinity)/);
+  expect(() => detectImages(rounded, [image])).toThrow(/the network outputs (NaN|-?Infinity)/);
   const settings = { ...recipe, quantizer: "uniform", quantizerStride: "auto" } as const;
   await expect(chooseUniform(detector, settings, splits.train, () => {})).rejects.toThrow(
-    /the network gives/,
+    /the network outputs/,
   );
 });
 

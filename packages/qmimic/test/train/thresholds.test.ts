@@ -98,7 +98,7 @@ describe("chooseThresholds", () => {
     expect(text(path, 0.1)).toBe("thresholds  0.10 for every class (--threshold)");
     storeThresholds(path, [0.3, null]);
     expect(text(path)).toBe(
-      "thresholds  cat 0.30, dog 0.50 (best F1 of each class on val, from the weights; default for dog, of which nothing was found on val)",
+      "thresholds  cat 0.30, dog 0.50 (best F1 of each class on val, from the weights; default for dog, with no detections on val)",
     );
   });
 });

@@ -8,7 +8,7 @@ import { usualSplit } from "../splitNames.js";
 import { readText, splitLines } from "../text.js";
 
 export interface YoloConfig {
-  /** Relative to the root; undefined: there is no such file. */
+  /** Relative to the root; undefined: no such file. */
   path: string | undefined;
   names: string[] | undefined;
   /** Lists or folders of images by split, as written. */

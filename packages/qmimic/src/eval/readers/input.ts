@@ -14,7 +14,7 @@ export interface EvaluationInput {
 /** What a reader throws, as an InputError with the file's name. */
 const named = (path: string) => (error: NodeJS.ErrnoException) => {
   throw new InputError(
-    error.code === "ENOENT" ? `${path}: there is no such file` : `${path}: cannot be read: ${error.message}`,
+    error.code === "ENOENT" ? `${path}: no such file` : `${path}: cannot be read: ${error.message}`,
   );
 };
 

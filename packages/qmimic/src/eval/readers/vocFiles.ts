@@ -73,7 +73,7 @@ async function filesOfClasses(
   const entries = await readdir(folder).catch((error: NodeJS.ErrnoException) => {
     throw new InputError(
       error.code === "ENOENT"
-        ? `${folder}: there is no such folder`
+        ? `${folder}: no such directory`
         : `${folder}: cannot be read: ${error.message}`,
     );
   });

@@ -132,9 +132,7 @@ async function submittedFiles(folder: string, ids: ReadonlySet<string>): Promise
   const list = (path: string) =>
     readdir(path, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
       throw new InputError(
-        error.code === "ENOENT"
-          ? `${path}: there is no such folder`
-          : `${path}: cannot be read: ${error.message}`,
+        error.code === "ENOENT" ? `${path}: no such directory` : `${path}: cannot be read: ${error.message}`,
       );
     });
   for (const event of await list(folder)) {

@@ -1,4 +1,4 @@
-// Settings of the one-stage detector without anchors: its towers, which cells learn an object, what it lets out.
+// Settings of the anchor-free one-stage detector: towers, cell assignment, post-processing.
 import { z } from "zod";
 import { sharedConfig } from "../config.js";
 import { keepConfig, keepSettings } from "../keepSettings.js";
@@ -6,7 +6,7 @@ import { auto, count, MAX_DEPTH, MAX_REGIONS, MAX_WIDTH, wholeUpTo } from "../se
 
 const towerKind = z.enum(["separable", "plain"]);
 
-/** What the detector is built of and used with. */
+/** The detector's configuration. */
 export const fcosConfig = z.object({
   detector: z.literal("fcos"),
   ...sharedConfig,
@@ -18,18 +18,18 @@ export const fcosConfig = z.object({
 });
 export type FcosConfig = z.infer<typeof fcosConfig>;
 
-/** Settings of a recipe. */
+/** For a recipe. */
 export const fcosSettings = z.object({
-  towerDepth: wholeUpTo(MAX_DEPTH, 2, "layers of each of the two towers, for classes and for boxes"),
+  towerDepth: wholeUpTo(MAX_DEPTH, 2, "layers of each head tower (one for classes, one for boxes)"),
   towerKind: towerKind
     .default("plain")
-    .describe("layers of the towers: plain 3x3, or separable, a 3x3 of each channel alone and a 1x1 of all"),
+    .describe("layers of the towers: plain 3x3, or separable: depthwise 3x3 + 1x1"),
   towerWidth: z
     .union([count.max(MAX_WIDTH), auto])
     .default("auto")
-    .describe("channels of the towers; auto: as many as the feature map has, at most 32"),
-  objectCells: wholeUpTo(MAX_REGIONS, 13, "most cells that learn an object"),
-  preNms: wholeUpTo(MAX_REGIONS, 1000, "boxes of an image before suppression"),
+    .describe("channels of the towers; auto: those of the feature map, at most 32"),
+  objectCells: wholeUpTo(MAX_REGIONS, 13, "maximum cells assigned to an object"),
+  preNms: wholeUpTo(MAX_REGIONS, 1000, "boxes per image before NMS"),
   ...keepSettings,
 });
 export type FcosSettings = z.infer<typeof fcosSettings>;
