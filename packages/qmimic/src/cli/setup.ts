@@ -8,10 +8,14 @@ export function addSetup(program: Command): void {
   program
     .command("setup")
     .description(
-      "find libtorch and compile what calls it, once; needed by all that trains or evaluates. LIBTORCH=DIR or " +
+      "find libtorch and compile what calls it, once; what trains, or runs trained weights, needs it. LIBTORCH=DIR or " +
         "LIBTORCH_USE_PYTORCH=1 choose a libtorch, CXX a compiler, QMIMIC_CACHE where the result is kept",
     )
-    .option("--yes", "where a compiler or libtorch is missing, install it with sudo apt-get", false)
+    .option(
+      "--yes",
+      "where a compiler or libtorch is missing, install it with sudo apt-get; root does so unasked",
+      false,
+    )
     .action(setup);
 }
 
