@@ -4,7 +4,7 @@ export const APP = `
   const $ = (id) => document.getElementById(id);
   const status = (text) => { $("status").textContent = text; };
   const { Detector, draw } = qmimic;
-  const model = Uint8Array.from(atob($("model").textContent), (c) => c.charCodeAt(0));
+  const model = await unpack("model");
   let detector;
   try {
     detector = await Detector.load(model);

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { APP } from "./app.js";
+import { packedElement, UNPACK } from "./packing.js";
 import { STYLE } from "./style.js";
 
 /**
@@ -30,16 +31,23 @@ export function htmlPage(model: Uint8Array, title: string): string {
   <div id="stage"><canvas id="canvas" width="1" height="1"></canvas><p id="hint">Drop a picture here, paste one, or use the buttons.</p></div>
   <table id="found"><caption>Objects</caption><thead><tr><th>label<th>score<th>x<th>y<th>width<th>height</thead><tbody></tbody></table>
 </main>
-<script type="application/octet-stream" id="model">${Buffer.from(model).toString("base64")}</script>
-<script>${scriptText(runtime)}</script>
-<script>${scriptText(APP)}</script>
+${packedElement("model", model)}
+${packedElement("program", Buffer.from(`${runtime}\n${APP}`))}
+<script>${UNPACK}${START}</script>
 </html>
 `;
 }
 
-/** A script must not hold what would end it. */
-const scriptText = (text: string): string =>
-  text.replaceAll("</script", "<\\/script").replaceAll("<!--", "<\\!--");
+/** Runs the program. What a browser is too old for is said. */
+const START = `
+unpack("program").then((program) => {
+  const script = document.createElement("script");
+  script.textContent = new TextDecoder().decode(program);
+  document.body.append(script);
+}, () => {
+  document.getElementById("status").textContent = "this browser is too old: it needs DecompressionStream (Chrome 103, Firefox 113, Safari 16.4)";
+});
+`;
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 
