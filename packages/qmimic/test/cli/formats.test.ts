@@ -43,7 +43,7 @@ describe("formats", () => {
       const data = join(root, `as-${format}`);
       const converted = await run("data", "convert", voc, "--to", format, "--out", data);
       expect(converted.stdout).toMatch(/1 {2}disc +\d+ +\d+\n2 {2}square/);
-      expect(converted.stdout).toMatch(/nothing is lost/);
+      expect(converted.stdout).toMatch(/nothing was lost/);
       const runs = join(root, `runs-${format}`);
       const { stdout } = await run("train", "--data", data, "--runs", runs, "--name", "run", ...QUICK);
       expect(stdout).toMatch(/number and class +train +val\n1 {2}disc/);
@@ -117,7 +117,7 @@ describe("formats", () => {
     const none = await qmimic(["predict", weights, photos, "--out", out, "--threads", "1"]);
     expect(none).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/there is no image in this folder/),
+      stderr: expect.stringMatching(/this folder has no images/),
     });
   });
 });

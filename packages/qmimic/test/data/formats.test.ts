@@ -168,7 +168,7 @@ describe("conversions", () => {
     await expect(convertDataset(folder, { to: "coco", out: join(root, "wrong-out") })).rejects.toThrow(
       /inverted/,
     );
-    await expect(openData(join(root, "wrong-out"))).rejects.toThrow(/no such folder/);
+    await expect(openData(join(root, "wrong-out"))).rejects.toThrow(/no such directory/);
   });
 });
 
