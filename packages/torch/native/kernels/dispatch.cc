@@ -19,21 +19,9 @@ namespace qmimic {
   }                                  \
   }
 
-QMIMIC_DECLARE(portable)
-#if defined(__x86_64__)
-QMIMIC_DECLARE(avx2)
-QMIMIC_DECLARE(avx512)
-#endif
+QMIMIC_EACH_ISA(QMIMIC_DECLARE)
 
-static Kernels choose() {
-  switch (choose_isa()) {
-#if defined(__x86_64__)
-    case Isa::avx512: return avx512::table();
-    case Isa::avx2: return avx2::table();
-#endif
-    default: return portable::table();
-  }
-}
+static Kernels choose() { QMIMIC_CHOSEN_TABLE() }
 
 const Kernels& kernels() {
   static const Kernels chosen = choose();

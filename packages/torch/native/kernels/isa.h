@@ -9,6 +9,24 @@ namespace qmimic {
 
 enum class Isa { portable, avx2, avx512 };
 
+// X(name) for each instruction set that kernels are compiled for on this kind of processor.
+#if defined(__x86_64__)
+#define QMIMIC_EACH_ISA(X) X(portable) X(avx2) X(avx512)
+#else
+#define QMIMIC_EACH_ISA(X) X(portable)
+#endif
+
+// Returns the table() of the chosen instruction set's namespace.
+#define QMIMIC_TABLE_CASE(isa) \
+  case Isa::isa:               \
+    return isa::table();
+#define QMIMIC_CHOSEN_TABLE()                              \
+  switch (choose_isa()) {                                  \
+    QMIMIC_EACH_ISA(QMIMIC_TABLE_CASE)                     \
+    default:                                               \
+      throw std::logic_error("not an instruction set");    \
+  }
+
 // Throws where QMIMIC_ISA names one that the processor lacks.
 inline Isa choose_isa() {
   const char* variable = std::getenv("QMIMIC_ISA");
