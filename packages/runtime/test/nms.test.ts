@@ -144,7 +144,7 @@ describe("bestPlaces", () => {
       expect([...bestPlaces(logits, most, least)]).toEqual(expected.slice(0, most));
   });
 
-  it.each([0, 0.3])("what is no number is no place, least score %f", (least) => {
+  it.each([0, 0.3])("NaN is never among the best places, minimum score %f", (least) => {
     const some = Float32Array.of(1, Number.NaN, 2, Number.POSITIVE_INFINITY, Number.NaN);
     expect([...bestPlaces(some, 10, least)]).toEqual([3, 2, 0]);
   });

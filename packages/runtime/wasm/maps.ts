@@ -116,6 +116,21 @@ export function phase(
   }
 }
 
+/** The transpose of four vectors, its rows `step` bytes apart. */
+function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, step: usize): void {
+  const lowAb = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+  const highAb = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+  const lowCd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
+  const highCd = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
+  v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 0, 1, 4, 5));
+  to += step;
+  v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 2, 3, 6, 7));
+  to += step;
+  v128.store(to, v128.shuffle<f32>(highAb, highCd, 0, 1, 4, 5));
+  to += step;
+  v128.store(to, v128.shuffle<f32>(highAb, highCd, 2, 3, 6, 7));
+}
+
 /**
  * All stride x stride phases of a plane at once, where stride is a multiple of 4 and nothing is outside: as phase has them, one
  * `outPlane` bytes behind another. `width` is rounded up to whole vectors.
@@ -145,18 +160,7 @@ export function phases(
           from += cell;
           const d = v128.load(from);
           from += cell;
-          const lowAb = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
-          const highAb = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-          const lowCd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
-          const highCd = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-          let to = plane + x;
-          v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 0, 1, 4, 5));
-          to += outPlane;
-          v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 2, 3, 6, 7));
-          to += outPlane;
-          v128.store(to, v128.shuffle<f32>(highAb, highCd, 0, 1, 4, 5));
-          to += outPlane;
-          v128.store(to, v128.shuffle<f32>(highAb, highCd, 2, 3, 6, 7));
+          storeTransposed(a, b, c, d, plane + x, outPlane);
         }
         plane += outPlane << 2;
       }
@@ -207,18 +211,8 @@ export function channelsLast(
         const b = v128.load(at + inPlane);
         const c = v128.load(at + 2 * inPlane);
         const d = v128.load(at + 3 * inPlane);
-        const lowAb = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
-        const highAb = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
-        const lowCd = v128.shuffle<f32>(c, d, 0, 4, 1, 5);
-        const highCd = v128.shuffle<f32>(c, d, 2, 6, 3, 7);
-        v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 0, 1, 4, 5));
-        to += cell;
-        v128.store(to, v128.shuffle<f32>(lowAb, lowCd, 2, 3, 6, 7));
-        to += cell;
-        v128.store(to, v128.shuffle<f32>(highAb, highCd, 0, 1, 4, 5));
-        to += cell;
-        v128.store(to, v128.shuffle<f32>(highAb, highCd, 2, 3, 6, 7));
-        to += cell;
+        storeTransposed(a, b, c, d, to, cell);
+        to += 4 * cell;
         at += 16;
       }
     }
@@ -253,7 +247,7 @@ export function unpad(
   inRow: usize,
 ): bool {
   const bytes = (<usize>width) << 2;
-  // x - x is 0, or NaN where x is no number.
+  // x - x is 0, or NaN if x is NaN or infinite.
   let sum = f32x4.splat(0);
   for (let c = 0; c < channels; c++) {
     let at = input;

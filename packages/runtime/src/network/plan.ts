@@ -2,8 +2,9 @@
 import type { Size } from "../decode/keepBest.js";
 import type { Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
+import { convolutionTables } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
-import { convolutionTables, mapStep } from "./mapSteps.js";
+import { mapStep } from "./mapSteps.js";
 import { layOutMap, type MapLayout, placeTenants, type Tenant } from "./memory.js";
 import { mostRegions, planShapes, type Value } from "./network.js";
 import { regionScratch, regionStep } from "./regionSteps.js";

@@ -4,6 +4,7 @@ import { type Axis, type RawPicture, sampleAxis } from "../picture/pixels.js";
 import type { Placement } from "../picture/placement.js";
 import type { Machine } from "./machine.js";
 import type { Plan } from "./plan.js";
+import { clearZeros } from "./zeros.js";
 
 /** Output rows drawn from one copy of the picture's rows. */
 const BAND = 16;
@@ -21,13 +22,8 @@ export function drawIntoPlanes(
   const { width, height, data, channels } = picture;
   const columns = sampleAxis(width, size.width, scale);
   const rows = sampleAxis(height, size.height, scale);
-  const { address, row, plane, lead, size: floats } = plan.maps[0]!;
-  // Zeros before, between and behind what is drawn.
-  kernels.clear(address - 4 * lead, 4 * lead);
-  for (let c = 0; c < 3; c++)
-    kernels.clear(address + 4 * (c * plane + size.height * row), 4 * (plane - size.height * row));
-  kernels.clear(address + 4 * 3 * plane, 4 * (floats - lead - 3 * plane));
-
+  const map = plan.maps[0]!;
+  const { address, row, plane } = map;
   // Behind the plan: tables, a line of floats, and the rows of a band.
   const asItIs = Math.fround(scale) === 1;
   const pitch = aligned(4 * width);
@@ -74,8 +70,8 @@ export function drawIntoPlanes(
       }
     }
   }
-  for (let c = 0; c < 3; c++)
-    kernels.clearPads(address + 4 * c * plane, size.height, size.width, row - size.width);
+  // A picture may be smaller than its canvas.
+  clearZeros(machine, { ...map, ...size })();
 }
 
 /** Of the picture's rows that a band is made of. */
