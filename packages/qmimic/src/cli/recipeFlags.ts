@@ -5,7 +5,7 @@ import { readText } from "../files.js";
 import { DETECTORS, kebab } from "../models/index.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
 import { MAX_RECIPE_BYTES, readSettings } from "../train/runFolder.js";
-import { SETTINGS, type Setting } from "../train/settings.js";
+import { SETTINGS, type Setting } from "../train/schema.js";
 
 const defaultOf = ({ schema }: Setting): unknown => schema.parse(undefined);
 

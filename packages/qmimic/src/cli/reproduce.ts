@@ -15,7 +15,7 @@ import { TABLES, type Table } from "../reproduce/tables.js";
 import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { keyOf } from "../train/recipe.js";
-import { SETTINGS } from "../train/settings.js";
+import { SETTINGS } from "../train/schema.js";
 import { createCounter } from "./counter.js";
 import { whenInterrupted } from "./interrupt.js";
 import { wholeNumber } from "./numbers.js";

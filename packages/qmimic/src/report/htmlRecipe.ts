@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { DETECTORS, kebab } from "../models/index.js";
 import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
-import { SETTINGS } from "../train/settings.js";
+import { SETTINGS } from "../train/schema.js";
 import { type Html, html } from "./htmlTemplate.js";
 
 /** A word of a POSIX shell's command line. */

@@ -1,6 +1,7 @@
 // The arms of table unlabelled: a few photographs with labels, the others without. All train for as many steps as the one that has
 // all labels.
 import { basename, resolve } from "node:path";
+import { InputError } from "../errors.js";
 import type { Recipe } from "../train/recipe.js";
 import {
   type Arm,
@@ -14,6 +15,7 @@ import {
   TEACHER,
   TEACHER_SETTINGS,
 } from "./arms.js";
+import type { RunResult } from "./runResult.js";
 
 /** Photographs that have labels, unless the recipe says train-images. */
 const FEW = 150;
@@ -34,7 +36,7 @@ export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
     ...changes,
     settings: (finished) => ({
       ...settings,
-      ...{ "train-images": count, "epoch-images": finished(SCRATCH.name).images },
+      ...{ "train-images": count, "epoch-images": imagesOf(finished(SCRATCH.name)) },
       ...{ unlabelled: others === "" ? "" : resolve(others) },
     }),
     after: [SCRATCH.name],
@@ -89,4 +91,11 @@ export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
           ),
         ]),
   ];
+}
+
+function imagesOf({ images, weights }: RunResult): number {
+  if (images !== null) return images;
+  throw new InputError(
+    `${weights}: this run is from an earlier version, which did not record its number of images. Remove it: it is trained again`,
+  );
 }

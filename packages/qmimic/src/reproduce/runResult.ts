@@ -18,8 +18,8 @@ export interface RunResult {
   val: number;
   bestEpoch: number;
   epochs: number;
-  /** Photographs of the training split that it was trained on. */
-  images: number;
+  /** Images of the training split that it was trained on; null: the run does not say. */
+  images: number | null;
   /** Wall time of its epochs, evaluation apart, a training image: of use in ratios. */
   trainingSeconds: number;
   /** Mean over the epochs. */
@@ -47,7 +47,7 @@ export function readRun(folder: string): RunResult {
       ...{ stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio, cost },
       // Where the folder lies now: it may have been moved.
       weights: join(folder, stage, "weights", "best.safetensors"),
-      images: images?.train,
+      images: images?.train ?? null,
       epochs: speeds.length,
       trainingSeconds: speeds.reduce((sum, speed) => sum + 1 / speed, 0),
       imagesPerSecond: speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length,

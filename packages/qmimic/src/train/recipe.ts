@@ -3,7 +3,8 @@ import type { z } from "zod";
 import { didYouMean, InputError } from "../errors.js";
 import { DETECTORS, kebab, kindOf } from "../models/index.js";
 import { listed, quoted } from "../text.js";
-import { SETTINGS, schemaOf, sharedSchema } from "./settings.js";
+import { SETTINGS, schemaOf } from "./schema.js";
+import { sharedSchema } from "./settings.js";
 
 /** A complete recipe: the settings that all have, and those of the kind that `detector` names. */
 export type Recipe = z.infer<typeof sharedSchema>;

@@ -13,8 +13,6 @@ import {
   flag,
   fraction,
   inputSide,
-  KINDS,
-  kindOf,
   MAX_CLASSES,
   MAX_REGIONS,
   MAX_ROI_CELLS,
@@ -33,7 +31,7 @@ const upTo = (max: number, what: string) => z.number().int().min(0).max(max).def
 const count0 = z.number().int().min(0);
 /** MiB: 16 TiB. */
 const MAX_MEMORY = 2 ** 24;
-export const MAX_BATCH = 1024;
+const MAX_BATCH = 1024;
 /** The teacher's maps are stored per scale. Augmentation never reduces an image below 1/32. */
 const MIN_SCALE = 1 / 8;
 const MAX_SCALE = 4;
@@ -266,7 +264,7 @@ const runFolder = {
 };
 
 /** Settings common to all recipes, by topic. */
-const SHARED = [
+export const SHARED = [
   ["Data", data],
   ["Networks", networks],
   ["Method", method],
@@ -284,46 +282,3 @@ export const sharedSchema = z.object({
   ...augmentation,
   ...runFolder,
 });
-
-/** The schema of a recipe with this kind of detector. */
-export const schemaOf = (detector: string) => sharedSchema.extend(kindOf(detector).settings.shape);
-
-/** One setting: its schema, and which detectors have it. */
-export interface Setting {
-  schema: z.ZodType;
-  /** Names of the detectors. */
-  detectors: readonly string[];
-}
-
-/** Every setting, by its name in the code, in the order of docs/recipe.md. */
-export const SETTINGS: ReadonlyMap<string, Setting> = new Map([
-  ...Object.entries(sharedSchema.shape).map(([key, schema]): [string, Setting] => [
-    key,
-    { schema, detectors: DETECTORS },
-  ]),
-  ...KINDS.flatMap(({ settings }) => Object.entries(settings.shape)).map(
-    ([key, schema]): [string, Setting] => [
-      key,
-      {
-        schema: schema as z.ZodType,
-        detectors: KINDS.filter(({ settings }) => key in settings.shape).map(({ name }) => name),
-      },
-    ],
-  ),
-]);
-
-/** The settings by topic, for docs/recipe.md: the shared ones, then those of specific detectors. */
-export const SECTIONS: readonly { title: string; keys: string[] }[] = [
-  ...SHARED.map(([title, shape]) => ({ title, keys: Object.keys(shape) })),
-  ...ofSomeKinds(),
-];
-
-function ofSomeKinds(): { title: string; keys: string[] }[] {
-  const groups = new Map<string, string[]>();
-  for (const [key, { detectors }] of SETTINGS) {
-    if (key in sharedSchema.shape) continue;
-    const title = `Detector ${detectors.join(", ")}`;
-    groups.set(title, [...(groups.get(title) ?? []), key]);
-  }
-  return [...groups].map(([title, keys]) => ({ title, keys }));
-}

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { z } from "zod";
 import { kebab } from "../../src/models/index.js";
-import { SECTIONS, SETTINGS } from "../../src/train/settings.js";
+import { SECTIONS, SETTINGS } from "../../src/train/schema.js";
 
 const document = fileURLToPath(new URL("../../../../docs/recipe.md", import.meta.url));
 

@@ -14,7 +14,7 @@ import {
 } from "../../src/models/index.js";
 import { chooseAnchors } from "../../src/models/twoStage/chooseAnchors.js";
 import { parseRecipe } from "../../src/train/recipe.js";
-import { SETTINGS } from "../../src/train/settings.js";
+import { SETTINGS } from "../../src/train/schema.js";
 import { loadDetector, saveDetector } from "../../src/train/weights.js";
 import { put, temporaryFolder } from "../data/temporary.js";
 

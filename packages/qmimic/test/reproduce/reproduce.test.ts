@@ -5,7 +5,9 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
 import { generateDemo } from "../../src/data/demo.js";
+import type { Settings } from "../../src/reproduce/arms.js";
 import { planRuns, recipeOf } from "../../src/reproduce/plan.js";
+import type { RunResult } from "../../src/reproduce/runResult.js";
 import { TABLES } from "../../src/reproduce/tables.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { qmimic, type RunOptions } from "../cli/qmimic.js";
@@ -60,6 +62,17 @@ describe("the tables", () => {
     const runs = planRuns(table, base, { runs: "runs", seeds: 1, arms: ["teacher", "scratch"] });
     const initial = runs.map((run) => recipeOf(run, base, "runs").teacherInit);
     expect(initial).toEqual([resolve("vgg.safetensors"), ""]);
+  });
+
+  it("equal steps need a run that says how many images it was trained on", () => {
+    const table = TABLES.find(({ name }) => name === "unlabelled")!;
+    const arm = table
+      .arms(parseRecipe({ data: "faces" }, "test"))
+      .find(({ name }) => name === "scratch-few")!;
+    const settings = arm.settings as (finished: (arm: string) => RunResult) => Settings;
+    const finished = (images: number | null) => () => ({ images, weights: "best.safetensors" }) as RunResult;
+    expect(settings(finished(591))).toMatchObject({ "train-images": 150, "epoch-images": 591 });
+    expect(() => settings(finished(null))).toThrow(/did not record its number of images/);
   });
 
   it("an arm that has the recipe's own settings is the recipe's run", () => {

@@ -1,7 +1,7 @@
 // What a run's numbers say to do next.
 import { expect, test } from "vitest";
 import { teacherAdvice } from "../../src/train/advice.js";
-import { SETTINGS } from "../../src/train/settings.js";
+import { SETTINGS } from "../../src/train/schema.js";
 
 test("a student above its teacher is said, with settings that exist", () => {
   const advice = teacherAdvice([
