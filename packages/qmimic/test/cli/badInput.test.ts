@@ -252,7 +252,7 @@ describe.concurrent("bad weights", () => {
 
   it("no weights at all", async () => {
     await refuse(["val", "nowhere", "--data", good], /nowhere: no such file/);
-    await refuse(["val", good, "--data", good], /good: no run with weights/);
+    await refuse(["val", good, "--data", good], /good: no weights found/);
   });
 });
 
@@ -315,7 +315,7 @@ describe.concurrent("bad commands", () => {
   });
 
   it("a run that is none", async () => {
-    expectRefusal(await qmimic(["train", "--resume", good]), /good: not a run that can be resumed/);
+    expectRefusal(await qmimic(["train", "--resume", good]), /good: cannot resume a run here/);
   });
 });
 

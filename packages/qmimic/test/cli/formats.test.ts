@@ -43,7 +43,7 @@ describe("formats", () => {
       const data = join(root, `as-${format}`);
       const converted = await run("data", "convert", voc, "--to", format, "--out", data);
       expect(converted.stdout).toMatch(/1 {2}disc +\d+ +\d+\n2 {2}square/);
-      expect(converted.stdout).toMatch(/nothing is lost/);
+      expect(converted.stdout).toMatch(/nothing was lost/);
       const runs = join(root, `runs-${format}`);
       const { stdout } = await run("train", "--data", data, "--runs", runs, "--name", "run", ...QUICK);
       expect(stdout).toMatch(/number and class +train +val\n1 {2}disc/);
@@ -61,7 +61,7 @@ describe("formats", () => {
     const before = filesBelow(flat);
     const runs = join(root, "runs-flat");
     const held =
-      /there is no split val: 3 of the 9 images of the set are held out as val \(val-share 0\.3, seed 2/;
+      /there is no val split: 3 of the 9 images of the set are held out as val \(val-share 0\.3, seed 2/;
     const share = ["--val-share", "0.3", "--seed", "2"];
     const trained = await run("train", "--data", flat, "--runs", runs, "--name", "run", ...QUICK, ...share);
     expect(trained.stdout + trained.stderr).toMatch(held);
@@ -91,7 +91,7 @@ describe("formats", () => {
       join(root, "bad-runs"),
       ...skipped,
     );
-    expect(stdout + stderr).toMatch(/Left out, as skip-bad asks: .*1 problem in the data[\s\S]*train-0\.xml/);
+    expect(stdout + stderr).toMatch(/Skipped \(skip-bad\): .*1 problem in the data[\s\S]*train-0\.xml/);
   });
 
   it("an unknown format is named", async () => {
@@ -117,7 +117,7 @@ describe("formats", () => {
     const none = await qmimic(["predict", weights, photos, "--out", out, "--threads", "1"]);
     expect(none).toMatchObject({
       code: 1,
-      stderr: expect.stringMatching(/there is no image in this folder/),
+      stderr: expect.stringMatching(/this folder has no images/),
     });
   });
 });

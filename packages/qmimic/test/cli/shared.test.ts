@@ -86,7 +86,7 @@ it("--resume of a run that is stopped but not dead is refused; the run then ends
   child.kill("SIGCONT");
   expect(second.code).toBe(1);
   expect(second.stderr).toMatch(
-    /^qmimic: .*live: another process trains in this run folder\. Wait until it has/,
+    /^qmimic: .*live: another process is training in this run folder\. Wait for it to/,
   );
   expect(await ended).toMatchObject({ code: 0, stderr: "" });
   expect(weightsOf("live").equals(weightsOf("alone"))).toBe(true);

@@ -35,10 +35,10 @@ describe("qmimic train", () => {
     const { code, stdout, stderr } = await train("whole");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     const plan = [
-      "teacher +about.*learn from",
+      "teacher +about.*learns from",
       "quantized-teacher +about.*few values",
-      "student +about.*wanted",
-      "in all +about",
+      "student +about.*you want",
+      "total +about",
     ];
     for (const line of plan) expect(stdout).toMatch(new RegExp(`^${line}`, "m"));
     const folder = join(root, "whole");

@@ -113,7 +113,7 @@ describe("conversions", () => {
       });
       lost[to] = made.lost;
     }
-    const empty = "split val: none of its images can be used";
+    const empty = "split val: none of its images is usable";
     expect(lost).toEqual({ voc: [empty], coco: [empty, "truncated: 1"], yolo: [empty, "truncated: 1"] });
     const { samples } = await readSplit(await openData(join(root, "marked-voc")), "train", {
       ignore: ["truncated"],
@@ -168,7 +168,7 @@ describe("conversions", () => {
     await expect(convertDataset(folder, { to: "coco", out: join(root, "wrong-out") })).rejects.toThrow(
       /inverted/,
     );
-    await expect(openData(join(root, "wrong-out"))).rejects.toThrow(/no such folder/);
+    await expect(openData(join(root, "wrong-out"))).rejects.toThrow(/no such directory/);
   });
 });
 

@@ -68,7 +68,7 @@ describe("what is read", () => {
       `<object><name>cat</name>${part}</object></annotation>`,
     );
     expect(await failure(await set({ a: xml }))).toMatch(
-      /a\.xml: object 1: "cat" needs one <bndbox>.*found none/,
+      /a\.xml: object 1: "cat" needs exactly one <bndbox>.*found none/,
     );
   });
 
@@ -109,7 +109,7 @@ describe("what is read", () => {
 describe("what is refused", () => {
   const object = (box: (number | string)[]): TestObject[] => [{ box }];
   const cases: [string, string | TestObject[], RegExp][] = [
-    ["malformed XML", "<annotation><size></annotation>", /a\.xml: malformed XML in line 1/],
+    ["malformed XML", "<annotation><size></annotation>", /a\.xml: malformed XML on line 1/],
     ["an empty file", "", /a\.xml: the file is empty/],
     ["another document", "<html></html>", /a\.xml: expected one <annotation>.*<html>/],
     [
@@ -190,7 +190,7 @@ describe("what is refused", () => {
     expect(message).toMatch(/line 2: the id "\.\.\/\.\.\/etc\/passwd" contains a path separator/);
     expect(message).toMatch(/line 3: .* contains a path separator/);
     expect(message).toMatch(/line 4: .* contains "\.\."/);
-    expect(message).toMatch(/line 5: the id "a" is already in line 1/);
+    expect(message).toMatch(/line 5: the id "a" is already on line 1/);
   });
 
   it("shows 20 problems and counts the rest", async () => {

@@ -238,8 +238,8 @@ describe("writeRunReport", () => {
       await put(path, JSON.stringify(metrics));
       return readFile(await writeRunReport(folder), "utf8");
     };
-    expect(await page(0.5)).toContain("The student (AP50 60.0 on val) ends above its teacher (50.0)");
-    expect(await page(0.7)).not.toContain("above its teacher");
+    expect(await page(0.5)).toContain("The student (AP50 60.0 on val) beats its teacher (50.0)");
+    expect(await page(0.7)).not.toContain("beats its teacher");
   });
 
   it("takes what the metrics say of a stage, and reads no weights then", async () => {
@@ -268,9 +268,7 @@ describe("writeRunReport", () => {
     await rm(join(folder, "metrics.json"));
     await rm(join(folder, "student"), { recursive: true });
     await expect(writeRunReport(folder)).rejects.toThrow(InputError);
-    await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(
-      /nowhere: not a run that can be resumed/,
-    );
+    await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(/nowhere: cannot resume a run here/);
     expect(filesBelow(folder)).not.toContain("report.html");
   });
 });

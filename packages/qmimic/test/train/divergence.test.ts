@@ -52,7 +52,7 @@ describe("read", () => {
     saveDetector(good, create());
     spoil(good, bad, name, value);
     expect(() => loadDetector(bad)).toThrow(
-      `${bad}: tensor "${name}" holds ${value} at 0: the training that wrote it`,
+      `${bad}: tensor "${name}" has ${value} at index 0: its training diverged`,
     );
   });
 
@@ -103,7 +103,7 @@ describe("written", () => {
     const before = files();
     await expect(trainDetector({ ...task, detector: create(), lr, report: silent })).rejects.toThrow(
       new RegExp(
-        `training diverged in epoch 2, step \\d: .* The files of epoch 1 are as they were: lower teacher-lr \\(.*recipe\\.yaml, then: qmimic train --resume ${root}`,
+        `training diverged in epoch 2, step \\d: .* The files of epoch 1 are intact: lower teacher-lr \\(.*recipe\\.yaml, then: qmimic train --resume ${root}`,
       ),
     );
     expect(files()).toEqual(before);
@@ -129,7 +129,7 @@ describe("written", () => {
     };
     const task = { detector, recipe: { ...recipe, evalEvery: 1 }, epochs: 3, lr: 1e-4, lrSetting: "lr" };
     await expect(trainDetector({ ...task, ...splits, folder, report: spoilLast })).rejects.toThrow(
-      /training diverged in epoch 2, step \d: .*the network outputs .*Start anew|The files of epoch 1 are as they were/,
+      /training diverged in epoch 2, step \d: .*the network outputs .*Train again|The files of epoch 1 are intact/,
     );
     const { metadata } = readSafetensors(weightsOf(folder).last);
     expect(metadata.epoch).toBe("1");

@@ -60,7 +60,7 @@ describe("classes", () => {
 describe("refused", () => {
   it.each(["none", "hard"])("a val split without objects to score: %s", async (split) => {
     await expect(open({ "val-split": split, merge: "thing" })).rejects.toThrow(
-      new RegExp(`split "${split}" holds no object of thing`),
+      new RegExp(`split "${split}" has no objects of thing`),
     );
   });
 

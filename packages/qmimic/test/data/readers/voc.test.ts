@@ -79,14 +79,16 @@ describe("Pascal VOC", () => {
       "VOC2012/Annotations/b.xml": xml,
       "VOC2012/JPEGImages/b.jpg": IMAGE,
     });
-    expect(await message(devkit)).toMatch(/holds 2 VOC folders: VOC2007, VOC2012\. Name one of them/);
+    expect(await message(devkit)).toMatch(/has 2 VOC folders: VOC2007, VOC2012\. Choose one of them/);
     expect(await read(join(devkit, "VOC2012"))).toHaveLength(1);
   });
 
   it("two images of one id are refused, unless <filename> tells which", async () => {
     const both = { "JPEGImages/a.jpg": IMAGE, "JPEGImages/a.png": IMAGE };
     const set = await folder({ "Annotations/a.xml": xml, ...both });
-    expect(await message(set)).toMatch(/two images for one id: JPEGImages\/a\.jpg and JPEGImages\/a\.png/);
+    expect(await message(set)).toMatch(
+      /two images with the same id: JPEGImages\/a\.jpg and JPEGImages\/a\.png/,
+    );
     expect((await checkDataset(set)).ok).toBe(false);
     const named = xml.replace("<size>", "<filename>a.png</filename><size>");
     const [sample] = await read(await folder({ "Annotations/a.xml": named, ...both }));
