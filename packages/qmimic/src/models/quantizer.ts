@@ -1,8 +1,11 @@
-// The quantizer behind the last feature map (Quantization Mimic, section 3.1).
+// The quantizer of the last feature map (Quantization Mimic, section 3.1).
 import { quantize, quantizePow2, type Tensor } from "@qmimic/torch";
 import type { Quantizer } from "./config.js";
 
-/** Rounds features to the quantizer's dictionary; the gradient passes unchanged (straight-through). */
+/**
+ * Rounds features to the quantizer's dictionary; the gradient passes through unchanged (straight-through
+ * estimator).
+ */
 export function applyQuantizer(features: Tensor, quantizer: Quantizer): Tensor {
   switch (quantizer.kind) {
     case "none":

@@ -129,7 +129,7 @@ describe("qmimic train --from", () => {
     const refusals: [string[], RegExp][] = [
       [
         ["--from", pruned, "--detector", "fcos"],
-        /is a faster-rcnn, the recipe's detector is fcos\. Use --detector/,
+        /is a faster-rcnn, but the recipe's detector is fcos\. Use --detector/,
       ],
       [["--from", join(root, "nothing")], /no such file or directory/],
       [["--from", join(root, "teacher"), "--method", "scratch"], /no student weights found/],

@@ -107,7 +107,7 @@ it("maps that change while a run reads them end it with an error, and its remedy
   const { code, stderr } = await ended;
   expect(code).toBe(1);
   expect(stderr).toMatch(
-    /^qmimic: .*teacher-maps-\w+\.bin: the file is damaged: .*Remove the file and continue with --resume.*\n$/,
+    /^qmimic: .*teacher-maps-\w+\.bin: the file is damaged: .*Remove the file and use --resume.*\n$/,
   );
   for (const name of files) rmSync(join(folder, name));
   expect(await resume("damaged")).toMatchObject({ code: 0, stderr: "" });

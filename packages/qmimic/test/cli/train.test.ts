@@ -181,7 +181,7 @@ describe("qmimic val and predict", () => {
     expect(intervals.ap50.high).toBeGreaterThanOrEqual(coco.ap50);
     expect(confusion.matrix).toHaveLength(8);
     const same = await qmimic([...args, "--compare", join(root, "whole")]);
-    expect(same.stdout).toMatch(/^AP50 +0\.0 +0\.0 to 0\.0 +not decided$/m);
+    expect(same.stdout).toMatch(/^AP50 +0\.0 +0\.0 to 0\.0 +not significant$/m);
   });
 
   /** @returns the JSON */

@@ -59,7 +59,7 @@ describe("readVocFiles", async () => {
     const both = await folder({ "cat.txt": cats, "small_dog.txt": "" });
     expect(await readVocFiles(truth, "test", both, ["cat"])).toMatchObject({ classes: ["cat"], missing: [] });
     await expect(readVocFiles(truth, "test", both, ["cat", "small_dgo"])).rejects.toThrow(
-      /no object of "small_dgo", and there is no detection file for it. Did you mean "small_dog"/,
+      /no objects of "small_dgo", and there is no detection file for it. Did you mean "small_dog"/,
     );
     const cows = await folder({ "cat.txt": cats, "cow.txt": cats });
     expect(await readVocFiles(truth, "test", cows, ["cat", "cow"])).toMatchObject({
@@ -83,11 +83,9 @@ describe("readVocFiles", async () => {
   it("refuses files of no class, two of one, other splits' images, and nothing at all", async () => {
     const run = async (files: Record<string, string>, split = "test") =>
       readVocFiles(truth, split, await folder(files));
-    await expect(run({ "comp4_det_test_cta.txt": cats })).rejects.toThrow(
-      /not a file of a class.*mean "cat"/,
-    );
+    await expect(run({ "comp4_det_test_cta.txt": cats })).rejects.toThrow(/not a detection file.*mean "cat"/);
     await expect(run({ "cat.txt": cats, "readme.md": "" })).rejects.toThrow(
-      /readme.md: not a file of a class/,
+      /readme.md: not a detection file/,
     );
     await expect(run({ "cat.txt": cats, "comp3_det_test_cat.txt": cats })).rejects.toThrow(
       /of the class cat too/,
@@ -187,7 +185,7 @@ describe("readCoco", async () => {
       "an image twice",
       { ...truth, images: [{ id: 3 }, { id: 7 }, { id: 3 }] },
       [],
-      /images\[2\].id is 3, as that of/,
+      /images\[2\].id is 3, which an earlier entry/,
     ],
     [
       "a class without name",

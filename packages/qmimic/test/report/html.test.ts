@@ -82,9 +82,7 @@ describe("writeRunReport", () => {
     );
     await rm(join(folder, "metrics.json"));
     const page = await readFile(await writeRunReport(folder), "utf8");
-    expect(page).toContain(
-      "<dt>In training</dt><dd>Student, epoch 2: load this page again for later ones</dd>",
-    );
+    expect(page).toContain("<dt>In training</dt><dd>Student, epoch 2: reload this page to update</dd>");
     expect(page).not.toContain("<dt>Finished</dt>");
     expect(page).toContain("<td>2 of 2</td>");
     expect(page).toMatch(/<td>45.0 %<\/td><\/tr>/);

@@ -54,7 +54,7 @@ describe("the tables", () => {
     expect(runs.some(({ arm }) => arm.name === table.base)).toBe(true);
   });
 
-  it("weights that a teacher starts from are the teacher's alone", () => {
+  it("weights that a teacher starts from are only the teacher's map", () => {
     const base = parseRecipe({ "teacher-init": "vgg.safetensors", teacher: "vgg-1-1" }, "test");
     const table = TABLES.find(({ name }) => name === "main")!;
     const runs = planRuns(table, base, { runs: "runs", seeds: 1, arms: ["teacher", "scratch"] });
@@ -133,7 +133,7 @@ describe("qmimic reproduce", () => {
 
   it("refuses runs with other settings, and scores of other weights", async () => {
     const other = ["--recipe", await edited("\nepochs: 2", "\nepochs: 3")];
-    const settings = /scratch-\d: a run with other settings \(epochs 2, now 3\)/;
+    const settings = /scratch-\d: has a run with different settings \(epochs 2, now 3\)/;
     const refusal = (stderr: RegExp) => ({ code: 1, stderr: expect.stringMatching(stderr) });
     expect(await reproduce("whole", [...ARMS, ...other])).toMatchObject(refusal(settings));
     for (const seed of [0, 1]) rmSync(join(root, "shared", `scratch-${seed}`, "metrics.json"));
@@ -141,7 +141,7 @@ describe("qmimic reproduce", () => {
     const weights = (name: string) => join(root, "whole", name, "student", "weights", "best.safetensors");
     copyFileSync(weights("scratch-1"), weights("scratch-0"));
     expect(await reproduce("whole", ARMS)).toMatchObject(
-      refusal(/score-test\.json: the score of other weights/),
+      refusal(/score-test\.json: this score is from other weights/),
     );
   });
 

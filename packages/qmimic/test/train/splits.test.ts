@@ -42,7 +42,7 @@ describe("classes", () => {
 
   it("that the data does not have are refused, with the nearest one", async () => {
     await expect(open({ classes: ["persn"] })).rejects.toThrow(
-      /no object of .* is a "persn"; there are bird, dog, person\. Did you mean "person"/,
+      /has no objects of class "persn"\. Found: bird, dog, person\. Did you mean "person"/,
     );
   });
 
