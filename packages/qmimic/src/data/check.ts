@@ -134,7 +134,7 @@ function checkTrainable(
     });
   }
   for (const { split, samples } of datasets) {
-    const learnable = samples.some(({ difficult }) => difficult.some((one) => one === 0));
+    const learnable = samples.some(({ difficult }) => difficult.some((flag) => flag === 0));
     if (["train", "val", WHOLE].includes(split) && samples.length > 0 && !learnable) {
       onProblem({ file: root, message: `split "${split}" has no objects to train on or score.` });
     }

@@ -10,8 +10,8 @@ const LABEL_ENDING: Partial<Record<Format, string>> = { voc: "xml", yolo: "txt",
 
 /** @param used files of all splits, relative to the root */
 export function unusedFiles({ tree, source }: DataFolder, used: ReadonlySet<string>): string[] {
-  const own = new Set(source.ownFiles);
-  const rest = tree.files.filter((path) => !used.has(path) && !own.has(path));
+  const setFiles = new Set(source.ownFiles);
+  const rest = tree.files.filter((path) => !used.has(path) && !setFiles.has(path));
   const ending = LABEL_ENDING[source.format];
   const pairs: string[] = [];
   const withoutImage: string[] = [];

@@ -30,7 +30,7 @@ function smallNotes(datasets: readonly Dataset[], { side, stride }: SizeLimits):
         needed.push((stride * Math.max(width, height)) / shorter);
       }
     }
-    const small = needed.filter((one) => one > side).length;
+    const small = needed.filter((neededSide) => neededSide > side).length;
     if (small === 0) return [];
     const sorted = needed.sort((a, b) => a - b);
     const most = Math.ceil(sorted[Math.ceil(0.95 * sorted.length) - 1]);
@@ -48,7 +48,7 @@ export function denseNotes(datasets: readonly Dataset[], detections: number): st
   return datasets.flatMap(({ split, samples }) => {
     const counts = samples.map(({ id, difficult }) => ({
       id,
-      count: difficult.filter((one) => one === 0).length,
+      count: difficult.filter((flag) => flag === 0).length,
     }));
     const dense = counts.filter(({ count }) => count > detections);
     if (dense.length === 0) return [];

@@ -44,5 +44,5 @@ export function usualInput(images: readonly Size[], side: number): Size {
     known.images++;
     counts.set(key, known);
   }
-  return [...counts.values()].reduce((top, one) => (one.images > top.images ? one : top)).input;
+  return [...counts.values()].reduce((top, entry) => (entry.images > top.images ? entry : top)).input;
 }

@@ -67,11 +67,11 @@ export function stratify(
   let left = shuffled([...members.keys()], random);
   while (left.length > 0) {
     const label = rarest(left.map((group) => counts[group]));
-    for (const group of left.filter((one) => counts[one].has(label))) {
+    for (const group of left.filter((candidate) => counts[candidate].has(label))) {
       const chosen = neediest(wanted, label);
       splitOf[group] = chosen;
-      for (const [one, images] of counts[group]) {
-        wanted[chosen].set(one, wanted[chosen].get(one)! - images);
+      for (const [groupLabel, images] of counts[group]) {
+        wanted[chosen].set(groupLabel, wanted[chosen].get(groupLabel)! - images);
       }
     }
     left = left.filter((group) => splitOf[group] < 0);
@@ -83,7 +83,10 @@ export function stratify(
 /** A split left empty because there are few images gets one group from the largest split. */
 function fillEmpty(splitOf: number[], splits: number): void {
   for (let empty = 0; empty < splits; empty++) {
-    const sizes = Array.from({ length: splits }, (_, split) => splitOf.filter((one) => one === split).length);
+    const sizes = Array.from(
+      { length: splits },
+      (_, split) => splitOf.filter((assigned) => assigned === split).length,
+    );
     const largest = sizes.indexOf(Math.max(...sizes));
     if (sizes[empty] === 0 && sizes[largest] > 1) splitOf[splitOf.lastIndexOf(largest)] = empty;
   }

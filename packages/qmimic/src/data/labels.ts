@@ -50,18 +50,18 @@ export async function checkLabels(
   const incomplete = findings.problems.length > 0;
   if (settings.images) reportMissing(tree, all, findings);
   const read = withoutRepeated(tree, all, findings);
-  const sizes = await mapConcurrent(read, HEADERS_IN_FLIGHT, (one) => sizeOf(tree, one, settings));
-  const images = read.flatMap((one, i): CheckedImage[] => {
+  const sizes = await mapConcurrent(read, HEADERS_IN_FLIGHT, (item) => sizeOf(tree, item, settings));
+  const images = read.flatMap((item, i): CheckedImage[] => {
     const found = sizes[i];
     if (found === undefined) return [];
     if ("problem" in found) {
       findings.problem(found.file, found.problem);
       return [];
     }
-    if (found.note !== undefined) findings.note(found.note, one.image ?? one.labels);
-    if (one.size === undefined && source.sizes !== "none") findings.note("sizeFromImage", one.labels);
+    if (found.note !== undefined) findings.note(found.note, item.image ?? item.labels);
+    if (item.size === undefined && source.sizes !== "none") findings.note("sizeFromImage", item.labels);
     return [
-      { ...one, size: found.size, objects: checkObjects(tree, one, found.size, settings.clip, findings) },
+      { ...item, size: found.size, objects: checkObjects(tree, item, found.size, settings.clip, findings) },
     ];
   });
   const names = new Set<string>();
@@ -116,22 +116,22 @@ function withoutRepeated(
 ): LabelledImage[] {
   const byId = new Map<string, LabelledImage>();
   const byImage = new Map<string, LabelledImage>();
-  return read.filter((one) => {
-    const sameId = byId.get(one.id);
-    const sameImage = one.image === undefined ? undefined : byImage.get(one.image);
+  return read.filter((item) => {
+    const sameId = byId.get(item.id);
+    const sameImage = item.image === undefined ? undefined : byImage.get(item.image);
     if (sameId !== undefined) {
       findings.problem(
-        tree.absolute(one.image ?? one.labels),
-        `the id ${quoted(one.id)} is also used by ${sameId.image ?? sameId.labels}. Remove or rename one of them.`,
+        tree.absolute(item.image ?? item.labels),
+        `the id ${quoted(item.id)} is also used by ${sameId.image ?? sameId.labels}. Remove or rename one of them.`,
       );
     } else if (sameImage !== undefined) {
       findings.problem(
-        tree.absolute(one.labels),
-        `its image ${one.image} also belongs to ${quoted(sameImage.id)} in ${sameImage.labels}. Remove one of them.`,
+        tree.absolute(item.labels),
+        `its image ${item.image} also belongs to ${quoted(sameImage.id)} in ${sameImage.labels}. Remove one of them.`,
       );
     }
-    byId.set(one.id, one);
-    if (one.image !== undefined) byImage.set(one.image, one);
+    byId.set(item.id, item);
+    if (item.image !== undefined) byImage.set(item.image, item);
     return sameId === undefined && sameImage === undefined;
   });
 }

@@ -117,8 +117,8 @@ function* copyPairs(prints: readonly Fingerprint[]): Generator<[number, number]>
     for (const bucket of buckets.values()) {
       for (let b = 1; b < bucket.length; b++) {
         for (let a = 0; a < b; a++) {
-          const [one, other] = [prints[bucket[a]], prints[bucket[b]]];
-          if (sameHash(one, other, band) && samePixels(one, other)) yield [bucket[a], bucket[b]];
+          const [first, second] = [prints[bucket[a]], prints[bucket[b]]];
+          if (sameHash(first, second, band) && samePixels(first, second)) yield [bucket[a], bucket[b]];
         }
       }
     }

@@ -35,8 +35,8 @@ export async function readTrainVal(
 ): Promise<TrainVal> {
   const all = await readSplit(folder, trainSplit, options);
   if (!holdsOut(folder, valSplit)) {
-    const own = options.merge === undefined ? { ...options, classes: all.classes } : options;
-    return { train: all, val: await readSplit(folder, valSplit, own), heldOut: undefined };
+    const valOptions = options.merge === undefined ? { ...options, classes: all.classes } : options;
+    return { train: all, val: await readSplit(folder, valSplit, valOptions), heldOut: undefined };
   }
   const splits = await divideSamples(all.samples, {
     shares: { train: 1 - valShare, val: valShare },

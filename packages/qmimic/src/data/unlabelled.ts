@@ -59,7 +59,7 @@ export async function readUnlabelled(
       return undefined;
     });
   });
-  const samples = sized.filter((one) => one !== undefined);
+  const samples = sized.filter((sample) => sample !== undefined);
   problems.sort((a, b) => (a.file < b.file ? -1 : 1));
   if (!skipBad) {
     if (problems.length === 0) return { samples, notes };
@@ -114,7 +114,7 @@ export async function imagesOfOtherSplits(folder: DataFolder, trainSplit: string
     return images.map(({ image, expected }) => tree.absolute(image ?? expected));
   };
   const others = source.splits.filter((split) => split !== trainSplit);
-  const own = new Set(source.splits.includes(trainSplit) ? await imagesOf(trainSplit) : []);
+  const trainPaths = new Set(source.splits.includes(trainSplit) ? await imagesOf(trainSplit) : []);
   const found = await Promise.all(others.map(imagesOf));
-  return [...new Set(found.flat())].filter((path) => !own.has(path));
+  return [...new Set(found.flat())].filter((path) => !trainPaths.has(path));
 }

@@ -55,7 +55,7 @@ export async function writeSplits(data: DataFolder, options: SplitOptions): Prom
       samples.map(({ id }) => id),
     );
   const counts: Record<string, number> = {};
-  for (const name of Object.keys(shares).filter((one) => shares[one] > 0)) {
+  for (const name of Object.keys(shares).filter((split) => shares[split] > 0)) {
     const ids = samples.flatMap(({ id }, i) => (splits[i] === name ? id : []));
     counts[name] = ids.length;
     await write(name, ids);

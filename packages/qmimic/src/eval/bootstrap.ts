@@ -73,7 +73,7 @@ export function comparePaired(
 ): ApComparisons {
   const [ofA, ofB] = resample([a, b], images, options);
   const once = new Int32Array(images).fill(1);
-  const [wholeA, wholeB] = [a, b].map((one) => weightedCocoAp(one, once));
+  const [wholeA, wholeB] = [a, b].map((matches) => weightedCocoAp(matches, once));
   const compare = (name: "ap50" | "ap"): Comparison | null => {
     const difference = wholeB[name] - wholeA[name];
     const found = interval(

@@ -83,8 +83,9 @@ export function evaluateCoco(
 ): CocoResult {
   const matches = matchCoco(groundTruths, detections, classes);
   const once = new Int32Array(groundTruths.length).fill(1);
-  const aps = (area: AreaName) => matches[area].map((one) => averagePrecisions(one, once));
-  const ar = (area: AreaName, max: number) => meanKnown(matches[area].map((one) => mean(recalls(one, max))));
+  const aps = (area: AreaName) => matches[area].map((ofClass) => averagePrecisions(ofClass, once));
+  const ar = (area: AreaName, max: number) =>
+    meanKnown(matches[area].map((ofClass) => mean(recalls(ofClass, max))));
   const meanAp = (area: AreaName) => meanKnown(aps(area).map(mean));
   const all = aps("all");
   const crowds = countDifficult(groundTruths, classes.length);
@@ -115,7 +116,7 @@ export function evaluateCoco(
 /** AP50:95 and AP50 if image i occurs weights[i] times; NaN without objects that count. */
 export function weightedCocoAp(matches: CocoMatches, weights: Int32Array): { ap: number; ap50: number } {
   const known = matches.all
-    .map((one) => averagePrecisions(one, weights))
+    .map((ofClass) => averagePrecisions(ofClass, weights))
     .filter((at) => !Number.isNaN(at[AT_50]));
   return { ap: mean(known.map(mean)), ap50: mean(known.map((at) => at[AT_50])) };
 }
@@ -159,7 +160,9 @@ export function matchCoco(
     }
   });
   const ranked = lists.map((list, label) => rankMatches(list, unranked[label]));
-  return Object.fromEntries(areas.map((area, a) => [area, ranked.map((one) => one[a])])) as CocoMatches;
+  return Object.fromEntries(
+    areas.map((area, a) => [area, ranked.map((perArea) => perArea[a])]),
+  ) as CocoMatches;
 }
 
 /** Objects and detections of one class in one image. */
@@ -236,7 +239,7 @@ function matchImage(
       found.push(match >= 0 && !ignored[match] ? 1 : 0);
     }
   }
-  return ignored.filter((one) => !one).length;
+  return ignored.filter((flag) => !flag).length;
 }
 
 /** The indices of each label. */

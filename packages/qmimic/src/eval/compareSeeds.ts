@@ -28,10 +28,10 @@ export function compareSeeds(
   if (a.length !== b.length || a.length === 0)
     throw new RangeError(`${a.length} and ${b.length} seeds cannot be paired`);
   const once = new Int32Array(images).fill(1);
-  const [ofA, ofB] = [a, b].map((seeds) => seeds.map((one) => weightedCocoAp(one, once)));
+  const [ofA, ofB] = [a, b].map((seeds) => seeds.map((matches) => weightedCocoAp(matches, once)));
   const drawn = resample([...a, ...b], images, { resamples: RESAMPLES, seed: "seeds" });
   const compare = (name: ApName): Comparison | null => {
-    const ofSeeds = ofA.map((one, seed) => ofB[seed][name] - one[name]);
+    const ofSeeds = ofA.map((value, seed) => ofB[seed][name] - value[name]);
     const difference = mean(ofSeeds);
     const resampled = Array.from({ length: RESAMPLES }, (_, k) =>
       mean(a.map((_, seed) => drawn[a.length + seed][name][k] - drawn[seed][name][k])),

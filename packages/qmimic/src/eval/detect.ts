@@ -71,8 +71,8 @@ export async function detectSamples(
   for (let at = 0; at < order.length; ) {
     let end = at + 1;
     while (end < order.length && end - at < BATCH && order[end].shape === order[at].shape) end++;
-    const indices = order.slice(at, end).map((one) => one.index);
-    store.prefetch(order.slice(end, end + BATCH).map((one) => one.index));
+    const indices = order.slice(at, end).map((entry) => entry.index);
+    store.prefetch(order.slice(end, end + BATCH).map((entry) => entry.index));
     const images = await Promise.all(indices.map((i) => store.get(i)));
     (await detect(images)).forEach((detections, i) => {
       found[indices[i]] = { id: samples[indices[i]].id, ...detections };

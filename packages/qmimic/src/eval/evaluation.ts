@@ -88,8 +88,8 @@ export function evaluate(
   const [main, eleven] = [by("all-point"), by("11-point")];
   const difficult = countDifficult(groundTruths, classes.length);
   const thresholds = main.at.classes.map(({ bestF1 }) => bestF1?.threshold ?? 0.5);
-  const total = (pick: (one: VocClassResult) => number) =>
-    main.at.classes.reduce((sum, one) => sum + pick(one), 0);
+  const total = (pick: (result: VocClassResult) => number) =>
+    main.at.classes.reduce((sum, result) => sum + pick(result), 0);
   return {
     iou,
     pixelInclusive,
@@ -102,20 +102,20 @@ export function evaluate(
     mAP75At11: orNull(eleven.range.mAPs[AT_75]),
     mAP50to95: orNull(main.range.mAP),
     mAP50to95At11: orNull(eleven.range.mAP),
-    objects: total((one) => one.positives),
+    objects: total((result) => result.positives),
     difficult: difficult.reduce((sum, count) => sum + count, 0),
-    detections: total((one) => one.detections),
+    detections: total((result) => result.detections),
     bestF1: jointBestF1(main.at.classes),
-    classes: main.at.classes.map((one, label) => ({
-      name: one.name,
-      ap: orNull(one.ap),
+    classes: main.at.classes.map((result, label) => ({
+      name: result.name,
+      ap: orNull(result.ap),
       ap11: orNull(eleven.at.classes[label].ap),
       ap50to95: orNull(main.range.classAps[label]),
-      objects: one.positives,
+      objects: result.positives,
       difficult: difficult[label],
-      detections: one.detections,
-      bestF1: one.bestF1,
-      curve: one.positives === 0 ? null : precisionEnvelope(one, 0.01),
+      detections: result.detections,
+      bestF1: result.bestF1,
+      curve: result.positives === 0 ? null : precisionEnvelope(result, 0.01),
     })),
     confusion: {
       thresholds,
@@ -129,17 +129,17 @@ export function evaluate(
 export function jointBestF1(classes: readonly VocClassResult[]): BestF1 | null {
   const scores: number[] = [];
   const hits: number[] = [];
-  for (const one of classes) {
+  for (const result of classes) {
     let before = 0;
-    one.precision.forEach((precision, i) => {
+    result.precision.forEach((precision, i) => {
       const found = Math.round(precision * (i + 1));
-      scores.push(one.scores[i]);
+      scores.push(result.scores[i]);
       hits.push(found - before);
       before = found;
     });
   }
   const order = descending(scores);
-  const positives = classes.reduce((sum, one) => sum + one.positives, 0);
+  const positives = classes.reduce((sum, result) => sum + result.positives, 0);
   return bestF1(
     precisionRecall(
       Uint8Array.from(order, (i) => hits[i]),

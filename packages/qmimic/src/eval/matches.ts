@@ -52,7 +52,7 @@ export function rankMatches(
   };
   return matches.map(({ events, positives }) => ({
     ...shared,
-    events: events.map((one) => rankEvents(one, place)),
+    events: events.map((thresholdEvents) => rankEvents(thresholdEvents, place)),
     positives,
   }));
 }

@@ -67,7 +67,8 @@ class Trace {
 
   valueOf(of: OperatorArgument): number {
     const value = this.values.get(of as Tensor);
-    if (value === undefined) throw new Error("export: an operator reads a tensor that no traced operator produced");
+    if (value === undefined)
+      throw new Error("export: an operator reads a tensor that no traced operator produced");
     return value;
   }
 
@@ -101,7 +102,9 @@ class Trace {
   private makerOf(of: OperatorArgument, operator: string): number {
     const index = this.valueOf(of) - 1;
     if (index < 0 || this.readers.get(of as Tensor) !== 1)
-      throw new Error(`export: cannot fuse ${operator} with the operation before it, whose result is used twice`);
+      throw new Error(
+        `export: cannot fuse ${operator} with the operation before it, whose result is used twice`,
+      );
     return index;
   }
 
@@ -138,7 +141,8 @@ const numbersOf = (of: OperatorArgument): Float32Array => (of as Tensor).toFloat
 
 const first = (pair: OperatorArgument): number => {
   const [a, b] = pair as readonly number[];
-  if (a !== b) throw new Error(`export: ${a} x ${b}: only square kernels, strides and paddings are supported`);
+  if (a !== b)
+    throw new Error(`export: ${a} x ${b}: only square kernels, strides and paddings are supported`);
   return a;
 };
 

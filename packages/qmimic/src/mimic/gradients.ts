@@ -30,7 +30,7 @@ export function gradientBalance(detection: Tensor, mimicry: Tensor, features: Te
 export function meanBalance(all: readonly GradientBalance[]): GradientBalance {
   const meanOf = (values: number[]) => {
     const known = values.filter(Number.isFinite);
-    return known.reduce((total, one) => total + one, 0) / known.length;
+    return known.reduce((total, value) => total + value, 0) / known.length;
   };
   return { ratio: meanOf(all.map(({ ratio }) => ratio)), cosine: meanOf(all.map(({ cosine }) => cosine)) };
 }

@@ -134,8 +134,8 @@ async function checksum(
   const hash = createHash("sha256");
   const { backbone, outputStride } = teacher.config;
   hash.update(JSON.stringify({ PREPROCESSING, backbone, outputStride, quantizer, side, scales, flips }));
-  for (const { name, tensor: one } of teacher.backbone.named()) {
-    hash.update(name).update(new Uint8Array(one.toFloat32().buffer));
+  for (const { name, tensor: weights } of teacher.backbone.named()) {
+    hash.update(name).update(new Uint8Array(weights.toFloat32().buffer));
   }
   const paths = samples.map(({ imagePath }) => imagePath);
   const contents = await contentHashes(paths, cache);

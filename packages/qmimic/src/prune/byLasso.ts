@@ -161,8 +161,8 @@ function addTo(
   };
   problems.set(layer, problem);
   scope(() => {
-    const [x, y] = [tensor(data, [rows, width]), tensor(values, [rows, outputs])].map((one) =>
-      toDouble(one, "float64"),
+    const [x, y] = [tensor(data, [rows, width]), tensor(values, [rows, outputs])].map((matrix) =>
+      toDouble(matrix, "float64"),
     );
     const transposed = permute(x, [1, 0]);
     addArray(problem.gram, matmul(transposed, x).toArray() as Float64Array);
@@ -183,7 +183,7 @@ function addArray(to: Float64Array, from: Float64Array): void {
 function select({ channels }: ChannelGroup, problems: readonly Problem[], count: number): number[] {
   const gram = new Float64Array(channels * channels);
   const products = new Float64Array(channels);
-  for (const { layer, gram: own, products: ownProducts, size, inputs, outputs } of problems) {
+  for (const { layer, gram: inputGram, products: ownProducts, size, inputs, outputs } of problems) {
     if (!(size > 0)) continue;
     const { perChannel, weight } = layer;
     const weights = weight.toFloat32();
@@ -192,7 +192,7 @@ function select({ channels }: ChannelGroup, problems: readonly Problem[], count:
       const i = Math.floor(a / perChannel);
       for (let b = 0; b < inputs; b++) {
         const at = a * inputs + b;
-        gram[i * channels + Math.floor(b / perChannel)] += (own[at] * together[at]) / size;
+        gram[i * channels + Math.floor(b / perChannel)] += (inputGram[at] * together[at]) / size;
       }
       for (let o = 0; o < outputs; o++)
         products[i] += (ownProducts[a * outputs + o] * weights[o * inputs + a]) / size;

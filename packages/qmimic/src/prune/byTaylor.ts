@@ -64,7 +64,7 @@ export async function pruneByTaylor(
       .sort((a, b) => a.score - b.score);
     for (const { group, channel } of order) {
       if (cost() <= until) break;
-      const left = kept.get(group)!.filter((one) => one !== channel);
+      const left = kept.get(group)!.filter((other) => other !== channel);
       if (left.length >= least(group)) kept.set(group, left);
     }
     for (const [group, left] of kept) silence(group, left);
@@ -89,9 +89,9 @@ function rank(
   saved: number,
 ): Ranked[] {
   // Missing if the loss depends on none of them.
-  const own = kept.map((channel) => scores?.[channel] ?? 0);
-  const norm = Math.sqrt(own.reduce((all, score) => all + score ** 2, 0));
-  return kept.map((channel, i) => ({ group, channel, score: norm > 0 ? own[i] / norm / saved : 0 }));
+  const values = kept.map((channel) => scores?.[channel] ?? 0);
+  const norm = Math.sqrt(values.reduce((all, score) => all + score ** 2, 0));
+  return kept.map((channel, i) => ({ group, channel, score: norm > 0 ? values[i] / norm / saved : 0 }));
 }
 
 /** The criterion, summed over the examples in the batches. */
@@ -159,10 +159,10 @@ class Responses {
         if (gradient === null || grouped) return;
         const product = mul(response, gradient);
         const { length } = product.shape;
-        const own = (length === 4 ? sum(product, [2, 3]) : product).toFloat32();
+        const criterion = (length === 4 ? sum(product, [2, 3]) : product).toFloat32();
         const before = sums.get(output)?.data;
-        if (before) for (let k = 0; k < own.length; k++) own[k] += before[k];
-        sums.set(output, { data: own, examples: product.shape[0] });
+        if (before) for (let k = 0; k < criterion.length; k++) criterion[k] += before[k];
+        sums.set(output, { data: criterion, examples: product.shape[0] });
       });
     });
     for (const [group, { data, examples }] of sums) {

@@ -92,12 +92,12 @@ export function lasso(
   for (let round = 0; round < MAX_ROUNDS; round++) {
     let [change, largest] = [0, 0];
     for (let i = 0; i < n; i++) {
-      const own = gram[i * n + i];
-      if (!(own > 0)) continue;
+      const diagonal = gram[i * n + i];
+      if (!(diagonal > 0)) continue;
       let rest = products[i];
       for (let j = 0; j < n; j++) rest -= gram[i * n + j] * b[j];
-      const free = rest + own * b[i];
-      const next = (Math.sign(free) * Math.max(0, Math.abs(free) - penalty)) / own;
+      const free = rest + diagonal * b[i];
+      const next = (Math.sign(free) * Math.max(0, Math.abs(free) - penalty)) / diagonal;
       change = Math.max(change, Math.abs(next - b[i]));
       largest = Math.max(largest, Math.abs(next));
       b[i] = next;
@@ -119,12 +119,12 @@ export function selectByLasso(gram: Float64Array, products: Float64Array, count:
   const n = products.length;
   const numbers = [...products.keys()];
   if (count >= n) return numbers;
-  let [low, high] = [0, products.reduce((most, one) => Math.max(most, Math.abs(one)), 0)];
+  let [low, high] = [0, products.reduce((largest, product) => Math.max(largest, Math.abs(product)), 0)];
   let best = lasso(gram, products, 0);
   for (let halving = 0; halving < HALVINGS; halving++) {
     const middle = (low + high) / 2;
     const tried = lasso(gram, products, middle, best);
-    const left = tried.reduce((sum, one) => sum + Number(one !== 0), 0);
+    const left = tried.reduce((sum, factor) => sum + Number(factor !== 0), 0);
     if (left >= count) [low, best] = [middle, tried];
     else high = middle;
     if (left === count) break;

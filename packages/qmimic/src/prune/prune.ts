@@ -76,8 +76,8 @@ const METHODS: Record<
 
   lasso: (detector, channels, { counts, train, seed, onProgress }) =>
     withBatches(detector, train, { count: LASSO_BATCHES, seed }, (batches) => {
-      const own = batches.map((batch) => withRegions(detector, batch, seed));
-      return pruneByLasso(detector, channels, own, { counts, seed, onProgress });
+      const withProposals = batches.map((batch) => withRegions(detector, batch, seed));
+      return pruneByLasso(detector, channels, withProposals, { counts, seed, onProgress });
     }),
 
   taylor: (detector, channels, { goal, counts, train, seed, onProgress }) =>

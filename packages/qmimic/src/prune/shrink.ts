@@ -17,20 +17,22 @@ export const costOf = ({ layers }: Channels, channelsOf: (group: ChannelGroup) =
 /** Zeroes channels in place, everywhere: the detector then computes what it would without them. */
 export function silence(group: ChannelGroup, kept: readonly number[]): void {
   const stays = new Set(kept);
-  for (const { tensor: one, dimension } of group.uses) {
+  for (const { tensor: parameter, dimension } of group.uses) {
     // Running statistics do not matter if scale and shift are 0.
-    if (dimension !== 0 || !one.requiresGrad) continue;
-    const data = one.toFloat32();
+    if (dimension !== 0 || !parameter.requiresGrad) continue;
+    const data = parameter.toFloat32();
     const row = data.length / group.channels;
     for (let c = 0; c < group.channels; c++) if (!stays.has(c)) data.fill(0, c * row, (c + 1) * row);
-    noGrad(() => scope(() => void copy(one, tensor(data, one.shape))));
+    noGrad(() => scope(() => void copy(parameter, tensor(data, parameter.shape))));
   }
 }
 
 /** A copy of the detector with only the kept channels. */
 export function shrink(detector: Detector, kept: Kept): Detector {
   const named = new Map(
-    detector.named().map(({ name, tensor: one }) => [name, { shape: one.shape, data: one.toFloat32() }]),
+    detector
+      .named()
+      .map(({ name, tensor: parameter }) => [name, { shape: parameter.shape, data: parameter.toFloat32() }]),
   );
   const shapes: Record<string, number[]> = { ...detector.config.shapes };
   for (const [{ channels, uses }, channelsKept] of kept) {
@@ -48,9 +50,9 @@ export function shrink(detector: Detector, kept: Kept): Detector {
   );
   noGrad(() =>
     scope(() => {
-      for (const { name, tensor: one } of pruned.named()) {
+      for (const { name, tensor: parameter } of pruned.named()) {
         const { shape, data } = named.get(name)!;
-        copy(one, tensor(data, shape));
+        copy(parameter, tensor(data, shape));
       }
     }),
   );

@@ -40,13 +40,13 @@ function meansTable(evaluation: Evaluation, intervals?: ApIntervals): string {
 
 function classTable({ iou, classes, coco, ...evaluation }: Evaluation): string {
   const row = (
-    one: Omit<ClassEvaluation, "ap11" | "ap50to95" | "curve">,
+    result: Omit<ClassEvaluation, "ap11" | "ap50to95" | "curve">,
     { ap50, ap75, ap }: { ap50: number | null; ap75: number | null; ap: number | null },
   ): string[] => [
-    one.name,
-    ...[one.objects, one.difficult, one.detections].map(String),
-    ...[one.ap, ap50, ap75, ap, one.bestF1?.precision, one.bestF1?.recall].map(percent),
-    one.bestF1?.threshold.toFixed(2) ?? "-",
+    result.name,
+    ...[result.objects, result.difficult, result.detections].map(String),
+    ...[result.ap, ap50, ap75, ap, result.bestF1?.precision, result.bestF1?.recall].map(percent),
+    result.bestF1?.threshold.toFixed(2) ?? "-",
   ];
   const rows = [
     ["class", "objects", "difficult", "found", `VOC ${apName(iou)}`, "AP50", "AP75", "AP50:95"].concat([
@@ -54,7 +54,7 @@ function classTable({ iou, classes, coco, ...evaluation }: Evaluation): string {
       "recall",
       "at score",
     ]),
-    ...classes.map((one, label) => row(one, coco.classes[label])),
+    ...classes.map((result, label) => row(result, coco.classes[label])),
   ];
   if (classes.length > 1) rows.push(row({ name: "all", ap: evaluation.mAP, ...evaluation }, coco));
   return textTable(rows);
@@ -68,9 +68,9 @@ export const formatInterval = (interval: Interval | null): string =>
 
 /** Two detectors on the same images; "not significant" if the interval of the difference includes 0. */
 export function formatComparisons({ ap50, ap }: ApComparisons): string {
-  const row = (name: string, one: Comparison | null): string[] => {
-    if (one === null) return [name, "-", "-", ""];
-    const { difference, interval, decided } = one;
+  const row = (name: string, comparison: Comparison | null): string[] => {
+    if (comparison === null) return [name, "-", "-", ""];
+    const { difference, interval, decided } = comparison;
     const verdict = !decided ? "not significant" : difference > 0 ? "B is better" : "A is better";
     return [name, signed(difference), `${signed(interval.low)} to ${signed(interval.high)}`, verdict];
   };

@@ -125,7 +125,7 @@ function pictures(overview: string, split: string): Html {
 function stageSection(stage: RunStage, draw: DrawChart): Html {
   const { rows, config, cost } = stage;
   const speeds = rows.map((row) => row.imagesPerSecond).filter(Number.isFinite);
-  const speed = speeds.reduce((sum, one) => sum + one, 0) / speeds.length;
+  const speed = speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length;
   const epochs = rows.length === 1 ? "1 epoch" : `${rows.length} epochs`;
   return html`<section>
 <h3>${stageTitle(stage)} <span class="note">${config.backbone}, ${formatCount(cost.parameters)} parameters, ${epochs}, ${formatNumber(speed)} images per second</span></h3>

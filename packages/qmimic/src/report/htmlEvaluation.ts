@@ -78,7 +78,7 @@ function confusionTable({ iou, classes }: RunEvaluation, matrix: readonly (reado
       count /
       Math.max(
         1,
-        row.reduce((sum, one) => sum + one, 0),
+        row.reduce((sum, count) => sum + count, 0),
       );
     const style = `--share: ${(MAX_OPACITY * share).toFixed(3)}`;
     return html`<td class="${mistake ? "wrong" : "right"}" style="${style}">${count === 0 ? "" : formatCount(count)}</td>`;

@@ -46,7 +46,7 @@ export function formatWider(results: readonly WiderResult[]): string {
 }
 
 /** Rows of the first classes, and one with the number of further classes. */
-function shown<T>(classes: readonly T[], row: (one: T) => string[]): string[][] {
+function shown<T>(classes: readonly T[], row: (entry: T) => string[]): string[][] {
   if (classes.length <= MAX_CLASSES) return classes.map(row);
   const first = classes.slice(0, MAX_CLASSES).map(row);
   return [

@@ -65,11 +65,11 @@ export async function writeRunPictures(
   });
   const overview = join(target, "overview.png");
   const sheet = await contactSheet(
-    drawn.map((one) => one.picture),
+    drawn.map((entry) => entry.picture),
     Math.max(1, Math.min(4, Math.ceil(Math.sqrt(drawn.length)))),
   );
   await writeFileAtomic(overview, await sharp(sheet).png().toBuffer());
-  return { overview, pictures: drawn.map((one) => one.path), threshold };
+  return { overview, pictures: drawn.map((entry) => entry.path), threshold };
 }
 
 /** The score with the best F1; 0.5 if nothing is found. */
@@ -104,7 +104,7 @@ function mistakes(sample: Sample, detections: SampleDetections, threshold: numbe
     if (nearest < 0) wrong++;
     else taken[nearest] = 1;
   }
-  return wrong + taken.filter((one, g) => !one && !sample.difficult[g]).length;
+  return wrong + taken.filter((found, g) => !found && !sample.difficult[g]).length;
 }
 
 /** The detections with at least this score (sorted best first). */

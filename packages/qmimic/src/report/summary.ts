@@ -33,9 +33,9 @@ export function detectorCost(detector: Detector): DetectorCost {
   let values = 0;
   let bytesInt8 = 0;
   const packed: Buffer[] = [];
-  for (const { tensor: one, trained } of detector.named()) {
-    const { shape } = one;
-    const data = one.toFloat32();
+  for (const { tensor: parameter, trained } of detector.named()) {
+    const { shape } = parameter;
+    const data = parameter.toFloat32();
     values += data.length;
     if (trained) parameters += data.length;
     if (shape.length > 1) {

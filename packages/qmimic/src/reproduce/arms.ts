@@ -120,9 +120,9 @@ export function strideOf(finished: (arm: string) => RunResult, times: number): S
 
 /** The network at half, the same and twice the width: "vgg-1-8" gives vgg-1-16, vgg-1-8, vgg-1-4. */
 export function teachersAround(network: string): string[] {
-  const { family, divisor: own } = parseBackbone(network);
+  const { family, divisor } = parseBackbone(network);
   return [2, 1, 0.5]
-    .map((times) => own * times)
+    .map((times) => divisor * times)
     .filter((divisor) => divisor >= 1 && divisor <= 64)
     .map((divisor) => `${family}-1-${divisor}`);
 }

@@ -46,7 +46,7 @@ function numbersTable(arms: readonly ArmResults[]): string {
     kilobytes(arm.bytesInt8),
     (arm.multiplyAdds / 1e6).toFixed(0),
     String(arm.epochs),
-    ...[arm.spread.val, arm.spread.ap50, arm.spread.ap75, arm.spread.ap].map((one) => percents(one, arm)),
+    ...[arm.spread.val, arm.spread.ap50, arm.spread.ap75, arm.spread.ap].map((value) => percents(value, arm)),
     ...(matched ? [arm.match ? percents(arm.match, arm) : ""] : []),
   ]);
   const header = [

@@ -74,18 +74,18 @@ const needsOf = ({ after = [], teacher, pruned }: Arm): string[] => [
  */
 export function recipeOf({ arm, seed, name, folder }: PlannedRun, base: Recipe, runs: string): Recipe {
   const finished = (other: string): RunResult => readRun(join(runs, `${other}-0`));
-  const own = typeof arm.settings === "function" ? arm.settings(finished) : arm.settings;
-  const detector = own.detector ?? base.detector;
+  const settings = typeof arm.settings === "function" ? arm.settings(finished) : arm.settings;
+  const detector = settings.detector ?? base.detector;
   const kept = detector === base.detector ? keysOf(base) : keysOf(parseRecipe({ detector }, folder));
   const given: Settings = {};
   for (const key of keysOf(base)) if (kept.includes(key)) given[kebab(key)] = settingOf(base, key);
   // For arms that train a teacher; a run's recipe has the full path.
-  const init = own.stage === "teacher" ? base.teacherInit : "";
+  const init = settings.stage === "teacher" ? base.teacherInit : "";
   given["teacher-init"] = init === "" ? "" : resolve(init);
   given.unlabelled = base.unlabelled === "" ? "" : resolve(base.unlabelled);
   const teacher = arm.teacher === undefined ? {} : { teacher: finished(arm.teacher).weights };
   const from = arm.pruned === undefined ? {} : { from: prunedFile(name, runs) };
-  return parseRecipe({ ...given, ...own, ...teacher, ...from, seed, name, runs }, name);
+  return parseRecipe({ ...given, ...settings, ...teacher, ...from, seed, name, runs }, name);
 }
 
 /** The file that a run starts from if its arm is a pruned teacher. */

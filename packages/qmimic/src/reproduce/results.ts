@@ -91,20 +91,20 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
   const [{ run, result, score }] = runs;
   const { parameters, bytesFp32, bytesInt8, multiplyAdds } = result.cost;
   const values: Record<NumberName, number[]> = {
-    ap50: runs.map((one) => one.score.evaluation.coco.ap50 ?? 0),
-    ap75: runs.map((one) => one.score.evaluation.coco.ap75 ?? 0),
-    ap: runs.map((one) => one.score.evaluation.coco.ap ?? 0),
-    val: runs.map((one) => one.result.val),
+    ap50: runs.map(({ score }) => score.evaluation.coco.ap50 ?? 0),
+    ap75: runs.map(({ score }) => score.evaluation.coco.ap75 ?? 0),
+    ap: runs.map(({ score }) => score.evaluation.coco.ap ?? 0),
+    val: runs.map(({ result }) => result.val),
   };
-  const seeds = runs.map((one) => one.run.seed);
-  const paired = base.filter((one) => seeds.includes(one.run.seed));
+  const seeds = runs.map(({ run }) => run.seed);
+  const paired = base.filter(({ run }) => seeds.includes(run.seed));
   const comparable =
     base.length > 0 && base[0].run.arm.name !== run.arm.name && paired.length === runs.length;
   return {
     ...{ name: run.arm.name, label: run.arm.label, seeds, parameters, bytesFp32, bytesInt8, multiplyAdds },
     epochs: result.epochs,
-    trainingImagesPerSecond: spread(runs.map((one) => one.result.imagesPerSecond)),
-    imagesPerSecond: spread(runs.map((one) => one.score.imagesPerSecond)),
+    trainingImagesPerSecond: spread(runs.map(({ result }) => result.imagesPerSecond)),
+    imagesPerSecond: spread(runs.map(({ score }) => score.imagesPerSecond)),
     values,
     spread: {
       ap50: spread(values.ap50),
@@ -112,13 +112,13 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
       ap: spread(values.ap),
       val: spread(values.val),
     },
-    match: known(runs.map((one) => one.result.match)),
-    matchActive: known(runs.map((one) => one.result.matchActive)),
+    match: known(runs.map(({ result }) => result.match)),
+    matchActive: known(runs.map(({ result }) => result.matchActive)),
     matchDifference: comparable ? compareMatches(paired, runs) : null,
     difference: comparable
       ? compareSeeds(
-          paired.map((one) => one.score.matches),
-          runs.map((one) => one.score.matches),
+          paired.map(({ score }) => score.matches),
+          runs.map(({ score }) => score.matches),
           score.images,
         )
       : null,
@@ -142,7 +142,7 @@ const known = (values: readonly (number | null)[]): Spread | null => {
 /** Maximum classes for per-class numbers: nobody reads longer tables. */
 const withoutCurves = (evaluation: Score["evaluation"]): Score["evaluation"] => ({
   ...evaluation,
-  classes: evaluation.classes.map((one) => ({ ...one, curve: null })),
+  classes: evaluation.classes.map((entry) => ({ ...entry, curve: null })),
 });
 
 /** All settings except locations. */

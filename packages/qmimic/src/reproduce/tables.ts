@@ -182,9 +182,9 @@ export const TABLES: readonly Table[] = [
     name: "teacher-size",
     question: "How large should the teacher be?",
     base: SCRATCH.name,
-    arms: ({ teacher: own }) => [
+    arms: ({ teacher: network }) => [
       SCRATCH,
-      ...teachersAround(own).flatMap((network): Arm[] => [
+      ...teachersAround(network).flatMap((network): Arm[] => [
         {
           ...TEACHER,
           name: `teacher-${network}`,

@@ -165,9 +165,7 @@ it("more classes in the data than a detector has are refused in words", () => {
   const classes = Array.from({ length: 10_001 }, (_, i) => `class ${i}`);
   const network = { backbone: "vgg-1-64", side: 96, samples: [], classes };
   const recipe = parseRecipe({ data: "x", "anchor-sizes": [32], "aspect-ratios": [1] }, "r.yaml");
-  expect(() => configureDetector(recipe, network)).toThrow(
-    /^cannot build the detector .*: classes: .*10000/,
-  );
+  expect(() => configureDetector(recipe, network)).toThrow(/^cannot build the detector .*: classes: .*10000/);
   expect(() => parseRecipe({ merge: "a\u001b[2J" }, "r.yaml")).toThrow(/merge: "a\\u001b\[2J" does not fit/);
 });
 

@@ -33,7 +33,7 @@ export const writeYolo: LabelWriter = {
 
 function lostOf(splits: readonly OutSplit[], samples: readonly OutSample[]): string[] {
   const ignored = samples.reduce(
-    (sum, { difficult }) => sum + difficult.filter((one) => one !== 0).length,
+    (sum, { difficult }) => sum + difficult.filter((flag) => flag !== 0).length,
     0,
   );
   return [

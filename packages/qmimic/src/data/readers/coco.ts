@@ -79,7 +79,9 @@ function classesOf({ categories, objects }: CocoFile): string[] {
     .sort((a, b) => a.id - b.id)
     .map(({ name }) => name)
     .filter((name) => {
-      const ownGroup = categories.some((one) => one.name === name && one.supercategory === name);
+      const ownGroup = categories.some(
+        (category) => category.name === name && category.supercategory === name,
+      );
       return used.has(name) || ownGroup || !groups.has(name);
     });
 }

@@ -166,7 +166,7 @@ function readAnnotation(
 const isId = (value: unknown): value is number => Number.isSafeInteger(value);
 const isSide = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 const isBox = (value: unknown): value is Box =>
-  Array.isArray(value) && value.length === 4 && value.every((one) => typeof one === "number");
+  Array.isArray(value) && value.length === 4 && value.every((coordinate) => typeof coordinate === "number");
 const isFilled = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : isNode(value) && Object.keys(value).length > 0;
 

@@ -112,8 +112,8 @@ function labelNames({ meta }: XmlNode): string[] {
   const of = (node: unknown): string[] => {
     if (!isNode(node)) return [];
     const labels = isNode(node.labels) ? children(node.labels, "label") : [];
-    const own = labels.flatMap((label) => (isNode(label) ? (textOf(label.name)?.trim() ?? []) : []));
-    return [...own, ...["task", "project", "job"].flatMap((key) => of(node[key]))];
+    const declared = labels.flatMap((label) => (isNode(label) ? (textOf(label.name)?.trim() ?? []) : []));
+    return [...declared, ...["task", "project", "job"].flatMap((key) => of(node[key]))];
   };
   return of(meta);
 }
@@ -131,9 +131,9 @@ function toImage(
   const stated = [width, height].every((side) => side !== undefined && Number.isInteger(side) && side > 0);
   const objects: LabelledObject[] = [];
   for (const [kind, shape] of Object.entries(node)) {
-    for (const one of kind.startsWith(ATTRIBUTE) ? [] : children(node, kind)) {
+    for (const shape of kind.startsWith(ATTRIBUTE) ? [] : children(node, kind)) {
       const at = `image ${quoted(name)}, ${kind}`;
-      const read = isNode(one) ? readShape(kind, one, at) : undefined;
+      const read = isNode(shape) ? readShape(kind, shape, at) : undefined;
       if (typeof read === "string") findings.problem(tree.absolute(path), `${at}: ${read}`);
       else if (read !== undefined) objects.push(read);
       if (kind === "points" || kind === "polyline" || kind === "skeleton") findings.note("noShape", name);
@@ -189,8 +189,8 @@ function boxOf(kind: string, node: XmlNode): Box | string | undefined {
     case "polygon": {
       const points = String(node[`${ATTRIBUTE}points`] ?? "")
         .split(/[;,]/)
-        .map((one) => parseDecimal(one.trim()));
-      const known = points.filter((one) => one !== undefined);
+        .map((coordinate) => parseDecimal(coordinate.trim()));
+      const known = points.filter((coordinate) => coordinate !== undefined);
       return known.length === points.length && known.length >= 6 && known.length % 2 === 0
         ? boxAround(known)!
         : "expected at least three points, each a pair of numbers.";

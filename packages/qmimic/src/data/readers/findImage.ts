@@ -52,9 +52,9 @@ export function findNamed(tree: FolderTree, written: string, near: string, split
     .find((place) => place !== undefined);
   if (direct !== undefined) return { image: isImage(direct) ? direct : undefined, expected: direct };
   const sameName = (tree.imagesByName.get(nameOf(stemOf(path)).normalize()) ?? []).filter(
-    (one) => nameOf(one).normalize() === nameOf(path).normalize(),
+    (candidate) => nameOf(candidate).normalize() === nameOf(path).normalize(),
   );
-  const possible = sameName.filter((one) => !isOfOther(one, split));
+  const possible = sameName.filter((candidate) => !isOfOther(candidate, split));
   if (possible.length === 0 && sameName.length > 0) {
     const problem = `the image is missing; there is only ${sameName[0]}, in another split's folder. Add it, or include its folder in the name.`;
     return { image: undefined, expected, problem };
@@ -80,7 +80,7 @@ const APART = ["train", "val", "test"];
 
 /** Whether an image is in a folder of a different split than its labels. */
 function isOfOther(image: string, split: string | undefined): boolean {
-  const splits = splitsIn(image).filter((one) => APART.includes(one));
+  const splits = splitsIn(image).filter((folder) => APART.includes(folder));
   return split !== undefined && APART.includes(split) && splits.length > 0 && !splits.includes(split);
 }
 
@@ -95,8 +95,8 @@ function closest(
   split: string | undefined,
 ): string[] {
   const parts = written.normalize().split("/").reverse();
-  const agreeing = images.map((one) => {
-    const differs = one
+  const agreeing = images.map((image) => {
+    const differs = image
       .normalize()
       .split("/")
       .reverse()
@@ -106,8 +106,8 @@ function closest(
   const most = agreeing.reduce((largest, count) => Math.max(largest, count), 0);
   const best = images.filter((_, i) => agreeing[i] === most);
   if (best.length === 1) return best;
-  const here = best.filter((one) => folderOf(one) === near);
-  const ofSplit = best.filter((one) => split !== undefined && splitsIn(one).includes(split));
+  const here = best.filter((image) => folderOf(image) === near);
+  const ofSplit = best.filter((image) => split !== undefined && splitsIn(image).includes(split));
   return here.length === 1 ? here : ofSplit.length === 1 ? ofSplit : best;
 }
 

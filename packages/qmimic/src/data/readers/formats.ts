@@ -24,7 +24,7 @@ const named = (format: Format): string => `${FORMAT_NAMES[format]} (${format})`;
 /** @throws InputError for an unknown format name */
 export function parseFormat(name: string): Format | "auto" {
   const known = ["auto", ...FORMATS] as const;
-  const found = known.find((one) => one === name);
+  const found = known.find((format) => format === name);
   if (found === undefined) {
     throw new InputError(
       `format: ${quoted(name)} is not one of ${known.join(", ")}.${didYouMean(name, known)}`,

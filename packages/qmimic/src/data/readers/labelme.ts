@@ -132,7 +132,7 @@ function readShape(shape: unknown, at: string, notes: NoteKind[]): LabelledObjec
 }
 
 const isPoint = (value: unknown): value is [number, number] =>
-  Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "number");
+  Array.isArray(value) && value.length === 2 && value.every((coordinate) => typeof coordinate === "number");
 
 /** Points: the centre, and a point on the circle. */
 function circleBox([centre, rim]: readonly [number, number][]): Box | undefined {

@@ -22,7 +22,7 @@ export async function findWider(tree: FolderTree): Promise<LabelSource | undefin
   const usual = paths.map((path) => splitOfName(nameOf(path)) ?? (paths.length === 1 ? WHOLE : stemOf(path)));
   const splits = new Map(
     paths.map((path, i) => [
-      usual.filter((one) => one === usual[i]).length === 1 ? usual[i] : stemOf(path),
+      usual.filter((name) => name === usual[i]).length === 1 ? usual[i] : stemOf(path),
       path,
     ]),
   );

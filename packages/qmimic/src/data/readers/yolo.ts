@@ -46,7 +46,7 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
       if (!splits.has(name))
         splits.set(name, async () =>
           entriesOf(
-            images.filter((one) => (splitOfFolders(one) ?? WHOLE) === name),
+            images.filter((image) => (splitOfFolders(image) ?? WHOLE) === name),
             "",
           ),
         );

@@ -27,16 +27,16 @@ const NAME_FILES = ["classes.txt", "obj.names", "_darknet.labels", "labels.txt",
 /** @throws InputError for a configuration file that cannot be read */
 export async function readYoloConfig(tree: FolderTree): Promise<YoloConfig> {
   const shallow = tree.files.filter((path) => path.split("/").length <= 2);
-  for (const path of byDepth(shallow.filter((one) => /^ya?ml$/.test(endingOf(one))))) {
+  for (const path of byDepth(shallow.filter((file) => /^ya?ml$/.test(endingOf(file))))) {
     const config = await readYaml(tree, path);
     if (config !== undefined) return config;
   }
-  for (const path of byDepth(shallow.filter((one) => endingOf(one) === "data"))) {
+  for (const path of byDepth(shallow.filter((file) => endingOf(file) === "data"))) {
     const config = await readDarknet(tree, path);
     if (config !== undefined) return config;
   }
   const path = byDepth(
-    shallow.filter((one) => NAME_FILES.includes(nameOf(one)) || endingOf(one) === "names"),
+    shallow.filter((file) => NAME_FILES.includes(nameOf(file)) || endingOf(file) === "names"),
   )[0];
   const names = path === undefined ? undefined : await readNames(tree, path);
   const files = path === undefined ? [] : [path];
@@ -63,7 +63,7 @@ async function readYaml(tree: FolderTree, path: string): Promise<YoloConfig | un
     const entries = (Array.isArray(value) ? value : [value]).filter(
       (one) => typeof one === "string" && one !== "",
     );
-    const lists = entries.length > 0 && entries.every((one) => String(one).endsWith(".txt"));
+    const lists = entries.length > 0 && entries.every((entry) => String(entry).endsWith(".txt"));
     const split = usualSplit(key) ?? (lists ? key : undefined);
     if (split !== undefined && entries.length > 0) splits.set(split, entries as string[]);
   }
@@ -184,7 +184,7 @@ export function resolveEntry(
     const file = tree.find(place);
     if (file !== undefined) return { file };
     const below = place === "" ? "" : `${place}/`;
-    if (tree.files.some((one) => one.startsWith(below))) return { folder: place };
+    if (tree.files.some((file) => file.startsWith(below))) return { folder: place };
   }
   return undefined;
 }

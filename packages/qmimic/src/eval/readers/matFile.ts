@@ -124,7 +124,7 @@ function readMatrix(data: Uint8Array, little: boolean): { name: string; value: M
   const word = viewOf(flags.data).getUint32(0, little);
   const kind = word & 0xff;
   const dims = [...readNumbers(dimensions, little)];
-  const size = dims.reduce((product, one) => product * one, 1);
+  const size = dims.reduce((product, side) => product * side, 1);
   const value = readContent(kind, (word & COMPLEX) !== 0, { dims, size, rest, little });
   return { name: Buffer.from(name.data).toString("latin1"), value };
 }
@@ -142,7 +142,7 @@ function readContent(kind: number, complex: boolean, { dims, size, rest, little 
     if (rest.length !== size || rest.some(({ type }) => type !== MATRIX)) {
       throw new Error(`a cell array of ${sizeText(dims)} with ${rest.length} matrices`);
     }
-    return { kind: "cell", dims, cells: rest.map((one) => readMatrix(one.data, little).value) };
+    return { kind: "cell", dims, cells: rest.map((cell) => readMatrix(cell.data, little).value) };
   }
   const [content] = rest;
   if (kind === CHAR_CLASS) return { kind: "text", dims, text: content ? readText(content, little) : "" };

@@ -33,7 +33,7 @@ export async function readVocFiles(
   const { images, findings } = await readLabels(folder, split, { images: false });
   const { problems } = findings;
   if (problems.length > 0) throw new InputError(describeProblems(`${root}, split "${split}"`, problems));
-  const objects = images.flatMap((one) => one.objects);
+  const objects = images.flatMap((image) => image.objects);
   const present = [...new Set(objects.map(({ name }) => name))].sort();
   const names = classes ? [...classes] : present;
 
@@ -83,7 +83,7 @@ async function filesOfClasses(
   for (const entry of entries.sort()) {
     const path = join(folder, entry);
     const stem = entry.replace(/\.txt$/, "");
-    const name = known.find((one) => stem === one || stem.endsWith(`_${one}`));
+    const name = known.find((candidate) => stem === candidate || stem.endsWith(`_${candidate}`));
     if (!entry.endsWith(".txt") || name === undefined) {
       const last = stem.slice(stem.lastIndexOf("_") + 1);
       throw new InputError(

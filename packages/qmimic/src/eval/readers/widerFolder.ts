@@ -62,7 +62,7 @@ async function readGroundTruth(folder: string): Promise<GroundTruth> {
   }
   const [first, ...others] = parts;
   const text = ({ ids, faces }: GroundTruth | (typeof parts)[number]) => `${ids.join()} ${faces.join()}`;
-  const odd = others.find((one) => text(one) !== text(first));
+  const odd = others.find((part) => text(part) !== text(first));
   if (odd) throw new InputError(`${odd.path}: its images or faces differ from those of ${first.path}`);
   return {
     ids: first.ids,

@@ -75,9 +75,7 @@ export function cFilesOf(
     );
   checkInput({ width, height }, grid);
   if (format === "int8" && calibration.length === 0)
-    throw new InputError(
-      "int8: calibration needs at least one image",
-    );
+    throw new InputError("int8: calibration needs at least one image");
 
   const inputs = decoderInputs(model);
   const program = planSteps(model, width, height, inputs.kept);

@@ -15,8 +15,15 @@ export function lowerFloat(
     steps: steps.map(({ operation, index, reads }) => {
       if (operation === undefined) return { ...NO_PARAMETERS, row: "draw_row", file: "picture" };
       const parameters = model.parameters[index];
-      const weights = parameters ? cellMajor(parameters.weights, operation, maps[reads[0]]) : floatsOf(operation);
-      return { ...NO_PARAMETERS, ...FUNCTIONS[functionOf(operation)], weights, biases: parameters?.biases ?? [] };
+      const weights = parameters
+        ? cellMajor(parameters.weights, operation, maps[reads[0]])
+        : floatsOf(operation);
+      return {
+        ...NO_PARAMETERS,
+        ...FUNCTIONS[functionOf(operation)],
+        weights,
+        biases: parameters?.biases ?? [],
+      };
     }),
     regions: regions.map(({ index }) => ({
       weights: model.parameters[index]?.weights ?? [],
