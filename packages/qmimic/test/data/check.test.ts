@@ -65,7 +65,7 @@ it("counts, measures, and lists every problem once", async () => {
   expect(text).toMatch(/^3 problems$/m);
   expect(text).toMatch(/split "val" has no objects to train on or score/);
   expect(text).toMatch(/bad\.xml: object 1: .*inverted/);
-  expect(text).toMatch(/cut\.jpg: the image cannot be decoded/);
+  expect(text).toMatch(/cut\.jpg: cannot decode the image/);
 });
 
 it("a folder that is not there, or holds no labels, is an error", async () => {

@@ -76,7 +76,7 @@ describe("folders", () => {
     expect(notes).toMatch(/1 image without labels \(JPEGImages\/unlabelled\.png\)/);
     expect(notes).toMatch(/1 label file without an image \(Annotations\/x\.xml\)/);
     expect(notes).toMatch(/1 image in an unsupported format.*\(JPEGImages\/b\.bmp\)/);
-    expect(notes).toMatch(/1 other file not read \(notes\.txt\)/);
+    expect(notes).toMatch(/1 other file ignored \(notes\.txt\)/);
   });
 
   it("a nearly black image, small objects and alike names are noted", async () => {

@@ -117,7 +117,7 @@ describe("parseMat", () => {
 
   it("refuses what is no such file, at whatever byte it is cut", () => {
     const bytes = matBytes({ list: cells }, { compressed: false });
-    expect(() => parseMat(new Uint8Array(10))).toThrow(/10 bytes; at least 128/);
+    expect(() => parseMat(new Uint8Array(10))).toThrow(/10 bytes; expected at least 128/);
     expect(() => parseMat(new Uint8Array(200))).toThrow(/no byte order mark/);
     for (let end = 129; end < bytes.length; end++) {
       expect(() => parseMat(bytes.subarray(0, end)), `cut at ${end}`).toThrow();
@@ -159,8 +159,8 @@ describe("readWider", () => {
   });
 
   it.each([
-    ["p_1\n2\n0 0 9 9 0.5\n", /p_1.txt: line 2 says 2 detections, and 1 lines follow/],
-    ["p_1\n1\n0 0 9 nan 0.5\n", /p_1.txt: line 3: "0 0 9 nan 0.5"; x, y, width, height and score/],
+    ["p_1\n2\n0 0 9 9 0.5\n", /p_1.txt: line 2 says 2 detections, but 1 lines follow/],
+    ["p_1\n1\n0 0 9 nan 0.5\n", /p_1.txt: line 3: "0 0 9 nan 0.5"; expected x, y, width, height and score/],
     ["p_1\n1\n0 0 9 9\n", /line 3: "0 0 9 9"/],
     [
       "p_1\n2\n0 0 9 9 0.5\n9 0 -9 9 0.5\n",

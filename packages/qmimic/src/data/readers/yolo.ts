@@ -206,7 +206,7 @@ function readLines(text: string, config: YoloConfig, report: (message: string) =
 /** An object, or a message about a problem. */
 function readLine(line: string, { names, extra, path }: YoloConfig): Omit<LabelledObject, "at"> | string {
   const numbers = line.trim().split(/\s+/).map(parseDecimal);
-  if (numbers.includes(undefined)) return "not all values are numbers. Expected: class, x, y, width, height.";
+  if (numbers.includes(undefined)) return "a value is not a number. Expected: class, x, y, width, height.";
   const [number, ...rest] = numbers as number[];
   if (!Number.isInteger(number) || number < 0)
     return `the class is ${number}; expected a non-negative integer.`;

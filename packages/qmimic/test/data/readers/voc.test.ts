@@ -102,7 +102,7 @@ describe("Pascal VOC", () => {
     const taken = await folder({ "a.xml": named("b.jpg"), "b.xml": named("b.jpg"), "b.jpg": IMAGE });
     expect(await message(taken)).toMatch(/a\.\*: the image of .*a\.xml is missing/);
     const both = await folder({ "a.xml": named("old.jpg"), "b.xml": named("old.jpg"), "old.jpg": IMAGE });
-    expect(await message(both)).toMatch(/b\.xml: its image old\.jpg is that of "a" in a\.xml too/);
+    expect(await message(both)).toMatch(/b\.xml: its image old\.jpg also belongs to "a" in a\.xml/);
     const splits = { "train/0.xml": xml, "val/0.xml": xml, "val/0.jpg": IMAGE };
     expect(await message(await folder(splits))).toMatch(/train\/0\.\*: the image of .*0\.xml is missing/);
   });
