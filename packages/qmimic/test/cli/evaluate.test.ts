@@ -89,7 +89,7 @@ describe.concurrent("qmimic evaluate", () => {
     await put(join(truth, "wider_hard_val.mat"), "no MAT-file");
     expect(await qmimic(args)).toMatchObject({
       code: 1,
-      stderr: `qmimic: ${join(truth, "wider_hard_val.mat")}: cannot be read as a MAT-file of version 5: 11 bytes; at least 128 expected\n`,
+      stderr: `qmimic: ${join(truth, "wider_hard_val.mat")}: cannot be read as a MAT-file of version 5: 11 bytes; expected at least 128\n`,
     });
   });
 

@@ -101,7 +101,7 @@ describe("formats", () => {
       stderr: expect.stringMatching(/Allowed choices are auto, voc, coco/),
     });
     const train = await qmimic(["train", "--data", voc, "--format", "vocc", ...QUICK]);
-    expect(train).toMatchObject({ code: 1, stderr: expect.stringMatching(/format: "vocc" does not fit/) });
+    expect(train).toMatchObject({ code: 1, stderr: expect.stringMatching(/format: "vocc" is invalid/) });
   });
 
   it("predict passes over leftovers, and says which images it cannot read", async () => {

@@ -84,7 +84,7 @@ describe("qmimic train --from", () => {
   it("fine-tunes a pruned detector; cut off and resumed it ends with the same bytes", async () => {
     const whole = await train("whole", fineTune);
     expect(whole).toMatchObject({ code: 0, stderr: "" });
-    expect(whole.stdout).toMatch(/^the network of .*pruned\.safetensors is taken: output-stride 8$/m);
+    expect(whole.stdout).toMatch(/^using the network of .*pruned\.safetensors: output-stride 8$/m);
     expect(whole.stdout).toMatch(
       /^student starts from .*pruned\.safetensors: all layers kept; classes kept: disc$/m,
     );

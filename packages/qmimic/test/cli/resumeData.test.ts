@@ -69,7 +69,7 @@ const changes: [string, () => void, RegExp][] = [
     () => writeFileSync(join(data, "JPEGImages", "b.png"), other),
     /split "train": 1 image with other pixels \(b\)/,
   ],
-  ["an image less", () => edit(TRAIN, () => "a\nc\n"), /split "train": 1 image missing now \(b\)/],
+  ["an image less", () => edit(TRAIN, () => "a\nc\n"), /split "train": 1 image missing \(b\)/],
   ["an image more", () => edit(TRAIN, () => "a\nb\nc\nd\n"), /split "train": 1 image added since \(d\)/],
   ["another order", () => edit(TRAIN, () => "c\nb\na\n"), /split "train": the same images in another order/],
 ];
@@ -105,7 +105,7 @@ it("a folder that was moved is named with --data, and remembered; another set is
   const { code, stderr } = await resume("--data", other);
   expect({ code, stderr }).toEqual({
     code: 1,
-    stderr: expect.stringMatching(/2 images missing now \(b, c\)/),
+    stderr: expect.stringMatching(/2 images missing \(b, c\)/),
   });
   renameSync(moved, data);
   await resume("--data", data);

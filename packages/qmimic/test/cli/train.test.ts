@@ -290,7 +290,7 @@ describe("qmimic val and predict", () => {
     const { code, stderr } = await qmimic(args);
     expect({ code, stderr }).toEqual({
       code: 0,
-      stderr: expect.stringMatching(/train: \d+ images with more objects than box-detections 1 lets out/),
+      stderr: expect.stringMatching(/train: \d+ images with more objects than box-detections 1 allows/),
     });
   });
 });

@@ -32,7 +32,11 @@ describe("decodeText", () => {
   });
 
   it.each([
-    ["GBK without a declaration", bytes("ab", [0xc8, 0xcb]), /a\.txt: the byte cb at offset 3 is not valid UTF-8/],
+    [
+      "GBK without a declaration",
+      bytes("ab", [0xc8, 0xcb]),
+      /a\.txt: the byte cb at offset 3 is not valid UTF-8/,
+    ],
     [
       "a cut-off character",
       bytes("ab", [0xe4, 0xba]),
