@@ -33,10 +33,12 @@ function smallNotes(datasets: readonly Dataset[], { side, stride }: SizeLimits):
     const small = needed.filter((neededSide) => neededSide > side).length;
     if (small === 0) return [];
     const sorted = needed.sort((a, b) => a - b);
-    const most = Math.ceil(sorted[Math.ceil(0.95 * sorted.length) - 1]);
+    const neededByMost = Math.ceil(sorted[Math.ceil(0.95 * sorted.length) - 1]);
     const all = Math.ceil(sorted[sorted.length - 1]);
     const remedy =
-      most > side ? `95 % of the objects would need --side ${most}, all ` : "all would need --side ";
+      neededByMost > side
+        ? `95 % of the objects would need --side ${neededByMost}, all `
+        : "all would need --side ";
     return [
       `${split}: ${counted(small, "object")} of ${needed.length} ${small === 1 ? "is" : "are"} smaller than a cell (${stride} px) at --side ${side}; ${remedy}${all}.`,
     ];
@@ -52,9 +54,9 @@ export function denseNotes(datasets: readonly Dataset[], detections: number): st
     }));
     const dense = counts.filter(({ count }) => count > detections);
     if (dense.length === 0) return [];
-    const most = dense.reduce((largest, { count }) => Math.max(largest, count), 0);
+    const largestCount = dense.reduce((largest, { count }) => Math.max(largest, count), 0);
     return [
-      `${split}: ${counted(dense.length, "image")} with more objects than box-detections ${detections} allows (${someOf(dense.map(({ id }) => id))}), up to ${most}: the rest can never be found. Use --box-detections ${most} or more.`,
+      `${split}: ${counted(dense.length, "image")} with more objects than box-detections ${detections} allows (${someOf(dense.map(({ id }) => id))}), up to ${largestCount}: the rest can never be found. Use --box-detections ${largestCount} or more.`,
     ];
   });
 }

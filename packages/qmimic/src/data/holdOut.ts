@@ -57,11 +57,12 @@ export function stratify(
   /** Images of each label in each group; label 0 counts all images. */
   const counts = members.map((list) => countLabels(list.map((i) => samples[i])));
   const wanted = names.map((name) => {
-    const share = new Map<number, number>();
+    const perLabel = new Map<number, number>();
     for (const count of counts) {
-      for (const [label, images] of count) share.set(label, (share.get(label) ?? 0) + images * shares[name]);
+      for (const [label, images] of count)
+        perLabel.set(label, (perLabel.get(label) ?? 0) + images * shares[name]);
     }
-    return share;
+    return perLabel;
   });
   const splitOf = new Array<number>(members.length).fill(-1);
   let left = shuffled([...members.keys()], random);
@@ -110,8 +111,8 @@ function rarest(counts: readonly ReadonlyMap<number, number>[]): number {
   }
   let best = 0;
   for (const [label, images] of totals) {
-    const least = totals.get(best) ?? Number.POSITIVE_INFINITY;
-    if (images < least || (images === least && label < best)) best = label;
+    const fewest = totals.get(best) ?? Number.POSITIVE_INFINITY;
+    if (images < fewest || (images === fewest && label < best)) best = label;
   }
   return best;
 }

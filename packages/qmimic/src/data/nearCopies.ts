@@ -50,7 +50,7 @@ export function fingerprint(image: RawImage): Fingerprint {
 
 /** The brightest cell of the thumbnail, 0 to 255: dark only in nearly black images. */
 export const brightest = ({ thumbnail }: Fingerprint): number =>
-  thumbnail.reduce((most, value) => Math.max(most, value), 0);
+  thumbnail.reduce((max, value) => Math.max(max, value), 0);
 
 function reduceToGrey({ data, width, height }: RawImage): Uint8Array {
   const grey = new Uint8Array(WIDTH * HEIGHT);

@@ -29,11 +29,11 @@ export interface WrittenSplits {
 export async function writeSplits(data: DataFolder, options: SplitOptions): Promise<WrittenSplits> {
   const { root, source } = data;
   const { shares, skipBad = false } = options;
-  const total = Object.values(shares).reduce((sum, share) => sum + share, 0);
+  const total = Object.values(shares).reduce((sum, fraction) => sum + fraction, 0);
   if (Math.abs(total - 1) > 1e-9) {
     throw new InputError(
       `${Object.entries(shares)
-        .map(([name, share]) => `--${name} ${share}`)
+        .map(([name, fraction]) => `--${name} ${fraction}`)
         .join(" ")}: the fractions add up to ${Number(total.toFixed(6))}; expected 1`,
     );
   }

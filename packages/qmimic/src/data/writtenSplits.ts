@@ -1,4 +1,4 @@
-// Splits that `qmimic data split` wrote beside labels of any format: splits/<name>.txt, one image id per line.
+// Splits that `qmimic data split` wrote next to labels of any format: splits/<name>.txt, one image id per line.
 
 import { quoted } from "../text.js";
 import { stemOf } from "./endings.js";

@@ -116,8 +116,8 @@ function interval(values: readonly number[], whole: number): Interval | null {
   if (known.length === 0 || Number.isNaN(whole)) return null;
   const count = (test: (value: number) => boolean) => known.filter(test).length;
   const below = (count((value) => value < whole) + count((value) => value === whole) / 2) / known.length;
-  const least = 1 / (2 * known.length);
-  const bias = normalQuantile(Math.min(1 - least, Math.max(least, below)));
+  const min = 1 / (2 * known.length);
+  const bias = normalQuantile(Math.min(1 - min, Math.max(min, below)));
   const at = (z: number): number => {
     const place = normalCdf(2 * bias + z) * (known.length - 1);
     const floor = Math.floor(place);

@@ -31,7 +31,7 @@ export interface TaylorOptions {
   /** Maximum multiply-adds to keep. */
   goal: number;
   /** Minimum channels to keep in a group. */
-  least(group: ChannelGroup): number;
+  min(group: ChannelGroup): number;
   seed: number;
   /** Called after each round. */
   onProgress(done: number, of: number): void;
@@ -46,7 +46,7 @@ export async function pruneByTaylor(
   detector: Detector,
   channels: Channels,
   batches: readonly (readonly TrainingBatch[])[],
-  { goal, least, seed, onProgress }: TaylorOptions,
+  { goal, min, seed, onProgress }: TaylorOptions,
 ): Promise<Map<ChannelGroup, number[]>> {
   const kept = new Map(
     channels.groups.map((group) => [group, Array.from({ length: group.channels }, (_, i) => i)]),
@@ -65,7 +65,7 @@ export async function pruneByTaylor(
     for (const { group, channel } of order) {
       if (cost() <= until) break;
       const left = kept.get(group)!.filter((other) => other !== channel);
-      if (left.length >= least(group)) kept.set(group, left);
+      if (left.length >= min(group)) kept.set(group, left);
     }
     for (const [group, left] of kept) silence(group, left);
     onProgress(round + 1, ROUNDS);

@@ -85,8 +85,8 @@ const METHODS: Record<
       const sets = Array.from({ length: TAYLOR_SETS }, (_, i) =>
         batches.filter((_, k) => k % TAYLOR_SETS === i),
       ).filter((set) => set.length > 0);
-      const least = (group: ChannelGroup) => Math.min(Math.ceil(LEAST * group.channels), counts.get(group)!);
-      return pruneByTaylor(detector, channels, sets, { goal, least, seed, onProgress });
+      const min = (group: ChannelGroup) => Math.min(Math.ceil(LEAST * group.channels), counts.get(group)!);
+      return pruneByTaylor(detector, channels, sets, { goal, min, seed, onProgress });
     }),
 };
 

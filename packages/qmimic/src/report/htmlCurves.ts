@@ -30,7 +30,11 @@ interface ChartPlan {
 }
 
 const number = { format: formatNumber, axis: formatNumber };
-const share = { format: formatPercent, axis: (value: number) => `${formatNumber(100 * value)} %`, limit: 1 };
+const fraction = {
+  format: formatPercent,
+  axis: (value: number) => `${formatNumber(100 * value)} %`,
+  limit: 1,
+};
 
 /** Two losses per colour: the first solid, the second dashed. */
 const detectionLine = (column: string, i: number): Line => ({
@@ -46,7 +50,7 @@ const PLANS: ChartPlan[] = [
     note: "mAP at IoU 0.5 on the val split",
     lines: [{ name: "val AP50", column: "val", colour: 3 }],
     shows: "best",
-    ...share,
+    ...fraction,
   },
   {
     title: "Mimic losses",
@@ -68,7 +72,7 @@ const PLANS: ChartPlan[] = [
       { name: "val, nonzero", column: "valMatchActive", colour: 3, dashed: true },
     ],
     shows: "last",
-    ...share,
+    ...fraction,
   },
   {
     title: "Gradients at the feature map",

@@ -74,13 +74,13 @@ const MAX_OPACITY = 0.6;
 function confusionTable({ iou, classes }: RunEvaluation, matrix: readonly (readonly number[])[]): Html {
   const names = [...classes.map(({ name }) => name), "background"];
   const cell = (count: number, row: readonly number[], mistake: boolean): Html => {
-    const share =
+    const fraction =
       count /
       Math.max(
         1,
         row.reduce((sum, count) => sum + count, 0),
       );
-    const style = `--share: ${(MAX_OPACITY * share).toFixed(3)}`;
+    const style = `--share: ${(MAX_OPACITY * fraction).toFixed(3)}`;
     return html`<td class="${mistake ? "wrong" : "right"}" style="${style}">${count === 0 ? "" : formatCount(count)}</td>`;
   };
   return html`<h3>Confusion <span class="note">rows: objects, columns: detected as</span></h3>

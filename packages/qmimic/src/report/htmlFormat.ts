@@ -8,8 +8,8 @@ const known = (value: number | null | undefined): value is number =>
   value !== null && value !== undefined && Number.isFinite(value);
 
 /** 0.4321 -> "43.2 %" */
-export const formatPercent = (share: number | null | undefined): string =>
-  known(share) ? `${(100 * share).toFixed(1)} %` : NOTHING;
+export const formatPercent = (fraction: number | null | undefined): string =>
+  known(fraction) ? `${(100 * fraction).toFixed(1)} %` : NOTHING;
 
 /** 1234567 -> "1,234,567" */
 export const formatCount = (count: number): string => count.toLocaleString("en");

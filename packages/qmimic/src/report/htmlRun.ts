@@ -13,12 +13,12 @@ import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector, readConfig } from "../train/weights.js";
 import { type DetectorCost, detectorCost } from "./summary.js";
 
-const share = z.number().nullable();
+const fraction = z.number().nullable();
 
 const classSchema = z.object({
   name: z.string(),
-  ap: share,
-  ap50to95: share,
+  ap: fraction,
+  ap50to95: fraction,
   objects: z.number(),
   bestF1: z.object({ precision: z.number(), recall: z.number(), threshold: z.number() }).nullable(),
   curve: z.array(z.number()).nullable().default(null),
@@ -36,12 +36,12 @@ const metricsSchema = z.object({
   stages: z.array(
     z.object({
       stage: z.enum(STAGES),
-      val: share,
+      val: fraction,
       bestEpoch: z.number(),
       quantizer: quantizerSchema,
-      match: share,
-      matchActive: share.default(null),
-      teacherVal: share.optional(),
+      match: fraction,
+      matchActive: fraction.default(null),
+      teacherVal: fraction.optional(),
       /** Missing in runs of older versions. */
       config: z.unknown().optional(),
       cost: costSchema.optional(),

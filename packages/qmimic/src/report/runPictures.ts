@@ -96,10 +96,10 @@ function mistakes(sample: Sample, detections: SampleDetections, threshold: numbe
   let wrong = 0;
   for (let d = 0; d < labels.length; d++) {
     let nearest = -1;
-    let most = HIT_IOU;
+    let largest = HIT_IOU;
     for (let g = 0; g < taken.length; g++) {
       const overlap = sample.labels[g] === labels[d] && !taken[g] ? iou(boxes, d, sample.boxes, g) : 0;
-      if (overlap >= most) [most, nearest] = [overlap, g];
+      if (overlap >= largest) [largest, nearest] = [overlap, g];
     }
     if (nearest < 0) wrong++;
     else taken[nearest] = 1;

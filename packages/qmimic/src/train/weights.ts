@@ -177,9 +177,9 @@ export function readThresholds(path: string): (number | null)[] | undefined {
   const { metadata } = readWeights(path);
   if (metadata.thresholds === undefined) return undefined;
   const { classes } = configOf(path, metadata);
-  const share = z.number().min(0).max(1).nullable();
+  const fraction = z.number().min(0).max(1).nullable();
   try {
-    return z.array(share).length(classes.length).parse(JSON.parse(metadata.thresholds));
+    return z.array(fraction).length(classes.length).parse(JSON.parse(metadata.thresholds));
   } catch (error) {
     throw new InputError(
       `${path}: the thresholds of its ${classes.length} classes do not fit: ${reasonOf(error)}`,

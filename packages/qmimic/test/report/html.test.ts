@@ -87,7 +87,7 @@ describe("writeRunReport", () => {
     expect(page).toContain("<td>2 of 2</td>");
     expect(page).toMatch(/<td>45.0 %<\/td><\/tr>/);
     await rm(join(folder, "student", "weights", "best.safetensors"));
-    expect(await readFile(await writeRunReport(folder), "utf8")).toContain("Teacher, epoch 3: load");
+    expect(await readFile(await writeRunReport(folder), "utf8")).toContain("Teacher, epoch 3: reload");
     await rm(join(folder, "teacher", "weights", "best.safetensors"));
     await expect(writeRunReport(folder)).rejects.toThrow(/nothing in this run has been evaluated yet/);
   });

@@ -12,7 +12,7 @@ const OTHER_FOLDERS = new Set(["imagesets", "main", "wider_face_split"]);
 
 /** The minimum depth of the files, not counting folders of labels, images, lists and splits. */
 export function depthOf(paths: readonly string[]): number {
-  let least = Number.POSITIVE_INFINITY;
+  let min = Number.POSITIVE_INFINITY;
   for (const path of paths) {
     const folders = path.split("/").slice(0, -1);
     const counted = folders.filter((name) => {
@@ -21,7 +21,7 @@ export function depthOf(paths: readonly string[]): number {
         ![LABEL_FOLDERS, IMAGE_FOLDERS, OTHER_FOLDERS].some((set) => set.has(lower)) && !usualSplit(name)
       );
     });
-    least = Math.min(least, counted.length);
+    min = Math.min(min, counted.length);
   }
-  return least;
+  return min;
 }

@@ -103,8 +103,8 @@ function closest(
       .findIndex((part, i) => part !== parts[i]);
     return differs < 0 ? Number.POSITIVE_INFINITY : differs;
   });
-  const most = agreeing.reduce((largest, count) => Math.max(largest, count), 0);
-  const best = images.filter((_, i) => agreeing[i] === most);
+  const max = agreeing.reduce((largest, count) => Math.max(largest, count), 0);
+  const best = images.filter((_, i) => agreeing[i] === max);
   if (best.length === 1) return best;
   const here = best.filter((image) => folderOf(image) === near);
   const ofSplit = best.filter((image) => split !== undefined && splitsIn(image).includes(split));

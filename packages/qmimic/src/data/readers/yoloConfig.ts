@@ -96,9 +96,9 @@ function toNames(value: unknown, file: string): string[] {
   // A number such as 4294967296 is not an array index, and "00" is a second 0.
   const without = entries.findIndex((_, i) => names[i] === undefined);
   if (names.length !== entries.length || without >= 0 || entries.length === 0) {
-    const most = entries.reduce((largest, [number]) => Math.max(largest, Number(number)), -1);
+    const max = entries.reduce((largest, [number]) => Math.max(largest, Number(number)), -1);
     throw new InputError(
-      `${file}: names: ${entries.length} names for numbers up to ${most}; expected one for each from 0.`,
+      `${file}: names: ${entries.length} names for numbers up to ${max}; expected one for each from 0.`,
     );
   }
   return checkNames(names, file);

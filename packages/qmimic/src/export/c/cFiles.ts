@@ -42,7 +42,7 @@ export interface CFiles {
 const LONGEST_SIDE = 4096;
 
 /**
- * @param thresholds of each class, null: none is known
+ * @param thresholds per class, null: unknown
  * @throws InputError for an invalid C name, sides that are not multiples of the grid, or int8 without images
  */
 export function cFiles(
