@@ -213,7 +213,7 @@ describe("qmimic reproduce", () => {
     expect(await reproduce("plan", set)).toMatchObject({ code: 0 });
     const refusals: [string[], RegExp][] = [
       [["reproduce", "mian"], /unknown table "mian".*Did you mean "main"/],
-      [["reproduce", "main", "--data", data, "--arms", "scrtch"], /has no arm scrtch; there are teacher/],
+      [["reproduce", "main", "--data", data, "--arms", "scrtch"], /has no arm scrtch\. Arms: teacher/],
       [["reproduce", "main", "--data", data, "--split", "tset"], /no split "tset"/],
       [["reproduce", "main"], /no data folder given; pass --data DIR/],
     ];
@@ -221,7 +221,7 @@ describe("qmimic reproduce", () => {
     for (const text of ["lambda", "lamda=1", "seed=1", "=1"])
       refusals.push(
         [[...wrong, text], /Expected NAME=VALUE/],
-        [[...wrong, "lambda=x"], /lambda: "x" does not fit/],
+        [[...wrong, "lambda=x"], /lambda: "x" is invalid/],
       );
     for (const [args, message] of refusals)
       expect(await qmimic(args)).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });

@@ -79,7 +79,7 @@ describe("read", () => {
       "detector.backbone.features.0.weight",
     ]) {
       spoil(kept, state, name, Number.NaN);
-      await expect(run(folder, 2)).rejects.toThrow(`${state}: tensor "${name}" holds NaN at 0`);
+      await expect(run(folder, 2)).rejects.toThrow(`${state}: tensor "${name}" has NaN at index 0`);
     }
   });
 });
@@ -145,7 +145,7 @@ describe("written", () => {
       scope(() => copy(weight, tensor(new Float32Array(weight.size).fill(Number.NaN), weight.shape))),
     );
     expect(() => saveDetector(path, detector)).toThrow(
-      `${path}: not written: tensor "${name}" holds NaN at 0`,
+      `${path}: not written: tensor "${name}" has NaN at index 0`,
     );
     expect(readFileSync(path, "hex")).toBe(before);
   });
@@ -182,7 +182,7 @@ describe("written", () => {
       folder,
       report: spoilLast,
     };
-    await expect(trainDetector(task)).rejects.toThrow(`tensor "detector.${name}" holds NaN at 0`);
+    await expect(trainDetector(task)).rejects.toThrow(`tensor "detector.${name}" has NaN at index 0`);
     for (const path of Object.values(weightsOf(folder)).filter(existsSync))
       expect(
         [...readSafetensors(path).tensors.values()].every(({ data }) => data.every(Number.isFinite)),

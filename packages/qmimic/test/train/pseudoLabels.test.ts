@@ -89,7 +89,7 @@ it("images come from both stores; the labelled ones are as they were", async () 
 it("labels of other photographs are refused", async () => {
   const file = join(root, "labels", "unlabelled.json");
   await put(join(photographs, "4.png"), await plainImage(100, 80, "png", "#40f040"));
-  await expect(label({}, file)).rejects.toThrow(/unlabelled\.json: there is no image "unlabelled\/4\.png"/);
+  await expect(label({}, file)).rejects.toThrow(/unlabelled\.json: has no image "unlabelled\/4\.png"/);
   rmSync(join(photographs, "4.png"));
 });
 
@@ -151,9 +151,7 @@ it("what does not go together is said before anything is written", async () => {
   });
   expect(await train("none", "--method", "scratch", "--stage", "student")).toMatchObject({
     code: 1,
-    stderr: expect.stringMatching(
-      /stage student with unlabelled photographs needs --teacher FILE\.safetensors/,
-    ),
+    stderr: expect.stringMatching(/stage student with unlabelled images needs --teacher FILE\.safetensors/),
   });
   expect(existsSync(join(root, "none"))).toBe(false);
 }, 60_000);

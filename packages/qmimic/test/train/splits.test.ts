@@ -53,7 +53,9 @@ describe("classes", () => {
   });
 
   it("and merge together are refused", () => {
-    expect(() => parseRecipe({ merge: "thing", classes: ["dog"] }, "test")).toThrow(/merge: .*classes: dog/);
+    expect(() => parseRecipe({ merge: "thing", classes: ["dog"] }, "test")).toThrow(
+      /merge \("thing"\) and classes \(dog\)/,
+    );
   });
 });
 

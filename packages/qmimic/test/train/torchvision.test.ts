@@ -80,7 +80,7 @@ describe("--teacher-init", () => {
     const prepared = (more: object) => prepareRun(parseRecipe({ ...settings, ...more }, "test"));
     for (const message of [
       /resnet18\.safetensors are not those of resnet18-1-1: 1 missing \(layer1\.0\.conv1\.weight\)/,
-      /1 too many \(layer5\.weight\); /,
+      /1 unexpected \(layer5\.weight\); /,
       /"bn1\.bias" is 3, expected 64/,
       /"bn1\.weight" has a number that is not finite/,
     ])
