@@ -107,7 +107,7 @@ const OUTSIDE: ReadonlySet<string> = new Set(["decode", "evaluation"]);
 
 /** The spans in Chrome's trace event format, for chrome://tracing or ui.perfetto.dev. */
 export function chromeTrace({ spans }: Profile): string {
-  const begin = spans.reduce((least, { start }) => Math.min(least, start), Number.POSITIVE_INFINITY);
+  const begin = spans.reduce((first, { start }) => Math.min(first, start), Number.POSITIVE_INFINITY);
   const rows = [...new Set(spans.map(({ row }) => row))].sort((a, b) => a - b);
   const events = [
     ...rows.map((row) => ({

@@ -4,7 +4,7 @@ import { MAX_THREADS } from "../models/index.js";
 import type { Engine } from "../train/engine.js";
 import { wholeNumber } from "./numbers.js";
 
-/** Of a verb. */
+/** Adds the flags to a command. */
 export type EngineFlags = Engine;
 
 export function engineOptions(command: Command): Command {

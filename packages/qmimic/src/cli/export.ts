@@ -127,7 +127,7 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
       );
   }
   const detector = loadDetector(path, flags.device);
-  const own: Source = { detector, thresholds: readThresholds(path) };
+  const original: Source = { detector, thresholds: readThresholds(path) };
   const exported: Exported = {
     ...{ path, classes: detector.config.classes },
     run: stage === null ? undefined : weights,
@@ -141,7 +141,7 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   const { finetune: epochs, device } = flags;
   const tuned =
     epochs === undefined ? undefined : await fineTune({ run: weights, path, epochs, device, out });
-  const sources = { float32: own, int8: tuned ?? own };
+  const sources = { float32: original, int8: tuned ?? original };
   for (const format of flags.format) {
     const made = makeFormat(format, { sources, ...c });
     for (const [name, content] of Object.entries(made.files)) await writeFileAtomic(join(out, name), content);

@@ -119,14 +119,14 @@ async function recipeFor(
   };
   if (run !== undefined) {
     const recipe = await openRunFolder(run);
-    const own = Object.keys(labels).length > 0 ? { merge: "", classes: [], ...labels } : {};
-    return { ...recipe, ...own, data: data ?? recipe.data, scales: [1] };
+    const labelSettings = Object.keys(labels).length > 0 ? { merge: "", classes: [], ...labels } : {};
+    return { ...recipe, ...labelSettings, data: data ?? recipe.data, scales: [1] };
   }
   if (data === undefined)
     throw new InputError(`${path}: not in a run folder, so its data is unknown: pass --data DIR`);
   const { detector, side } = config;
-  const own = Object.keys(labels).length > 0 ? labels : { classes: config.classes };
-  return parseRecipe({ data, detector, side, seed, scales: [1], ...own }, "prune");
+  const labelSettings = Object.keys(labels).length > 0 ? labels : { classes: config.classes };
+  return parseRecipe({ data, detector, side, seed, scales: [1], ...labelSettings }, "prune");
 }
 
 async function score(

@@ -81,7 +81,7 @@ function addSetting(text: string, before: Record<string, string>): Record<string
   const name = text.slice(0, at);
   const key = keyOf(name);
   if (at < 1 || key === undefined || OWN.includes(name)) {
-    const known = [...SETTINGS.keys()].map(kebab).filter((one) => !OWN.includes(one));
+    const known = [...SETTINGS.keys()].map(kebab).filter((key) => !OWN.includes(key));
     throw new InvalidArgumentError(
       `Expected NAME=VALUE with the name of a recipe setting.${didYouMean(name, known)}`,
     );

@@ -37,12 +37,12 @@ export function chooseThresholds(
 /** "thresholds  stop 0.43, yield 0.51 (best F1 of each class on val, from the weights)" */
 export function describeThresholds({ thresholds, thresholdsFrom }: Thresholds): string {
   const values = thresholds.map(({ threshold }) => threshold);
-  const [least, most] = [Math.min(...values), Math.max(...values)];
+  const [lowest, highest] = [Math.min(...values), Math.max(...values)];
   const text =
-    least === most
-      ? `${least.toFixed(2)} for every class`
+    lowest === highest
+      ? `${lowest.toFixed(2)} for every class`
       : thresholds.length > MAX_NAMED
-        ? `${least.toFixed(2)} to ${most.toFixed(2)}`
+        ? `${lowest.toFixed(2)} to ${highest.toFixed(2)}`
         : thresholds.map(({ label, threshold }) => `${label} ${threshold.toFixed(2)}`).join(", ");
   return `thresholds  ${text} (${thresholdsFrom})`;
 }

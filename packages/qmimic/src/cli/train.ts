@@ -63,7 +63,7 @@ export function addTrain(program: Command): void {
       return train(adoptNetworks(recipe, say), { profile });
     }
     const { data, unlabelled, ...others } = settings;
-    if (file !== undefined || quick || Object.values(others).some((one) => one !== undefined)) {
+    if (file !== undefined || quick || Object.values(others).some((flag) => flag !== undefined)) {
       throw new InputError(
         "--resume uses the run's recipe: it takes no recipe file, and no flags other than --data, --unlabelled (if folders have moved) and --profile",
       );

@@ -1,17 +1,17 @@
-// Augmentation as numbers: which part of an image lands where on the canvas, and with which colours.
-// A kernel elsewhere draws the pixels from these numbers; the boxes are transformed here, by the same formula.
+// Augmentation parameters: which part of an image lands where on the canvas, and with which colours. A kernel
+// elsewhere draws the pixels; the boxes are transformed here, by the same formula.
 
 export interface AugmentSettings {
-  /** Probability of mirroring left to right. Default 0.5; 0 where left and right differ in meaning (signs, text). */
+  /** Probability of a horizontal flip. Default 0.5; use 0 if left and right differ in meaning (signs, text). */
   flip: number;
   /**
-   * Sizes relative to the base scale, one picked uniformly for each batch. A short list rather than a range, so that
-   * a teacher's feature maps can be kept per image, flip and scale. Default [0.75, 1, 1.25].
+   * Sizes relative to the base scale, one picked uniformly per batch. A short list rather than a range, so that
+   * a teacher's feature maps can be stored per image, flip and scale. Default [0.75, 1, 1.25].
    */
   scales: readonly number[];
   /**
-   * Whether the image (or, when larger than the canvas, the crop) is placed at random, in steps of the feature grid,
-   * instead of at the top left corner. Default true.
+   * Whether to place the image (or the crop, if larger than the canvas) at random, in steps of the feature
+   * grid, instead of at the top left. Default true.
    */
   randomOffset: boolean;
   /** Brightness is multiplied by a factor from 1 - x to 1 + x. Default 0.25. */
@@ -20,9 +20,9 @@ export interface AugmentSettings {
   contrast: number;
   /** Distance from grey is multiplied by a factor from 1 - x to 1 + x. Default 0.3. */
   saturation: number;
-  /** Red, green and blue are each multiplied by a factor from 1 - x to 1 + x (colour of the light). Default 0.06. */
+  /** Red, green and blue are each multiplied by a factor from 1 - x to 1 + x (light colour). Default 0.06. */
   channelGain: number;
-  /** A box with a smaller part of its area on the canvas is no target but an ignored region. Default 0.3. */
+  /** A box with a smaller fraction of its area on the canvas becomes an ignored region. Default 0.3. */
   minVisible: number;
   /** Mean and standard deviation of red, green, blue in 0..1; the defaults are ImageNet's. */
   mean: readonly [number, number, number];
@@ -43,7 +43,7 @@ export const TRAINING_AUGMENTATION: AugmentSettings = {
   std: [0.229, 0.224, 0.225],
 };
 
-/** For evaluation: the whole image at the base scale, at the top left, only normalised. */
+/** For evaluation: the whole image at the base scale, at the top left, normalised only. */
 export const NO_AUGMENTATION: AugmentSettings = {
   ...TRAINING_AUGMENTATION,
   flip: 0,
@@ -56,26 +56,24 @@ export const NO_AUGMENTATION: AugmentSettings = {
 };
 
 /**
- * How one image is drawn onto the canvas. With w x h the image and scaledWidth = Math.round(w * scale),
- * the canvas pixel (x, y) shows the image at
- *   xs = (x + 0.5 - offsetX) / scale - 0.5                        (not flipped)
- *   xs = (scaledWidth - (x + 0.5 - offsetX)) / scale - 0.5        (flipped: mirrored, then placed)
- *   ys = (y + 0.5 - offsetY) / scale - 0.5
- * in pixel-centre coordinates: bilinear, and where the scale is below 1 by a triangle that is 1 / scale image pixels wide to
- * each side, so that what is finer than a canvas pixel is averaged and does not alias.
+ * How one image is drawn onto the canvas. With w x h the image and scaledWidth = Math.round(w * scale), the
+ * canvas pixel (x, y) shows the image at xs = (x + 0.5 - offsetX) / scale - 0.5 (not flipped) xs = (scaledWidth
+ * - (x + 0.5 - offsetX)) / scale - 0.5 (flipped: mirrored, then placed) ys = (y + 0.5 - offsetY) / scale - 0.5
+ * in pixel-centre coordinates: bilinear; for scales below 1, a triangle filter with a radius of 1 / scale image
+ * pixels, which avoids aliasing.
  */
 export interface Augmentation {
   /** Index into settings.scales. */
   scaleIndex: number;
-  /** Canvas pixels an image pixel. */
+  /** Canvas pixels per image pixel. */
   scale: number;
   flip: boolean;
-  /** Canvas pixels, multiples of the grid's stride; negative when the image is cropped on the left or top. */
+  /** Canvas pixels, multiples of the grid's stride; negative if the image is cropped on the left or top. */
   offsetX: number;
   offsetY: number;
   /**
-   * 3 x 4, row-major: out_c = m[c][0] R + m[c][1] G + m[c][2] B + m[c][3], with RGB in 0..255; photometric changes
-   * and normalisation in one. Not clamped: values may leave the range a photograph has.
+   * 3 x 4, row-major: out_c = m[c][0] R + m[c][1] G + m[c][2] B + m[c][3], with RGB in 0..255; photometric
+   * changes and normalisation combined. Not clamped: values may leave the range of an image.
    */
   colour: Float32Array;
 }
@@ -88,26 +86,33 @@ export interface CanvasSize {
 export interface TransformedBoxes {
   /** xyxy in canvas pixels, clipped to the canvas, one for each of `kept`. */
   boxes: Float32Array;
-  /** Indices of the boxes that stayed. */
+  /** Indices of the boxes kept. */
   kept: Int32Array;
-  /** xyxy in canvas pixels of boxes that are dropped though a part of them is visible: neither object nor background. */
+  /** xyxy in canvas pixels of dropped boxes that are partly visible: neither object nor background. */
   ignore: Float32Array;
 }
 
-/** Thinner visible parts, in canvas pixels, are no targets: nothing of the object can be seen. */
+/**
+ * Minimum width and height of a target's visible part, in canvas pixels: thinner ones show nothing of the
+ * object.
+ */
 const MIN_VISIBLE_SIDE = 2;
-/** Rec. 601 weights: the grey that desaturation goes to. */
+/** Rec. 601 weights, for desaturation. */
 const LUMA = [0.299, 0.587, 0.114];
 const MID_GREY = 127.5;
 
-/** Picks an index of settings.scales. Images of one batch share it: a canvas for different scales is mostly padding. */
+/**
+ * Picks an index of settings.scales. Images of a batch share it: with different scales, the canvas would be
+ * mostly padding.
+ */
 export const sampleScale = (random: () => number, { scales }: AugmentSettings): number =>
   Math.min(Math.floor(random() * scales.length), scales.length - 1);
 
 /**
- * Draws an augmentation at scale settings.scales[scaleIndex]. The base scale makes the image's longest side `side` px;
- * the canvas is side x side unless `canvas` (a smaller one, for images of one shape) is given. Offsets are multiples of `gridStride` px.
- * Every call takes the same number of values from `random`, whatever the settings, so that runs stay comparable.
+ * Draws an augmentation at scale settings.scales[scaleIndex]. The base scale makes the image's longest side
+ * `side` px; the canvas is side x side unless `canvas` (a smaller one, for images of one shape) is given.
+ * Offsets are multiples of `gridStride` px. Every call draws the same number of values from `random` for all
+ * settings, so that runs stay comparable.
  */
 export function sampleAugmentation(
   random: () => number,
@@ -137,8 +142,8 @@ export function sampleAugmentation(
 }
 
 /**
- * Boxes (xyxy, pixels of the image that is drawn) on the canvas. `minVisible` is the setting of that name.
- * Boxes entirely off the canvas are neither kept nor ignored.
+ * Maps boxes (xyxy, image pixels) to the canvas. `minVisible`: see AugmentSettings. Boxes entirely off the
+ * canvas are neither kept nor ignored.
  */
 export function transformBoxes(
   boxes: Float32Array,
@@ -173,8 +178,8 @@ export function transformBoxes(
 }
 
 /**
- * A random multiple of the stride: from 0 to the free room, or, when the image is larger than the canvas (free < 0),
- * down to the multiple that shows its far edge.
+ * A random multiple of the stride: from 0 to the free space, or, if the image is larger than the canvas (free <
+ * 0), down to the multiple that shows its far edge.
  */
 function gridOffset(place: number, free: number, stride: number): number {
   const steps = free >= 0 ? Math.floor(free / stride) : Math.ceil(-free / stride);
@@ -182,7 +187,7 @@ function gridOffset(place: number, free: number, stride: number): number {
   return free >= 0 ? step * stride : 0 - step * stride;
 }
 
-/** Light's colour, then saturation, contrast, brightness, then (v / 255 - mean) / std, as one affine map. */
+/** Light colour, then saturation, contrast, brightness, then (v / 255 - mean) / std, as one affine map. */
 function sampleColour(random: () => number, settings: AugmentSettings): Float32Array {
   const factor = (strength: number): number => 1 + strength * (2 * random() - 1);
   const brightness = factor(settings.brightness);

@@ -1,4 +1,4 @@
-// Boxes as labels have them: which are right, and what to say of those that are not.
+// Validates boxes of labels.
 import { quoted } from "../text.js";
 
 /** xmin, ymin, xmax, ymax in pixels of the image. */
@@ -9,13 +9,16 @@ export interface ImageSize {
   height: number;
 }
 
-/** VOC counts pixels from 1 and its boxes include their last pixel, others count from 0: 1 px beyond is no error. */
+/**
+ * VOC counts pixels from 1 and its boxes include their last pixel, others count from 0: 1 px outside is not an
+ * error.
+ */
 const BORDER_TOLERANCE = 1;
 
 /**
- * The box clipped to its image. It may pass the border by 1 px.
- * @param clip boxes that pass it by more are clipped too
- * @returns what is wrong with it, as text, when it is inverted, outside the image, or without area
+ * The box clipped to its image. It may exceed the border by 1 px.
+ * @param clip also clip boxes that exceed it by more
+ * @returns a message if it is inverted, outside the image, or has no area
  */
 export function checkBox(
   [xmin, ymin, xmax, ymax]: Readonly<Box>,
@@ -23,7 +26,8 @@ export function checkBox(
   { width, height }: ImageSize,
   clip = false,
 ): { box: Box; clipped: boolean } | string {
-  const written = () => `${quoted(name)} has the box xmin ${xmin}, ymin ${ymin}, xmax ${xmax}, ymax ${ymax}`;
+  const written = () =>
+    `${quoted(name)} has a box with xmin ${xmin}, ymin ${ymin}, xmax ${xmax}, ymax ${ymax}`;
   if (![xmin, ymin, xmax, ymax].every(Number.isFinite)) {
     return `${written()}: not four finite numbers. Correct or remove the object.`;
   }
@@ -35,7 +39,7 @@ export function checkBox(
     xmax > width + BORDER_TOLERANCE ||
     ymax > height + BORDER_TOLERANCE;
   if (outside && !clip) {
-    return `${written()}: outside the image of ${width} x ${height} px by more than ${BORDER_TOLERANCE} px. Correct the box, or the size that the labels state.`;
+    return `${written()}: outside the image of ${width} x ${height} px by more than ${BORDER_TOLERANCE} px. Correct the box, or the size given in the labels.`;
   }
   const within = (value: number, limit: number): number => Math.min(Math.max(value, 0), limit);
   const box: Box = [within(xmin, width), within(ymin, height), within(xmax, width), within(ymax, height)];
@@ -45,7 +49,7 @@ export function checkBox(
   return { box, clipped: outside };
 }
 
-/** The smallest box round points x, y, x, y, ...; undefined without points. */
+/** The bounding box of points x, y, x, y, ...; undefined without points. */
 export function boxAround(points: readonly number[]): Box | undefined {
   if (points.length < 2) return undefined;
   const box: Box = [points[0], points[1], points[0], points[1]];

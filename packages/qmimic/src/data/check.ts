@@ -1,4 +1,4 @@
-// Everything about a data folder before time is spent on training: what is in it, and what is wrong with it.
+// Checks a data folder before training: statistics, notes and problems.
 import { relative, sep } from "node:path";
 import { listed } from "../text.js";
 import { unusedFiles } from "./checkFiles.js";
@@ -21,11 +21,11 @@ export interface SplitReport {
   emptyImages: number;
   boxes: number;
   difficult: number;
-  /** Boxes of each class, by name; 0 for a class of the set that this split does not show. */
+  /** Boxes per class, by name; 0 for classes that this split lacks. */
   classCounts: Record<string, number>;
-  /** Square root of a box's area in pixels of the image. Null without boxes. */
+  /** Square root of the box area in image pixels. Null without boxes. */
   boxSize: Quantiles | null;
-  /** The same as a fraction of the image's longest side: times `side` it is the size that the network sees. */
+  /** The same as a fraction of the image's longest side: times `side`, it is the size that the network sees. */
   boxSizeRelative: Quantiles | null;
   /** Width / height of the boxes. */
   boxAspect: Quantiles | null;
@@ -37,16 +37,16 @@ export interface SplitReport {
 export interface DatasetReport {
   root: string;
   format: Format;
-  /** How the folder is laid out, in words. */
+  /** The folder's layout, in words. */
   layout: string;
-  /** Whether there is no problem. */
+  /** True if there are no problems. */
   ok: boolean;
-  /** All classes, in the order of their numbers. */
+  /** All classes, in label order. */
   classes: string[];
   splits: SplitReport[];
-  /** Everything that reading the data would refuse, each once. */
+  /** Everything that makes reading the data fail, each once. */
   problems: Problem[];
-  /** Worth knowing, but nothing that is refused: images in two splits, files left out, classes without examples. */
+  /** Worth knowing, but not errors: images in two splits, skipped files, classes without examples. */
   notes: string[];
 }
 
@@ -56,13 +56,14 @@ export interface CheckOptions extends OpenOptions, Partial<SizeLimits> {
 }
 
 /**
- * Reads every split of a folder and decodes every image. Problems are collected, not thrown; what has one is left out of
- * the numbers. Throws InputError only when there is nothing that could be checked: no folder, no labels.
+ * Reads every split of a folder and decodes every image. Problems are collected, not thrown; images with
+ * problems are left out of the statistics. Throws InputError only if there is nothing to check: no folder, no
+ * labels.
  */
 export async function checkDataset(root: string, options: CheckOptions = {}): Promise<DatasetReport> {
   const folder = await openData(root, options);
   const problems = new Map<string, Problem>();
-  // Splits overlap (trainval), so that the same file is met more than once.
+  // Splits can overlap (trainval), so the same file may appear more than once.
   const onProblem = (problem: Problem): void => {
     problems.set(`${problem.file}\n${problem.message}`, problem);
   };
@@ -82,7 +83,7 @@ export async function checkDataset(root: string, options: CheckOptions = {}): Pr
     onImage: (path, image) => found.set(path, fingerprint(image)),
   });
   damaged.forEach(onProblem);
-  // Images are not done in their order, which must not show.
+  // Images finish in any order; the report must not depend on it.
   const prints = new Map([...found].sort(([a], [b]) => (a < b ? -1 : 1)));
   checkDividable(folder, datasets, prints, onProblem);
   const classes = allClasses(datasets);
@@ -112,7 +113,7 @@ export async function checkDataset(root: string, options: CheckOptions = {}): Pr
   };
 }
 
-/** Label files that cannot be read, and their images: they are accounted for. */
+/** Label files that cannot be read, and their images: reported already, so not as unused. */
 function filesOfProblems({ root, tree }: DataFolder, problems: Iterable<Problem>): string[] {
   return [...problems].flatMap(({ file }) => {
     const path = relative(root, file).replaceAll(sep, "/");
@@ -120,7 +121,7 @@ function filesOfProblems({ root, tree }: DataFolder, problems: Iterable<Problem>
   });
 }
 
-/** Problems of the whole that training would end with. */
+/** Problems of the whole set that would make training fail. */
 function checkTrainable(
   { root, source: { splits } }: DataFolder,
   datasets: readonly Dataset[],
@@ -129,18 +130,18 @@ function checkTrainable(
   if (!splits.includes("train") && !(splits.length === 1 && splits[0] === WHOLE)) {
     onProblem({
       file: root,
-      message: `there is no split train; those that exist: ${listed(splits)}. Name the one to train on with --train-split, or make a list of train.`,
+      message: `there is no split train; found: ${listed(splits)}. Choose the split to train on with --train-split, or create a list for train.`,
     });
   }
   for (const { split, samples } of datasets) {
-    const learnable = samples.some(({ difficult }) => difficult.some((one) => one === 0));
+    const learnable = samples.some(({ difficult }) => difficult.some((flag) => flag === 0));
     if (["train", "val", WHOLE].includes(split) && samples.length > 0 && !learnable) {
-      onProblem({ file: root, message: `split "${split}" holds no object that counts.` });
+      onProblem({ file: root, message: `split "${split}" has no objects to train on or score.` });
     }
   }
 }
 
-/** Without a split val training needs two images at least that are not near copies. */
+/** Without a val split, training needs at least two images that are not near-duplicates. */
 function checkDividable(
   { root, source: { splits } }: DataFolder,
   datasets: readonly Dataset[],
@@ -154,7 +155,7 @@ function checkDividable(
   onProblem({
     file: root,
     message:
-      "there is no split val, and images that are not near copies are too few to hold one out. Add images, or a split.",
+      "there is no val split, and not enough images that are not near-duplicates to hold one out. Add images, or a val split.",
   });
 }
 
@@ -162,7 +163,7 @@ function splitNotes({ source: { splits } }: DataFolder): string[] {
   if (splits.includes("val")) return [];
   const from = splits.includes("train") ? "train" : "the set";
   return [
-    `There is no split val: train holds out a part of ${from} by itself (--val-share); qmimic data split writes lists.`,
+    `There is no val split: qmimic train holds out a fraction of ${from} (--val-share); qmimic data split writes lists.`,
   ];
 }
 
@@ -206,7 +207,7 @@ function describeSplit(
   };
 }
 
-/** Of 255. A photograph by night is brighter somewhere. */
+/** Out of 255. Even a photograph at night is brighter somewhere. */
 const DARK = 16;
 
 function darkNotes(root: string, prints: ReadonlyMap<string, Fingerprint>): string[] {
@@ -221,6 +222,6 @@ function classesWithoutExamples(splits: readonly SplitReport[]): string[] {
   return splits.flatMap(({ name, images, classCounts }) => {
     const missing = Object.keys(classCounts).filter((className) => classCounts[className] === 0);
     if (images === 0 || missing.length === 0 || !NEEDED.includes(name)) return [];
-    return [`${name} shows no ${listed(missing)}.`];
+    return [`${name} has no objects of ${listed(missing)}.`];
   });
 }

@@ -1,17 +1,17 @@
-// What lies in a data folder besides what its splits use: every file is accounted for.
+// Files in a data folder that its splits do not use.
 import type { DataFolder } from "./dataset.js";
 import { endingOf, isImage, isUnreadImage } from "./endings.js";
 import { counted, someOf } from "./problems.js";
 import { findImage } from "./readers/findImage.js";
 import type { Format } from "./readers/types.js";
 
-/** Ending of the files that have the labels of one image each. */
+/** Extension of label files that belong to one image each. */
 const LABEL_ENDING: Partial<Record<Format, string>> = { voc: "xml", yolo: "txt", labelme: "json" };
 
 /** @param used files of all splits, relative to the root */
 export function unusedFiles({ tree, source }: DataFolder, used: ReadonlySet<string>): string[] {
-  const own = new Set(source.ownFiles);
-  const rest = tree.files.filter((path) => !used.has(path) && !own.has(path));
+  const setFiles = new Set(source.ownFiles);
+  const rest = tree.files.filter((path) => !used.has(path) && !setFiles.has(path));
   const ending = LABEL_ENDING[source.format];
   const pairs: string[] = [];
   const withoutImage: string[] = [];
@@ -32,14 +32,14 @@ export function unusedFiles({ tree, source }: DataFolder, used: ReadonlySet<stri
   const say = (paths: readonly string[], what: string, text: string): string[] =>
     paths.length === 0 ? [] : [`${counted(paths.length, what)} ${text} (${someOf(paths)}).`];
   return [
-    ...say(pairs, "image", "with labels in no split, and not used"),
-    ...say(images, "image", ending === undefined ? "that no label file names" : "without labels"),
+    ...say(pairs, "image", "with labels but in no split, not used"),
+    ...say(images, "image", ending === undefined ? "not mentioned in the labels" : "without labels"),
     ...say(withoutImage, "label file", "without an image"),
-    ...say(unread, "image", `of a kind that is not read; convert to PNG or JPEG what is needed`),
-    ...say(others, "other file", "not read"),
+    ...say(unread, "image", `in an unsupported format; convert to PNG or JPEG if needed`),
+    ...say(others, "other file", "ignored"),
   ];
 }
 
-/** Texts that people put beside labels. */
+/** Text files commonly found next to labels. */
 const isText = (path: string): boolean =>
   /(^|\/)(readme|license|licence|notice|classes|notes?|labels?)[^/]*$/i.test(path);

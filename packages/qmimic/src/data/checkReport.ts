@@ -1,4 +1,4 @@
-// A checked data set as plain text.
+// The report of data check as plain text.
 import type { DatasetReport, SplitReport } from "./check.js";
 import type { Quantiles } from "./quantiles.js";
 import { FORMAT_NAMES } from "./readers/types.js";
@@ -60,7 +60,7 @@ function quantileCells(values: Quantiles | null, digits: number): string[] {
   );
 }
 
-/** First column to the left, the others to the right. */
+/** First column left-aligned, the others right-aligned. */
 function table(rows: string[][]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   return rows

@@ -1,11 +1,11 @@
-// Findings of data check that compare splits, images and names with each other.
+// Notes of data check from comparing splits, images and class names.
 
 import { quoted } from "../text.js";
 import { type Fingerprint, groupCopies } from "./nearCopies.js";
 import { counted, someOf } from "./problems.js";
 import type { Dataset, Sample } from "./types.js";
 
-/** Splits of which the second must not show what the first has. */
+/** Pairs of splits that must not share images. */
 const PAIRS = [
   ["train", "val"],
   ["train", "test"],
@@ -13,7 +13,7 @@ const PAIRS = [
   ["trainval", "test"],
 ] as const;
 
-/** An image of the test split that was trained on makes every result too good. */
+/** Training on test images makes every result too good. */
 export function overlapNotes(datasets: readonly Dataset[]): string[] {
   return PAIRS.flatMap(([first, second]) => {
     const paths = new Set(samplesOf(datasets, first).map(({ imagePath }) => imagePath));
@@ -25,7 +25,7 @@ export function overlapNotes(datasets: readonly Dataset[]): string[] {
   });
 }
 
-/** Different files of nearly the same content in two splits. @param prints by the image's path */
+/** Different files with nearly the same content in two splits. @param prints by image path */
 export function copyNotes(datasets: readonly Dataset[], prints: ReadonlyMap<string, Fingerprint>): string[] {
   const numbers = groupCopies([...prints.values()]);
   const groupOf = new Map([...prints.keys()].map((path, i) => [path, numbers[i]]));
@@ -43,7 +43,7 @@ export function copyNotes(datasets: readonly Dataset[], prints: ReadonlyMap<stri
     });
     if (found.length === 0) return [];
     return [
-      `${counted(found.length, "image")} of ${second} ${found.length === 1 ? "is" : "are"} nearly the same as one of ${first} (${someOf(found)}): results would be too good. Leave out one of each.`,
+      `${counted(found.length, "image")} of ${second} ${found.length === 1 ? "is" : "are"} nearly the same as one of ${first} (${someOf(found)}): results would be too good. Remove one of each.`,
     ];
   });
 }
@@ -51,7 +51,7 @@ export function copyNotes(datasets: readonly Dataset[], prints: ReadonlyMap<stri
 const samplesOf = (datasets: readonly Dataset[], name: string): Dataset["samples"] =>
   datasets.find(({ split }) => split === name)?.samples ?? [];
 
-/** Classes that were probably meant as one: they differ in case, blanks or Unicode form alone. */
+/** Classes that are probably the same: they differ only in case, spaces or Unicode form. */
 export function nameNotes(classes: readonly string[]): string[] {
   const forms = new Map<string, string[]>();
   for (const name of classes) {
@@ -65,6 +65,6 @@ export function nameNotes(classes: readonly string[]): string[] {
     .filter((names) => names.length > 1)
     .map(
       (names) =>
-        `The classes ${names.map((name) => quoted(name)).join(" and ")} differ in case, blanks or Unicode form alone. Correct the labels where they are one class.`,
+        `The classes ${names.map((name) => quoted(name)).join(" and ")} differ only in case, spaces or Unicode form. Correct the labels if they are the same class.`,
     );
 }

@@ -1,6 +1,6 @@
 // A few asynchronous tasks at a time.
 
-/** `task` over all items, at most `limit` in flight; results in the items' order. Rejects with the first failure. */
+/** Runs `task` on all items, at most `limit` at a time; results in item order. Rejects with the first failure. */
 export async function mapConcurrent<T, R>(
   items: readonly T[],
   limit: number,

@@ -1,4 +1,4 @@
-// The one door to labelled photographs: a folder in any of the formats, its splits, and their samples.
+// Entry point for labelled images: a folder in any format, its splits, and their samples.
 import { didYouMean, InputError } from "../errors.js";
 import { hasControls, listed, quoted } from "../text.js";
 import { decodeEach } from "./decodeEach.js";
@@ -12,52 +12,54 @@ import type { Dataset, Problem, Sample } from "./types.js";
 import { withWrittenSplits } from "./writtenSplits.js";
 
 export interface OpenOptions {
-  /** Default "auto": found by looking. */
+  /** Default "auto": detected. */
   format?: Format | "auto";
 }
 
 export interface ReadOptions {
   /**
-   * The classes in the order of their labels (the first is label 1); any other in the data is a problem.
-   * Default: those that the format declares, else all classes of the split "train" (of the split read, when there is no
-   * train), sorted.
+   * The classes in label order (the first is label 1); any other in the data is a problem. Default: those that
+   * the format declares, else all classes in the train split (or the split being read, if there is no train),
+   * sorted.
    */
   classes?: readonly string[];
-  /** With `classes`: objects of all other classes are left out, instead of being a problem. Default false. */
+  /** With `classes`: leave out objects of other classes, instead of reporting problems. Default false. */
   ignoreOthers?: boolean;
   /** Maps every class to this single one, label 1: `merge: "face"`. */
   merge?: string;
   /**
-   * Whether each image's header is read and its size compared with the labels' (about 1 ms an image). Default: yes,
-   * unless one file states the sizes of all (COCO); decoding compares them in any case.
+   * Whether to read each image's header and compare its size with the labels' (about 1 ms per image). Default:
+   * yes, unless one file states all sizes (COCO); decoding always compares them.
    */
   checkImages?: boolean;
-  /** Objects with one of these marks count neither in training nor in evaluation, like difficult ones. Default: none. */
+  /**
+   * Objects with one of these marks are ignored in training and evaluation, like difficult ones. Default: none.
+   */
   ignore?: readonly Mark[];
   /**
-   * Clip boxes to their images, and leave out what has a problem, images that cannot be decoded among it; notes count
-   * both. Default false.
+   * Clip boxes to their images, and skip labels and images with a problem, including images that cannot be
+   * decoded; notes report how many. Default false.
    */
   skipBad?: boolean;
   /**
-   * Called for every problem; what has a problem is then left out of the result instead of failing the whole.
-   * Default: all problems are thrown in one InputError.
+   * Called for every problem; labels and images with problems are then left out. Default: all problems are
+   * thrown in one InputError.
    */
   onProblem?: (problem: Problem) => void;
 }
 
-/** A folder of labelled photographs. Labels are read once, however many splits and classes are asked for. */
+/** A folder of labelled images. Labels are read once for any number of splits and classes. */
 export interface DataFolder {
   root: string;
   tree: FolderTree;
   source: LabelSource;
-  /** Labels that were read, by split and settings. */
+  /** Labels read so far, by split and settings. */
   cache: Map<string, Promise<CheckedLabels>>;
-  /** Said by readSplit: what was left out. */
+  /** From readSplit: what was left out. */
   notes: Set<string>;
 }
 
-/** @throws InputError when the folder is not there, or its labels are of no known format, or of two */
+/** @throws InputError if the folder does not exist, or has labels in no known format, or in two */
 export async function openData(root: string, { format = "auto" }: OpenOptions = {}): Promise<DataFolder> {
   const tree = await readTree(root);
   const source = await withWrittenSplits(tree, await findLabels(tree, format));
@@ -65,21 +67,21 @@ export async function openData(root: string, { format = "auto" }: OpenOptions = 
 }
 
 /**
- * The split that a name means: "train" of a set without splits is all of it.
- * @throws InputError when there is none; the message names those that there are
+ * Resolves a split's name: in a set without splits, "train" is the whole set.
+ * @throws InputError if there is no such split; the message lists the existing ones
  */
 export function findSplit({ root, source: { splits, hidden = [] } }: DataFolder, name: string): string {
   if (splits.includes(name) || hidden.includes(name)) return name;
   if (name === "train" && splits.length === 1 && splits[0] === WHOLE) return WHOLE;
   throw new InputError(
-    `${root}: there is no split ${quoted(name)}. Those that exist: ${listed(splits)}.${didYouMean(name, splits)}`,
+    `${root}: there is no split ${quoted(name)}. Found: ${listed(splits)}.${didYouMean(name, splits)}`,
   );
 }
 
 /**
- * The checked labels of a split; problems are in its findings.
+ * The checked labels of a split, with problems in its findings.
  * @param images see LabelSettings; default true
- * @throws InputError when there is no such split
+ * @throws InputError if there is no such split
  */
 export function readLabels(
   folder: DataFolder,
@@ -97,9 +99,9 @@ export function readLabels(
 }
 
 /**
- * Reads one split of an opened folder, strictly: every problem names the file, the value and what to do, and all of them
- * (20 shown, the rest counted) are in one InputError. Nothing is dropped without being reported.
- * Samples come in the order of the list or file, or of file names. An image without objects is a sample without boxes.
+ * Reads one split of an opened folder, strictly: every problem names the file, the value and the remedy, and
+ * all of them (20 shown, the rest counted) are in one InputError. Nothing is dropped silently. Samples come in
+ * the order of the list or file, or of file names. An image without objects is a sample without boxes.
  */
 export async function readSplit(
   folder: DataFolder,
@@ -139,7 +141,7 @@ export async function readSplit(
   return { root: folder.root, split, classes: merge === undefined ? [...classes] : [merge], samples };
 }
 
-/** Problems to whom they concern. @throws InputError with all of them, unless they are wanted or skipped */
+/** Passes on problems. @throws InputError with all of them, unless there is a callback or they are skipped */
 function report(
   folder: DataFolder,
   split: string,
@@ -151,12 +153,12 @@ function report(
   else if (problems.length > 0) {
     const what = `${folder.root}, split ${quoted(split)}`;
     if (!skipBad) {
-      const remedy = "Correct them, or leave them out with the setting skip-bad.";
+      const remedy = "Correct them, or skip them with the setting skip-bad.";
       throw new InputError(describeProblems(what, problems, { remedy }));
     }
     const text = describeProblems(what, problems, { limit: 5 });
     if (!usable) throw new InputError(text);
-    folder.notes.add(`Left out, as skip-bad asks: ${text}`);
+    folder.notes.add(`Skipped (skip-bad): ${text}`);
   }
 }
 
@@ -169,7 +171,7 @@ export async function readDataset(
   return readSplit(await openData(root, { format }), split, options);
 }
 
-/** Every class that the splits have an object of, sorted. Problems of the data are not reported here. */
+/** Every class with an object in the splits, sorted. Does not report problems. */
 export async function listClasses(
   folder: DataFolder,
   splits: readonly string[],
@@ -179,11 +181,11 @@ export async function listClasses(
   return [...new Set(read.flatMap(({ names }) => names))].sort();
 }
 
-/** What is worth saying of the folder and the splits read so far, each once. */
+/** Notes on the folder and the splits read so far, each once. */
 export async function notesOf({ source, tree, cache, notes }: DataFolder): Promise<string[]> {
   const found = (await Promise.all(cache.values())).flatMap(({ findings }) => findings.notes());
   const leftovers =
-    tree.leftovers > 0 ? [`${counted(tree.leftovers, "leftover")} of operating systems passed over.`] : [];
+    tree.leftovers > 0 ? [`${counted(tree.leftovers, "leftover")} of operating systems ignored.`] : [];
   return [...new Set([...source.notes, ...leftovers, ...found, ...notes])];
 }
 
@@ -198,8 +200,8 @@ async function classesOf(
   const declared = await folder.source.classes();
   if (declared !== undefined) return printable(declared, folder.root);
   if (split === "train" || !folder.source.splits.includes("train")) return [...labels.names].sort();
-  // What else is wrong with train is for whoever reads train; its annotations decide here what is a class. All classes
-  // of a train split that cannot be read in full are not known: then none is unknown.
+  // Other problems of train are reported when train is read; here it only determines the classes. If train
+  // cannot be read in full, its classes are incomplete: then no class counts as unknown.
   const { names, incomplete } = await readLabels(folder, "train", options);
   return [...new Set(incomplete ? [...names, ...labels.names] : names)].sort();
 }
@@ -211,7 +213,7 @@ function printable(classes: readonly string[], root: string): readonly string[] 
 }
 
 function unknownClass(name: string, classes: readonly string[], given: boolean): string {
-  const source = given ? "" : " (those of train, or of the list of classes)";
-  const remedy = given ? "" : " Name the classes yourself, or add an example to train.";
+  const source = given ? "" : " (from train, or the list of classes)";
+  const remedy = given ? "" : " Specify the classes, or add an example to train.";
   return `unknown class ${quoted(name)}; expected one of ${listed(classes)}${source}.${didYouMean(name, classes)}${remedy}`;
 }

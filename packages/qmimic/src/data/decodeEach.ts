@@ -1,4 +1,4 @@
-// Every image of some samples, decoded once: what is damaged, or not of the size that its labels state.
+// Decodes every image once, to find damaged images and sizes that differ from the labels.
 import { InputError } from "../errors.js";
 import { quoted } from "../text.js";
 import { mapConcurrent } from "./concurrent.js";
@@ -7,16 +7,16 @@ import { withoutName } from "./problems.js";
 import type { Problem, Sample } from "./types.js";
 
 const IN_FLIGHT = 4;
-/** Images are reduced as they are decoded, as for training: whole ones of 100 million pixels take gigabytes. */
+/** Images are downscaled while decoding, as in training: 100 million pixels at full size take gigabytes. */
 const MAX_SIDE = 1024;
 
 export interface DecodeEachOptions {
-  /** Called for each image that can be used, by its path; of large ones with a reduced copy, 1024 px long. */
+  /** Called with each usable image and its path; large ones are downscaled to 1024 px. */
   onImage?: (path: string, image: RawImage) => void;
   onProgress?: (done: number, total: number) => void;
 }
 
-/** @returns the problems, in the order of the samples */
+/** @returns the problems, in sample order */
 export async function decodeEach(
   samples: readonly Sample[],
   { onImage, onProgress }: DecodeEachOptions = {},

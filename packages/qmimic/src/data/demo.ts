@@ -1,4 +1,4 @@
-// A generated detection set: seven kinds of traffic signs in street scenes, in the VOC layout, free of anyone's rights.
+// A generated data set: seven traffic sign classes in street scenes, in VOC layout, free of third-party rights.
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
@@ -11,13 +11,13 @@ import { createRandom } from "./random.js";
 export interface DemoOptions {
   /** The same seed gives the same files (with the same version of sharp). Default 1. */
   seed?: number | string;
-  /** Pictures in each split. Defaults 280, 40, 80. */
+  /** Images per split. Defaults 280, 40, 80. */
   train?: number;
   val?: number;
   test?: number;
-  /** Longest side of the pictures in pixels, 64 to 2048. Default 320; signs grow with it. */
+  /** Longest side of the images in pixels, 64 to 2048. Default 320; signs scale with it. */
   side?: number;
-  /** Called after each picture. */
+  /** Called after each image. */
   onProgress?: (done: number, total: number) => void;
 }
 
@@ -28,20 +28,20 @@ export interface DemoSummary {
   objects: number;
 }
 
-/** Pictures of a split, and pixels of their longest side. */
+/** Limits: images per split, and longest side in pixels. */
 export const MAX_PICTURES = 100_000;
 export const MIN_SIDE = 64;
 export const MAX_SIDE = 2048;
-/** Above this hidden part a sign is marked difficult: an evaluation does not count it. */
+/** A sign hidden by more than this fraction is marked difficult: it is ignored in evaluation. */
 const DIFFICULT_ABOVE = 0.6;
-/** Marks a folder as generated, so that nothing else is ever overwritten. */
+/** Marks a folder as generated, so that no other folder is ever overwritten. */
 const MARKER = "generated.json";
 
 /**
- * Draws the set into `root` (made when missing): JPEGImages, Annotations, ImageSets/Main/{train,val,test}.txt.
- * Pictures hold 0 to 6 signs of 14 to 110 px (at 320 px), turned, shaded, blurred and partly covered; boxes are the
- * full extent of each sign. A picture depends on the seed, the split and its number alone.
- * Throws InputError for options out of range and when `root` holds other files.
+ * Draws the set into `root` (created if missing): JPEGImages, Annotations, ImageSets/Main/{train,val,test}.txt.
+ * Images have 0 to 6 signs of 14 to 110 px (at 320 px), rotated, shaded, blurred and partly covered; boxes are
+ * the full extent of each sign. An image depends only on the seed, the split and its number. Throws InputError
+ * for options out of range and if `root` has other files.
  */
 export async function generateDemo(root: string, options: DemoOptions = {}): Promise<DemoSummary> {
   const { seed = 1, train = 280, val = 40, test = 80, side = 320, onProgress } = options;
@@ -78,14 +78,12 @@ export async function generateDemo(root: string, options: DemoOptions = {}): Pro
 function check(counts: Record<string, number>, side: number): void {
   for (const [split, count] of Object.entries(counts)) {
     if (!Number.isInteger(count) || count < 0 || count > MAX_PICTURES) {
-      throw new InputError(
-        `${split} is ${count}; expected a whole number of pictures from 0 to ${MAX_PICTURES}.`,
-      );
+      throw new InputError(`${split} is ${count}; expected an integer from 0 to ${MAX_PICTURES}.`);
     }
   }
   if (!Number.isInteger(side) || side < MIN_SIDE || side > MAX_SIDE) {
     throw new InputError(
-      `side is ${side}; expected a whole number of pixels from ${MIN_SIDE} to ${MAX_SIDE}.`,
+      `side is ${side}; expected an integer number of pixels from ${MIN_SIDE} to ${MAX_SIDE}.`,
     );
   }
 }
@@ -93,13 +91,13 @@ function check(counts: Record<string, number>, side: number): void {
 async function claim(root: string): Promise<void> {
   const present = await readdir(root).catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return [];
-    throw new InputError(`${root}: cannot be used as a folder: ${error.message}`);
+    throw new InputError(`${root}: cannot use this folder: ${error.message}`);
   });
   if (present.length === 0) return;
   const marker = await readText(join(root, MARKER)).catch(() => "");
   if (!marker.includes('"by":"qmimic"')) {
     throw new InputError(
-      `${root}: the folder holds other files, and generated ones would mix with them. Name a new or empty folder.`,
+      `${root}: the folder has other files, and the generated ones would mix with them. Choose a new or empty folder.`,
     );
   }
 }

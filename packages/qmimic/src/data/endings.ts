@@ -1,12 +1,12 @@
-// Which files are images, by the ending of their names, and which are an operating system's own.
+// Classifies files by name: images, and leftovers of operating systems.
 
-/** Endings of the images that are read (upper case works too). */
+/** Extensions of supported images (case-insensitive). */
 export const IMAGE_ENDINGS = [
   ...["jpg", "jpeg", "jfif", "jpe", "png"],
   ...["webp", "gif", "tif", "tiff", "avif"],
 ] as const;
 
-/** Endings of images that are not read. */
+/** Extensions of unsupported images. */
 const OTHER_IMAGES =
   "bmp dib heic heif jp2 j2k jxl svg psd raw dng cr2 cr3 nef arw orf rw2 raf ico tga ppm pgm pnm exr hdr dcm".split(
     " ",
@@ -15,14 +15,14 @@ const OTHER_IMAGES =
 const READ: ReadonlySet<string> = new Set(IMAGE_ENDINGS);
 const NOT_READ: ReadonlySet<string> = new Set(OTHER_IMAGES);
 
-/** "jpg" of "photos/a.JPG"; "" without an ending. */
+/** "jpg" for "photos/a.JPG"; "" without an extension. */
 export function endingOf(path: string): string {
   const name = path.slice(path.lastIndexOf("/") + 1);
   const dot = name.lastIndexOf(".");
   return dot < 1 ? "" : name.slice(dot + 1).toLowerCase();
 }
 
-/** The path without its ending. */
+/** The path without its extension. */
 export function stemOf(path: string): string {
   const ending = endingOf(path);
   return ending === "" ? path : path.slice(0, -ending.length - 1);
@@ -30,7 +30,7 @@ export function stemOf(path: string): string {
 
 export const isImage = (path: string): boolean => READ.has(endingOf(path));
 
-/** An image by its name, of a kind that is not read. */
+/** Whether a file is an image in an unsupported format, by its name. */
 export const isUnreadImage = (path: string): boolean => NOT_READ.has(endingOf(path));
 
 const LEFTOVERS: ReadonlySet<string> = new Set([
@@ -38,6 +38,9 @@ const LEFTOVERS: ReadonlySet<string> = new Set([
   ...["$recycle.bin", "system volume information", "lost+found"],
 ]);
 
-/** Files and folders that operating systems leave: .DS_Store, ._photo.jpg, Thumbs.db, __MACOSX and the like. */
+/**
+ * Files and folders that operating systems leave behind: .DS_Store, ._photo.jpg, Thumbs.db, __MACOSX and the
+ * like.
+ */
 export const isLeftover = (name: string): boolean =>
   name.startsWith(".") || LEFTOVERS.has(name.toLowerCase());

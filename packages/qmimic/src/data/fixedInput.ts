@@ -1,10 +1,10 @@
-// Pictures in a network's input of a fixed size, which is how generated C sees them: as large as fits, at the upper left.
+// Images in an input of fixed size, as generated C sees them: as large as fits, at the top left.
 import type { Placement, Size } from "@qmimic/runtime";
 import { NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
 import { drawImages, toGrid, type WholeImages } from "./drawing.js";
 import type { RawImage } from "./images.js";
 
-/** Where a picture lies in the input `canvas`; export/c/library/picture.c does the same. */
+/** The placement of an image in the input `canvas`; export/c/library/picture.c does the same. */
 export function fixedPlacement({ width, height }: Size, canvas: Size): Placement {
   const byWidth = height * canvas.width <= width * canvas.height;
   const scaled = (length: number, to: number, from: number) =>
@@ -19,7 +19,7 @@ export function fixedPlacement({ width, height }: Size, canvas: Size): Placement
   };
 }
 
-/** As drawWhole, on an input of this size whatever the images' are. */
+/** Like drawWhole, but with an input of fixed size. */
 export function drawFixed(images: readonly RawImage[], canvas: Size, device: string): WholeImages {
   const placements = images.map((image) => fixedPlacement(image, canvas));
   const augmentations = images.map(({ width, height }, i) => ({
@@ -31,8 +31,8 @@ export function drawFixed(images: readonly RawImage[], canvas: Size, device: str
 }
 
 /**
- * The input that most images have when their longest side is `side` pixels: their most usual aspect.
- * @returns multiples of the grid
+ * The input size with the most common aspect ratio of the images, with longest side `side` pixels.
+ * @returns multiples of GRID
  */
 export function usualInput(images: readonly Size[], side: number): Size {
   const counts = new Map<string, { input: Size; images: number }>();
@@ -44,5 +44,5 @@ export function usualInput(images: readonly Size[], side: number): Size {
     known.images++;
     counts.set(key, known);
   }
-  return [...counts.values()].reduce((top, one) => (one.images > top.images ? one : top)).input;
+  return [...counts.values()].reduce((top, entry) => (entry.images > top.images ? entry : top)).input;
 }

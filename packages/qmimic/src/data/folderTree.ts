@@ -1,4 +1,4 @@
-// All files below a folder, listed once: thousands of single look-ups would be slow on network disks.
+// Lists all files below a folder once: thousands of single lookups would be slow on network disks.
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
@@ -6,26 +6,29 @@ import { endingOf, isImage, isLeftover, stemOf } from "./endings.js";
 
 export interface FolderTree {
   root: string;
-  /** Paths relative to the root with "/" between folders, sorted by code units. Leftovers of operating systems are not among them. */
+  /**
+   * Paths relative to the root with "/" between folders, sorted by code units. Without leftovers of operating
+   * systems.
+   */
   files: readonly string[];
-  /** How many files and folders were passed over as leftovers. */
+  /** Number of files and folders ignored as leftovers. */
   leftovers: number;
-  /** Paths of images by their path without ending. */
+  /** Image paths by path without extension. */
   images: ReadonlyMap<string, readonly string[]>;
-  /** Paths of images by the name alone, without folders and ending. */
+  /** Image paths by file name without extension. */
   imagesByName: ReadonlyMap<string, readonly string[]>;
   has(path: string): boolean;
-  /** The path of a file as it is on disk, also where the name is written in another Unicode form. */
+  /** A file's path as on disk, even if the given name is in another Unicode form. */
   find(path: string): string | undefined;
-  /** How many files have this name, in whatever folders. */
+  /** Number of files with this name in all folders. */
   count(name: string): number;
-  /** Names of the files that lie directly in a folder. */
+  /** Names of the files directly in a folder. */
   filesIn(folder: string): readonly string[];
-  /** The file's path with the root. */
+  /** The file's path including the root. */
   absolute(path: string): string;
 }
 
-/** @throws InputError when the folder is not there, or not a folder */
+/** @throws InputError if it does not exist or is not a directory */
 export async function readTree(root: string): Promise<FolderTree> {
   const found = await stat(root).catch((error: NodeJS.ErrnoException) => {
     throw new InputError(
@@ -33,7 +36,7 @@ export async function readTree(root: string): Promise<FolderTree> {
     );
   });
   if (!found.isDirectory()) {
-    throw new InputError(`${root}: is a file; name the folder that holds images and labels`);
+    throw new InputError(`${root}: not a directory; expected the folder with images and labels`);
   }
   const files: string[] = [];
   const leftovers = await collect(root, "", files, new Set());
@@ -44,12 +47,12 @@ export async function readTree(root: string): Promise<FolderTree> {
 async function collect(root: string, folder: string, files: string[], above: Set<string>): Promise<number> {
   const path = join(root, folder);
   const real = await realpath(path);
-  // A link to a folder above would never end.
+  // A link to a parent folder would recurse forever.
   if (above.has(real)) return 0;
   const inside = new Set(above).add(real);
   let leftovers = 0;
   const entries = await readdir(path, { withFileTypes: true }).catch((error: Error) => {
-    throw new InputError(`${path}: the folder cannot be read: ${error.message}`);
+    throw new InputError(`${path}: cannot read the folder: ${error.message}`);
   });
   for (const entry of entries) {
     const name = folder === "" ? entry.name : `${folder}/${entry.name}`;
@@ -107,7 +110,7 @@ function add(lists: Map<string, string[]>, key: string, value: string): void {
   else lists.set(key, [value]);
 }
 
-/** "a/b" and "c.txt" to "a/b/c.txt"; "." and ".." are resolved, and undefined is returned for a path that leaves the root. */
+/** "a/b" and "c.txt" to "a/b/c.txt"; resolves "." and ".."; undefined for a path outside the root. */
 export function joinPath(folder: string, path: string): string | undefined {
   const parts: string[] = folder === "" ? [] : folder.split("/");
   for (const part of path.replaceAll("\\", "/").split("/")) {
@@ -121,6 +124,6 @@ export function joinPath(folder: string, path: string): string | undefined {
 export const folderOf = (path: string): string => path.slice(0, Math.max(0, path.lastIndexOf("/")));
 export const nameOf = (path: string): string => path.slice(path.lastIndexOf("/") + 1);
 
-/** Files with this ending. */
+/** Files with this extension. */
 export const withEnding = ({ files }: FolderTree, ending: string): string[] =>
   files.filter((path) => endingOf(path) === ending);

@@ -1,5 +1,6 @@
-// Dividing a set that has no splits: near copies stay together, and every class is shared out.
-// Iterative stratification: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011, section 3.2.
+// Splits a set that has no splits: near-duplicates stay together, classes are stratified. Iterative
+// stratification: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011, section
+// 3.2.
 import { mapConcurrent } from "./concurrent.js";
 import { decodeImage } from "./images.js";
 import { fingerprint, groupCopies } from "./nearCopies.js";
@@ -8,18 +9,18 @@ import { createRandom, shuffled } from "./random.js";
 import type { Sample } from "./types.js";
 
 export interface DivideOptions {
-  /** Share of the images by the name of the split; they add up to 1. */
+  /** Fraction of the images by split; they add up to 1. */
   shares: Readonly<Record<string, number>>;
   seed: number;
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Longest side at which images are compared: enough for their thumbnails, and quick to decode. */
+/** Longest side at which images are compared: enough for their thumbnails, and fast to decode. */
 const COMPARED_SIDE = 128;
 
 /**
- * The name of the split of each sample. Images that cannot be decoded are divided like others; reading them says what is
- * wrong. The same samples, shares and seed give the same splits.
+ * The split of each sample. Images that cannot be decoded are split like others; reading them reports the
+ * problem. The same samples, fractions and seed give the same splits.
  */
 export async function divideSamples(
   samples: readonly Sample[],
@@ -33,7 +34,7 @@ export async function divideSamples(
   });
   const readable = prints.filter((print) => print !== undefined);
   const numbers = groupCopies(readable);
-  // Those that cannot be read are groups of their own.
+  // An image that cannot be read is its own group.
   let next = 0;
   let others = new Set(numbers).size;
   const groups = prints.map((print) => (print === undefined ? others++ : numbers[next++]));
@@ -56,21 +57,22 @@ export function stratify(
   /** Images of each label in each group; label 0 counts all images. */
   const counts = members.map((list) => countLabels(list.map((i) => samples[i])));
   const wanted = names.map((name) => {
-    const share = new Map<number, number>();
+    const perLabel = new Map<number, number>();
     for (const count of counts) {
-      for (const [label, images] of count) share.set(label, (share.get(label) ?? 0) + images * shares[name]);
+      for (const [label, images] of count)
+        perLabel.set(label, (perLabel.get(label) ?? 0) + images * shares[name]);
     }
-    return share;
+    return perLabel;
   });
   const splitOf = new Array<number>(members.length).fill(-1);
   let left = shuffled([...members.keys()], random);
   while (left.length > 0) {
     const label = rarest(left.map((group) => counts[group]));
-    for (const group of left.filter((one) => counts[one].has(label))) {
+    for (const group of left.filter((candidate) => counts[candidate].has(label))) {
       const chosen = neediest(wanted, label);
       splitOf[group] = chosen;
-      for (const [one, images] of counts[group]) {
-        wanted[chosen].set(one, wanted[chosen].get(one)! - images);
+      for (const [groupLabel, images] of counts[group]) {
+        wanted[chosen].set(groupLabel, wanted[chosen].get(groupLabel)! - images);
       }
     }
     left = left.filter((group) => splitOf[group] < 0);
@@ -79,10 +81,13 @@ export function stratify(
   return groups.map((group) => names[splitOf[group]]);
 }
 
-/** A split that a share of few images leaves empty gets one group of the split that has most. */
+/** A split left empty because there are few images gets one group from the largest split. */
 function fillEmpty(splitOf: number[], splits: number): void {
   for (let empty = 0; empty < splits; empty++) {
-    const sizes = Array.from({ length: splits }, (_, split) => splitOf.filter((one) => one === split).length);
+    const sizes = Array.from(
+      { length: splits },
+      (_, split) => splitOf.filter((assigned) => assigned === split).length,
+    );
     const largest = sizes.indexOf(Math.max(...sizes));
     if (sizes[empty] === 0 && sizes[largest] > 1) splitOf[splitOf.lastIndexOf(largest)] = empty;
   }
@@ -96,7 +101,7 @@ function countLabels(samples: readonly Pick<Sample, "labels">[]): Map<number, nu
   return counts;
 }
 
-/** The label with the fewest images left; 0 when only images without objects are. */
+/** The label with the fewest images left; 0 if only images without objects are left. */
 function rarest(counts: readonly ReadonlyMap<number, number>[]): number {
   const totals = new Map<number, number>();
   for (const count of counts) {
@@ -106,13 +111,13 @@ function rarest(counts: readonly ReadonlyMap<number, number>[]): number {
   }
   let best = 0;
   for (const [label, images] of totals) {
-    const least = totals.get(best) ?? Number.POSITIVE_INFINITY;
-    if (images < least || (images === least && label < best)) best = label;
+    const fewest = totals.get(best) ?? Number.POSITIVE_INFINITY;
+    if (images < fewest || (images === fewest && label < best)) best = label;
   }
   return best;
 }
 
-/** The split that wants most images of the label; of equal ones, most images. */
+/** The split that needs the most images of the label; ties: the most images overall. */
 function neediest(wanted: readonly ReadonlyMap<number, number>[], label: number): number {
   let best = 0;
   for (let i = 1; i < wanted.length; i++) {

@@ -1,4 +1,4 @@
-// Decoded images: in memory up to a budget, the rest decoded ahead of need, or read back from a file.
+// Decoded images: in memory up to a budget, the rest prefetched, or read back from a file.
 import { InputError } from "../errors.js";
 import { timedAsync } from "../profile.js";
 import { quoted } from "../text.js";
@@ -6,37 +6,39 @@ import { type DecodeOptions, decodeImage, type RawImage, sizeMismatch } from "./
 import type { PixelFile } from "./pixelFile.js";
 import type { Sample } from "./types.js";
 
-/** Bytes that may still be kept; stores can share one. */
+/** Bytes left in the budget; stores can share it. */
 export interface MemoryBudget {
   bytes: number;
 }
 
 export interface ImageStoreOptions extends DecodeOptions {
-  /** Bytes of decoded images kept for good. Default 1 GiB. Once full, further images are decoded at every use. */
+  /**
+   * Bytes of decoded images kept in memory. Default 1 GiB. Once full, further images are decoded at every use.
+   */
   memoryBudgetBytes?: number;
-  /** Instead: what is left for several stores together. */
+  /** Instead: a budget shared between stores. */
   budget?: MemoryBudget;
-  /** Where images beyond the budget are kept; without it they are decoded at every use. */
+  /** Where images beyond the budget are stored; without it they are decoded at every use. */
   file?: PixelFile;
-  /** Images decoded at the same time ahead of need. Default 4, the size of libuv's thread pool. */
+  /** Images decoded concurrently when prefetching. Default 4, the size of libuv's thread pool. */
   inFlight?: number;
-  /** Images beyond the budget that may wait, decoded, for their `get`; further ones are decoded later. Default 64. */
+  /** Maximum prefetched images beyond the budget that wait for their `get`. Default 64. */
   maxWaiting?: number;
 }
 
 export interface ImageStore {
   /**
-   * The image of samples[index]. Rejects with InputError when it cannot be decoded, or when its size is not the
-   * one the sample states. Do not write into the result: others share it.
+   * The image of samples[index]. Rejects with InputError if it cannot be decoded, or its size differs from the
+   * sample's. Do not modify the result: it is shared.
    */
   get(index: number): Promise<RawImage>;
-  /** Starts decoding, in this order, what is not in memory. Failures are kept for the `get` of that image. */
+  /** Starts decoding, in this order, images not in memory. Errors are kept for the `get` of that image. */
   prefetch(indices: Iterable<number>): void;
-  /** Bytes of decoded images kept for good at the moment. */
+  /** Bytes of decoded images in memory. */
   readonly bytes: number;
 }
 
-/** Two stores as one: the images of the second follow the `count` of the first. */
+/** Concatenates two stores: the first has `count` images. */
 export const joinStores = (first: ImageStore, count: number, second: ImageStore): ImageStore => ({
   get: (index) => (index < count ? first.get(index) : second.get(index - count)),
   prefetch(indices) {
@@ -50,8 +52,8 @@ export const joinStores = (first: ImageStore, count: number, second: ImageStore)
 });
 
 /**
- * A store over `samples`. What fits the budget is kept and never evicted: with epochs in random order a fixed part
- * in memory saves that part of the decoding, where a least-recently-used cache would save almost nothing.
+ * A store over `samples`. What fits the budget is kept and never evicted: with epochs in random order, a fixed
+ * fraction in memory saves that fraction of the decoding, while an LRU cache would save almost nothing.
  */
 export function createImageStore(samples: readonly Sample[], options: ImageStoreOptions = {}): ImageStore {
   const {
@@ -62,7 +64,7 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
     maxWaiting = 64,
   } = options;
   const kept = new Map<number, RawImage>();
-  /** Running or finished decodings nobody has asked for yet, oldest first. */
+  /** Running or finished prefetches not yet requested, oldest first. */
   const waiting = new Map<number, Promise<RawImage>>();
   const queue = new Set<number>();
   let running = 0;
@@ -95,11 +97,11 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
       running++;
       const promise = load(index).finally(() => {
         running--;
-        // In memory for good: it need not wait as well.
+        // Kept in memory: no need to keep it as a prefetch too.
         if (kept.has(index)) waiting.delete(index);
         pump();
       });
-      promise.catch(() => {}); // Reported by get; without this Node would end the process.
+      promise.catch(() => {}); // Reported by get; without this, Node would end the process.
       waiting.set(index, promise);
     }
   };
@@ -111,7 +113,8 @@ export function createImageStore(samples: readonly Sample[], options: ImageStore
       const ahead = waiting.get(index);
       if (ahead === undefined) {
         queue.delete(index);
-        // What waits was not what is needed: make room, or images nobody asks for would block the queue for ever.
+        // The prefetched images were not the ones needed: make room, or unrequested images would block the
+        // queue forever.
         if (waiting.size >= maxWaiting) waiting.delete(waiting.keys().next().value!);
       } else {
         waiting.delete(index);

@@ -1,36 +1,39 @@
-// Decoding of photographs to 8-bit RGB, by sharp (libvips), with limits.
+// Decodes images to 8-bit RGB with sharp (libvips), within limits.
 import { closeSync, openSync, readSync, statSync } from "node:fs";
 import sharp, { type Metadata, type Sharp } from "sharp";
 import { InputError } from "../errors.js";
 import { requireFile } from "../files.js";
 import { shortened } from "../text.js";
 
-// sharp caches opened files by name: memory that our own budget does not see, and stale when a file changes.
+// sharp caches opened files by name: outside our memory budget, and stale if a file changes.
 sharp.cache(false);
 
-/** A decoded image: 3 bytes a pixel, rows from the top, RGB. */
+/** A decoded image: 3 bytes per pixel, rows from the top, RGB. */
 export interface RawImage {
   /** height x width x 3, RGB, 0..255. */
   data: Uint8Array;
   width: number;
   height: number;
-  /** Size in pixels before it was reduced to maxSide, after EXIF orientation. */
+  /** Size in pixels before downscaling to maxSide, after EXIF orientation. */
   originalWidth: number;
   originalHeight: number;
 }
 
 export interface DecodeOptions {
-  /** Longest side in pixels of the result; larger images are reduced (Lanczos), keeping the aspect ratio. Default: none. */
+  /**
+   * Longest side of the result in pixels; larger images are downscaled (Lanczos), keeping the aspect ratio.
+   * Default: none.
+   */
   maxSide?: number;
 }
 
-/** Images of more pixels are refused before they are decoded. */
+/** Images with more pixels are rejected before decoding. */
 const MAX_PIXELS = 100e6;
 
 /**
- * Decodes a JPEG, PNG, WebP, GIF (first frame), TIFF or AVIF file. EXIF orientation is applied; greyscale, CMYK and
- * 16-bit images become 8-bit sRGB; transparency is laid over black, which is what an untouched canvas gives.
- * Throws InputError, naming the file, when it is missing, not an image, damaged or truncated, or has more than 100
+ * Decodes a JPEG, PNG, WebP, GIF (first frame), TIFF or AVIF file. EXIF orientation is applied; greyscale, CMYK
+ * and 16-bit images become 8-bit sRGB; transparency is composited over black, like the canvas. Throws
+ * InputError, naming the file, if it is missing, not an image, damaged or truncated, or has more than 100
  * million pixels.
  */
 export async function decodeImage(path: string, options: DecodeOptions = {}): Promise<RawImage> {
@@ -58,7 +61,7 @@ export async function decodeImage(path: string, options: DecodeOptions = {}): Pr
   };
 }
 
-/** Size in pixels after EXIF orientation, from the header alone. Throws InputError like decodeImage. */
+/** Size in pixels after EXIF orientation; reads only the header. Throws InputError like decodeImage. */
 export async function readImageSize(path: string): Promise<{ width: number; height: number }> {
   const { width, height } = await readImageHeader(path);
   return { width, height };
@@ -78,13 +81,16 @@ export async function readImageHeader(
   const { width, height, orientation = 1 } = metadata;
   if (width * height > MAX_PIXELS) {
     throw new InputError(
-      `${path}: the image has ${width} x ${height} = ${width * height} pixels; the limit is ${MAX_PIXELS}. Reduce the image.`,
+      `${path}: the image has ${width} x ${height} = ${width * height} pixels; the limit is ${MAX_PIXELS}. Downscale the image.`,
     );
   }
   return orientation >= 5 ? { width: height, height: width, orientation } : { width, height, orientation };
 }
 
-/** The size an image is reduced to: longest side at most maxSide, each side at least 1 px, never enlarged. */
+/**
+ * The size of an image after downscaling: longest side at most maxSide, each side at least 1 px, never
+ * enlarged.
+ */
 export function reducedSize(
   width: number,
   height: number,
@@ -96,31 +102,31 @@ export function reducedSize(
   return { width: Math.max(1, Math.round(width * factor)), height: Math.max(1, Math.round(height * factor)) };
 }
 
-/** Boxes in pixels of the original image -> pixels of the decoded (perhaps reduced) one; a copy. */
+/** Maps boxes from pixels of the original image to the decoded (perhaps downscaled) one; a copy. */
 export function scaleBoxes(boxes: Float32Array, image: RawImage): Float32Array {
   const scaleX = image.width / image.originalWidth;
   const scaleY = image.height / image.originalHeight;
   return boxes.map((value, index) => value * (index % 2 === 0 ? scaleX : scaleY));
 }
 
-/** Nothing can be found in less, whatever the network's input. */
+/** Nothing can be detected in smaller images. */
 const SHORTEST_SIDE = 8;
 const LARGEST_ASPECT = 50;
 
-/** What to say of an image too small or too elongated to find anything in; undefined when it is neither. */
+/** A message for images too small or too elongated to detect anything in; undefined for others. */
 export function unusableSize({ width, height }: { width: number; height: number }): string | undefined {
   const shorter = Math.min(width, height);
   const aspect = Math.max(width, height) / shorter;
   if (shorter < SHORTEST_SIDE) {
-    return `the image has ${width} x ${height} px; each side needs at least ${SHORTEST_SIDE}. Leave it out, or replace it.`;
+    return `the image has ${width} x ${height} px; each side needs at least ${SHORTEST_SIDE}. Remove or replace it.`;
   }
   if (aspect > LARGEST_ASPECT) {
-    return `the image has ${width} x ${height} px, ${Math.round(aspect)}:1; at most ${LARGEST_ASPECT}:1 is usable. Cut it into pieces.`;
+    return `the image has ${width} x ${height} px, ${Math.round(aspect)}:1; the limit is ${LARGEST_ASPECT}:1. Cut it into pieces.`;
   }
   return undefined;
 }
 
-/** What to say when an annotation and its image disagree about the size; undefined when they agree. */
+/** A message if an annotation and its image disagree about the size; undefined if they agree. */
 export function sizeMismatch(
   stated: { width: number; height: number },
   actual: { width: number; height: number },
@@ -129,14 +135,14 @@ export function sizeMismatch(
   if (stated.width === actual.width && stated.height === actual.height) return undefined;
   const turned = stated.width === actual.height && stated.height === actual.width;
   const hint = turned
-    ? "The sides are swapped: the boxes were probably drawn on the pixels as they are stored, without the image's EXIF orientation. Remove the orientation from the image (exiftool -Orientation= FILE), or turn the boxes and the size."
-    : "Boxes of another size would be wrong: correct the size in the labels, or use the image that was labelled.";
+    ? "The sides are swapped: the boxes were probably drawn on the stored pixels, ignoring EXIF orientation. Remove the orientation from the image (exiftool -Orientation= FILE), or rotate the boxes and the size."
+    : "The boxes would be wrong: correct the size in the labels, or use the image that was labelled.";
   return `the image has ${actual.width} x ${actual.height} px (upright), ${where} states ${stated.width} x ${stated.height}. ${hint}`;
 }
 
 function open(path: string): Sharp {
-  // "error": damaged pixel data is refused; harmless oddities (stray bytes between JPEG markers) are not.
-  // The limit is ours, checked on the header, because its message names size and limit.
+  // "error": rejects damaged pixel data, but not harmless oddities (stray bytes between JPEG markers). We check
+  // the limit ourselves, on the header, to name size and limit in the message.
   return sharp(path, { failOn: "error", limitInputPixels: false });
 }
 
@@ -146,16 +152,16 @@ function unreadable(path: string, error: Error): InputError {
   const format = unreadFormat(path);
   return new InputError(
     format === undefined
-      ? `${path}: the image cannot be decoded: ${reason}. It may be damaged, truncated or of another format; replace it.`
-      : `${path}: the file is a ${format} image, which is not read, whatever its name ends in. Convert it to PNG or JPEG.`,
+      ? `${path}: cannot decode the image: ${reason}. It may be damaged, truncated or in another format; replace it.`
+      : `${path}: the file is a ${format} image, which is not supported, despite its extension. Convert it to PNG or JPEG.`,
   );
 }
 
-/** The format of a file that sharp does not read, by its first bytes; undefined for all else. */
+/** The name of an unsupported format, by the file's first bytes; undefined for all others. */
 function unreadFormat(path: string): string | undefined {
   let start: string;
   try {
-    // Opening a named pipe waits for its other end.
+    // Opening a named pipe would block.
     if (!statSync(path).isFile()) return undefined;
     const file = openSync(path, "r");
     const bytes = Buffer.alloc(12);
@@ -169,7 +175,7 @@ function unreadFormat(path: string): string | undefined {
   return /^ftyp(heic|heix|heim|heis|hevc|hevx|mif1|msf1)/.test(start.slice(4)) ? "HEIC" : undefined;
 }
 
-/** libvips keeps greyscale at one channel in some pipelines. */
+/** In some pipelines libvips keeps greyscale as one channel. */
 function toThreeChannels(data: Uint8Array, channels: number): Uint8Array {
   const pixels = data.length / channels;
   const rgb = new Uint8Array(pixels * 3);

@@ -1,4 +1,4 @@
-// The labels of a split, checked: sizes against images, boxes against sizes. What is wrong is in the findings.
+// Checks the labels of a split: sizes against images, boxes against sizes. Problems go to the findings.
 
 import { hasControls, quoted } from "../text.js";
 import { checkBox, type ImageSize } from "./boxes.js";
@@ -12,33 +12,33 @@ import { nearMiss } from "./readers/findImage.js";
 import type { LabelledImage, LabelledObject, LabelSource } from "./readers/types.js";
 
 export interface LabelSettings {
-  /** Whether images are needed; where not, their absence is no problem and sizes are taken as the labels state them. */
+  /** Whether images are needed; if not, missing ones are not a problem and sizes come from the labels. */
   images: boolean;
-  /** Whether the header of each image is read, rather than only of those whose size the labels do not state. */
+  /** Whether to read every image's header, rather than only if the labels do not state the size. */
   headers: boolean;
-  /** Clip boxes that pass the border of their image by more than 1 px too. */
+  /** Also clip boxes that exceed their image by more than 1 px. */
   clip: boolean;
 }
 
-/** An image with labels that were checked. Its boxes are in pixels. */
+/** An image with checked labels. Boxes are in pixels. */
 export interface CheckedImage extends LabelledImage {
   size: ImageSize;
 }
 
 export interface CheckedLabels {
   images: readonly CheckedImage[];
-  /** Names of the classes of all objects, also of those that cannot be used. */
+  /** Class names of all objects, including unusable ones. */
   names: readonly string[];
-  /** Whether something could not be read: then there may be further classes. */
+  /** Whether something could not be read: then there may be more classes. */
   incomplete: boolean;
-  /** Files that were read for it, and images that it names, relative to the root. */
+  /** Files read for it and images it refers to, relative to the root. */
   files: readonly string[];
   findings: Findings;
 }
 
 const HEADERS_IN_FLIGHT = 16;
 
-/** Reads a split of `source` and checks all of it. @param split one of the source's */
+/** Reads and checks a split of `source`. @param split one of the source's splits */
 export async function checkLabels(
   tree: FolderTree,
   source: LabelSource,
@@ -50,18 +50,18 @@ export async function checkLabels(
   const incomplete = findings.problems.length > 0;
   if (settings.images) reportMissing(tree, all, findings);
   const read = withoutRepeated(tree, all, findings);
-  const sizes = await mapConcurrent(read, HEADERS_IN_FLIGHT, (one) => sizeOf(tree, one, settings));
-  const images = read.flatMap((one, i): CheckedImage[] => {
+  const sizes = await mapConcurrent(read, HEADERS_IN_FLIGHT, (item) => sizeOf(tree, item, settings));
+  const images = read.flatMap((item, i): CheckedImage[] => {
     const found = sizes[i];
     if (found === undefined) return [];
     if ("problem" in found) {
       findings.problem(found.file, found.problem);
       return [];
     }
-    if (found.note !== undefined) findings.note(found.note, one.image ?? one.labels);
-    if (one.size === undefined && source.sizes !== "none") findings.note("sizeFromImage", one.labels);
+    if (found.note !== undefined) findings.note(found.note, item.image ?? item.labels);
+    if (item.size === undefined && source.sizes !== "none") findings.note("sizeFromImage", item.labels);
     return [
-      { ...one, size: found.size, objects: checkObjects(tree, one, found.size, settings.clip, findings) },
+      { ...item, size: found.size, objects: checkObjects(tree, item, found.size, settings.clip, findings) },
     ];
   });
   const names = new Set<string>();
@@ -70,7 +70,7 @@ export async function checkLabels(
   return { images, names: [...names], incomplete, files, findings };
 }
 
-/** Ids are printed, and name files: without characters that a terminal would obey. */
+/** Ids are printed, and used as file names: no control characters. */
 const withReadableIds = (
   tree: FolderTree,
   read: readonly LabelledImage[],
@@ -91,7 +91,7 @@ function reportMissing(tree: FolderTree, read: readonly LabelledImage[], finding
   if (missing.length > 1 && missing.length === read.length && named.length === 0) {
     findings.problem(
       tree.absolute(missing[0].expected),
-      `none of the ${missing.length} images of the split is there, such as this one. Put the images there, or name the folder that holds them too.`,
+      `all ${missing.length} images of the split are missing, such as this one. Add the images, or choose the folder that also contains them.`,
     );
     return;
   }
@@ -106,8 +106,8 @@ function reportMissing(tree: FolderTree, read: readonly LabelledImage[], finding
 }
 
 /**
- * Evaluation and reports know images by their ids: of two images with one id, or two labels of one image, the second is a
- * problem.
+ * Evaluation and reports identify images by id: if two images share an id, or two labels an image, the second
+ * is a problem.
  */
 function withoutRepeated(
   tree: FolderTree,
@@ -116,22 +116,22 @@ function withoutRepeated(
 ): LabelledImage[] {
   const byId = new Map<string, LabelledImage>();
   const byImage = new Map<string, LabelledImage>();
-  return read.filter((one) => {
-    const sameId = byId.get(one.id);
-    const sameImage = one.image === undefined ? undefined : byImage.get(one.image);
+  return read.filter((item) => {
+    const sameId = byId.get(item.id);
+    const sameImage = item.image === undefined ? undefined : byImage.get(item.image);
     if (sameId !== undefined) {
       findings.problem(
-        tree.absolute(one.image ?? one.labels),
-        `the id ${quoted(one.id)} is that of ${sameId.image ?? sameId.labels} too. Remove or rename one of them.`,
+        tree.absolute(item.image ?? item.labels),
+        `the id ${quoted(item.id)} is also used by ${sameId.image ?? sameId.labels}. Remove or rename one of them.`,
       );
     } else if (sameImage !== undefined) {
       findings.problem(
-        tree.absolute(one.labels),
-        `its image ${one.image} is that of ${quoted(sameImage.id)} in ${sameImage.labels} too. Remove one of them.`,
+        tree.absolute(item.labels),
+        `its image ${item.image} also belongs to ${quoted(sameImage.id)} in ${sameImage.labels}. Remove one of them.`,
       );
     }
-    byId.set(one.id, one);
-    if (one.image !== undefined) byImage.set(one.image, one);
+    byId.set(item.id, item);
+    if (item.image !== undefined) byImage.set(item.image, item);
     return sameId === undefined && sameImage === undefined;
   });
 }
@@ -150,7 +150,7 @@ async function sizeOf(
     if (images) return undefined;
     return {
       file: tree.absolute(labels),
-      problem: "states no size of the image, and the image is not there. Add one of them.",
+      problem: "the image size is not given, and the image is missing. Add one of them.",
     };
   }
   const file = tree.absolute(image);

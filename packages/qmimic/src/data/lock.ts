@@ -1,5 +1,5 @@
-// One process at a time, by a lock of the kernel (flock) on an open file: it ends with its process, however that ended, and
-// is seen from other containers. Numbers of processes would not do: every container counts its own.
+// Mutual exclusion between processes, by a kernel lock (flock) on an open file: it is released when its process
+// ends in any way, and works across containers. Process ids would not: every container has its own.
 import { closeSync, openSync } from "node:fs";
 import { dirname } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,7 +8,7 @@ import { makeFolders, requireFileSync } from "../files.js";
 import { tryLockFile, unlockFile } from "../native/files.js";
 
 const POLL_MS = 200;
-/** An append takes milliseconds: a process that has a file's own lock for longer has been stopped. */
+/** An append takes milliseconds: a process that holds a file's lock for longer has been stopped. */
 const APPEND_MS = 60_000;
 
 export interface FileLock {
@@ -16,11 +16,11 @@ export interface FileLock {
 }
 
 /**
- * Takes the lock `path`, a file that is made where it is missing and never removed: of two processes, one could otherwise
- * hold the lock of the removed file and the other that of a new one.
- * @param remedy what to do where the file system has no locks, as a sentence
- * @returns null when another process, or this one, has it
- * @throws InputError where the file system has no locks; errors of the file system
+ * Acquires the lock `path`, a file that is created if missing and never removed: otherwise one process could
+ * hold the lock of the removed file, and another that of a new one.
+ * @param remedy what to do if the file system has no locks, as a sentence
+ * @returns null if another process, or this one, holds it
+ * @throws InputError if the file system has no locks; file system errors
  */
 export function tryLock(path: string, remedy: string): FileLock | null {
   requireFileSync(path);
@@ -38,8 +38,9 @@ export function tryLock(path: string, remedy: string): FileLock | null {
 const CACHE_REMEDY = "Choose a cache folder on a local disk: --cache DIR";
 
 /**
- * Runs `body` while holding the lock `path` of a cache folder. Waits for who has it; `waiting` is called once.
- * @throws InputError where the file system has no locks; errors of the file system
+ * Runs `body` while holding the lock `path` of a cache folder. If another process holds it, calls `waiting`
+ * once and waits.
+ * @throws InputError if the file system has no locks; file system errors
  */
 export async function withLock<T>(path: string, waiting: () => void, body: () => Promise<T>): Promise<T> {
   await makeFolders(dirname(path));
@@ -54,15 +55,15 @@ export async function withLock<T>(path: string, waiting: () => void, body: () =>
 }
 
 /**
- * Runs `body` while holding the lock of an open file of a cache folder itself, for a moment.
- * @throws InputError where the file system has no locks, or when another process keeps it for a minute
+ * Runs `body`, which must be short, while holding the lock of an open file of a cache folder.
+ * @throws InputError if the file system has no locks, or another process holds it for a minute
  */
 export function withFileLock<T>(file: number, path: string, body: () => T): T {
   const pause = new Int32Array(new SharedArrayBuffer(4));
   for (const started = performance.now(); !take(file, path, CACHE_REMEDY); ) {
     if (performance.now() - started > APPEND_MS) {
       throw new InputError(
-        `${path}: another process has kept the file locked for a minute. Has it been stopped (Ctrl-Z)? Continue or end it`,
+        `${path}: another process has held the lock on this file for a minute. Was it stopped (Ctrl-Z)? Continue or end it`,
       );
     }
     Atomics.wait(pause, 0, 0, 1);
@@ -78,6 +79,6 @@ function take(file: number, path: string, remedy: string): boolean {
   try {
     return tryLockFile(file);
   } catch (error) {
-    throw new InputError(`${path}: the file cannot be locked: ${reasonOf(error)}. ${remedy}`);
+    throw new InputError(`${path}: cannot lock the file: ${reasonOf(error)}. ${remedy}`);
   }
 }

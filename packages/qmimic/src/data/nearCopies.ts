@@ -1,30 +1,30 @@
-// Photographs of equal or nearly equal content: a perceptual hash finds candidates, pixels decide.
-// The difference hash: N. Krawetz, "Kind of Like That", hackerfactor.com, 2013.
+// Near-duplicate images: a perceptual hash finds candidates, pixels decide. The difference hash: N. Krawetz,
+// "Kind of Like That", hackerfactor.com, 2013.
 import type { RawImage } from "./images.js";
 
 const COLUMNS = 9;
 const ROWS = 8;
-/** Pixels of the thumbnail for each cell of the hash, along each side. */
+/** Thumbnail pixels per side of a hash cell. */
 const PER_CELL = 4;
 const WIDTH = COLUMNS * PER_CELL;
 const HEIGHT = ROWS * PER_CELL;
 
-/** Bits of 64 that may differ. With eight bands of eight bits, at least one band of such a pair is equal. */
+/** Maximum differing bits of 64. With eight bands of eight bits, such a pair has at least one equal band. */
 const MAX_BITS = 7;
-/** Correlation of the thumbnails from which two photographs count as one; crops and the next shot of a scene reach it. */
+/** Minimum correlation of the thumbnails of near-duplicates; crops and the next shot of a scene reach it. */
 const LEAST_CORRELATION = 0.8;
-/** Standard deviation, of 255, below which a thumbnail has no content to correlate. */
+/** Standard deviation, out of 255, below which a thumbnail has no content to correlate. */
 const FLAT = 1;
-/** Mean difference, of 255, up to which two flat images are equal. */
+/** Maximum mean difference, out of 255, of equal flat images. */
 const FLAT_DIFFERENCE = 2;
 
-/** What is kept of an image for comparing. */
+/** An image's fingerprint for comparing. */
 export interface Fingerprint {
-  /** Eight bytes, a row each: bit i is set where column i is darker than column i + 1. */
+  /** Eight bytes, one per row: bit i is set if column i is darker than column i + 1. */
   hash: Uint8Array;
   /** WIDTH x HEIGHT, grey. */
   thumbnail: Uint8Array;
-  /** Of the thumbnail. */
+  /** Statistics of the thumbnail. */
   mean: number;
   deviation: number;
 }
@@ -48,9 +48,9 @@ export function fingerprint(image: RawImage): Fingerprint {
   return { hash, thumbnail, mean, deviation: Math.sqrt(variance) };
 }
 
-/** The brightest cell of the thumbnail, 0 to 255: of a nearly black image it is dark too. */
+/** The brightest cell of the thumbnail, 0 to 255: dark only in nearly black images. */
 export const brightest = ({ thumbnail }: Fingerprint): number =>
-  thumbnail.reduce((most, value) => Math.max(most, value), 0);
+  thumbnail.reduce((max, value) => Math.max(max, value), 0);
 
 function reduceToGrey({ data, width, height }: RawImage): Uint8Array {
   const grey = new Uint8Array(WIDTH * HEIGHT);
@@ -74,7 +74,8 @@ function reduceToGrey({ data, width, height }: RawImage): Uint8Array {
 }
 
 /**
- * A number for each image; near copies, also through others, have the same. Numbers begin at 0, in the order of images.
+ * The group number of each image; near-duplicates, also transitively, share one. Numbers start at 0, in image
+ * order.
  */
 export function groupCopies(prints: readonly Fingerprint[]): number[] {
   const first = prints.map((_, i) => i);
@@ -94,9 +95,9 @@ export function groupCopies(prints: readonly Fingerprint[]): number[] {
   });
 }
 
-/** Pairs of near copies: not all of a group, but enough to join it. */
+/** Pairs of near-duplicates: not all pairs of a group, but enough to connect it. */
 function* copyPairs(prints: readonly Fingerprint[]): Generator<[number, number]> {
-  // Thousands of equal images (still frames of a video) are compared with one of them only.
+  // Thousands of equal images (still video frames) are compared with only one of them.
   const leaders = new Map<string, number[]>();
   for (const [i, print] of prints.entries()) {
     const key = print.hash.join();
@@ -116,15 +117,15 @@ function* copyPairs(prints: readonly Fingerprint[]): Generator<[number, number]>
     for (const bucket of buckets.values()) {
       for (let b = 1; b < bucket.length; b++) {
         for (let a = 0; a < b; a++) {
-          const [one, other] = [prints[bucket[a]], prints[bucket[b]]];
-          if (sameHash(one, other, band) && samePixels(one, other)) yield [bucket[a], bucket[b]];
+          const [first, second] = [prints[bucket[a]], prints[bucket[b]]];
+          if (sameHash(first, second, band) && samePixels(first, second)) yield [bucket[a], bucket[b]];
         }
       }
     }
   }
 }
 
-/** @param band the two agree in it; pairs that agree in an earlier one were met before */
+/** @param band in which the two agree; pairs that agree in an earlier band were compared before */
 function sameHash(a: Fingerprint, b: Fingerprint, band: number): boolean {
   let bits = 0;
   for (let row = 0; row < ROWS; row++) {
@@ -146,5 +147,5 @@ function samePixels(a: Fingerprint, b: Fingerprint): boolean {
   return covariance >= LEAST_CORRELATION * a.deviation * b.deviation;
 }
 
-/** Set bits of each byte. */
+/** Number of set bits of each byte. */
 const BITS = Uint8Array.from({ length: 256 }, (_, byte) => byte.toString(2).replaceAll("0", "").length);

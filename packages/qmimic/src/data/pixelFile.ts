@@ -1,5 +1,5 @@
-// Decoded, reduced images in a file: for sets that do not fit in memory. Reading goes through the operating system's
-// page cache, so what there is room for is still in memory, and runs share it.
+// Decoded, downscaled images in a file, for sets that do not fit in memory. Reading goes through the page
+// cache, which keeps what fits in memory and is shared by runs.
 import { createHash } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -10,16 +10,16 @@ import { openRecordFile, type RecordFile, recordName } from "./recordFile.js";
 import type { Sample } from "./types.js";
 
 export interface PixelFile {
-  /** The image of samples[index], or undefined when the file does not hold it, or no longer as it was. */
+  /** The image of samples[index], or undefined if the file does not have it, or it is damaged. */
   read(index: number): RawImage | undefined;
   append(index: number, image: RawImage): void;
 }
 
 /**
- * A file in `folder` for these images at this size; it is opened when it is first needed. Images whose path, size or
- * time of change differ have a file of their own.
+ * A file in `folder` for these images at this size, opened on first use. If an image's path, size or
+ * modification time changes, another file is used.
  * @param maxSide see DecodeOptions
- * @param say is told, once, that the file is damaged
+ * @param say called once if the file is damaged
  */
 export function createPixelFile(
   folder: string,
@@ -39,7 +39,7 @@ export function createPixelFile(
     return opened;
   };
   const tell = (what: string): void => {
-    if (!told) say(`${what}. Images that it no longer holds are decoded again`);
+    if (!told) say(`${what}. Lost images are decoded again`);
     told = true;
   };
   return {
@@ -48,7 +48,7 @@ export function createPixelFile(
       const record = file.records.get(recordName(index, 0));
       if (!record) return undefined;
       const { width, height } = record;
-      // The annotation's size is the file's: it was compared when the image was decoded.
+      // The annotation's size is correct: it was checked when the image was decoded.
       const { width: originalWidth, height: originalHeight } = samples[index];
       try {
         return { data: file.read(record), width, height, originalWidth, originalHeight };

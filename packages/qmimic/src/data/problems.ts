@@ -1,27 +1,27 @@
-// What a reader has to say besides samples: problems, notes, and what it left aside. All formats share this vocabulary.
+// A reader's findings besides samples: problems, notes, and unread parts. Shared by all formats.
 import { InputError } from "../errors.js";
 import type { Problem } from "./types.js";
 
-/** Notes: nothing that is refused. The files of one note are counted together. */
+/** Notes: not errors. The files of a note are counted together. */
 export const NOTES = {
-  sizeFromImage: "no size of the image in the labels; it was taken from the image",
+  sizeFromImage: "labels without an image size; it was read from the image",
   orientation:
-    "EXIF orientation that the sides of the image do not tell: whether boxes are on the upright image cannot be verified, look at them",
-  noLabels: "no labels for an image, which counts as an image without objects",
+    "images with an EXIF orientation that keeps their sides: whether boxes refer to the upright image cannot be verified, check them visually",
+  noLabels: "images without labels, treated as images without objects",
   clipped: "boxes clipped to their images",
-  noArea: "boxes without area, left out",
+  noArea: "boxes without area, skipped",
   shapes: "shapes other than rectangles; their bounding boxes are used",
-  noShape: "points and lines, which have no area; left out",
+  noShape: "points and lines, which have no area; skipped",
 } as const;
 
 export type NoteKind = keyof typeof NOTES;
 
-/** Collects while labels are read. */
+/** Collects findings while labels are read. */
 export interface Findings {
   problem(file: string, message: string): void;
-  /** A note on a file; those of one kind become one line. */
+  /** Adds a note on a file; notes of one kind become one line. */
   note(kind: NoteKind, file: string): void;
-  /** Something in the labels that is not read, such as segmentation: counted for conversions. */
+  /** Counts something in the labels that is not read, such as segmentation; conversions report it as lost. */
   unread(what: string, count?: number): void;
   readonly problems: readonly Problem[];
   notes(): string[];
@@ -56,7 +56,7 @@ export function someOf(names: readonly string[], shown = 3): string {
 /** "1 image", "2 images". */
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;
 
-/** What `read` returns; an InputError becomes a problem of the file that it names. */
+/** Runs `read`; an InputError becomes a problem of the file that it names. */
 export async function attempt<T>(
   file: string,
   problem: (file: string, message: string) => void,
@@ -71,7 +71,7 @@ export async function attempt<T>(
   }
 }
 
-/** For `catch`: `value` in place of what is wrong with the input, which is said elsewhere; other errors go on. */
+/** For `catch`: returns `value` for an InputError, which is reported elsewhere; rethrows other errors. */
 export const unlessInput =
   <T>(value: T) =>
   (error: unknown): T => {
@@ -79,14 +79,14 @@ export const unlessInput =
     throw error;
   };
 
-/** A message that begins with the file's name, without it. */
+/** Removes the file name from the start of a message. */
 export const withoutName = (message: string, file: string): string =>
   message.startsWith(`${file}: `) ? message.slice(file.length + 2) : message;
 
-/** Problems printed before only their number is. */
+/** Maximum problems printed in full. */
 const PROBLEMS_SHOWN = 20;
 
-/** One text with the problems of a data set, `limit` of them in full. @param remedy a sentence after their number */
+/** One text with the problems of a data set, `limit` of them in full. @param remedy sentence after the count */
 export function describeProblems(
   what: string,
   problems: readonly Problem[],

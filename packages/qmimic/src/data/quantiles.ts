@@ -1,4 +1,4 @@
-// Five numbers that describe a distribution.
+// Five-number summary of a distribution.
 
 export interface Quantiles {
   min: number;

@@ -2,9 +2,9 @@
 
 /**
  * A generator of uniform numbers in [0, 1), 32 random bits each, the same on every machine for the same seed.
- * sfc32 passes PractRand and has a period of about 2^128 on average; it is not for secrets. Numbers and strings
- * are both fine as seeds ("run/epoch 3"), so that independent streams are one string away from each other;
- * the number 7 and the string "7" give different streams.
+ * sfc32 passes PractRand and has a period of about 2^128 on average; it is not for secrets. Seeds are numbers
+ * or strings ("run/epoch 3"), which makes independent streams easy; the number 7 and the string "7" give
+ * different streams.
  */
 export function createRandom(seed: number | string): () => number {
   const hash = hasher(`${typeof seed}:${seed}`);
@@ -25,7 +25,7 @@ export function createRandom(seed: number | string): () => number {
   return next;
 }
 
-/** A shuffled copy (Fisher-Yates); the argument stays as it is. */
+/** A shuffled copy (Fisher-Yates). */
 export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   const copy = [...items];
   for (let i = copy.length - 1; i > 0; i--) {
@@ -35,7 +35,7 @@ export function shuffled<T>(items: readonly T[], random: () => number): T[] {
   return copy;
 }
 
-/** MurmurHash3's mixing over the characters, then one finalised 32-bit word a call. */
+/** MurmurHash3's mixing over the characters, then one finalised 32-bit word per call. */
 function hasher(text: string): () => number {
   let h = 1779033703 ^ text.length;
   for (let i = 0; i < text.length; i++) {

@@ -1,15 +1,14 @@
-// Arrays (feature maps, pixels) in a file: appended one after another, read back by position, shared by runs that need the
-// same. Beside it lies an index, small enough to be read whole.
+// Arrays (feature maps, pixels) in a file: appended, read back by position, shared by runs that need the same
+// arrays. An index file next to it is small enough to be read whole.
 //
-//   PATH        "qmimic-records-3" key id \n    key: checksum of all that the arrays depend on
+// PATH "qmimic-records-3" key id \n key: checksum of all that the arrays depend on
 //               bytes*                          id: random, the same in both files
-//   PATH.index  "qmimic-records-3" key id \n
+// PATH.index "qmimic-records-3" key id \n
 //               entry*                          9 x uint32: id, view, height, width, bytes, position (low, high),
 //                                               CRC-32C of the bytes, CRC-32C of the entry before it
-//
-// What other processes may read is never overwritten nor cut off. An entry is written after its bytes, so bytes of an
-// append that was cut off are in no entry. Every array is checked when it is read. Reading goes through the operating
-// system's page cache, so several runs share one copy in memory.
+// Data that other processes may read is never overwritten or truncated. An entry is written after its bytes, so
+// an interrupted append has no entry. Every array is verified when read. Reading goes through the page cache,
+// so several runs share one copy in memory.
 import { randomBytes } from "node:crypto";
 import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
 import { InputError } from "../errors.js";
@@ -35,30 +34,30 @@ export interface StoredRecord {
 export interface RecordFile {
   /** Records by name (see recordName). */
   readonly records: Map<string, StoredRecord>;
-  /** Entries of the index that were damaged, or of bytes that the file lacks, and were left out; 0 for a sound file. */
+  /** Number of skipped index entries: damaged, or pointing beyond the file; 0 for an intact file. */
   readonly damaged: number;
-  /** A record of a name that is there already takes its place. Other processes may append at the same time. */
+  /** Replaces an existing record of the same name. Other processes may append at the same time. */
   append(id: number, view: number, height: number, width: number, data: Uint8Array): void;
-  /** The open file, for who reads records by other ways and checks them. */
+  /** The open file, for callers that read and verify records themselves. */
   readonly descriptor: number;
-  /** @throws InputError when the record's bytes are not those that were appended */
+  /** @throws InputError if the record's bytes are damaged */
   read(record: StoredRecord): Uint8Array;
   close(): void;
 }
 
 export const recordName = (id: number, view: number): string => `${id}/${view}`;
 
-/** Two open files that belong together. */
+/** The two open files. */
 interface Pair {
   data: number;
   index: number;
-  /** Bytes of the line that both begin with. */
+  /** Length of the header line of both files. */
   start: number;
 }
 
 /**
- * Opens the records of `key` at `path`, or starts them anew when they are absent, of another key or of another format.
- * @throws InputError where the file system has no locks; errors of the file system
+ * Opens the records of `key` at `path`; creates new files if they are missing, or have another key or format.
+ * @throws InputError if the file system has no locks; file system errors
  */
 export function openRecordFile(path: string, key: string): RecordFile {
   const pair = openPair(path, key) ?? startPair(path, key);
@@ -75,7 +74,7 @@ export function openRecordFile(path: string, key: string): RecordFile {
     append(id, view, height, width, data) {
       const checksum = crc32c(data);
       const write = () => {
-        // Others may have appended: only the files know where they end.
+        // Other processes may have appended: only the files know where they end.
         const end = fstatSync(file).size;
         writeAt(file, data, end);
         const entries = Math.floor((fstatSync(pair.index).size - start) / ENTRY);
@@ -106,7 +105,7 @@ export function openRecordFile(path: string, key: string): RecordFile {
 
 const indexOf = (path: string): string => `${path}.index`;
 
-/** The files of this key, or null when they are not there, or do not belong together. */
+/** The files of this key, or null if they are missing or do not belong together. */
 function openPair(path: string, key: string): Pair | null {
   const files = [path, indexOf(path)].map(openExisting);
   const [data, index] = files;
@@ -132,13 +131,13 @@ function openExisting(path: string): number | null {
   }
 }
 
-/** New files in the place of what is there: who has that open keeps it. */
+/** Replaces the files with new ones; processes that have the old ones open keep them. */
 function startPair(path: string, key: string): Pair {
   const line = Buffer.from(lineOf(key, randomBytes(ID_BYTES).toString("hex")));
   return { data: newFile(path, line), index: newFile(indexOf(path), line), start: line.length };
 }
 
-/** A file that appears at `path` with this content, and stays open. */
+/** Creates a file at `path` atomically with this content, and keeps it open. */
 function newFile(path: string, content: Uint8Array): number {
   const temporary = temporaryName(path);
   const file = openSync(temporary, "wx+");
@@ -153,7 +152,7 @@ function newFile(path: string, content: Uint8Array): number {
   }
 }
 
-/** The records that are whole; of several of one name the last. */
+/** The intact records; if a name occurs several times, the last. */
 function readIndex({ data, index, start }: Pair): Pick<RecordFile, "records" | "damaged"> {
   const size = fstatSync(data).size;
   const bytes = readAt(index, start, Math.max(0, fstatSync(index).size - start));
@@ -169,12 +168,12 @@ function readIndex({ data, index, start }: Pair): Pick<RecordFile, "records" | "
     else if (at + length > size) missing.add(name);
     else records.set(name, { at, height, width, bytes: length, checksum });
   }
-  // What was appended again is there.
+  // Not lost if it was appended again.
   for (const name of missing) if (!records.has(name)) damaged++;
   return { records, damaged };
 }
 
-/** Another index in the place of a damaged one. */
+/** Replaces a damaged index. */
 function mendIndex(path: string, { data, index, start }: Pair, records: Map<string, StoredRecord>): number {
   const entries = [...records].map(([name, record]) => {
     const [id, view] = name.split("/").map(Number);
@@ -190,11 +189,11 @@ function entryOf(id: number, view: number, { at, height, width, bytes, checksum 
   return new Uint8Array(entry.buffer);
 }
 
-/** Of all fields but the last. */
+/** CRC of all fields except the last. */
 const checksumOf = (entry: Uint32Array): number =>
   crc32c(new Uint8Array(entry.buffer, entry.byteOffset, ENTRY - 4));
 
-/** Fewer bytes where the file ends. */
+/** Returns fewer bytes at the end of the file. */
 function readAt(file: number, at: number, bytes: number): Uint8Array<ArrayBuffer> {
   const data = new Uint8Array(bytes);
   for (let done = 0; done < bytes; ) {

@@ -13,16 +13,16 @@ const USUAL: Readonly<Record<string, string>> = {
   trainval: "trainval",
 };
 
-/** The name of the one split of a set that has none. */
+/** Internal name for the whole of a set without splits. */
 export const WHOLE = "all";
 
-/** "val" of "valid", "train" of "train2017"; undefined of a name that is not usual. */
+/** "val" for "valid", "train" for "train2017"; undefined for an unusual name. */
 export function usualSplit(name: string): string | undefined {
   const plain = name.toLowerCase().replace(/[_-]?(19|20)\d\d$/, "");
   return Object.hasOwn(USUAL, plain) ? USUAL[plain] : undefined;
 }
 
-/** The split that a folder of the path is named after; of several, the innermost. */
+/** The split named by a folder in the path; the innermost if there are several. */
 export function splitOfFolders(path: string): string | undefined {
   const folders = path.split("/").slice(0, -1);
   return folders
@@ -31,7 +31,7 @@ export function splitOfFolders(path: string): string | undefined {
     .find((split) => split !== undefined);
 }
 
-/** The path from below the folder that names its split: "x" of "images/train/x". Other paths stay. */
+/** The path below the folder that names its split: "x" for "images/train/x". Other paths are unchanged. */
 export function belowSplit(path: string): string {
   const parts = path.split("/");
   for (let i = parts.length - 2; i >= 0; i--) {
@@ -40,7 +40,7 @@ export function belowSplit(path: string): string {
   return path;
 }
 
-/** The split in a file's name: "val" of "wider_face_val_bbx_gt.txt"; undefined when there is none. */
+/** The split in a file's name: "val" for "wider_face_val_bbx_gt.txt"; undefined if there is none. */
 export function splitOfName(name: string): string | undefined {
   return name
     .split(/[^A-Za-z0-9]+/)

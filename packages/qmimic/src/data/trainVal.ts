@@ -1,4 +1,4 @@
-// The two splits that training needs: as the data has them, or val held out of what there is.
+// The two splits that training needs: from the data, or with val held out.
 import { InputError } from "../errors.js";
 import { type DataFolder, findSplit, type ReadOptions, readSplit } from "./dataset.js";
 import { divideSamples } from "./holdOut.js";
@@ -9,25 +9,25 @@ import type { Dataset } from "./types.js";
 export interface TrainValOptions {
   trainSplit: string;
   valSplit: string;
-  /** Part of the images that is held out where there is no split of val's usual name. */
+  /** Fraction of the images to hold out if there is no val split. */
   valShare: number;
   seed: number;
-  /** Called as images are compared for holding out. */
+  /** Called while images are compared for holding out. */
   onProgress?: (done: number, total: number) => void;
 }
 
 export interface TrainVal {
   train: Dataset;
   val: Dataset;
-  /** What was held out, in words; undefined where the data has both splits. */
+  /** What was held out, in words; undefined if the data has both splits. */
   heldOut: string | undefined;
 }
 
-/** Whether val is held out: the name is the usual one, and there is no such split. */
+/** Whether val is held out: the name is the usual one, and no such split exists. */
 export const holdsOut = ({ source: { splits } }: DataFolder, valSplit: string): boolean =>
   valSplit === "val" && !splits.includes("val");
 
-/** @throws InputError for what readSplit refuses, and when there are too few images to hold out */
+/** @throws InputError as readSplit does, and if there are too few images to hold out */
 export async function readTrainVal(
   folder: DataFolder,
   { trainSplit, valSplit, valShare, seed, onProgress }: TrainValOptions,
@@ -35,8 +35,8 @@ export async function readTrainVal(
 ): Promise<TrainVal> {
   const all = await readSplit(folder, trainSplit, options);
   if (!holdsOut(folder, valSplit)) {
-    const own = options.merge === undefined ? { ...options, classes: all.classes } : options;
-    return { train: all, val: await readSplit(folder, valSplit, own), heldOut: undefined };
+    const valOptions = options.merge === undefined ? { ...options, classes: all.classes } : options;
+    return { train: all, val: await readSplit(folder, valSplit, valOptions), heldOut: undefined };
   }
   const splits = await divideSamples(all.samples, {
     shares: { train: 1 - valShare, val: valShare },
@@ -51,10 +51,10 @@ export async function readTrainVal(
   const [train, val] = [part("train"), part("val")];
   if (train.samples.length === 0 || val.samples.length === 0) {
     throw new InputError(
-      `${folder.root}: there is no split "val", and ${counted(all.samples.length, "image")} (near copies together) cannot be divided by val-share ${valShare}. Add images, or a split.`,
+      `${folder.root}: there is no val split, and ${counted(all.samples.length, "image")} (keeping near-duplicates together) cannot be split with val-share ${valShare}. Add images, or a val split.`,
     );
   }
   const from = findSplit(folder, trainSplit) === WHOLE ? "the set" : `split ${trainSplit}`;
-  const heldOut = `there is no split val: ${val.samples.length} of the ${all.samples.length} images of ${from} are held out as val (val-share ${valShare}, seed ${seed}; near copies stay together). qmimic data split writes lists.`;
+  const heldOut = `there is no val split: ${val.samples.length} of the ${all.samples.length} images of ${from} are held out as val (val-share ${valShare}, seed ${seed}; near-duplicates stay together). qmimic data split writes lists.`;
   return { train, val, heldOut };
 }

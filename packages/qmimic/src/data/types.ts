@@ -1,27 +1,30 @@
-// What every reader of labelled photographs returns.
+// The types that every reader returns.
 
-/** One labelled photograph. */
+/** One labelled image. */
 export interface Sample {
-  /** Unique within its split: the image's path without ending, from the folder of the images. */
+  /** Unique within its split: the image's path without extension, relative to the image folder. */
   id: string;
   imagePath: string;
-  /** Size in pixels of the image after its EXIF orientation, as the labels state it; of the image where they do not. */
+  /** Size in pixels after EXIF orientation, from the labels; from the image if they do not state it. */
   width: number;
   height: number;
-  /** xyxy in pixels of the image (after EXIF orientation), 4 numbers an object, inside [0, width] x [0, height]. */
+  /**
+   * xyxy in pixels of the image (after EXIF orientation), 4 numbers per object, inside [0, width] x [0,
+   * height].
+   */
   boxes: Float32Array;
-  /** 1..K, one an object; label 1 is classes[0]. 0 is background, inside the models only. */
+  /** 1..K, one per object; label 1 is classes[0]. 0 is background, used only inside the models. */
   labels: Int32Array;
   /**
-   * 1 for objects that are neither learned nor counted in an evaluation, else 0: VOC's `difficult`, COCO's `iscrowd`,
-   * WIDER FACE's `invalid`.
+   * 1 for objects to ignore in training and evaluation, else 0: VOC's `difficult`, COCO's `iscrowd`, WIDER
+   * FACE's `invalid`.
    */
   difficult: Uint8Array;
 }
 
 /** The samples of one split. */
 export interface Dataset {
-  /** Folder that holds the data. */
+  /** The data folder. */
   root: string;
   split: string;
   /** classes[0] is label 1. */
@@ -29,7 +32,7 @@ export interface Dataset {
   samples: Sample[];
 }
 
-/** Something wrong in the data: the file it is in, and what is wrong, was expected and can be done. */
+/** A problem in the data: its file, and a message with what is wrong, what was expected and the remedy. */
 export interface Problem {
   file: string;
   message: string;

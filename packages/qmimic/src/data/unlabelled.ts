@@ -1,4 +1,4 @@
-// Photographs without labels: the images of a folder, whatever its depth.
+// Unlabelled images: all images below a folder.
 import { statSync } from "node:fs";
 import { InputError } from "../errors.js";
 import { mapConcurrent } from "./concurrent.js";
@@ -15,16 +15,17 @@ const IN_FLIGHT = 16;
 const NOTHING = { boxes: new Float32Array(), labels: new Int32Array(), difficult: new Uint8Array() };
 
 export interface UnlabelledOptions {
-  /** Images that are left out, and so is every file with the same bytes. */
+  /** Images to exclude, along with every file with the same bytes. */
   exclude: readonly string[];
-  /** Leave out images that cannot be decoded, instead of refusing the folder. */
+  /** Skip images that cannot be decoded, instead of rejecting the folder. */
   skipBad: boolean;
 }
 
 /**
- * The images of a folder and of the folders in it, by name, as samples without objects. Their ids begin with "unlabelled/".
- * @returns the samples, and what is worth knowing of those left out
- * @throws InputError when the folder cannot be read, has an image that cannot be used, or none that is not excluded
+ * The images below a folder (recursively), by name, as samples without objects. Their ids begin with
+ * "unlabelled/".
+ * @returns the samples, and notes on skipped images
+ * @throws InputError if the folder cannot be read, has an unusable image, or no image that is not excluded
  */
 export async function readUnlabelled(
   root: string,
@@ -32,18 +33,19 @@ export async function readUnlabelled(
 ): Promise<{ samples: Sample[]; notes: string[] }> {
   const tree = await readTree(root);
   const files = tree.files.filter(isImage);
-  if (files.length === 0) throw new InputError(`${root}: there is no image in this folder`);
+  if (files.length === 0) throw new InputError(`${root}: this folder has no images`);
   const notes: string[] = [];
   const unread = tree.files.filter(isUnreadImage);
   if (unread.length > 0)
-    notes.push(`${root}: ${counted(unread.length, "image")} of a kind that is not read (${someOf(unread)})`);
+    notes.push(`${root}: ${counted(unread.length, "image")} in an unsupported format (${someOf(unread)})`);
 
   const fresh = withoutCopies(files, tree.absolute, exclude);
   if (fresh.length < files.length) {
     const copies = counted(files.length - fresh.length, "image");
-    notes.push(`${root}: ${copies} left out that the splits hold too, or that are there twice`);
+    notes.push(`${root}: skipped ${copies} that are also in the splits, or duplicates`);
   }
-  if (fresh.length === 0) throw new InputError(`${root}: every image in it is one of the labelled ones`);
+  if (fresh.length === 0)
+    throw new InputError(`${root}: all images in this folder are also in the labelled data`);
 
   const problems: Problem[] = [];
   const problem = (file: string, message: string) => problems.push({ file, message });
@@ -57,11 +59,11 @@ export async function readUnlabelled(
       return undefined;
     });
   });
-  const samples = sized.filter((one) => one !== undefined);
+  const samples = sized.filter((sample) => sample !== undefined);
   problems.sort((a, b) => (a.file < b.file ? -1 : 1));
   if (!skipBad) {
     if (problems.length === 0) return { samples, notes };
-    const remedy = "Remove them, or leave them out with the setting skip-bad.";
+    const remedy = "Remove them, or skip them with the setting skip-bad.";
     throw new InputError(describeProblems(root, problems, { remedy }));
   }
   problems.push(...(await decodeEach(samples)));
@@ -69,11 +71,11 @@ export async function readUnlabelled(
   const usable = samples.filter(({ imagePath }) => !bad.has(imagePath));
   const text = describeProblems(root, problems, { limit: 5 });
   if (usable.length === 0) throw new InputError(text);
-  if (problems.length > 0) notes.push(`Left out, as skip-bad asks: ${text}`);
+  if (problems.length > 0) notes.push(`Skipped (skip-bad): ${text}`);
   return { samples: usable, notes };
 }
 
-/** The files whose bytes are neither those of an excluded one nor of one before it. */
+/** The files whose bytes differ from all excluded and all earlier ones. */
 function withoutCopies(
   files: readonly string[],
   absolute: (file: string) => string,
@@ -96,7 +98,7 @@ function withoutCopies(
   exclude.forEach(add);
   return files.filter((file) => {
     const path = absolute(file);
-    // Only files of one size can be equal: few are read.
+    // Only files of the same size can be equal, so few need to be read.
     const others = bySize.get(sizeOf(path)) ?? [];
     const copy = others.some((other) => other === path || hashOf(other) === hashOf(path));
     add(path);
@@ -104,7 +106,7 @@ function withoutCopies(
   });
 }
 
-/** Images of a folder's other splits than `trainSplit`, such as val and test, that are not in that one too. */
+/** Images of splits other than `trainSplit`, such as val and test, that are not in it too. */
 export async function imagesOfOtherSplits(folder: DataFolder, trainSplit: string): Promise<string[]> {
   const { tree, source } = folder;
   const imagesOf = async (split: string): Promise<string[]> => {
@@ -112,7 +114,7 @@ export async function imagesOfOtherSplits(folder: DataFolder, trainSplit: string
     return images.map(({ image, expected }) => tree.absolute(image ?? expected));
   };
   const others = source.splits.filter((split) => split !== trainSplit);
-  const own = new Set(source.splits.includes(trainSplit) ? await imagesOf(trainSplit) : []);
+  const trainPaths = new Set(source.splits.includes(trainSplit) ? await imagesOf(trainSplit) : []);
   const found = await Promise.all(others.map(imagesOf));
-  return [...new Set(found.flat())].filter((path) => !own.has(path));
+  return [...new Set(found.flat())].filter((path) => !trainPaths.has(path));
 }

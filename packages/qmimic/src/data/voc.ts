@@ -1,4 +1,4 @@
-// Pascal VOC by name, for programs that know what they have.
+// Reads Pascal VOC, without detecting the format.
 import { type ReadOptions, readDataset } from "./dataset.js";
 import type { Dataset } from "./types.js";
 

@@ -1,4 +1,4 @@
-// qmimic data split: lists of train, val and test for a set that has none.
+// qmimic data split: writes lists of train, val and test for a set without splits.
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
@@ -8,7 +8,7 @@ import { WHOLE } from "./splitNames.js";
 import { SPLITS_FOLDER } from "./writtenSplits.js";
 
 export interface SplitOptions {
-  /** Share of the images by split; they add up to 1. */
+  /** Fraction of the images by split; they add up to 1. */
   shares: Readonly<Record<string, number>>;
   seed: number;
   skipBad?: boolean;
@@ -22,25 +22,25 @@ export interface WrittenSplits {
 }
 
 /**
- * Divides the set and writes a list for each split: into ImageSets/Main of a VOC folder, into the folder `splits` beside
- * labels of other formats. A list of train that was there stays, as all.txt.
- * @throws InputError when the set has splits, or shares do not add up to 1
+ * Splits the set and writes a list per split: into ImageSets/Main of a VOC folder, or the folder `splits` next
+ * to labels of other formats. An existing list of train is kept as all.txt.
+ * @throws InputError if the set has splits, or the fractions do not add up to 1
  */
 export async function writeSplits(data: DataFolder, options: SplitOptions): Promise<WrittenSplits> {
   const { root, source } = data;
   const { shares, skipBad = false } = options;
-  const total = Object.values(shares).reduce((sum, share) => sum + share, 0);
+  const total = Object.values(shares).reduce((sum, fraction) => sum + fraction, 0);
   if (Math.abs(total - 1) > 1e-9) {
     throw new InputError(
       `${Object.entries(shares)
-        .map(([name, share]) => `--${name} ${share}`)
-        .join(" ")}: the shares add up to ${Number(total.toFixed(6))}; expected 1`,
+        .map(([name, fraction]) => `--${name} ${fraction}`)
+        .join(" ")}: the fractions add up to ${Number(total.toFixed(6))}; expected 1`,
     );
   }
   const [only, ...others] = source.splits;
   if (others.length > 0 || (only !== WHOLE && only !== "train")) {
     throw new InputError(
-      `${root}: the set has splits already: ${source.splits.join(", ")}. Remove their lists first, if they are not wanted.`,
+      `${root}: the set already has splits: ${source.splits.join(", ")}. To replace them, remove their lists first.`,
     );
   }
   const { samples } = await readSplit(data, only, { skipBad });
@@ -55,7 +55,7 @@ export async function writeSplits(data: DataFolder, options: SplitOptions): Prom
       samples.map(({ id }) => id),
     );
   const counts: Record<string, number> = {};
-  for (const name of Object.keys(shares).filter((one) => shares[one] > 0)) {
+  for (const name of Object.keys(shares).filter((split) => shares[split] > 0)) {
     const ids = samples.flatMap(({ id }, i) => (splits[i] === name ? id : []));
     counts[name] = ids.length;
     await write(name, ids);

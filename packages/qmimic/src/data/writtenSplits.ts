@@ -1,4 +1,4 @@
-// Splits that `qmimic data split` wrote beside labels of any format: splits/<name>.txt, one image id a line.
+// Splits that `qmimic data split` wrote next to labels of any format: splits/<name>.txt, one image id per line.
 
 import { quoted } from "../text.js";
 import { stemOf } from "./endings.js";
@@ -8,7 +8,7 @@ import { readText, splitLines } from "./text.js";
 
 export const SPLITS_FOLDER = "splits";
 
-/** The source with the splits of the folder `splits`, when there are such lists; else as it is. */
+/** The source with the splits of the folder `splits`, if it has such lists; else unchanged. */
 export async function withWrittenSplits(tree: FolderTree, source: LabelSource): Promise<LabelSource> {
   const paths = tree.files.filter((path) => folderOf(path) === SPLITS_FOLDER && path.endsWith(".txt"));
   if (paths.length === 0 || source.splits.length !== 1) return source;

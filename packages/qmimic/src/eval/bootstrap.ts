@@ -1,11 +1,10 @@
-// How far the numbers of an evaluation would move with other images of the same kind.
-//
-// Bootstrap over images: draw as many images as the set has, with replacement, evaluate, repeat. Which detection finds
-// which object is decided within each image, so that a resample needs no matching: each image weighs as often as it was
-// drawn. The interval is the bias-corrected percentile interval (Efron, "Nonparametric Standard Errors and Confidence
-// Intervals", Canadian Journal of Statistics 1981): resampled AP lies above that of the set, because an object that is
-// drawn twice is found twice, and plain percentiles then cover less than they say. What the interval speaks of is the
-// choice of the images; chance in training (its seed) is not in it.
+// Confidence intervals: how much the results would vary with other images of the same kind. Bootstrap over
+// images: draw as many images as the set has, with replacement, evaluate, repeat. Detections are matched to
+// objects within each image, so a resample needs no matching: each image is weighted by how often it was drawn.
+// The interval is the bias-corrected percentile interval (Efron, "Nonparametric Standard Errors and Confidence
+// Intervals", Canadian Journal of Statistics 1981): resampled AP is biased upwards, because an object drawn
+// twice is found twice, so plain percentiles have too little coverage. The interval covers the choice of
+// images, not randomness in training (the seed).
 import { createRandom } from "../data/random.js";
 import { type CocoMatches, weightedCocoAp } from "./coco.js";
 import { normalCdf, normalQuantile } from "./normal.js";
@@ -15,7 +14,7 @@ export interface Interval {
   high: number;
 }
 
-/** Null where no object counts. */
+/** Null without objects to find. */
 export interface ApIntervals {
   ap50: Interval | null;
   ap: Interval | null;
@@ -35,7 +34,7 @@ export interface Resamples {
 
 /**
  * 95 % intervals of COCO's AP50 and AP50:95.
- * @param images number of images of the set
+ * @param images number of images in the set
  */
 export function bootstrapIntervals(
   matches: CocoMatches,
@@ -48,22 +47,23 @@ export function bootstrapIntervals(
 }
 
 export interface Comparison {
-  /** B's number less A's. */
+  /** B's value minus A's. */
   difference: number;
   interval: Interval;
-  /** Whether the interval leaves out 0. */
+  /** Whether the interval excludes 0. */
   decided: boolean;
 }
 
-/** Null where no object counts. */
+/** Null without objects to find. */
 export interface ApComparisons {
   ap50: Comparison | null;
   ap: Comparison | null;
 }
 
 /**
- * Paired bootstrap of two detectors on the same images: both are evaluated on each resample, and the interval is that of
- * the difference, which is narrower than the two intervals suggest because the images that are hard are hard for both.
+ * Paired bootstrap of two detectors on the same images: both are evaluated on each resample, and the interval
+ * is that of the difference. It is narrower than the two intervals suggest, because hard images are hard for
+ * both.
  */
 export function comparePaired(
   a: CocoMatches,
@@ -73,7 +73,7 @@ export function comparePaired(
 ): ApComparisons {
   const [ofA, ofB] = resample([a, b], images, options);
   const once = new Int32Array(images).fill(1);
-  const [wholeA, wholeB] = [a, b].map((one) => weightedCocoAp(one, once));
+  const [wholeA, wholeB] = [a, b].map((matches) => weightedCocoAp(matches, once));
   const compare = (name: "ap50" | "ap"): Comparison | null => {
     const difference = wholeB[name] - wholeA[name];
     const found = interval(
@@ -85,7 +85,7 @@ export function comparePaired(
   return { ap50: compare("ap50"), ap: compare("ap") };
 }
 
-/** The numbers of each system on the same resamples. */
+/** Each system's values on the same resamples. */
 export function resample(
   systems: readonly CocoMatches[],
   images: number,
@@ -107,17 +107,17 @@ export function resample(
 }
 
 /**
- * Bias-corrected percentiles of 2.5 and 97.5, widened to hold the number itself.
- * @param values of the resamples; those without an object are left out
- * @param whole of the set itself
+ * The bias-corrected 2.5 and 97.5 percentiles, widened to include the value itself.
+ * @param values of the resamples; NaN (no objects) is left out
+ * @param whole value on the set itself
  */
 function interval(values: readonly number[], whole: number): Interval | null {
   const known = values.filter((value) => !Number.isNaN(value)).sort((a, b) => a - b);
   if (known.length === 0 || Number.isNaN(whole)) return null;
   const count = (test: (value: number) => boolean) => known.filter(test).length;
   const below = (count((value) => value < whole) + count((value) => value === whole) / 2) / known.length;
-  const least = 1 / (2 * known.length);
-  const bias = normalQuantile(Math.min(1 - least, Math.max(least, below)));
+  const min = 1 / (2 * known.length);
+  const bias = normalQuantile(Math.min(1 - min, Math.max(min, below)));
   const at = (z: number): number => {
     const place = normalCdf(2 * bias + z) * (known.length - 1);
     const floor = Math.floor(place);

@@ -1,11 +1,11 @@
-// Detections that do not belong to the ground truth would silently lower or raise a result: refuse them.
+// Rejects detections that do not match the ground truth: they would silently change a result.
 
 import type { ImageDetections, ImageGroundTruth, Numbers } from "./types.js";
 
 /**
- * Position in `groundTruths` of each entry of `detections`.
- * @throws Error naming the image for: an id twice in one list, detections of an unknown image, a label outside
- *   0 .. classes - 1, a coordinate or score that is not finite, arrays whose lengths do not fit
+ * Returns the index in `groundTruths` of each entry of `detections`.
+ * @throws Error naming the image for: a duplicate id in a list, detections of an unknown image, a label outside
+ * 0 .. classes - 1, a non-finite coordinate or score, inconsistent array lengths
  */
 export function checkInputs(
   groundTruths: readonly ImageGroundTruth[],
@@ -25,7 +25,7 @@ export function checkInputs(
     const where = `detections of image "${image.id}"`;
     const position = positions.get(image.id);
     if (position === undefined) {
-      throw new Error(`${where}: no such image among the ${groundTruths.length} of the ground truth`);
+      throw new Error(`${where}: no such image among the ${groundTruths.length} ground truth images`);
     }
     if (seen.has(image.id)) throw new Error(`${where}: the id appears twice`);
     seen.add(image.id);
@@ -57,13 +57,13 @@ function checkArrays(
   }
   for (let i = 0; i < labels.length; i++) {
     if (labels[i] < 0 || labels[i] >= classes.length) {
-      throw new Error(`${where}: label ${labels[i]} of box ${i}; 0..${classes.length - 1} expected`);
+      throw new Error(`${where}: label ${labels[i]} of box ${i}; expected 0..${classes.length - 1}`);
     }
   }
 }
 
 function checkLength(where: string, name: string, length: number, expected: number): void {
-  if (length !== expected) throw new Error(`${where}: ${length} ${name}, ${expected} expected`);
+  if (length !== expected) throw new Error(`${where}: ${length} ${name}, expected ${expected}`);
 }
 
 function checkFinite(where: string, name: string, values: Numbers): void {

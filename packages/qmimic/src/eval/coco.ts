@@ -1,12 +1,11 @@
 // The COCO protocol for boxes: Lin et al., "Microsoft COCO: Common Objects in Context" (ECCV 2014), the page
 // "Detection evaluation" of the data set, and what pycocotools' COCOeval computes.
-//
-// 1. Of each image and class the 100 best detections count, best first (equal scores: in the order given).
-// 2. Each takes, of the objects not taken that count, the one with the largest IoU; of equal ones the last. Only where
-//    none has the threshold's IoU it takes an object that does not count (a crowd, or one outside the range of areas),
-//    and is ignored. A crowd can be taken any number of times; IoU with it is over the area of the detection.
-// 3. A detection that takes nothing and whose own area is outside the range is ignored; others are false positives.
-// 4. Average precision at 101 recalls, the mean over IoU 0.5, 0.55, ... 0.95 and over the classes that have objects.
+// 1. The 100 best detections per image and class count, best first (ties: in the order given).
+// 2. Each matches the free object with the largest IoU among those that count; ties: the last. Only if none
+// reaches the threshold does it match an object that does not count (a crowd, or one outside the area range),
+// and is ignored. A crowd can match any number of times; IoU with it is relative to the detection's area.
+// 3. An unmatched detection with an area outside the range is ignored; others are false positives.
+// 4. Average precision at 101 recalls, averaged over IoU 0.5, 0.55, ... 0.95 and over the classes with objects.
 
 import { checkInputs } from "./checkInputs.js";
 import {
@@ -22,7 +21,7 @@ import { descending } from "./ranking.js";
 import { countDifficult, mean, orNull } from "./tally.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 
-/** As numpy's linspace(0.5, 0.95, 10) gives them: 0.9 comes out one bit lower. */
+/** As from numpy's linspace(0.5, 0.95, 10): 0.9 is one bit lower. */
 const IOU_THRESHOLDS = Array.from({ length: 10 }, (_, k) => 0.5 + k * ((0.95 - 0.5) / 9));
 const AT_50 = 0;
 const AT_75 = 5;
@@ -37,22 +36,22 @@ const AREAS = {
 } as const;
 export type AreaName = keyof typeof AREAS;
 
-/** For each range of areas, one entry a class. */
+/** For each area range, one entry per class. */
 export type CocoMatches = Record<AreaName, ClassMatches[]>;
 
-/** From 0 to 1; null where no object counts. */
+/** From 0 to 1; null without objects that count. */
 export interface CocoClassResult {
   name: string;
   /** Mean over IoU 0.5, 0.55, ... 0.95. */
   ap: number | null;
   ap50: number | null;
   ap75: number | null;
-  /** Objects that are no crowd, and crowds. */
+  /** Objects that are not crowds, and crowds. */
   objects: number;
   crowds: number;
 }
 
-/** COCO's twelve numbers, from 0 to 1; null where no object counts. */
+/** COCO's twelve numbers, from 0 to 1; null without objects that count. */
 export interface CocoResult {
   ap: number | null;
   ap50: number | null;
@@ -60,21 +59,21 @@ export interface CocoResult {
   apSmall: number | null;
   apMedium: number | null;
   apLarge: number | null;
-  /** Recall of the 1, 10, 100 best detections of each image and class, mean over the IoU thresholds. */
+  /** Recall of the 1, 10, 100 best detections per image and class, mean over the IoU thresholds. */
   ar1: number | null;
   ar10: number | null;
   ar100: number | null;
   arSmall: number | null;
   arMedium: number | null;
   arLarge: number | null;
-  /** One for each class, in the order of the names. */
+  /** One per class, in label order. */
   classes: CocoClassResult[];
 }
 
 /**
- * COCO's numbers of a set of detections.
- * @param groundTruths one entry an image, also for images without objects; `difficult` marks crowds
- * @param detections images may be missing: nothing detected there
+ * COCO's numbers for a set of detections.
+ * @param groundTruths one entry per image, also for images without objects; `difficult` marks crowds
+ * @param detections missing images have no detections
  * @throws Error as checkInputs does
  */
 export function evaluateCoco(
@@ -84,9 +83,9 @@ export function evaluateCoco(
 ): CocoResult {
   const matches = matchCoco(groundTruths, detections, classes);
   const once = new Int32Array(groundTruths.length).fill(1);
-  const aps = (area: AreaName) => matches[area].map((one) => averagePrecisions(one, once));
-  const ar = (area: AreaName, most: number) =>
-    meanKnown(matches[area].map((one) => mean(recalls(one, most))));
+  const aps = (area: AreaName) => matches[area].map((ofClass) => averagePrecisions(ofClass, once));
+  const ar = (area: AreaName, max: number) =>
+    meanKnown(matches[area].map((ofClass) => mean(recalls(ofClass, max))));
   const meanAp = (area: AreaName) => meanKnown(aps(area).map(mean));
   const all = aps("all");
   const crowds = countDifficult(groundTruths, classes.length);
@@ -114,10 +113,10 @@ export function evaluateCoco(
   };
 }
 
-/** AP50:95 and AP50 when image i is there weights[i] times; NaN when no object counts. */
+/** AP50:95 and AP50 if image i occurs weights[i] times; NaN without objects that count. */
 export function weightedCocoAp(matches: CocoMatches, weights: Int32Array): { ap: number; ap50: number } {
   const known = matches.all
-    .map((one) => averagePrecisions(one, weights))
+    .map((ofClass) => averagePrecisions(ofClass, weights))
     .filter((at) => !Number.isNaN(at[AT_50]));
   return { ap: mean(known.map(mean)), ap50: mean(known.map((at) => at[AT_50])) };
 }
@@ -161,7 +160,9 @@ export function matchCoco(
     }
   });
   const ranked = lists.map((list, label) => rankMatches(list, unranked[label]));
-  return Object.fromEntries(areas.map((area, a) => [area, ranked.map((one) => one[a])])) as CocoMatches;
+  return Object.fromEntries(
+    areas.map((area, a) => [area, ranked.map((perArea) => perArea[a])]),
+  ) as CocoMatches;
 }
 
 /** Objects and detections of one class in one image. */
@@ -204,19 +205,19 @@ function pairUp(
 }
 
 /**
- * Matches within one image and range of areas, at every IoU threshold; adds the events to `into`.
- * @param first position of the image's first detection among those of the class
- * @returns objects that count
+ * Matches within one image and area range, at every IoU threshold; adds the events to `into`.
+ * @param first index of the image's first detection among those of the class
+ * @returns the number of objects that count
  */
 function matchImage(
   { scores, foundAreas, crowd, objectAreas, ious }: Pair,
-  [least, most]: readonly [number, number],
+  [min, max]: readonly [number, number],
   first: number,
   into: UnrankedMatches,
 ): number {
-  const outside = (area: number): boolean => area < least || area > most;
+  const outside = (area: number): boolean => area < min || area > max;
   const ignored = objectAreas.map((area, g) => crowd[g] || outside(area));
-  // Those that count first.
+  // Objects that count first.
   const order = [...ignored.keys()].sort((a, b) => Number(ignored[a]) - Number(ignored[b]) || a - b);
   const taken = new Uint8Array(crowd.length);
   for (let t = 0; t < IOU_THRESHOLDS.length; t++) {
@@ -238,10 +239,10 @@ function matchImage(
       found.push(match >= 0 && !ignored[match] ? 1 : 0);
     }
   }
-  return ignored.filter((one) => !one).length;
+  return ignored.filter((flag) => !flag).length;
 }
 
-/** For each label the positions that have it. */
+/** The indices of each label. */
 function byLabel(labels: ArrayLike<number>, classes: number): number[][] {
   const lists: number[][] = Array.from({ length: classes }, () => []);
   for (let i = 0; i < labels.length; i++) lists[labels[i]].push(i);

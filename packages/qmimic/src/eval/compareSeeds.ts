@@ -1,9 +1,8 @@
-// Two ways of training compared over seeds and images: how far the difference of their means would move with other seeds
-// and other images of the same kind.
-//
-// Two sources of chance, taken as independent. Images: a paired bootstrap (Efron 1979) of the difference between the means
-// over seeds, both sides evaluated on each resample. Seeds: the differences of the single seeds, by Student's t. The halves
-// of both 95 % intervals are added as squares.
+// Compares two training methods over seeds and images: how much the difference of their means would vary with
+// other seeds and other images of the same kind. Two sources of randomness, assumed independent. Images: a
+// paired bootstrap (Efron 1979) of the difference between the means over seeds, both sides evaluated on each
+// resample. Seeds: the per-seed differences, by Student's t. The half-widths of both 95 % intervals are added
+// in quadrature.
 import { type Comparison, resample } from "./bootstrap.js";
 import { type CocoMatches, weightedCocoAp } from "./coco.js";
 import { deviation, mean } from "./tally.js";
@@ -16,10 +15,10 @@ const STUDENT = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262,
 const RESAMPLES = 500;
 
 /**
- * B's mean AP less A's, with its 95 % interval.
- * @param a one for each seed; b for the same seeds, in the same order
- * @param images number of images of the set
- * @returns null where no object counts. With one seed the interval is that of the images alone
+ * B's mean AP minus A's, with its 95 % interval.
+ * @param a one per seed; b for the same seeds, in the same order
+ * @param images number of images in the set
+ * @returns null without objects that count. With one seed, the interval covers only the images
  */
 export function compareSeeds(
   a: readonly CocoMatches[],
@@ -29,10 +28,10 @@ export function compareSeeds(
   if (a.length !== b.length || a.length === 0)
     throw new RangeError(`${a.length} and ${b.length} seeds cannot be paired`);
   const once = new Int32Array(images).fill(1);
-  const [ofA, ofB] = [a, b].map((seeds) => seeds.map((one) => weightedCocoAp(one, once)));
+  const [ofA, ofB] = [a, b].map((seeds) => seeds.map((matches) => weightedCocoAp(matches, once)));
   const drawn = resample([...a, ...b], images, { resamples: RESAMPLES, seed: "seeds" });
   const compare = (name: ApName): Comparison | null => {
-    const ofSeeds = ofA.map((one, seed) => ofB[seed][name] - one[name]);
+    const ofSeeds = ofA.map((value, seed) => ofB[seed][name] - value[name]);
     const difference = mean(ofSeeds);
     const resampled = Array.from({ length: RESAMPLES }, (_, k) =>
       mean(a.map((_, seed) => drawn[a.length + seed][name][k] - drawn[seed][name][k])),
@@ -44,8 +43,8 @@ export function compareSeeds(
 }
 
 /**
- * The mean of B's values less that of A's, one for each seed, with its 95 % interval over seeds.
- * @returns null for less than two seeds
+ * The mean of B's values minus that of A's, one per seed, with its 95 % interval over seeds.
+ * @returns null for fewer than two seeds
  */
 export function compareValues(a: readonly number[], b: readonly number[]): Comparison | null {
   if (a.length !== b.length) throw new RangeError(`${a.length} and ${b.length} seeds cannot be paired`);

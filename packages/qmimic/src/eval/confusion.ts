@@ -1,10 +1,10 @@
-// Which class is taken for which: a matrix over classes and background.
+// The confusion matrix over classes and background.
 import { overlapOf } from "./overlap.js";
 import { descending } from "./ranking.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 
 export interface ConfusionOptions {
-  /** One a class: detections below are left out. */
+  /** One per class: detections below it are left out. */
   thresholds: readonly number[];
   /** Default 0.5. */
   iou?: number;
@@ -13,12 +13,12 @@ export interface ConfusionOptions {
 }
 
 /**
- * Counts of objects (rows) by the class that they were detected as (columns); the last row and column are background.
- * Within each class detections find objects by VOC's rule, so that precision and recall can be read off: the diagonal
- * over the sum of its column, and of its row. Detections and objects that this leaves over are paired across classes,
- * the largest IoU first; what then remains is background taken for an object, and objects that were missed. Difficult
- * objects, and what finds them, are in no cell.
- * @param groundTruths one entry an image; every image of `detections` is among them
+ * Counts of objects (rows) by detected class (columns); the last row and column are background. Within each
+ * class, detections are matched by VOC's rule, so that precision and recall can be read off: the diagonal
+ * divided by the sum of its column, and of its row. Remaining detections and objects are paired across classes,
+ * largest IoU first; the rest are detected background and missed objects. Difficult objects, and detections of
+ * them, are in no cell.
+ * @param groundTruths one entry per image, including every image in `detections`
  * @returns [K + 1][K + 1]
  */
 export function confusionMatrix(
@@ -40,8 +40,8 @@ export function confusionMatrix(
     const taken = new Set<number>();
     const left: number[] = [];
     for (const d of kept) {
-      const own = objects.filter((g) => truth.labels[g] === image!.labels[d]);
-      const nearest = nearestOf(own, (g) => overlap(d, g));
+      const sameClass = objects.filter((g) => truth.labels[g] === image!.labels[d]);
+      const nearest = nearestOf(sameClass, (g) => overlap(d, g));
       if (nearest === undefined || overlap(d, nearest) < iou || taken.has(nearest)) left.push(d);
       else if (truth.difficult[nearest] === 0) {
         taken.add(nearest);
@@ -66,13 +66,13 @@ export function confusionMatrix(
   return matrix;
 }
 
-/** The first with the largest value. */
+/** Index of the first maximum. */
 function nearestOf(objects: readonly number[], overlap: (g: number) => number): number | undefined {
   let nearest: number | undefined;
-  let most = Number.NEGATIVE_INFINITY;
+  let largest = Number.NEGATIVE_INFINITY;
   for (const g of objects) {
     const value = overlap(g);
-    if (value > most) [most, nearest] = [value, g];
+    if (value > largest) [largest, nearest] = [value, g];
   }
   return nearest;
 }

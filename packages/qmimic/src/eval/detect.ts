@@ -1,4 +1,4 @@
-// Runs a detector over the images of a data set, and scores what it finds by the VOC protocol.
+// Runs a detector on the images of a data set, and scores it with the VOC protocol.
 import type { Detections, Size } from "@qmimic/runtime";
 import { scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
@@ -13,24 +13,24 @@ import { evaluateVoc, type VocOptions, type VocResult } from "./voc.js";
 
 const BATCH = 8;
 
-/** As detectSamples takes it. @param input as detectImages has it */
+/** A detector for detectSamples. @param input see detectImages */
 export const detectWith =
   (detector: Detector, device = "cpu", input?: Size): DetectImages =>
   (images) =>
     detectImages(detector, images, device, input);
 
-/** Detections of one image in the pixels of its file. */
+/** Detections in one image, in pixels of its file. */
 export interface SampleDetections extends Detections {
   id: string;
 }
 
-/** Whatever finds objects in decoded images; boxes are in pixels of the files (before any reduction at decoding). */
+/** Detects objects in decoded images; boxes are in pixels of the files (before downscaling during decoding). */
 export type DetectImages = (images: readonly RawImage[]) => Detections[] | Promise<Detections[]>;
 
 /**
- * Finds objects in images of any size; boxes are in pixels of the files (before any reduction at decoding).
- * @param input of the network, in pixels: a fixed one that images are fitted into, multiples of GRID. Default: as large as the
- *   images are with the detector's longest side
+ * Detects objects in images of any size; boxes are in pixels of the files (before downscaling during decoding).
+ * @param input fixed input size in pixels, multiples of GRID, into which images are fitted. Default: the
+ * images' size at the detector's longest side
  */
 export function detectImages(
   detector: Detector,
@@ -47,7 +47,7 @@ export function detectImages(
   });
   found.forEach(({ boxes }, i) => {
     const { originalWidth, originalHeight, width, height } = images[i];
-    // Two factors: reducing at decoding rounds each side to whole pixels.
+    // Two factors: downscaling during decoding rounds each side to whole pixels.
     const perPixelX = originalWidth / (width * augmentations[i].scale);
     const perPixelY = originalHeight / (height * augmentations[i].scale);
     for (let k = 0; k < boxes.length; k += 2) {
@@ -58,7 +58,7 @@ export function detectImages(
   return found;
 }
 
-/** Detections in every image of `samples`, in their order. Images of one size are given together. */
+/** Detections in every image of `samples`, in order. Images of the same size are batched. */
 export async function detectSamples(
   detect: DetectImages,
   samples: readonly Sample[],
@@ -71,8 +71,8 @@ export async function detectSamples(
   for (let at = 0; at < order.length; ) {
     let end = at + 1;
     while (end < order.length && end - at < BATCH && order[end].shape === order[at].shape) end++;
-    const indices = order.slice(at, end).map((one) => one.index);
-    store.prefetch(order.slice(end, end + BATCH).map((one) => one.index));
+    const indices = order.slice(at, end).map((entry) => entry.index);
+    store.prefetch(order.slice(end, end + BATCH).map((entry) => entry.index));
     const images = await Promise.all(indices.map((i) => store.get(i)));
     (await detect(images)).forEach((detections, i) => {
       found[indices[i]] = { id: samples[indices[i]].id, ...detections };
@@ -85,9 +85,9 @@ export async function detectSamples(
 const MEMORY = 2 ** 31;
 
 /**
- * As detectSamples, with the speed from decoded images to boxes: they are decoded first, so that the clock sees the detector
- * alone (as long as they fit into 2 GiB).
- * @param maxSide longest side that images are decoded to, in pixels
+ * Like detectSamples, with the speed from decoded images to boxes: images are decoded first, so that only the
+ * detector is timed (if they fit into 2 GiB).
+ * @param maxSide longest side of decoded images, in pixels
  */
 export async function detectTimed(
   detect: DetectImages,
@@ -104,7 +104,7 @@ export async function detectTimed(
   return { found, imagesPerSecond: (1000 * samples.length) / (performance.now() - started) };
 }
 
-/** Ground truth and detections as the evaluators take them: labels counted from 0. */
+/** Ground truth and detections for the evaluators: labels counted from 0. */
 export function evaluationInputs(
   dataset: Dataset,
   found: readonly SampleDetections[],

@@ -1,4 +1,4 @@
-// Everything that `qmimic val` reports of one set of detections: the protocols of COCO and VOC, precision and recall.
+// Everything that `qmimic val` reports for a set of detections: COCO and VOC metrics, precision and recall.
 import type { Dataset } from "../data/types.js";
 import { type CocoResult, evaluateCoco } from "./coco.js";
 import { confusionMatrix } from "./confusion.js";
@@ -8,27 +8,27 @@ import { descending } from "./ranking.js";
 import { countDifficult, orNull } from "./tally.js";
 import { evaluateVoc, evaluateVocRange, type VocClassResult } from "./voc.js";
 
-/** Numbers from 0 to 1; null where there is no object to find. */
+/** Numbers from 0 to 1; null without objects to find. */
 export interface ClassEvaluation {
   name: string;
-  /** By VOC at the IoU asked for, all points (VOC 2010 and later). */
+  /** VOC at the given IoU, all points (VOC 2010 and later). */
   ap: number | null;
-  /** The same by 11 points (VOC 2007). */
+  /** The same with 11 points (VOC 2007). */
   ap11: number | null;
   /** Mean over IoU 0.5, 0.55, ... 0.95, with VOC's matching, all points. */
   ap50to95: number | null;
-  /** Objects that count, those marked difficult, and detections (at any score). */
+  /** Objects that count, difficult objects, and detections (at any score). */
   objects: number;
   difficult: number;
   detections: number;
   /** At the score threshold with the largest F1 of this class. */
   bestF1: BestF1 | null;
-  /** [101] largest precision at recall 0, 0.01, ... 1 or above; null without objects. */
+  /** [101] maximum precision at recall >= 0, 0.01, ... 1; null without objects. */
   curve: number[] | null;
 }
 
 export interface Confusion {
-  /** One a class, in their order: the score of its best F1, 0.5 where nothing is found. */
+  /** One per class, in label order: the score with the best F1, 0.5 if nothing is found. */
   thresholds: number[];
   /** @see confusionMatrix */
   matrix: number[][];
@@ -37,10 +37,10 @@ export interface Confusion {
 export interface Evaluation {
   /** IoU of mAP, mAP11, precision and recall. */
   iou: number;
-  /** Whether VOC's numbers count the last pixel of a box as inside. COCO's never do. */
+  /** Whether boxes include their last pixel in VOC's numbers. In COCO's they never do. */
   pixelInclusive: boolean;
   images: number;
-  /** VOC's protocol, means over the classes that have objects: all points, or 11 where the name says so. */
+  /** VOC's protocol, means over the classes with objects: all points, or 11 points (mAP11). */
   mAP: number | null;
   mAP11: number | null;
   mAP50: number | null;
@@ -62,13 +62,13 @@ export interface Evaluation {
 }
 
 export interface EvaluateOptions {
-  /** From which a detection finds an object by VOC. Default 0.5. */
+  /** Minimum IoU for a detection to match an object (VOC). Default 0.5. */
   iou?: number;
-  /** VOC's devkit counts the last pixel of a box as inside. Default false: coordinates are edges. */
+  /** Boxes include their last pixel, as in VOC's devkit. Default false: coordinates are edges. */
   pixelInclusive?: boolean;
 }
 
-/** Place of 0.75 among the thresholds 0.5, 0.55, ... 0.95. */
+/** Index of 0.75 among the thresholds 0.5, 0.55, ... 0.95. */
 const AT_75 = 5;
 
 export function evaluate(
@@ -88,8 +88,8 @@ export function evaluate(
   const [main, eleven] = [by("all-point"), by("11-point")];
   const difficult = countDifficult(groundTruths, classes.length);
   const thresholds = main.at.classes.map(({ bestF1 }) => bestF1?.threshold ?? 0.5);
-  const total = (pick: (one: VocClassResult) => number) =>
-    main.at.classes.reduce((sum, one) => sum + pick(one), 0);
+  const total = (pick: (result: VocClassResult) => number) =>
+    main.at.classes.reduce((sum, result) => sum + pick(result), 0);
   return {
     iou,
     pixelInclusive,
@@ -102,20 +102,20 @@ export function evaluate(
     mAP75At11: orNull(eleven.range.mAPs[AT_75]),
     mAP50to95: orNull(main.range.mAP),
     mAP50to95At11: orNull(eleven.range.mAP),
-    objects: total((one) => one.positives),
+    objects: total((result) => result.positives),
     difficult: difficult.reduce((sum, count) => sum + count, 0),
-    detections: total((one) => one.detections),
+    detections: total((result) => result.detections),
     bestF1: jointBestF1(main.at.classes),
-    classes: main.at.classes.map((one, label) => ({
-      name: one.name,
-      ap: orNull(one.ap),
+    classes: main.at.classes.map((result, label) => ({
+      name: result.name,
+      ap: orNull(result.ap),
       ap11: orNull(eleven.at.classes[label].ap),
       ap50to95: orNull(main.range.classAps[label]),
-      objects: one.positives,
+      objects: result.positives,
       difficult: difficult[label],
-      detections: one.detections,
-      bestF1: one.bestF1,
-      curve: one.positives === 0 ? null : precisionEnvelope(one, 0.01),
+      detections: result.detections,
+      bestF1: result.bestF1,
+      curve: result.positives === 0 ? null : precisionEnvelope(result, 0.01),
     })),
     confusion: {
       thresholds,
@@ -125,21 +125,21 @@ export function evaluate(
   };
 }
 
-/** The ranked lists of all classes as one: the threshold that a person sets is one for all. */
+/** The ranked lists of all classes merged: a user sets one threshold for all. */
 export function jointBestF1(classes: readonly VocClassResult[]): BestF1 | null {
   const scores: number[] = [];
   const hits: number[] = [];
-  for (const one of classes) {
+  for (const result of classes) {
     let before = 0;
-    one.precision.forEach((precision, i) => {
+    result.precision.forEach((precision, i) => {
       const found = Math.round(precision * (i + 1));
-      scores.push(one.scores[i]);
+      scores.push(result.scores[i]);
       hits.push(found - before);
       before = found;
     });
   }
   const order = descending(scores);
-  const positives = classes.reduce((sum, one) => sum + one.positives, 0);
+  const positives = classes.reduce((sum, result) => sum + result.positives, 0);
   return bestF1(
     precisionRecall(
       Uint8Array.from(order, (i) => hits[i]),
@@ -149,6 +149,6 @@ export function jointBestF1(classes: readonly VocClassResult[]): BestF1 | null {
   );
 }
 
-/** The score of each class's best F1, from which its detections are worth showing; null where it finds nothing. */
+/** The score with the best F1 per class, a threshold for showing its detections; null if it finds nothing. */
 export const bestThresholds = ({ classes }: Evaluation): (number | null)[] =>
   classes.map(({ bestF1 }) => bestF1?.threshold ?? null);

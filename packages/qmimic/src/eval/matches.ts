@@ -1,44 +1,44 @@
-// Which detections of a class find an object: all that average precision and its bootstrap need to know.
+// Which detections of a class match an object: all that average precision and its bootstrap need.
 import { descending } from "./ranking.js";
 
 /**
- * The detections of one class over all images, in descending score (equal ones in the order of the images). They are
- * false positives, unless an event of the threshold says otherwise.
+ * The detections of one class in all images, by descending score (ties in image order). They are false
+ * positives unless the threshold has an event for them.
  */
 export interface ClassMatches {
-  /** [D] position of the image that each is of. */
+  /** [D] index of its image. */
   images: Int32Array;
-  /** [D] its place among those of its image, from 0. */
+  /** [D] its rank within its image, from 0. */
   ranks: Int32Array;
-  /** One an IoU threshold. */
+  /** One per IoU threshold. */
   events: Events[];
-  /** [images] objects that count. */
+  /** [images] number of objects that count. */
   positives: Int32Array;
 }
 
-/** Detections that are no false positives at one IoU threshold, in the order of the list. */
+/** Detections that are not false positives at one IoU threshold, in list order. */
 export interface Events {
-  /** [E] positions in the list. */
+  /** [E] indices in the list. */
   at: Int32Array;
-  /** [E] 1: it finds an object, true positive; 0: it is ignored, for what it finds does not count. */
+  /** [E] 1: a true positive; 0: ignored, because its object does not count. */
   found: Uint8Array;
 }
 
-/** Detections of one class as they come, image by image. */
+/** Detections of one class, image by image. */
 export interface UnrankedDetections {
   images: number[];
   ranks: number[];
   scores: number[];
 }
 
-/** What becomes of them; the same of every range of areas, which share the detections. */
+/** Their matches; one entry per area range, all with the same detections. */
 export interface UnrankedMatches {
-  /** One an IoU threshold. */
+  /** One per IoU threshold. */
   events: { at: number[]; found: number[] }[];
   positives: Int32Array;
 }
 
-/** Puts the detections of a class into the order of their scores. */
+/** Sorts the detections of a class by score. */
 export function rankMatches(
   { images, ranks, scores }: UnrankedDetections,
   matches: readonly UnrankedMatches[],
@@ -52,14 +52,14 @@ export function rankMatches(
   };
   return matches.map(({ events, positives }) => ({
     ...shared,
-    events: events.map((one) => rankEvents(one, place)),
+    events: events.map((thresholdEvents) => rankEvents(thresholdEvents, place)),
     positives,
   }));
 }
 
-/** @param place of each detection in the ranked list */
+/** @param place each detection's rank */
 function rankEvents({ at, found }: UnrankedMatches["events"][number], place: Int32Array): Events {
-  // Marks in the list, then a walk along it: quicker than a sort.
+  // Marking ranks and scanning them is faster than sorting.
   const marks = new Uint8Array(place.length);
   for (let e = 0; e < at.length; e++) marks[place[at[e]]] = 1 + found[e];
   const ranked = { at: new Int32Array(at.length), found: new Uint8Array(at.length) };
@@ -71,7 +71,7 @@ function rankEvents({ at, found }: UnrankedMatches["events"][number], place: Int
   return ranked;
 }
 
-/** Objects that count when image i is there weights[i] times. */
+/** Number of objects that count if image i occurs weights[i] times. */
 export function countPositives({ positives }: ClassMatches, weights: Int32Array): number {
   let sum = 0;
   for (let i = 0; i < positives.length; i++) sum += weights[i] * positives[i];
@@ -79,16 +79,17 @@ export function countPositives({ positives }: ClassMatches, weights: Int32Array)
 }
 
 /**
- * Average precision at every IoU threshold, by COCO's rule: the mean, over the recalls 0, 0.01, ... 1, of the largest
- * precision at that recall or above. The recalls are k * 0.01 in double precision, as numpy's linspace gives them.
- * @param weights [images] how often each image is in the set; 1 for the set itself. Equals the evaluation of a set
- *   that holds the image that often (where one image has equal scores: with the copies of each detection together)
- * @returns for each threshold 0..1; NaN when no object counts
+ * Average precision at every IoU threshold, by COCO's rule: the mean, over the recalls 0, 0.01, ... 1, of the
+ * maximum precision at that recall or above. The recalls are k * 0.01 in double precision, as in numpy's
+ * linspace.
+ * @param weights [images] how often each image occurs; 1 for the set itself. Equals evaluating a set with that
+ * many copies of the image (for equal scores in an image: with the copies of each detection together)
+ * @returns 0..1 per threshold; NaN without objects that count
  */
 export function averagePrecisions(matches: ClassMatches, weights: Int32Array): number[] {
   const { images, events } = matches;
   const positives = countPositives(matches, weights);
-  // Detections down to each place, of any verdict: precision is only looked at where an object is found.
+  // Number of detections up to each rank: precision is only needed where an object is found.
   const seen = new Float64Array(images.length);
   for (let d = 0, sum = 0; d < images.length; d++) {
     sum += weights[images[d]];
@@ -123,12 +124,12 @@ export function averagePrecisions(matches: ClassMatches, weights: Int32Array): n
   });
 }
 
-/** Share of the objects found at each IoU threshold by the `most` best detections of each image; NaN as above. */
-export function recalls({ ranks, events, positives }: ClassMatches, most: number): number[] {
+/** Recall at each IoU threshold of the `max` best detections per image; NaN as above. */
+export function recalls({ ranks, events, positives }: ClassMatches, max: number): number[] {
   const total = positives.reduce((sum, count) => sum + count, 0);
   return events.map(({ at, found }) => {
     let hits = 0;
-    for (let e = 0; e < at.length; e++) if (found[e] === 1 && ranks[at[e]] < most) hits++;
+    for (let e = 0; e < at.length; e++) if (found[e] === 1 && ranks[at[e]] < max) hits++;
     return total === 0 ? Number.NaN : hits / total;
   });
 }

@@ -1,10 +1,11 @@
-// Areas and overlaps of boxes in double precision. `extra` is added to every side: 1 where the last pixel is inside.
+// Areas and overlaps of boxes in double precision. `extra` is added to every side: 1 if boxes include their
+// last pixel.
 import type { Numbers } from "./types.js";
 
 export const areaOf = (boxes: Numbers, i: number, extra = 0): number =>
   (boxes[4 * i + 2] - boxes[4 * i] + extra) * (boxes[4 * i + 3] - boxes[4 * i + 1] + extra);
 
-/** Area that box i of `a` and box j of `b` share. */
+/** Intersection area of box i of `a` and box j of `b`. */
 export function intersectionOf(a: Numbers, i: number, b: Numbers, j: number, extra = 0): number {
   const p = 4 * i;
   const q = 4 * j;

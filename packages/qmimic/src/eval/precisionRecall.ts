@@ -1,16 +1,16 @@
-// Precision, recall and average precision of one ranked list of detections.
+// Precision, recall and average precision of a ranked list of detections.
 import type { Numbers } from "./types.js";
 
 export interface PrecisionRecall {
   /** [N] after each detection, best first: true positives / detections so far. */
   precision: Float64Array;
-  /** [N] true positives so far / positives; NaN when there is no positive. */
+  /** [N] true positives so far / positives; NaN without positives. */
   recall: Float64Array;
 }
 
 export interface BestF1 {
   f1: number;
-  /** Keep the detections whose score is at least this. */
+  /** Keep detections with at least this score. */
   threshold: number;
   precision: number;
   recall: number;
@@ -18,7 +18,7 @@ export interface BestF1 {
 
 /**
  * @param hits [N] 1 for a true positive, 0 for a false one, in descending score
- * @param positives objects to be found
+ * @param positives number of objects to find
  */
 export function precisionRecall(hits: Uint8Array, positives: number): PrecisionRecall {
   const precision = new Float64Array(hits.length);
@@ -33,9 +33,9 @@ export function precisionRecall(hits: Uint8Array, positives: number): PrecisionR
 }
 
 /**
- * Area under the precision envelope (at each recall, the largest precision at that recall or above): VOC since 2010,
- * Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective" (IJCV 2015), section 3.2 and the
- * devkit's VOCap.m.
+ * Area under the precision envelope (at each recall, the maximum precision at that recall or above): VOC since
+ * 2010, Everingham et al., "The PASCAL Visual Object Classes Challenge: A Retrospective" (IJCV 2015), section
+ * 3.2 and the devkit's VOCap.m.
  * @returns 0..1; 0 for an empty curve
  */
 export function allPointAp({ precision, recall }: PrecisionRecall): number {
@@ -49,11 +49,11 @@ export function allPointAp({ precision, recall }: PrecisionRecall): number {
 }
 
 /**
- * The precision envelope (at each recall, the largest precision at that recall or above) at recall 0, step, 2 * step,
- * ... 1. These are k * step in double precision, as numpy's linspace and arange give them (0.6 becomes
- * 0.6000000000000001, so that 9 of 15 found does not reach it): published numbers depend on it.
+ * The precision envelope (at each recall, the maximum precision at that recall or above) at recall 0, step, 2 *
+ * step, ... 1. These are k * step in double precision, as in numpy's linspace and arange (0.6 becomes
+ * 0.6000000000000001, which 9 of 15 found does not reach): published numbers depend on it.
  * @param step 0.1 or 0.01
- * @returns [1 / step + 1], 0 where the recall is not reached
+ * @returns [1 / step + 1], 0 if the recall is not reached
  */
 export function precisionEnvelope({ precision, recall }: PrecisionRecall, step: number): number[] {
   const values = new Array<number>(Math.round(1 / step) + 1).fill(0);
@@ -75,10 +75,10 @@ export function elevenPointAp(curve: PrecisionRecall): number {
 }
 
 /**
- * The score threshold with the largest F1 = 2PR / (P + R); of equal ones the highest. Detections of equal score are
+ * The score threshold with the largest F1 = 2PR / (P + R); ties: the highest. Detections with equal scores are
  * kept or dropped together.
  * @param scores [N] descending
- * @returns null when nothing is found at any threshold
+ * @returns null if nothing is found at any threshold
  */
 export function bestF1({ precision, recall }: PrecisionRecall, scores: Numbers): BestF1 | null {
   let best: BestF1 | null = null;

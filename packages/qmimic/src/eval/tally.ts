@@ -1,11 +1,11 @@
-// Counts and means that the protocols share. A number that there is none of is NaN in sums and null in results.
+// Counts and means shared by the protocols. A missing number is NaN in sums and null in results.
 import type { ImageGroundTruth } from "./types.js";
 
-/** NaN of no values. */
+/** NaN without values. */
 export const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** Standard deviation of a sample; 0 of one value. */
+/** Sample standard deviation; 0 for one value. */
 export function deviation(values: readonly number[]): number {
   if (values.length < 2) return 0;
   const middle = mean(values);
@@ -14,7 +14,7 @@ export function deviation(values: readonly number[]): number {
 
 export const orNull = (value: number): number | null => (Number.isNaN(value) ? null : value);
 
-/** For each class its objects that do not count. */
+/** Number of ignored objects per class. */
 export function countDifficult(groundTruths: readonly ImageGroundTruth[], classes: number): number[] {
   const counts = new Array<number>(classes).fill(0);
   for (const { labels, difficult } of groundTruths) {

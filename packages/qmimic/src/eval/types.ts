@@ -1,6 +1,9 @@
-// What the evaluators take: boxes xyxy in pixels, labels counted from 0 in the order of the class names.
+// Input of the evaluators: boxes xyxy in pixels, labels counted from 0 in class order.
 
-/** Detectors give single precision; files of other systems are read in double, so that no two scores become one. */
+/**
+ * Detectors output float32; files of other systems are read as float64, so that different scores stay
+ * different.
+ */
 export type Numbers = Float32Array | Float64Array;
 
 export interface ImageDetections {
@@ -8,11 +11,11 @@ export interface ImageDetections {
   id: string;
   /** [N, 4] xyxy. */
   boxes: Numbers;
-  /** [N], any scale; only their order counts. */
+  /** [N], any scale; only the order matters. */
   scores: Numbers;
   /** [N], 0 .. classes - 1. */
   labels: Int32Array;
-  /** [N] width * height, where a file states them: corners in floating point give another last bit. */
+  /** [N] width * height, if a file states them: computing from corners may change the last bit. */
   boxAreas?: Float64Array;
 }
 
@@ -22,10 +25,10 @@ export interface ImageGroundTruth {
   boxes: Numbers;
   /** [G], 0 .. classes - 1. */
   labels: Int32Array;
-  /** [G], 1 for objects that count neither when found nor when missed: VOC's `difficult`, COCO's `iscrowd`. */
+  /** [G], 1 for objects that are ignored whether found or missed: VOC's `difficult`, COCO's `iscrowd`. */
   difficult: Uint8Array;
   /** [G] width * height, as for detections. */
   boxAreas?: Float64Array;
-  /** [G] square pixels; COCO's is that of the object's outline. Default: the area of the box. */
+  /** [G] square pixels; in COCO the area of the object's outline. Default: the box area. */
   areas?: Float64Array;
 }

@@ -1,11 +1,10 @@
 // The PASCAL VOC protocol: Everingham et al., "The PASCAL Visual Object Classes (VOC) Challenge" (IJCV 2010),
 // section 4.2, and VOCevaldet.m of the development kit.
-//
-// 1. The detections of a class, over all images, in descending score (equal scores: in the order given).
-// 2. Each takes the ground truth of its class and image with the largest IoU, taken before or not.
-// 3. IoU >= threshold: difficult -> the detection is ignored; free -> true positive; already taken -> false positive.
-//    IoU below: false positive.
-// 4. Precision and recall along the list, where difficult objects are not among the positives; average precision.
+// 1. The detections of a class, in all images, by descending score (ties: in the order given).
+// 2. Each is assigned the ground truth of its class and image with the largest IoU, matched already or not.
+// 3. IoU >= threshold: difficult -> the detection is ignored; free -> true positive; already matched -> false
+// positive. IoU below: false positive.
+// 4. Precision and recall along the list, without difficult objects in the positives; average precision.
 
 import { checkInputs } from "./checkInputs.js";
 import { overlapOf } from "./overlap.js";
@@ -15,9 +14,9 @@ import { mean } from "./tally.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 
 export interface VocOptions {
-  /** Names; the label of a box is the position of its class here. */
+  /** Class names; a box's label is an index into them. */
   classes: readonly string[];
-  /** IoU from which a detection finds an object. Default 0.5. */
+  /** Minimum IoU for a detection to match an object. Default 0.5. */
   iouThreshold?: number;
   /** 'all-point' (VOC 2010 and later) or '11-point' (VOC 2007). Default 'all-point'. */
   interpolation?: "all-point" | "11-point";
@@ -47,9 +46,9 @@ export interface VocClassResult {
 }
 
 export interface VocResult {
-  /** Mean over the classes that have positives; NaN when none has. */
+  /** Mean over the classes with positives; NaN if none has any. */
   mAP: number;
-  /** One for each class, in the order of `classes`. */
+  /** One per class, in the order of `classes`. */
   classes: VocClassResult[];
 }
 
@@ -59,14 +58,14 @@ export interface VocRangeResult {
   iouThresholds: number[];
   /** mAP at each threshold. */
   mAPs: number[];
-  /** For each class, the mean AP over the thresholds; NaN without positives. */
+  /** Mean AP over the thresholds, per class; NaN without positives. */
   classAps: number[];
 }
 
 /**
- * Average precision of each class, and their mean.
- * @param groundTruths one entry an image, also for images without objects
- * @param detections images may be missing: nothing detected there
+ * Average precision per class, and their mean.
+ * @param groundTruths one entry per image, also for images without objects
+ * @param detections missing images have no detections
  * @throws Error as checkInputs does; RangeError for a threshold outside (0, 1]
  */
 export function evaluateVoc(
@@ -76,7 +75,7 @@ export function evaluateVoc(
 ): VocResult {
   const { classes, iouThreshold = 0.5, interpolation = "all-point", pixelInclusive = false } = options;
   if (!(iouThreshold > 0 && iouThreshold <= 1)) {
-    throw new RangeError(`evaluateVoc: IoU threshold ${iouThreshold}; above 0 and at most 1 expected`);
+    throw new RangeError(`evaluateVoc: IoU threshold ${iouThreshold}; expected above 0 and at most 1`);
   }
   const positions = checkInputs(groundTruths, detections, classes);
   const results = rankByClass(detections, classes.length).map((ranked, label): VocClassResult => {
@@ -116,8 +115,8 @@ export function evaluateVoc(
 }
 
 /**
- * evaluateVoc at several IoU thresholds and the mean over them: by default 0.5, 0.55, ... 0.95, as COCO averages (but
- * with this protocol's matching and interpolation).
+ * evaluateVoc at several IoU thresholds, and the mean over them: by default 0.5, 0.55, ... 0.95, as in COCO
+ * (but with VOC's matching and interpolation).
  */
 export function evaluateVocRange(
   groundTruths: readonly ImageGroundTruth[],
@@ -136,13 +135,13 @@ export function evaluateVocRange(
   };
 }
 
-/** One detection: which entry of the detections, and which box there. */
+/** One detection: index of its image's entry, and of its box. */
 interface Ranked {
   entry: number;
   box: number;
 }
 
-/** For each class its detections, best first. */
+/** Detections per class, best first. */
 function rankByClass(detections: readonly ImageDetections[], classes: number): Ranked[][] {
   const found: Ranked[][] = Array.from({ length: classes }, () => []);
   detections.forEach((image, entry) => {
@@ -171,17 +170,17 @@ function judge(
   for (const { entry, box } of ranked) {
     const truth = groundTruths[positions[entry]];
     const image = detections[entry];
-    let most = Number.NEGATIVE_INFINITY;
+    let largest = Number.NEGATIVE_INFINITY;
     let nearest = -1;
     for (let g = 0; g < truth.labels.length; g++) {
       if (truth.labels[g] !== label) continue;
       const overlap = overlapOf(image.boxes, box, truth.boxes, g, pixelInclusive ? 1 : 0);
-      if (overlap > most) {
-        most = overlap;
+      if (overlap > largest) {
+        largest = overlap;
         nearest = g;
       }
     }
-    const found = most >= iouThreshold;
+    const found = largest >= iouThreshold;
     if (found && truth.difficult[nearest] !== 0) continue;
     if (found) {
       let here = taken.get(truth);

@@ -1,13 +1,13 @@
-// What is reported of VOC's protocol: average precision in both interpolations, without the curves.
+// VOC's results: average precision with both interpolations, without the curves.
 import { countDifficult, orNull } from "./tally.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 import { evaluateVoc, type VocOptions } from "./voc.js";
 
-/** Numbers from 0 to 1; null where there is no object to find. */
+/** Numbers from 0 to 1; null without objects to find. */
 export interface VocScores {
   iou: number;
   pixelInclusive: boolean;
-  /** Means over the classes that have objects: all points (VOC 2010 and later), and 11 points (VOC 2007). */
+  /** Means over the classes with objects: all points (VOC 2010 and later), and 11 points (VOC 2007). */
   mAP: number | null;
   mAP11: number | null;
   classes: {
@@ -15,9 +15,9 @@ export interface VocScores {
     ap: number | null;
     ap11: number | null;
     objects: number;
-    /** Objects that do not count. */
+    /** Ignored objects. */
     difficult: number;
-    /** At any score. */
+    /** Detections at any score. */
     detections: number;
   }[];
 }

@@ -1,14 +1,13 @@
 // The WIDER FACE protocol: Yang, Luo, Loy, Tang, "WIDER FACE: A Face Detection Benchmark" (CVPR 2016), and the
 // official evaluation (wider_eval.m, read_pred.m, norm_score.m and evaluation.m).
-//
-// 1. Scores are stretched to 0..1 over the whole set: (score - lowest) / (highest - lowest).
-// 2. Each detection of an image, the best first (equal scores: in the order given), takes the face with the largest IoU,
-//    of equal ones the first; IoU counts the last pixel of both boxes. From IoU 0.5 a face of the setting is found, and
-//    another one makes the detection ignored. A second detection of a face stays in the list and lowers precision.
-// 3. At each of the 1000 thresholds 0.999, 0.998, ... 0 the detections that have the score count. Precision and recall
-//    are those of all images together. An image without any face annotated is left out, with its detections.
-// 4. Average precision is the area under the envelope of that curve (allPointAp).
-// The settings easy, medium and hard differ in which faces count; all others are ignored.
+// 1. Scores are normalized to 0..1 over the whole set: (score - lowest) / (highest - lowest).
+// 2. Each detection in an image, best first (ties: in the order given), is assigned the face with the largest
+// IoU (ties: the first); boxes include their last pixel. From IoU 0.5 it finds a face that counts in the
+// setting, or is ignored for other faces. A second detection of a face stays in the list and lowers precision.
+// 3. At each of the 1000 thresholds 0.999, 0.998, ... 0, detections with at least that score count. Precision
+// and recall are over all images. An image without annotated faces is left out, with its detections.
+// 4. Average precision is the area under the envelope of that curve (allPointAp). The settings easy, medium and
+// hard differ in which faces count; all others are ignored.
 
 import { allPointAp } from "./precisionRecall.js";
 import { descending } from "./ranking.js";
@@ -29,21 +28,21 @@ export interface WiderImage {
 
 export interface WiderSetting {
   name: string;
-  /** For each image [G], 1 for faces that count. */
+  /** Per image [G], 1 for faces that count. */
   counted: readonly Uint8Array[];
 }
 
 export interface WiderResult {
   name: string;
-  /** 0..1; null when no face counts. */
+  /** 0..1; null if no face counts. */
   ap: number | null;
   faces: number;
-  /** [1000] from the highest threshold to the lowest; precision is 0 where nothing is detected. */
+  /** [1000] from the highest threshold to the lowest; precision is 0 without detections. */
   precision: Float64Array;
   recall: Float64Array;
 }
 
-/** Average precision in each setting. */
+/** Average precision per setting. */
 export function evaluateWider(
   images: readonly WiderImage[],
   settings: readonly WiderSetting[],
@@ -53,7 +52,7 @@ export function evaluateWider(
   const nearest = images.map(nearestFaces);
   const orders = images.map(({ scores }) => descending(scores));
   return settings.map(({ name, counted }) => {
-    // Differences from one threshold to the next.
+    // Differences between consecutive thresholds.
     const detected = new Float64Array(THRESHOLDS);
     const found = new Float64Array(THRESHOLDS);
     let faces = 0;
@@ -98,10 +97,10 @@ function scoreRange(images: readonly WiderImage[]): { lowest: number; highest: n
   return { lowest, highest };
 }
 
-/** The first threshold at which each detection counts; the last one is 0, so that each has one. */
+/** The first threshold at which each detection counts; the last threshold is 0, so all have one. */
 function binsOf(scores: Float64Array, lowest: number, highest: number): Int32Array {
   return Int32Array.from(scores, (raw) => {
-    // Equal scores throughout cannot be stretched; they are all the highest.
+    // If all scores are equal they cannot be normalized; all count as the highest.
     const score = highest === lowest ? 1 : (raw - lowest) / (highest - lowest);
     let bin = Math.max(0, Math.floor((1 - score) * THRESHOLDS) - 2);
     while (score < 1 - (bin + 1) / THRESHOLDS) bin++;
@@ -109,21 +108,21 @@ function binsOf(scores: Float64Array, lowest: number, highest: number): Int32Arr
   });
 }
 
-/** [N] for each detection its face, or -1 where none has the IoU. */
+/** [N] the face of each detection, or -1 if none reaches the IoU. */
 function nearestFaces({ faces, boxes, scores }: WiderImage): Int32Array {
   const nearest = new Int32Array(scores.length).fill(-1);
   for (let d = 0; d < scores.length; d++) {
     const [x, y, width, height] = boxes.subarray(4 * d, 4 * d + 4);
     const area = (width + 1) * (height + 1);
-    let most = Number.NEGATIVE_INFINITY;
+    let largest = Number.NEGATIVE_INFINITY;
     for (let g = 0; g < faces.length; g += 4) {
       const w = Math.min(x + width, faces[g] + faces[g + 2]) - Math.max(x, faces[g]) + 1;
       if (w <= 0) continue;
       const h = Math.min(y + height, faces[g + 1] + faces[g + 3]) - Math.max(y, faces[g + 1]) + 1;
       if (h <= 0) continue;
       const overlap = (w * h) / (area + (faces[g + 2] + 1) * (faces[g + 3] + 1) - w * h);
-      if (overlap > most) {
-        most = overlap;
+      if (overlap > largest) {
+        largest = overlap;
         nearest[d] = overlap >= IOU ? g / 4 : -1;
       }
     }

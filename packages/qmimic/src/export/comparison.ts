@@ -1,34 +1,34 @@
-// Is an exported file what was trained? The same images through both.
+// Compares an exported file with the trained detector on the same images.
 import { type Detections, iou } from "@qmimic/runtime";
 import type { Dataset } from "../data/types.js";
 import { type SampleDetections, scoreDetections } from "../eval/detect.js";
 
 export interface Comparison {
   images: number;
-  /** Detections that both sides have, of those that at least one has. */
+  /** Detections in both, and in at least one. */
   matched: number;
   detections: number;
-  /** Largest difference between those: in pixels of the image, and between scores. */
+  /** Largest difference between matched detections: in image pixels, and in scores. */
   boxDifference: number;
   scoreDifference: number;
-  /** AP50 by VOC, all points, 0..1; NaN where there are no objects. */
+  /** AP50 (VOC, all points), 0..1; NaN without objects. */
   trainedAp: number;
   exportedAp: number;
 }
 
-/** What counts as one detection: the IoU that evaluation asks for. */
+/** Minimum IoU of the same detection, as in evaluation. */
 const SAME_IOU = 0.5;
 
 /**
- * @param trained what the detector finds in every image of the data set
- * @param exported what the file finds there
- * @param least detections of lower scores are left out of the pairs, not of AP
+ * @param trained the detector's detections in every image of the data set
+ * @param exported the file's detections
+ * @param min detections with lower scores are excluded from the pairs, not from AP
  */
 export function compareDetections(
   dataset: Dataset,
   trained: readonly SampleDetections[],
   exported: readonly SampleDetections[],
-  least: number,
+  min: number,
 ): Comparison {
   const result: Comparison = {
     images: dataset.samples.length,
@@ -40,15 +40,15 @@ export function compareDetections(
     exportedAp: scoreDetections(dataset, exported).mAP,
   };
   trained.forEach((found, i) => {
-    addPairs(result, found, exported[i], least);
+    addPairs(result, found, exported[i], min);
   });
   return result;
 }
 
-/** Pairs each detection with the one of the other side that overlaps it most. */
-function addPairs(result: Comparison, a: SampleDetections, b: SampleDetections, least: number): void {
+/** Pairs each detection with the one from the other side that overlaps it most. */
+function addPairs(result: Comparison, a: SampleDetections, b: SampleDetections, min: number): void {
   const taken = new Set<number>();
-  for (let i = 0; i < a.scores.length && a.scores[i] >= least; i++) {
+  for (let i = 0; i < a.scores.length && a.scores[i] >= min; i++) {
     result.detections++;
     const partner = bestPartner(a, i, b, taken);
     if (partner < 0) continue;
@@ -60,7 +60,7 @@ function addPairs(result: Comparison, a: SampleDetections, b: SampleDetections, 
       result.boxDifference = Math.max(result.boxDifference, apart);
     }
   }
-  for (let k = 0; k < b.scores.length && b.scores[k] >= least; k++) if (!taken.has(k)) result.detections++;
+  for (let k = 0; k < b.scores.length && b.scores[k] >= min; k++) if (!taken.has(k)) result.detections++;
 }
 
 function bestPartner(a: Detections, i: number, b: Detections, taken: ReadonlySet<number>): number {

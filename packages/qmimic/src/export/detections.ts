@@ -1,8 +1,8 @@
-// What exported detectors find, as training and evaluation know it.
+// Converts detections of exported detectors for training and evaluation.
 import type { Detection, Detections } from "@qmimic/runtime";
 import type { RawImage } from "../data/images.js";
 
-/** Boxes in pixels of a decoded, perhaps reduced image -> those of its file; labels as numbers. */
+/** Boxes in pixels of a decoded, possibly downscaled image -> pixels of its file; labels as numbers. */
 export function toDetections(
   found: readonly Detection[],
   classes: readonly string[],

@@ -1,4 +1,4 @@
-// Batch norm in evaluation is one factor and one summand a channel: both go into the convolution before it.
+// Folds batch norm into the convolution before it: in eval mode it is a scale and a shift per channel.
 
 export interface BatchNormStatistics {
   gain: Float32Array;

@@ -1,4 +1,5 @@
-// The model file of a detector: its list of operations, folded weights, and all that turns a picture into boxes.
+// Writes a detector's model file: list of operations, folded weights, and everything needed to get from an
+// image to boxes.
 import { formatOperation, MODEL_FORMAT, MODEL_VERSION, OUTPUTS } from "@qmimic/runtime";
 import { type SafetensorsTensor, serializeSafetensors } from "@qmimic/torch";
 import { NO_AUGMENTATION } from "../data/augment.js";
@@ -9,11 +10,11 @@ import { type TracedNetwork, traceDetector } from "./trace.js";
 
 export type WeightFormat = "float32" | "int8";
 
-/** Where a class has no threshold of its own. */
+/** Threshold of classes without one. */
 const DEFAULT_THRESHOLD = 0.5;
 
 /**
- * @param thresholds of each class, null: none is known
+ * @param thresholds per class, null: unknown
  * @returns the bytes of a file for @qmimic/runtime, see docs/model-format.md
  */
 export function modelFile(
@@ -37,7 +38,7 @@ export function modelFile(
   return serializeSafetensors(format === "int8" ? int8Tensors(traced) : floatTensors(traced), metadata);
 }
 
-/** The score from which each class is shown. */
+/** The score threshold of each class. */
 export const thresholdsOf = ({ config }: Detector, known: readonly (number | null)[] | undefined): number[] =>
   config.classes.map((_, i) => known?.[i] ?? DEFAULT_THRESHOLD);
 

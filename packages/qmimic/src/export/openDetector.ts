@@ -1,5 +1,5 @@
-// Anything that detects, by its file: trained weights run on libtorch, a model file on the runtime that users have, an .onnx
-// file on ONNX Runtime.
+// Opens any detector file: trained weights run on libtorch, a model file on @qmimic/runtime, an .onnx file on
+// ONNX Runtime.
 import { readFileSync, statSync } from "node:fs";
 import { type Detections, Detector as ExportedDetector, MODEL_FORMAT, ModelError } from "@qmimic/runtime";
 import { InputError } from "../errors.js";
@@ -15,28 +15,28 @@ export interface OpenedDetector {
   classes: readonly string[];
   /** Longest side of an image in the network's input, in pixels. */
   side: number;
-  /** Most detections of an image; undefined where the file does not say. */
+  /** Maximum detections per image; undefined if the file does not say. */
   limit: number | undefined;
-  /** Of each class, 0..1; null where it has none, undefined where the file holds none. */
+  /** Per class, 0..1; null if a class has none, undefined if the file has none. */
   thresholds: readonly (number | null)[] | undefined;
   detect: DetectImages;
-  /** Absent where the file is an exported model. */
+  /** Missing for exported models. */
   trained?: Detector;
-  /** Size of the file. */
+  /** File size. */
   bytes: number;
 }
 
-/** The processor or graphics card is of trained weights: model files run on one thread, .onnx files on ONNX Runtime's. */
+/** `threads` and `device` apply to trained weights: model files run on one thread, .onnx files on ONNX Runtime's. */
 export interface OpenOptions extends Pick<Engine, "threads" | "device"> {
-  /** Instead of the file's own. */
+  /** Overrides the file's value. */
   side?: number;
-  /** Most detections of an image, instead of the file's own limit. */
+  /** Maximum detections per image, overrides the file's value. */
   boxDetections?: number;
 }
 
 /**
- * libtorch is needed, and set up as the options say, for trained weights alone.
- * @throws InputError naming the file when it is none of these, or damaged
+ * libtorch is only needed, and set up with these options, for trained weights.
+ * @throws InputError naming the file if it is none of these, or damaged
  */
 export async function openDetector(path: string, options: OpenOptions): Promise<OpenedDetector> {
   const { threads, device, side, boxDetections } = options;
@@ -44,7 +44,7 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   if (path.endsWith(".onnx")) {
     if (boxDetections !== undefined) {
       throw new InputError(
-        `--box-detections: ${path} has its own limit inside, as all .onnx files. Set it in training, or run the weights that were exported.`,
+        `--box-detections: ${path} has a fixed limit, like all .onnx files. Set it in training, or use the weights that were exported.`,
       );
     }
     const opened = await openOnnx(readFileSync(path), path);
@@ -81,7 +81,7 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   return { path, classes, side: trained.config.side, limit, thresholds, detect, trained, bytes };
 }
 
-/** A model file's detections as training and evaluation know them. */
+/** A model file's detections, for training and evaluation. */
 export const detectExported =
   (detector: ExportedDetector, boxDetections?: number): DetectImages =>
   (images) => {

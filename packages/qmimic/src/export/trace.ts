@@ -1,5 +1,5 @@
-// From a network to a list of operations: one forward pass is recorded, operator by operator, and folded. No module says
-// how it is exported; what can be trained with known operators can be exported.
+// Traces a network to a list of operations: records one forward pass, operator by operator, and folds it.
+// Modules need no export code; everything trained with known operators can be exported.
 import { inferShapes, type Operation } from "@qmimic/runtime";
 import {
   noGrad,
@@ -16,16 +16,16 @@ import { foldBatchNorm } from "./fold.js";
 
 export interface TracedNetwork {
   operations: Operation[];
-  /** Of each operation that has some. */
+  /** Weights of each operation that has some. */
   parameters: ({ weights: Float32Array; biases: Float32Array } | undefined)[];
-  /** Numbers of the values that the detector named. */
+  /** Indices of the values named by the detector. */
   outputs: Record<string, number>;
 }
 
-/** Sides of the recorded picture: what is recorded does not depend on them. */
+/** Sides of the traced image: the result does not depend on them. */
 const SIDE = 4 * GRID;
 
-/** @throws Error naming an operator that no operation stands for */
+/** @throws Error naming an operator that has no corresponding operation */
 export function traceDetector(detector: Detector): TracedNetwork {
   return noGrad(() =>
     scope(() => {
@@ -46,7 +46,7 @@ export function traceDetector(detector: Detector): TracedNetwork {
   );
 }
 
-/** The part of a position-sensitive vote that has been seen. */
+/** The part of a position-sensitive vote seen so far. */
 type Unfinished =
   | { kind: "cells" | "sum"; operation: number }
   | { kind: "clamped"; input: number; max: number };
@@ -67,17 +67,18 @@ class Trace {
 
   valueOf(of: OperatorArgument): number {
     const value = this.values.get(of as Tensor);
-    if (value === undefined) throw new Error("export: a tensor is read that no recorded operator has made");
+    if (value === undefined)
+      throw new Error("export: an operator reads a tensor that no traced operator produced");
     return value;
   }
 
   add({ name, args, result }: OperatorCall): void {
     const handler = HANDLERS[name];
-    if (!handler) throw new Error(`export: there is no operation for the operator ${name}`);
+    if (!handler) throw new Error(`export: operator ${name} is not supported`);
     handler(this, args, result as Tensor);
   }
 
-  /** A new operation makes `result`. */
+  /** Adds an operation that produces `result`. */
   push(
     result: Tensor,
     operation: Operation,
@@ -88,7 +89,7 @@ class Trace {
     this.values.set(result, this.operations.length);
   }
 
-  /** `result` is what `from` is, in other words. */
+  /** `result` is an alias of `from`. */
   alias(result: Tensor, from: OperatorArgument): void {
     this.set(result, this.valueOf(from));
   }
@@ -97,17 +98,19 @@ class Trace {
     this.values.set(result, value);
   }
 
-  /** The operation that made a tensor which nothing but the next operator reads: it can take that one along. */
+  /** The operation that produced a tensor read only by the next operator: that operator can be fused into it. */
   private makerOf(of: OperatorArgument, operator: string): number {
     const index = this.valueOf(of) - 1;
     if (index < 0 || this.readers.get(of as Tensor) !== 1)
-      throw new Error(`export: ${operator} cannot join the operation before it, whose result is read twice`);
+      throw new Error(
+        `export: cannot fuse ${operator} with the operation before it, whose result is used twice`,
+      );
     return index;
   }
 
   relu(result: Tensor, from: OperatorArgument): void {
     const operation = this.operations[this.makerOf(from, "relu")];
-    if (!("relu" in operation)) throw new Error(`export: relu behind ${operation.op}`);
+    if (!("relu" in operation)) throw new Error(`export: relu after ${operation.op} is not supported`);
     operation.relu = 1;
     this.alias(result, from);
   }
@@ -116,20 +119,20 @@ class Trace {
     const index = this.makerOf(from, "batch norm");
     const parameters = this.parameters[index];
     if (this.operations[index].op !== "conv" || !parameters)
-      throw new Error(`export: batch norm behind ${this.operations[index].op}`);
+      throw new Error(`export: batch norm after ${this.operations[index].op} is not supported`);
     const [gain, shift, mean, variance] = statistics.map(numbersOf);
     foldBatchNorm(parameters, { gain, shift, mean, variance, eps });
   }
 
-  /** Remembers what is only an operation together with what follows. */
+  /** Remembers an operator that is an operation only together with those that follow. */
   begin(result: Tensor, unfinished: Unfinished): void {
     this.unfinished.set(result, unfinished);
   }
 
-  /** What has begun, where it is of this kind. */
+  /** The pending operation of this type. */
   begun<K extends Unfinished["kind"]>(of: OperatorArgument, kind: K, operator: string) {
     const found = this.unfinished.get(of as Tensor);
-    if (found?.kind !== kind) throw new Error(`export: ${operator} stands where no operation has it`);
+    if (found?.kind !== kind) throw new Error(`export: ${operator} is not supported here`);
     return found as Extract<Unfinished, { kind: K }>;
   }
 }
@@ -138,7 +141,8 @@ const numbersOf = (of: OperatorArgument): Float32Array => (of as Tensor).toFloat
 
 const first = (pair: OperatorArgument): number => {
   const [a, b] = pair as readonly number[];
-  if (a !== b) throw new Error(`export: ${a} x ${b}: only square kernels, strides and paddings are exported`);
+  if (a !== b)
+    throw new Error(`export: ${a} x ${b}: only square kernels, strides and paddings are supported`);
   return a;
 };
 
@@ -154,13 +158,13 @@ function convolution(
   trace.push(result, { op: "conv", ...operation }, { weights: numbersOf(weight), biases });
 }
 
-/** What each operator becomes: arguments in the order of its schema. */
+/** Handlers per operator: arguments in the order of its schema. */
 const HANDLERS: Record<string, (trace: Trace, args: readonly OperatorArgument[], result: Tensor) => void> = {
   "qmimic::conv3x3": (trace, args, result) =>
     convolution(trace, result, args, { stride: 1, padding: 1, groups: 1 }),
   "aten::conv2d": (trace, args, result) => {
     const [, , , stride, padding, dilation, groups] = args;
-    if (first(dilation) !== 1) throw new Error("export: convolutions with dilation are not exported");
+    if (first(dilation) !== 1) throw new Error("export: convolutions with dilation are not supported");
     const options = { stride: first(stride), padding: first(padding), groups: groups as number };
     convolution(trace, result, args, options);
   },
@@ -198,11 +202,11 @@ const HANDLERS: Record<string, (trace: Trace, args: readonly OperatorArgument[],
       max: max as number,
     }),
   "qmimic::roi_align": (trace, [x, , scale, size, , samples, aligned], result) => {
-    if (aligned) throw new Error("export: aligned RoIAlign is not exported");
+    if (aligned) throw new Error("export: aligned RoIAlign is not supported");
     const regions = { size: size as number, samples: samples as number, stride: 1 / (scale as number) };
     trace.push(result, { op: "roiAlign", input: trace.valueOf(x), ...regions });
   },
-  // The mean over the cells of a region follows as a sum and a product.
+  // The mean over the cells of a region follows, as a sum and a product.
   "qmimic::ps_roi_align": (trace, [x, , scale, size, samples], result) => {
     const regions = { size: size as number, samples: samples as number, stride: 1 / (scale as number) };
     trace.push(result, { op: "psRoiAlign", input: trace.valueOf(x), ...regions });
@@ -225,7 +229,7 @@ const HANDLERS: Record<string, (trace: Trace, args: readonly OperatorArgument[],
     const operation = { op: "linear", input: trace.valueOf(x), channels, relu: 0 } as const;
     trace.push(result, operation, { weights: numbersOf(weight), biases });
   },
-  // Regions are row-major in every operation: as a row of numbers they are the same.
+  // Regions are row-major in every operation, so flattening changes nothing.
   "aten::flatten.using_ints": (trace, [x], result) => trace.alias(result, x),
   "aten::to.dtype": (trace, [x], result) => trace.alias(result, x),
   "aten::clamp_max": (trace, [x, max], result) =>

@@ -1,5 +1,5 @@
-// The quantizer's dictionary from the teacher's own activations.
-// The paper's stride is an absolute number for its own feature scale; with batch norm the scale is another.
+// Chooses the quantizer's dictionary from the teacher's activations. The paper's stride is an absolute number
+// for its feature scale; with batch norm the scale differs.
 import { noGrad, scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
@@ -16,17 +16,20 @@ export interface CalibrationSettings {
   device: string;
 }
 
-/** Images that the statistics are taken over, at most: evenly spread over the split. */
+/** Maximum images for the statistics, evenly spread over the split. */
 const IMAGES = 64;
-/** The stride relative to the root mean square of the activations above 0. */
+/** The stride relative to the root mean square of the positive activations. */
 const STRIDE_PER_RMS = 0.5;
-/** Entries of the power-of-two dictionary above 0. */
+/** Nonzero entries of the power-of-two dictionary. */
 const POWERS = 6;
 
 export type UniformQuantizer = Extract<Quantizer, { kind: "uniform" }>;
 type Images = { dataset: Dataset; store: ImageStore };
 
-/** A uniform dictionary of the stride given, or of half the root mean square of the teacher's positive activations. */
+/**
+ * A uniform dictionary with the given stride, or half the root mean square of the teacher's positive
+ * activations.
+ */
 export async function chooseUniform(
   teacher: Detector,
   settings: CalibrationSettings,
@@ -44,7 +47,7 @@ export async function chooseUniform(
   return { kind: "uniform", stride };
 }
 
-/** A uniform dictionary, or powers of two whose largest is at the activations' 99.9 % quantile. */
+/** A uniform dictionary, or powers of two up to the activations' 99.9 % quantile. */
 export async function chooseQuantizer(
   teacher: Detector,
   settings: CalibrationSettings,
@@ -78,7 +81,7 @@ async function positiveActivations(
   const positives = concatFloats(...found);
   if (positives.length === 0) {
     throw new InputError(
-      `the teacher's last feature map is 0 in all of ${count} images: no dictionary fits it. Train the teacher longer, or with a lower teacher-lr`,
+      `the teacher's last feature map is 0 in all ${count} images, so there is no suitable dictionary. Train the teacher longer, or with a lower teacher-lr`,
     );
   }
   return positives;

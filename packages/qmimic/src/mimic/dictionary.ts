@@ -1,4 +1,4 @@
-// Feature maps as small whole numbers (the index of each entry in the quantizer's dictionary), and back.
+// Encodes feature maps as small integers (each entry's index in the quantizer's dictionary), and decodes them.
 import { add, cast, indexSelect, mul, operator, reshape, sum, type Tensor, tensor } from "@qmimic/torch";
 import { InputError } from "../errors.js";
 import type { Quantizer } from "../models/index.js";
@@ -10,17 +10,17 @@ const roundOf = operator("aten::round");
 const greaterThan = operator("aten::gt.Scalar");
 const whereScalar = operator("aten::where.ScalarOther");
 
-/** How a teacher's maps are kept: dictionary indices in bytes, or half-precision numbers without a quantizer. */
+/** Storage of a teacher's maps: dictionary indices as bytes, or float16 without a quantizer. */
 export const storedDtype = (quantizer: Quantizer) => (quantizer.kind === "none" ? "float16" : "uint8");
 
-/** Features -> what is kept of them. @throws InputError when a feature is NaN or infinite, or too large to be kept */
+/** Encodes features. @throws InputError if a feature is NaN, infinite, or too large to encode */
 export function encodeFeatures(features: Tensor, quantizer: Quantizer): Tensor {
   if (quantizer.kind === "none") {
     const half = cast(features, "float16");
     checkFinite(cast(half, "float32"));
     return half;
   }
-  // The code of NaN would be 0, as if nothing were there.
+  // NaN would be encoded as 0.
   checkFinite(features);
   switch (quantizer.kind) {
     case "uniform":
@@ -35,16 +35,16 @@ export function encodeFeatures(features: Tensor, quantizer: Quantizer): Tensor {
   }
 }
 
-/** Times 0, what is finite is 0, and all else NaN. */
+/** Multiplied by 0, finite numbers give 0 and all others NaN. */
 function checkFinite(features: Tensor): void {
   if (Number.isNaN(sum(mul(features, 0)).item())) {
     throw new InputError(
-      "the teacher's last feature map holds NaN, infinity, or numbers beyond those that are kept of it: its training diverged. Train it again with a lower teacher-lr.",
+      "the teacher's last feature map has NaN, infinity, or numbers too large to store: its training diverged. Train it again with a lower teacher-lr.",
     );
   }
 }
 
-/** What is kept -> the dictionary's entries, float32. */
+/** Decodes to the dictionary's entries, float32. */
 export function decodeFeatures(stored: Tensor, quantizer: Quantizer): Tensor {
   switch (quantizer.kind) {
     case "none":

@@ -1,19 +1,21 @@
-// How the pull of mimicry compares with that of the task where both meet, at the student's last feature map: what a weight
-// lambda should be chosen by (the paper's "gradient focus": a mimic gradient much larger than the task's drowns
-// it).
+// Compares the gradients of the mimic and detection losses at the student's last feature map, a guide for
+// choosing lambda (the paper's "gradient focus": a mimic gradient much larger than the task's drowns it out).
 import { gradientAt, mul, scope, sum, type Tensor } from "@qmimic/torch";
 
 export interface GradientBalance {
-  /** Norm of the mimic losses' gradient at the map, their weights included, over that of the detection losses. */
+  /**
+   * Norm of the mimic losses' gradient at the map, including their weights, divided by that of the detection
+   * losses.
+   */
   ratio: number;
-  /** Of the angle between the two, -1..1: below 0 they pull apart. */
+  /** Cosine of the angle between the two, -1..1: below 0 they conflict. */
   cosine: number;
 }
 
 /**
  * @param detection sum of the detection losses
  * @param mimicry sum of the mimic losses, with their weights
- * @param features the map that both depend on, before its quantizer
+ * @param features the map that both depend on, before quantization
  */
 export function gradientBalance(detection: Tensor, mimicry: Tensor, features: Tensor): GradientBalance {
   return scope(() => {
@@ -24,11 +26,11 @@ export function gradientBalance(detection: Tensor, mimicry: Tensor, features: Te
   });
 }
 
-/** Means of what can be told; NaN where nothing can. */
+/** Means over the steps with a measurement; NaN without any. */
 export function meanBalance(all: readonly GradientBalance[]): GradientBalance {
   const meanOf = (values: number[]) => {
     const known = values.filter(Number.isFinite);
-    return known.reduce((total, one) => total + one, 0) / known.length;
+    return known.reduce((total, value) => total + value, 0) / known.length;
   };
   return { ratio: meanOf(all.map(({ ratio }) => ratio)), cosine: meanOf(all.map(({ cosine }) => cosine)) };
 }

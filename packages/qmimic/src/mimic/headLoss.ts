@@ -1,14 +1,15 @@
-// Mimicking what the teacher's heads say (the second stage of Li et al., CVPR 2017), in the same step and of the very
-// places that the student's heads are trained on. The teacher's heads read the stored maps: nothing more needs to be kept.
+// Mimics the outputs of the teacher's heads (the second stage of Li et al., CVPR 2017), in the same step and at
+// the same places where the student's heads are trained. The teacher's heads run on the stored maps, so nothing
+// else needs to be stored.
 //
-// Heads of regions, over N regions:
-//   Lh = 1/N sum_n ( CE(p_n, softmax(z_n)) + sum_c p_nc * smoothL1(d_nc - e_nc) )
-// p and e are the teacher's probabilities and offsets, z and d the student's logits and offsets, c runs over the classes
-// without background, beta is 1/9 as in the head's own loss; where all classes share the offsets, p_nc is summed.
+// Heads of regions, over N regions: Lh = 1/N sum_n ( CE(p_n, softmax(z_n)) + sum_c p_nc * smoothL1(d_nc - e_nc)
+// ) p and e are the teacher's probabilities and offsets, z and d the student's logits and offsets, c runs over
+// the classes without background, beta is 1/9 as in the head's loss; if all classes share the offsets, p_nc is
+// summed.
 //
-// Heads of cells, with a weight w for each cell, the sum over the mimicked regions that cover it of 1 / (regions * cells):
-//   Lh = sum w * ( sum_c BCE(p_c, sigmoid(z_c)) + max_c p_c * (1 - GIoU(d, e)) )
-// d and e are the distances to the sides of the student's and the teacher's box.
+// Heads of cells, with a weight w for each cell, the sum over the mimicked regions that cover it of 1 /
+// (regions * cells): Lh = sum w * ( sum_c BCE(p_c, sigmoid(z_c)) + max_c p_c * (1 - GIoU(d, e)) ) d and e are
+// the distances to the sides of the student's and the teacher's box.
 import {
   add,
   binaryCrossEntropyWithLogits,
@@ -28,11 +29,11 @@ import { type Detector, type HeadOutputs, iouLoss, type Quantizer } from "../mod
 import { decodeFeatures } from "./dictionary.js";
 import { cellWeights } from "./regions.js";
 
-/** What the teacher's heads are asked about. */
+/** Input of the teacher's heads. */
 export interface StoredMaps {
-  /** As kept, [B, C, H, W], see encodeFeatures. */
+  /** Encoded maps, [B, C, H, W], see encodeFeatures. */
   maps: Tensor;
-  /** Of these maps. */
+  /** Quantizer of these maps. */
   quantizer: Quantizer;
   /** The mimicked regions of each image, [N, 4] xyxy. */
   regions: readonly Float32Array[];
@@ -41,8 +42,8 @@ export interface StoredMaps {
 }
 
 /**
- * @param student what its heads said in a training pass
- * @param teacher of the student's kind, see headMismatch
+ * @param student outputs of its heads in a training pass
+ * @param teacher same type of heads as the student, see headMismatch
  */
 export function headLoss(
   student: HeadOutputs,
@@ -52,7 +53,7 @@ export function headLoss(
   const goal = () => noGrad(() => teacher.headOutputs(decodeFeatures(maps, quantizer), student));
   if (student.of === "regions") return regionsLoss(student, () => goal() as Regions);
   const [, , height, width] = student.logits.shape as [number, number, number, number];
-  // With half a channel the weights of a region add up to 1 / regions.
+  // With half a channel, the weights of a region add up to 1 / regions.
   const weights = cellWeights(regions, stride, 0.5, height, width);
   return cellsLoss(student, () => goal() as Cells, weights);
 }

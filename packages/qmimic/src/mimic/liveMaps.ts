@@ -1,11 +1,11 @@
-// The teacher run in every step, on the very images that the student sees, photometric noise and crops included. Slower
-// than stored maps; there to measure what storing them does to AP.
+// Runs the teacher in every step on exactly the images that the student sees, including photometric
+// augmentation and crops. Slower than stored maps; used to measure how storing them affects AP.
 import { noGrad, scope, type Tensor } from "@qmimic/torch";
 import type { Detector, Quantizer } from "../models/index.js";
 import { encodeFeatures } from "./dictionary.js";
 import type { TeacherMaps } from "./teacherMaps.js";
 
-/** @param teacher is run in every batch() */
+/** @param teacher runs in every batch() */
 export function liveMaps(teacher: Detector, quantizer: Quantizer): TeacherMaps {
   teacher.eval();
   return {

@@ -1,20 +1,21 @@
-// Match ratio (Quantization Mimic, figure 5): the fraction of feature entries whose dictionary entry is the teacher's. Most
-// codes are 0, and a student of zeros would match them all: so it is also taken over the entries where either is not 0.
+// Match ratio (Quantization Mimic, figure 5): the fraction of feature entries with the same dictionary entry as
+// the teacher's. Most codes are 0, and a student that outputs 0 would match them all, so it is also computed
+// over the entries where either is nonzero.
 
-/** Entries of feature maps inside regions. */
+/** Feature map entries inside regions. */
 export interface MatchCounts {
-  /** Whose dictionary entry is the teacher's. */
+  /** Those with the teacher's dictionary entry. */
   matched: number;
-  /** Of those, the ones that are 0. */
+  /** Those where both are 0. */
   zero: number;
   compared: number;
 }
 
-/** 0..1; NaN where there is nothing to compare. */
+/** 0..1; NaN if there is nothing to compare. */
 export interface MatchRatio {
-  /** Over all entries: the paper's. */
+  /** Over all entries, as in the paper. */
   all: number;
-  /** Over those where the student's or the teacher's is not 0. */
+  /** Over entries where the student's or the teacher's is nonzero. */
   active: number;
 }
 
@@ -32,7 +33,7 @@ export const matchRatioOf = ({ matched, zero, compared }: MatchCounts): MatchRat
   active: (matched - zero) / (compared - zero),
 });
 
-/** From int64 [3] of these counts, see cellLoss. */
+/** From an int64 [3] tensor of these counts, see cellLoss. */
 export function toCounts(matches: { toArray(): ArrayLike<number | bigint> }): MatchCounts {
   const [matched, zero, compared] = Array.from(matches.toArray(), Number);
   return { matched, zero, compared };

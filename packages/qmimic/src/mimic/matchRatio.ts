@@ -1,4 +1,4 @@
-// Match ratio over a split: how far a student has come in reproducing the quantized map inside the objects.
+// Match ratio over a split: how well a student reproduces the quantized map inside the objects.
 import { type Conv2d, noGrad, scope, tensor } from "@qmimic/torch";
 import { transformBoxes } from "../data/augment.js";
 import { drawWhole } from "../data/drawing.js";
@@ -12,8 +12,8 @@ import { cellWeights } from "./regions.js";
 import type { TeacherMaps } from "./teacherMaps.js";
 
 /**
- * Match ratio over a split, images as they are, regions are the objects.
- * @param maps of the same samples, at scale 1, not mirrored, as codes of a uniform dictionary with this stride
+ * Match ratio over a split, on unaugmented images, with the objects as regions.
+ * @param maps of the same samples, at scale 1, not flipped, as codes of a uniform dictionary with this stride
  */
 export async function matchRatio(
   student: Detector,

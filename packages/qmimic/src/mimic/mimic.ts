@@ -1,9 +1,9 @@
-// The mimic loss of a training step (Quantization Mimic, section 3): the student's map, through a 1x1 regression
-// layer r and the teacher's quantizer, against the teacher's quantized map, inside regions.
-//   Lm = 1/(2N) sum_i 1/m_i || Q(ft_i) - Q(r(fs_i)) ||^2      form "cells": m_i values of the map in region i
-//   Lm = 1/(2N) sum_i 1/m   || pool Q(ft_i) - pool Q(r(fs_i)) ||^2    form "rois": m values of a pooled region
-// Rounding has no useful derivative: the gradient passes Q as if it were not there (straight-through). It still
-// points the right way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
+// The mimic loss of a training step (Quantization Mimic, section 3): the student's map, through a 1x1
+// regression layer r and the teacher's quantizer, against the teacher's quantized map, inside regions. Lm =
+// 1/(2N) sum_i 1/m_i || Q(ft_i) - Q(r(fs_i)) ||^2 form "cells": m_i values of the map in region i Lm = 1/(2N)
+// sum_i 1/m || pool Q(ft_i) - pool Q(r(fs_i)) ||^2 form "rois": m values of a pooled region Rounding has no
+// useful derivative: the gradient passes straight through Q (straight-through estimator). It still points the
+// right way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
 import {
   Conv2d,
   cast,
@@ -26,15 +26,15 @@ import { cellWeights, chooseRegions, type RegionSource, regionCells } from "./re
 export interface MimicSettings {
   regions: RegionSource;
   regionForm: "cells" | "rois";
-  /** Regions of an image. */
+  /** Regions per image. */
   mimicRegions: number;
-  /** The teacher's; "none" is plain mimic. */
+  /** The teacher's quantizer; "none" is plain mimic. */
   quantizer: Quantizer;
   /** Input pixels per cell. */
   stride: number;
   /** Cells per side of a pooled region. */
   roiSize: number;
-  /** Whether what the heads say is mimicked too, see headLoss. */
+  /** Whether to mimic the heads' outputs too, see headLoss. */
   heads: boolean;
 }
 
@@ -42,15 +42,18 @@ export interface MimicResult {
   loss: Tensor;
   /** Inside regions; zeros without quantizer. */
   counts: MatchCounts;
-  /** Where was mimicked, [N, 4] xyxy of each image. */
+  /** The mimicked regions, [N, 4] xyxy per image. */
   regions: Float32Array[];
 }
 
-/** r: from the student's channels to the teacher's. It predicts the teacher's features, and is dropped after training. */
+/**
+ * r: from the student's channels to the teacher's. It predicts the teacher's features, and is discarded after
+ * training.
+ */
 export const createRegressor = (studentChannels: number, teacherChannels: number, random: Random): Conv2d =>
   new Conv2d(studentChannels, teacherChannels, 1, random, { init: "kaiming", predicts: true });
 
-/** r of the student's map, float32 whatever the precision of wide layers is: it is rounded next. */
+/** r of the student's map, always float32, because it is quantized next. */
 const predict = (regressor: Conv2d, features: Tensor): Tensor => cast(regressor.forward(features), "float32");
 
 const equalTo = operator("aten::eq.Tensor");
@@ -60,8 +63,8 @@ const selectOf = operator("aten::select.int");
 const stackOf = operator("aten::stack");
 
 /**
- * @param stored the teacher's maps as kept, [B, C, H, W] (see encodeFeatures)
- * @param placed where each image lies on the canvas, [B, 4] xyxy
+ * @param stored the teacher's encoded maps, [B, C, H, W] (see encodeFeatures)
+ * @param placed each image's area on the canvas, [B, 4] xyxy
  */
 export function mimicLoss(
   pass: TrainingPass,
@@ -86,13 +89,13 @@ export function mimicLoss(
   return { loss, counts: toCounts(matches), regions };
 }
 
-/** The most weights of r that the one pass is used for: it is made for narrow students, whose weights stay in the cache. */
+/** Maximum weights of r for the fused kernel: it is made for narrow students, whose weights stay in the cache. */
 const MAX_FUSED = 2 ** 16;
 
 /**
  * Form "cells": sum of cells * (Q(r(features)) - target)^2, and int64 [3], see MatchCounts.
- * @param features [B, own, H, W]
- * @param stored [B, C, H, W] as kept, see encodeFeatures
+ * @param features [B, inChannels, H, W]
+ * @param stored [B, C, H, W] encoded, see encodeFeatures
  * @param cells [B, H, W]
  */
 export function cellLoss(
@@ -114,7 +117,7 @@ const unsqueezeOf = operator("aten::unsqueeze");
 const greaterThan = operator("aten::gt.Scalar");
 const logicalAnd = operator("aten::logical_and");
 
-/** The same from libtorch's operators: for the other quantizer, wide networks, and other devices. */
+/** The same with libtorch's operators: for the other quantizer, wide networks, and other devices. */
 function difference(
   prediction: Tensor,
   stored: Tensor,
@@ -130,7 +133,7 @@ function difference(
   const inside = greaterThan(perCell, 0);
   const equal = logicalAnd(equalTo(rounded, target), inside);
   const matched = nonZeroCount(equal).item();
-  // Nothing is below 0.
+  // All entries are >= 0.
   const active = nonZeroCount(logicalAnd(equal, greaterThan(target, 0))).item();
   const compared = nonZeroCount(inside).item() * rounded.shape[1];
   return { loss, matches: tensor(Int32Array.of(matched, matched - active, compared)) };
@@ -148,10 +151,10 @@ function pooledLoss(
   const rounded = applyQuantizer(prediction, quantizer);
   const pool = (map: Tensor) => {
     const pooled = regions.flatMap((list, image) => {
-      const own = selectOf(map, 0, image);
+      const imageMap = selectOf(map, 0, image);
       return Array.from({ length: list.length / 4 }, (_, i) => {
         const box = regionCells(list.subarray(4 * i, 4 * i + 4), stride, height, width);
-        const part = slice(slice(own, 1, box.y0, box.y1), 2, box.x0, box.x1);
+        const part = slice(slice(imageMap, 1, box.y0, box.y1), 2, box.x0, box.x1);
         return adaptiveMaxPool(part, [roiSize, roiSize])[0];
       });
     });
@@ -159,13 +162,13 @@ function pooledLoss(
   };
   const count = regions.reduce((all, list) => all + list.length / 4, 0);
   if (count === 0) return { loss: mul(sum(prediction), 0), counts: NO_COUNTS };
-  const own = pool(rounded);
-  const goal = pool(target);
-  const gap = sub(own, goal);
-  const loss = mul(sum(mul(gap, gap)), 1 / (2 * own.size));
+  const pooled = pool(rounded);
+  const pooledTarget = pool(target);
+  const gap = sub(pooled, pooledTarget);
+  const loss = mul(sum(mul(gap, gap)), 1 / (2 * pooled.size));
   if (quantizer.kind === "none") return { loss, counts: NO_COUNTS };
-  const equal = equalTo(own, goal);
+  const equal = equalTo(pooled, pooledTarget);
   const matched = nonZeroCount(equal).item();
-  const zero = matched - nonZeroCount(logicalAnd(equal, greaterThan(goal, 0))).item();
-  return { loss, counts: { matched, zero, compared: own.size } };
+  const zero = matched - nonZeroCount(logicalAnd(equal, greaterThan(pooledTarget, 0))).item();
+  return { loss, counts: { matched, zero, compared: pooled.size } };
 }

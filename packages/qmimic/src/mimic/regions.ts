@@ -1,19 +1,19 @@
-// Where the student mimics: regions of the image, and what each cell of the map weighs in the loss.
+// Where the student mimics: image regions, and the weight of each feature map cell in the loss.
 import type { Target } from "../models/index.js";
 
 export type RegionSource = "proposals" | "ground-truth" | "jittered";
 
-/** Jittered copies of each object, and how far they move and stretch relative to its sides. */
+/** Jittered copies per object, and their maximum shift and scaling relative to its sides. */
 const COPIES = 4;
 const JITTER = 0.2;
 
 /**
- * The regions of each image: the student's own best proposals (Li et al., CVPR 2017, section 3.2), the objects, or
- * the objects moved and stretched at random. What lies on padding is left out: a region's centre is on the image, and
- * the region is cut at the image's edges. An image without any has none.
- * @param proposals asked only where they are wanted
- * @param placed where each image lies on the canvas, [B, 4] xyxy
- * @returns [N, 4] xyxy of each image, N at most `count`
+ * The regions of each image: the student's best proposals (Li et al., CVPR 2017, section 3.2), the objects, or
+ * randomly shifted and scaled objects. Excludes padding: a region's centre is on the image, and the region is
+ * clipped to the image. An image may have no regions.
+ * @param proposals called only if needed
+ * @param placed each image's area on the canvas, [B, 4] xyxy
+ * @returns [N, 4] xyxy per image, N at most `count`
  */
 export function chooseRegions(
   source: RegionSource,
@@ -71,7 +71,7 @@ function jitter(boxes: Float32Array, copies: number, random: () => number): Floa
 const firstCell = (from: number, stride: number, limit: number): number =>
   Math.min(limit - 1, Math.max(0, Math.floor(from / stride)));
 
-/** The first cell after those that it touches: at least one after `first`. */
+/** The cell after the last one that it touches: at least `first` + 1. */
 const endCell = (first: number, to: number, stride: number, limit: number): number =>
   Math.min(limit, Math.max(first + 1, Math.ceil(to / stride)));
 
@@ -83,9 +83,9 @@ export function regionCells(box: ArrayLike<number>, stride: number, height: numb
 }
 
 /**
- * The size-normalised mimic loss, Lm = 1/(2N) sum_i 1/m_i ||.||^2 over regions i of m_i values, is one weighted
- * squared difference over the whole map: a cell weighs the sum of 1/(2 N m_i) over the regions that cover it.
- * N counts the regions of all images, m_i is cells times `channels`.
+ * The size-normalised mimic loss, Lm = 1/(2N) sum_i 1/m_i ||.||^2 over regions i with m_i values, is a weighted
+ * squared difference over the whole map: a cell's weight is the sum of 1/(2 N m_i) over the regions that cover
+ * it. N is the number of regions of all images, m_i is cells times `channels`.
  * @returns [B, height, width]
  */
 export function cellWeights(
@@ -97,8 +97,8 @@ export function cellWeights(
 ): Float32Array {
   const weights = new Float32Array(regions.length * height * width);
   const total = regions.reduce((sum, list) => sum + list.length / 4, 0);
-  // Changes at a region's four corners, then running sums along both axes. The number of regions goes along, because
-  // sums of fractions do not come back to exactly 0 outside.
+  // Differences at a region's four corners, then running sums along both axes. Region counts are summed too,
+  // because sums of fractions do not return to exactly 0 outside.
   const columns = width + 1;
   const changes = new Float64Array(columns * (height + 1));
   const counts = new Int32Array(changes.length);
@@ -125,7 +125,7 @@ export function cellWeights(
   return weights;
 }
 
-/** Running sums of changes along both axes, in place, to the weights of one image where any region is. */
+/** In-place running sums along both axes: the weights of one image, 0 outside all regions. */
 function sumUp(changes: Float64Array, counts: Int32Array, weights: Float32Array, width: number): void {
   const columns = width + 1;
   for (let row = 0, at = 0; at < weights.length; row += columns) {

@@ -1,5 +1,5 @@
-// The frozen teacher's maps, computed once: for each image, its mirror image and each scale, as dictionary codes in a
-// file. The teacher sees the images without photometric noise and whole; the student's crops are cut out of its maps.
+// The frozen teacher's maps, computed once per image, flip and scale, and stored as dictionary codes in a file.
+// The teacher sees whole images without photometric augmentation; the student's crops are cut from its maps.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { noGrad, scope, type Tensor } from "@qmimic/torch";
@@ -16,7 +16,7 @@ import type { Detector, Quantizer } from "../models/index.js";
 import { readMaps } from "../native/readMaps.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
 
-/** Which samples a batch is of, how they were drawn, and the drawn images, [B, 3, H, W]. */
+/** A batch: its samples, their augmentation, and the drawn images, [B, 3, H, W]. */
 export interface DrawnSamples {
   indices: readonly number[];
   augmentations: readonly Augmentation[];
@@ -25,26 +25,26 @@ export interface DrawnSamples {
 
 export interface TeacherMaps {
   readonly channels: number;
-  /** Bytes that all maps take. */
+  /** Total size of the maps in bytes. */
   readonly bytes: number;
   /**
-   * The maps of a batch, [B, channels, height, width], placed as the images were; 0 beyond their own canvas.
-   * @throws InputError when the file no longer holds them as they were computed
+   * The maps of a batch, [B, channels, height, width], placed like the images; 0 outside.
+   * @throws InputError if the file is damaged
    */
   batch(samples: DrawnSamples, height: number, width: number): Tensor;
-  /** Closes the file; no batch can be had afterwards. */
+  /** Closes the file; batch() must not be called afterwards. */
   close(): void;
 }
 
 export interface MapOptions {
-  /** How the maps are rounded and kept; the teacher's own, or another. */
+  /** Quantizer for storing the maps: the teacher's, or another. */
   quantizer: Quantizer;
-  /** Longest side of an image at scale 1, and the factors on it. */
+  /** Longest side of an image at scale 1, and the scales. */
   side: number;
   scales: readonly number[];
-  /** [false], [true], or both: not mirrored, mirrored. */
+  /** [false], [true], or both: not flipped, flipped. */
   flips: readonly boolean[];
-  /** Folder for the file; runs that need the same maps share it. */
+  /** Folder for the file; runs with the same maps share it. */
   cache: string;
   device: string;
 }
@@ -55,12 +55,12 @@ export interface MapReport {
 }
 
 const BATCH = 4;
-/** The last entry of a dictionary that a byte can hold; larger activations become it. */
+/** The largest dictionary index in a byte; larger activations saturate. */
 const LAST_CODE = 255;
-/** Counted up when the way from a file's pixels to a map changes: older files are then not used. */
+/** Increment when the computation from a file's pixels to a map changes, to invalidate older files. */
 const PREPROCESSING = 2;
 
-/** The maps of every image, mirrored and not, at every scale: read from the file where it has them, else computed. */
+/** The maps of every image, flip and scale: read from the file, or computed if missing. */
 export async function openTeacherMaps(
   teacher: Detector,
   samples: readonly Sample[],
@@ -72,11 +72,11 @@ export async function openTeacherMaps(
   const path = join(options.cache, `teacher-maps-${key.slice(0, 16)}.bin`);
   const file = await withLock(
     `${path}.lock`,
-    () => report.say(`waiting for another run that computes ${path}`),
+    () => report.say(`waiting for another run that is computing ${path}`),
     async () => {
       const opened = openRecordFile(path, key);
       if (opened.damaged > 0)
-        report.say(`${path}: damaged, maps lost: ${opened.damaged}; they are computed again`);
+        report.say(`${path}: damaged, maps lost: ${opened.damaged}; computing them again`);
       await complete(opened, teacher, samples, store, options, report);
       return opened;
     },
@@ -102,7 +102,7 @@ export async function openTeacherMaps(
           const damage = damageOf(file, maps);
           if (damage === null) throw error;
           throw new InputError(
-            `${damage}. Remove the file and continue with --resume: the maps are computed again`,
+            `${damage}. Remove the file and use --resume: the maps will be computed again`,
           );
         }
       };
@@ -112,7 +112,7 @@ export async function openTeacherMaps(
   };
 }
 
-/** What is wrong with the first record that is damaged; null when all can be read. */
+/** A message on the first damaged record; null if all are intact. */
 function damageOf(file: RecordFile, records: readonly StoredRecord[]): string | null {
   try {
     for (const record of records) file.read(record);
@@ -124,7 +124,9 @@ function damageOf(file: RecordFile, records: readonly StoredRecord[]): string | 
 
 const viewNumber = (scaleIndex: number, flip: boolean): number => 2 * scaleIndex + Number(flip);
 
-/** What the maps depend on: the teacher's weights and dictionary, the files of the images, the views. */
+/**
+ * Hash of everything that the maps depend on: the teacher's weights and dictionary, the image files, the views.
+ */
 async function checksum(
   teacher: Detector,
   samples: readonly Sample[],
@@ -133,8 +135,8 @@ async function checksum(
   const hash = createHash("sha256");
   const { backbone, outputStride } = teacher.config;
   hash.update(JSON.stringify({ PREPROCESSING, backbone, outputStride, quantizer, side, scales, flips }));
-  for (const { name, tensor: one } of teacher.backbone.named()) {
-    hash.update(name).update(new Uint8Array(one.toFloat32().buffer));
+  for (const { name, tensor: weights } of teacher.backbone.named()) {
+    hash.update(name).update(new Uint8Array(weights.toFloat32().buffer));
   }
   const paths = samples.map(({ imagePath }) => imagePath);
   const contents = await contentHashes(paths, cache);
@@ -144,7 +146,7 @@ async function checksum(
   return hash.digest("hex");
 }
 
-/** Runs the teacher over what the file does not hold yet. */
+/** Computes the maps missing in the file. */
 async function complete(
   file: RecordFile,
   teacher: Detector,
@@ -178,12 +180,12 @@ async function complete(
   if (saturated > 0 && options.quantizer.kind === "uniform") {
     const { stride } = options.quantizer;
     report.say(
-      `${saturated} maps of the teacher reach ${(LAST_CODE * stride).toPrecision(3)}, the dictionary's last entry that is kept: larger activations became it. Choose a larger quantizer-stride (now ${stride}), or auto`,
+      `${saturated} teacher maps reach ${(LAST_CODE * stride).toPrecision(3)}, the largest dictionary entry that is stored; larger activations were saturated. Choose a larger quantizer-stride (now ${stride}), or auto`,
     );
   }
 }
 
-/** Batches of images of one size: they need no padding, and a map depends on its image alone. */
+/** Batches of images of the same size: no padding, and each map depends only on its image. */
 function equalSizeBatches(samples: readonly Sample[]): number[][] {
   const groups = new Map<string, number[]>();
   samples.forEach(({ width, height }, i) => {
@@ -199,7 +201,7 @@ function equalSizeBatches(samples: readonly Sample[]): number[][] {
   );
 }
 
-/** The maps of images of one size in one view, as bytes of [channels, height, width] each. */
+/** The maps of images of the same size in one view, as bytes of [channels, height, width] each. */
 function runTeacher(
   teacher: Detector,
   images: readonly RawImage[],

@@ -1,4 +1,4 @@
-// What cells of a map say, picked out of it, and compared.
+// Gathers values of map cells, and compares boxes.
 import {
   add,
   div,
@@ -13,9 +13,9 @@ import {
 } from "@qmimic/torch";
 
 /**
- * Values of some cells.
+ * Gathers the values of some cells.
  * @param map [B, C, H, W]
- * @param cells [N] numbers in [B, H, W]
+ * @param cells [N] flat indices into [B, H, W]
  * @returns [C, N]
  */
 export function pickCells(map: Tensor, cells: Int32Array): Tensor {
@@ -23,7 +23,7 @@ export function pickCells(map: Tensor, cells: Int32Array): Tensor {
   const plane = height * width;
   const places = new Int32Array(channels * cells.length);
   for (let i = 0; i < cells.length; i++) {
-    // From [B, H, W] to channel 0 of [B, C, H, W].
+    // From an index in [B, H, W] to channel 0 in [B, C, H, W].
     const first = cells[i] + Math.floor(cells[i] / plane) * (channels - 1) * plane;
     for (let c = 0; c < channels; c++) places[c * cells.length + i] = first + c * plane;
   }
@@ -35,14 +35,15 @@ const minimum = operator("aten::minimum");
 const maximum = operator("aten::maximum");
 const clampMin = operator("aten::clamp_min");
 
-/** Keeps a box without any area from a division by 0; in square cells. */
+/** Prevents a division by 0 for boxes without area; in square cells. */
 const LEAST_AREA = 1e-6;
 
 /**
- * 1 - GIoU (Rezatofighi et al., CVPR 2019, section 3) of pairs of boxes, each given as distances from one point: 0..2.
- * @param distances from each pair's point to the left, upper, right and lower side, along dimension `dim`
- * @param goals the same; negative where a side lies on the other side of the point
- * @returns the same shape, with 1 for that dimension
+ * 1 - GIoU (Rezatofighi et al., CVPR 2019, section 3) of pairs of boxes, both given as distances from the same
+ * point: 0..2.
+ * @param distances from each pair's point to the left, top, right and bottom side, along dimension `dim`
+ * @param goals the same; negative if the point is outside the box on that side
+ * @returns the same shape, with size 1 in that dimension
  */
 export function iouLoss(distances: Tensor, goals: Tensor, dim = 0): Tensor {
   const side = (of: Tensor, k: number): Tensor => slice(of, dim, k, k + 1);

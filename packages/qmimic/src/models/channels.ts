@@ -1,6 +1,7 @@
-// Which channels of a detector stand and fall together. The operators of one forward pass say it, so that no module needs code
-// of its own: a layer's outputs run through batch norm, ReLU, pooling and RoIAlign to those layers that read them, a sum ties
-// the channels of its summands together, and a depthwise layer those before it and behind it. What predicts stays as it is.
+// Finds groups of channels that can only be removed together, by tracing the operators of one forward pass, so
+// that modules need no code for it: a layer's outputs pass through batch norm, ReLU, pooling and RoIAlign to
+// the layers that read them, a sum joins the channels of its operands, and a depthwise layer those of its input
+// and output. Prediction layers keep their channels.
 import {
   type NamedTensor,
   type OperatorArgument,
@@ -11,53 +12,53 @@ import {
 import { runOnce } from "./cost.js";
 import type { Detector } from "./detector.js";
 
-/** A dimension of a tensor that runs over the channels of a group. */
+/** A tensor dimension that runs over the channels of a group. */
 export interface ChannelUse {
   name: string;
   tensor: Tensor;
-  /** 0: what a layer makes, and its norm; 1: what a layer reads. */
+  /** 0: a layer's outputs, and its norm; 1: a layer's inputs. */
   dimension: 0 | 1;
-  /** Neighbouring entries that belong to one channel: the cells of a region, before a linear layer. */
+  /** Consecutive entries per channel: the cells of a region, before a linear layer. */
   repeat: number;
 }
 
-/** Channels that are there, or gone, in several tensors at once. */
+/** Channels that must be kept or removed in several tensors together. */
 export interface ChannelGroup {
   readonly channels: number;
   readonly uses: readonly ChannelUse[];
-  /** False for the image's colours, predictions, and what an unknown operator or a layer in groups reads or makes. */
+  /** False for image channels, predictions, and inputs and outputs of unknown operators and grouped layers. */
   readonly prunable: boolean;
 }
 
 /** A convolution or linear layer. */
 export interface WeightedLayer {
-  /** Of its weights. */
+  /** The name of its weights. */
   name: string;
   weight: Tensor;
   bias: Tensor | null;
   input: ChannelGroup;
   output: ChannelGroup;
-  /** Entries of a row of the weights that read one input channel: kernel x kernel, or the cells of a region. */
+  /** Weights per input channel: kernel x kernel, or the cells of a region. */
   perChannel: number;
   /** Null for a linear layer. */
   window: { kernel: number; stride: number; padding: number } | null;
-  /** Whether an output channel reads only some of the inputs: depthwise, or in groups. */
+  /** Whether an output channel reads only some of the inputs: depthwise or grouped. */
   grouped: boolean;
-  /** How often each of its outputs is computed. */
+  /** Number of positions at which each output is computed. */
   positions: number;
 }
 
 export interface Channels {
-  /** Those that can be removed, in the order in which they are made. */
+  /** Removable groups, in execution order. */
   groups: ChannelGroup[];
-  /** In the order in which they run. */
+  /** In execution order. */
   layers: WeightedLayer[];
 }
 
 /**
- * @param side longest side of the image for which `positions` are counted, in pixels; the other is 3/4 of it, as in
- *   multiplyAdds
- * @throws Error when tensors do not fit together
+ * @param side longest side of the image for counting `positions`, in pixels; the other is 3/4 of it, as in
+ * multiplyAdds
+ * @throws Error if tensors do not fit together
  */
 export function readChannels(detector: Detector, side = detector.config.side): Channels {
   const reader = new Reader(detector.named());
@@ -68,7 +69,7 @@ export function readChannels(detector: Detector, side = detector.config.side): C
   return reader.result();
 }
 
-/** Channels that are known to belong together so far; `joined` is set when others have taken them in. */
+/** Channels known to belong together so far (union-find); `joined` points to the group that absorbed them. */
 interface Node {
   channels: number;
   uses: ChannelUse[];
@@ -76,7 +77,7 @@ interface Node {
   joined?: Node;
 }
 
-/** The channels of a value, and how many neighbouring entries of its second dimension belong to one. */
+/** The channels of a value, and the number of consecutive entries per channel in its second dimension. */
 interface Value {
   node: Node;
   repeat: number;
@@ -91,10 +92,10 @@ class Reader {
   private readonly named: Map<OperatorArgument, NamedTensor>;
 
   constructor(named: readonly NamedTensor[]) {
-    this.named = new Map(named.map((one) => [one.tensor, one]));
+    this.named = new Map(named.map((entry) => [entry.tensor, entry]));
   }
 
-  /** A value whose channels stay. */
+  /** A value with fixed channels. */
   fixed(of: Tensor): void {
     this.values.set(of, { node: this.node(of.shape[1] ?? 1, false), repeat: 1 });
   }
@@ -105,16 +106,16 @@ class Reader {
     else this.unknown(call);
   }
 
-  /** An operator of which nothing is known here: what it reads stays. */
+  /** An unknown operator: its inputs keep their channels. */
   private unknown({ args, result }: OperatorCall): void {
     for (const argument of args.flat())
       if (this.values.has(argument as Tensor)) this.valueOf(argument as Tensor).node.prunable = false;
-    for (const one of [result].flat()) if (one instanceof Tensor) this.fixed(one);
+    for (const output of [result].flat()) if (output instanceof Tensor) this.fixed(output);
   }
 
   valueOf(of: OperatorArgument): Value {
     const value = this.values.get(of);
-    if (!value) throw new Error("channels: a tensor is read that no observed operator has made");
+    if (!value) throw new Error("channels: an operator reads a tensor that no observed operator produced");
     return { ...value, node: rootOf(value.node) };
   }
 
@@ -128,36 +129,36 @@ class Reader {
     return node;
   }
 
-  /** A parameter or a running statistic has the channels of `node` along a dimension. */
+  /** Records that a parameter or running statistic has the channels of `node` along a dimension. */
   private use(of: OperatorArgument, node: Node, dimension: 0 | 1, repeat: number): void {
     const found = this.named.get(of);
-    if (!found) throw new Error("channels: a layer reads a tensor that is none of the detector's");
-    const { name, tensor: own } = found;
-    if (own.shape[dimension] !== node.channels * repeat) {
+    if (!found) throw new Error("channels: a layer uses a tensor that is not part of the detector");
+    const { name, tensor: weight } = found;
+    if (weight.shape[dimension] !== node.channels * repeat) {
       throw new Error(
-        `tensor "${name}" is ${own.shape.join(" x ")}, for ${node.channels} channels${repeat === 1 ? "" : ` of ${repeat} entries`}`,
+        `tensor "${name}" is ${weight.shape.join(" x ")}, for ${node.channels} channels${repeat === 1 ? "" : ` of ${repeat} entries`}`,
       );
     }
-    if (!node.uses.some((one) => one.tensor === own && one.dimension === dimension))
-      node.uses.push({ name, tensor: own, dimension, repeat });
+    if (!node.uses.some((use) => use.tensor === weight && use.dimension === dimension))
+      node.uses.push({ name, tensor: weight, dimension, repeat });
   }
 
   norm(x: OperatorArgument, statistics: readonly OperatorArgument[]): Value {
     const value = this.valueOf(x);
-    for (const one of statistics) this.use(one, value.node, 0, 1);
+    for (const statistic of statistics) this.use(statistic, value.node, 0, 1);
     return value;
   }
 
   join(a: OperatorArgument, b: OperatorArgument): Value {
-    const [one, other] = [this.valueOf(a), this.valueOf(b)];
-    if (one.node.channels !== other.node.channels)
-      throw new Error(`${one.node.channels} and ${other.node.channels} channels are added`);
-    if (one.node !== other.node) {
-      one.node.uses.push(...other.node.uses);
-      one.node.prunable &&= other.node.prunable;
-      other.node.joined = one.node;
+    const [first, second] = [this.valueOf(a), this.valueOf(b)];
+    if (first.node.channels !== second.node.channels)
+      throw new Error(`cannot add ${first.node.channels} and ${second.node.channels} channels`);
+    if (first.node !== second.node) {
+      first.node.uses.push(...second.node.uses);
+      first.node.prunable &&= second.node.prunable;
+      second.node.joined = first.node;
     }
-    return one;
+    return first;
   }
 
   layer(
@@ -168,7 +169,7 @@ class Reader {
     const { node: input, repeat } = this.valueOf(x);
     const { name, tensor: weights, predicts } = this.named.get(weight) ?? {};
     if (name === undefined || weights === undefined)
-      throw new Error("channels: a layer has weights that are none of the detector's");
+      throw new Error("channels: a layer has weights that are not part of the detector");
     const { shape } = weights;
     const depthwise = groups > 1 && shape[1] === 1 && shape[0] === groups;
     const output = depthwise ? input : this.node(shape[0], predicts !== true);
@@ -193,7 +194,7 @@ class Reader {
   }
 
   result(): Channels {
-    const groups = new Map(this.nodes.filter((one) => !one.joined).map((one) => [one, { ...one }]));
+    const groups = new Map(this.nodes.filter((node) => !node.joined).map((node) => [node, { ...node }]));
     const groupOf = (node: Node): ChannelGroup => groups.get(rootOf(node))!;
     return {
       groups: [...groups.values()].filter(({ prunable }) => prunable),
@@ -212,10 +213,10 @@ const first = (pair: OperatorArgument): number => (pair as readonly number[])[0]
 
 type Handler = (reader: Reader, args: readonly OperatorArgument[], result: Tensor) => void;
 
-/** Channels come out as they went in. */
+/** Output channels are the input channels. */
 const same: Handler = (reader, [x], result) => reader.set(result, reader.valueOf(x));
 
-/** Arguments are in the order of each operator's schema. */
+/** Arguments are in the order of the operator's schema. */
 const HANDLERS: Record<string, Handler> = {
   "qmimic::conv3x3": (reader, args, result) =>
     reader.layer(args, result, { window: { kernel: 3, stride: 1, padding: 1 }, groups: 1 }),

@@ -1,4 +1,4 @@
-// What a detector computes for one image, and the width at which a network computes as much as another.
+// Multiply-adds of a detector, and the width at which a network has a given cost.
 import { countMultiplyAdds, noGrad, scope, type Tensor, tensor } from "@qmimic/torch";
 import { toGrid } from "../data/drawing.js";
 import { InputError } from "../errors.js";
@@ -6,13 +6,13 @@ import { type DetectorConfig, parseBackbone } from "./config.js";
 import type { Detector } from "./detector.js";
 import { createDetector } from "./kinds.js";
 
-/** Multiply-adds of one image of side x side * 3/4 pixels, all regions of the head included. */
+/** Multiply-adds for an image of side x side * 3/4 pixels, including all regions of the head. */
 export const multiplyAdds = (detector: Detector): number =>
   countMultiplyAdds(() => runOnce(detector, detector.config.side));
 
 /**
- * Runs every layer once, in evaluation and without gradient, on a black image of side x side * 3/4 pixels.
- * @param onImage is given the image before
+ * Runs every layer once, in eval mode and without gradients, on a black image of side x side * 3/4 pixels.
+ * @param onImage called with the image first
  */
 export function runOnce(detector: Detector, side: number, onImage: (image: Tensor) => void = () => {}): void {
   const { device } = detector.named()[0].tensor;
@@ -35,16 +35,16 @@ export interface EqualCost {
   multiplyAdds: number;
 }
 
-/** Of divisors that are tried. */
+/** Step between tried divisors. */
 const STEP = 0.1;
 const [LEAST, MOST] = [1, 64];
 const TOLERANCE = 0.1;
 
 /**
- * The width, 1 / N with N in tenths, at which a network has about the multiply-adds `goal`.
- * @param backbone of the family that is meant
- * @param configOf the detector with a backbone of that family
- * @throws InputError when none comes within a tenth of it
+ * The width, 1 / N with N in steps of 0.1, at which a network has about `goal` multiply-adds.
+ * @param backbone a network of the family to use
+ * @param configOf the detector's configuration with a given backbone
+ * @throws InputError if no width comes within 10 % of it
  */
 export function widthOfCost(
   goal: number,
@@ -62,7 +62,7 @@ export function widthOfCost(
     if (!best || distance(cost) < distance(best.multiplyAdds)) best = { backbone: name, multiplyAdds: cost };
     return cost;
   };
-  // Costs fall as N grows, by steps.
+  // The cost decreases with N, in steps.
   let [low, high] = [LEAST / STEP, MOST / STEP];
   while (low <= high) {
     const middle = Math.round(Math.sqrt(low * high));

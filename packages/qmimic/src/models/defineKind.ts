@@ -1,9 +1,9 @@
-// A kind with its own types inside, and the plain contract outside: what comes in is parsed by the kind's schemas.
+// Wraps a kind with specific types into the generic interface: inputs are parsed with the kind's schemas.
 import type { Random } from "@qmimic/torch";
 import type { z } from "zod";
 import type { Detector, DetectorKind, NetworkFacts } from "./detector.js";
 
-/** A DetectorKind whose functions take parsed settings and configurations. */
+/** A DetectorKind with functions that take parsed settings and configurations. */
 interface TypedKind<S extends z.ZodObject, C extends z.ZodObject> {
   name: string;
   settings: S;

@@ -1,5 +1,6 @@
-// Faster R-CNN (Ren et al., NeurIPS 2015) with the head of Fast R-CNN (Girshick, ICCV 2015): RoIAlign, two hidden layers,
-// class scores and per-class offsets. Structure and parameter names are torchvision's, the hidden layers 1/n as wide.
+// Faster R-CNN (Ren et al., NeurIPS 2015) with the head of Fast R-CNN (Girshick, ICCV 2015): RoIAlign, two
+// hidden layers, class scores and per-class offsets. Structure and parameter names are as in torchvision, with
+// hidden layers 1/n as wide.
 import { flatten, Linear, type Random, relu, roiAlign, type Tensor, tensor } from "@qmimic/torch";
 import { z } from "zod";
 import type { Backbone } from "./backbones/types.js";
@@ -44,7 +45,7 @@ class BoxHead extends RegionHead {
     super();
     const { headWidth, roiSize, classes } = config;
     const labels = classes.length + 1;
-    // Kaiming's standard deviation for layers before a ReLU; PyTorch's default, which torchvision takes, is smaller.
+    // Kaiming initialization for layers before a ReLU; PyTorch's default, as in torchvision, is smaller.
     const hidden = (inputs: number) => new Linear(inputs, headWidth, random, { std: Math.sqrt(2 / inputs) });
     const prediction = (outputs: number) =>
       new Linear(headWidth, outputs, random, { std: 0.16 / Math.sqrt(headWidth), predicts: true });
@@ -68,7 +69,7 @@ class BoxHead extends RegionHead {
   }
 }
 
-/** @param backbone a network other than the one that the configuration names */
+/** @param backbone overrides the configuration's network */
 export const createFasterRcnn = (
   configuration: FasterRcnnConfig,
   random: Random,
@@ -87,8 +88,8 @@ export const fasterRcnn = defineKind({
   },
   headCoding: ["boxWeights"],
   conflict: conflictIn,
-  choose: ({ headWidth, ...own }, network) => ({
-    ...autoAnchors(own, network),
+  choose: ({ headWidth, ...rest }, network) => ({
+    ...autoAnchors(rest, network),
     ...(headWidth === "auto"
       ? { headWidth: Math.max(32, Math.round(1024 / parseBackbone(network.backbone).divisor)) }
       : {}),

@@ -1,4 +1,4 @@
-// The door of this folder: other folders import from here alone (a test checks it).
+// The public interface of this folder: other folders import only from here (checked by a test).
 export type { Backbone } from "./backbones/types.js";
 export { iouLoss } from "./cells.js";
 export {

@@ -1,4 +1,4 @@
-// The kinds of detectors. A further one needs its own files and a line in this list.
+// The list of detectors. To add one, write its files and add a line here.
 import { type Random, withShapes } from "@qmimic/torch";
 import { z } from "zod";
 import { didYouMean, InputError, reasonOf } from "../errors.js";
@@ -20,11 +20,14 @@ export function kindOf(name: string): DetectorKind {
   const found = KINDS.find((kind) => kind.name === name);
   if (found) return found;
   throw new InputError(
-    `detector: unknown kind ${quoted(name)}; expected ${DETECTORS.join(", ")}.${didYouMean(name, DETECTORS)}`,
+    `detector: unknown detector ${quoted(name)}; expected ${DETECTORS.join(", ")}.${didYouMean(name, DETECTORS)}`,
   );
 }
 
-/** A detector with fresh weights. @throws InputError for an unknown kind or backbone, or shapes of tensors that it lacks */
+/**
+ * A detector with fresh weights.
+ * @throws InputError for an unknown kind or backbone, or pruned shapes of unknown tensors
+ */
 export function createDetector(config: DetectorConfig, random: Random): Detector {
   const build = () => kindOf(config.detector).create(config, random);
   if (config.shapes === undefined) return build();
@@ -37,16 +40,19 @@ export function createDetector(config: DetectorConfig, random: Random): Detector
 
 const named = z.looseObject({ detector: z.string() });
 
-/** A configuration as it stands in a file. @throws InputError for an unknown kind, ZodError for what does not fit it */
+/**
+ * Parses a configuration from a file.
+ * @throws InputError for an unknown kind, ZodError if it does not match the schema
+ */
 export function parseConfig(json: unknown): DetectorConfig {
   const { config } = kindOf(named.parse(json).detector);
   return config.parse(json) as DetectorConfig;
 }
 
 /**
- * The configuration that a recipe describes: what the kind's schema names is picked from the settings, "auto" is chosen.
- * @param settings of a recipe, with `detector`
- * @throws InputError when a value that the data gives is out of bounds
+ * The configuration for a recipe: picks the settings in the kind's schema, and resolves "auto".
+ * @param settings a recipe's settings, including `detector`
+ * @throws InputError if a value from the data is out of bounds
  */
 export function configureDetector(
   settings: { detector: string },
@@ -58,15 +64,15 @@ export function configureDetector(
   try {
     return parseConfig({ ...settings, backbone, classes, quantizer: { kind: "none" }, ...chosen });
   } catch (error) {
-    // What the data gives may be beyond the bounds: thousands of classes, for instance.
-    throw new InputError(`the detector cannot be made as the recipe and the data say: ${reasonOf(error)}`);
+    // Values from the data may be out of bounds: thousands of classes, for instance.
+    throw new InputError(`cannot build the detector for this recipe and data: ${reasonOf(error)}`);
   }
 }
 
-/** Why the heads of two detectors cannot be compared; undefined where they can. */
+/** Why the heads of two detectors cannot be compared; undefined if they can. */
 export function headMismatch(teacher: DetectorConfig, student: DetectorConfig): string | undefined {
   if (teacher.detector !== student.detector) {
-    return `the teacher is a ${teacher.detector}, the student a ${student.detector}`;
+    return `the teacher is a ${teacher.detector}, but the student is a ${student.detector}`;
   }
   const read = (config: DetectorConfig, key: string) =>
     JSON.stringify((config as Record<string, unknown>)[key]);
@@ -75,5 +81,5 @@ export function headMismatch(teacher: DetectorConfig, student: DetectorConfig): 
   );
   return differs === undefined
     ? undefined
-    : `the teacher's ${kebab(differs)} is ${read(teacher, differs)}, the student's ${read(student, differs)}`;
+    : `the teacher's ${kebab(differs)} is ${read(teacher, differs)}, but the student's is ${read(student, differs)}`;
 }

@@ -1,9 +1,12 @@
-// The quantizer behind the last feature map (Quantization Mimic, section 3.1).
+// The quantizer of the last feature map (Quantization Mimic, section 3.1).
 import type { Tensor } from "@qmimic/torch";
 import { quantize, quantizePow2 } from "../native/quantize.js";
 import type { Quantizer } from "./config.js";
 
-/** Rounds features to the quantizer's dictionary; the gradient passes unchanged (straight-through). */
+/**
+ * Rounds features to the quantizer's dictionary; the gradient passes through unchanged (straight-through
+ * estimator).
+ */
 export function applyQuantizer(features: Tensor, quantizer: Quantizer): Tensor {
   switch (quantizer.kind) {
     case "none":

@@ -1,5 +1,6 @@
-// R-FCN (Dai, Li, He, Sun, NeurIPS 2016): every layer is convolutional and shared by all regions. A region is cut into
-// k x k cells; each cell has maps of its own, "left upper part of a face" for instance, and its average there is a vote.
+// R-FCN (Dai, Li, He, Sun, NeurIPS 2016): every layer is convolutional and shared by all regions. A region is
+// divided into k x k cells; each cell has its own maps, for instance "upper left part of a face", and their
+// average in the cell is a vote.
 import { Conv2d, cast, mul, psRoiAlign, type Random, relu, sum, type Tensor, tensor } from "@qmimic/torch";
 import { z } from "zod";
 import type { Backbone } from "./backbones/types.js";
@@ -10,7 +11,7 @@ import { numbered, RegionHead, type RegionOutputs } from "./twoStage/regionHead.
 import { conflictIn, twoStageConfig, twoStageSettings } from "./twoStage/settings.js";
 import { TwoStage } from "./twoStage/twoStage.js";
 
-/** Maps grow with its square. */
+/** The number of maps grows with its square. */
 const MAX_PS_SIZE = 15;
 
 const settings = z.object({
@@ -68,7 +69,7 @@ class PositionSensitiveHead extends RegionHead {
   }
 }
 
-/** @param backbone a network other than the one that the configuration names */
+/** @param backbone overrides the configuration's network */
 export const createRfcn = (
   configuration: RfcnConfig,
   random: Random,

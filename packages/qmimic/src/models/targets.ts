@@ -1,7 +1,7 @@
-// What a detector is trained with, and which boxes count as background.
+// Training targets, and which boxes count as background.
 import { BELOW_LOW, BETWEEN } from "@qmimic/runtime";
 
-/** The objects of one image, in pixels of the network's input. */
+/** The objects in one image, in pixels of the network's input. */
 export interface Target {
   /** [N, 4] xyxy */
   boxes: Float32Array;
@@ -12,7 +12,7 @@ export interface Target {
 }
 
 /**
- * Takes boxes that lie in an ignored region by more than half of their area out of the background, in place.
+ * Removes boxes with more than half their area in an ignored region from the background, in place.
  * @param boxes [N, 4] xyxy
  * @param matches [N], from matchAnchors
  */
@@ -30,7 +30,7 @@ export function ignoreRegions(boxes: Float32Array, matches: Int32Array, ignore: 
   }
 }
 
-/** Arrays, for instance of flat boxes, one after another. */
+/** Concatenates arrays, for instance of flat boxes. */
 export const concatFloats = (...lists: readonly Float32Array[]): Float32Array =>
   fillFrom(lists, new Float32Array(lengthOf(lists)));
 

@@ -1,49 +1,49 @@
-// A detector that starts from another's weights: the same layers, perhaps other classes.
+// Initializes a detector with another's weights: the same layers, possibly other classes.
 import { copy, noGrad, scope, tensor } from "@qmimic/torch";
 import type { DetectorConfig } from "./config.js";
 import type { Detector } from "./detector.js";
 import { kindOf } from "./kinds.js";
 
-/** Settings of layers that every kind has. */
+/** Layer settings common to all kinds. */
 const SHARED_LAYERS = ["convolution", "convolutionGroups", "outputStride", "neck"];
 
-/** Settings of a recipe that say what the layers of a kind's detectors are, and what their outputs mean. */
+/** Recipe settings that determine a kind's layers, and the meaning of their outputs. */
 export function layerSettings(kind: string): string[] {
   const { layers, headCoding } = kindOf(kind);
   return [...SHARED_LAYERS, ...layers, ...headCoding];
 }
 
-/** What a configuration says of its layers, and of what their outputs mean. */
+/** The part of a configuration that determines layers, and the meaning of their outputs. */
 export function layersOf(config: DetectorConfig): Partial<DetectorConfig> {
   const keys = ["backbone", "shapes", ...layerSettings(config.detector)];
   return Object.fromEntries(Object.entries(config).filter(([key]) => keys.includes(key)));
 }
 
 export interface Transferred {
-  /** Classes that both have. */
+  /** Classes in both. */
   kept: string[];
-  /** Those that the earlier detector does not know. */
+  /** Classes that the earlier detector lacks. */
   fresh: string[];
-  /** Those that are not wanted any more. */
+  /** Classes that the new detector lacks. */
   dropped: string[];
 }
 
 /**
- * Overwrites a detector's weights with another's of the same layers. Of what belongs to single classes, the rows of classes
- * that both have are taken; those of new classes stay as they are.
+ * Overwrites a detector's weights with those of another with the same layers. In layers with rows per class,
+ * copies the rows of classes in both; rows of new classes are unchanged.
  */
 export function transferWeights(to: Detector, from: Detector): Transferred {
   const { names, background } = kindOf(to.config.detector).classLayers;
   const [labels, known] = [to, from].map(({ config }) =>
     background ? [null, ...config.classes] : config.classes,
   );
-  const stored = new Map(from.named().map((one) => [one.name, one.tensor]));
+  const stored = new Map(from.named().map((entry) => [entry.name, entry.tensor]));
   noGrad(() =>
     scope(() => {
-      for (const { name, tensor: one } of to.named()) {
+      for (const { name, tensor: target } of to.named()) {
         const source = stored.get(name)!.toFloat32();
         const ofClasses = names.includes(name.slice(0, name.lastIndexOf(".")));
-        const data = ofClasses ? one.toFloat32() : source;
+        const data = ofClasses ? target.toFloat32() : source;
         // The rows of one label.
         const size = data.length / labels.length;
         if (ofClasses) {
@@ -52,7 +52,7 @@ export function transferWeights(to: Detector, from: Detector): Transferred {
             if (at >= 0) data.set(source.subarray(at * size, (at + 1) * size), i * size);
           });
         }
-        copy(one, tensor(data, one.shape));
+        copy(target, tensor(data, target.shape));
       }
     }),
   );

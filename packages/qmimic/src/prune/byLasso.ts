@@ -1,7 +1,7 @@
-// Channel pruning of He, Zhang and Sun, "Channel Pruning for Accelerating Very Deep Neural Networks", ICCV 2017: layer by
-// layer, LASSO selects the input channels that explain what the layer gave in the whole detector, and least squares fits its
-// weights to what these say in the detector that has been pruned so far (sections 3.1 and 3.2). Where several layers read the
-// same channels, they are selected for all of these together.
+// Channel pruning of He, Zhang and Sun, "Channel Pruning for Accelerating Very Deep Neural Networks", ICCV
+// 2017: layer by layer, LASSO selects the input channels that best explain the layer's outputs in the original
+// detector, and least squares refits its weights to those inputs in the detector pruned so far (sections 3.1
+// and 3.2). If several layers read the same channels, the channels are selected for all of them jointly.
 import { setImmediate as turn } from "node:timers/promises";
 import {
   copy,
@@ -20,33 +20,33 @@ import { leastSquares, selectByLasso } from "./leastSquares.js";
 import { inputsAt, layerOf, type Places, samplePlaces, valuesAt } from "./responses.js";
 import { silence } from "./shrink.js";
 
-/** Images of one step, and the regions that the head is asked about. */
+/** Images of one step, and the head's regions. */
 export interface PruningBatch {
   /** [B, 3, H, W] */
   images: Tensor;
-  /** [N, 4] xyxy of each image; undefined for heads that do not speak of regions. */
+  /** [N, 4] xyxy per image; undefined for heads without regions. */
   regions: readonly Float32Array[] | undefined;
 }
 
-/** Places of a map that are looked at, in each image: more than the paper's 10, of fewer images. */
+/** Sampled positions of a map per image: more than the paper's 10, from fewer images. */
 const PLACES = 64;
-/** More inputs than this a layer keeps its weights with: their normal equations would not fit into memory. */
+/** Layers with more inputs are not refitted: their normal equations would not fit into memory. */
 const MAX_INPUTS = 4608;
 
-/** What the layers that read a group's channels gave in the whole detector. */
+/** Outputs, in the original detector, of the layers that read a group's channels. */
 type Target = { places: Places; values: Float32Array };
 
 export interface LassoOptions {
-  /** How many channels of each group stay. */
+  /** Number of channels to keep, per group. */
   counts: ReadonlyMap<ChannelGroup, number>;
   seed: number;
-  /** As each group is done. */
+  /** Called after each group. */
   onProgress(done: number, of: number): void;
 }
 
 /**
- * Silences channels of a detector and fits the weights of the layers that read them, in place.
- * @returns the channels that stay
+ * Zeroes channels of a detector and refits the weights of the layers that read them, in place.
+ * @returns the channels to keep
  */
 export async function pruneByLasso(
   detector: Detector,
@@ -72,7 +72,7 @@ export async function pruneByLasso(
     silence(group, stay);
     kept.set(group, stay);
     onProgress(i + 1, groups.length);
-    // Signals have their turn.
+    // Lets signal handlers run.
     await turn();
   }
   return kept;
@@ -95,7 +95,7 @@ function wholeTargets(
     const result = call.result as Tensor;
     const places = samplePlaces(result, PLACES, createRandom(`${seed}/${layer.name}`));
     const values = valuesAt(result, places);
-    // The bias stays as it is.
+    // The bias is unchanged.
     const bias = layer.bias?.toFloat32();
     if (bias) for (let k = 0; k < values.length; k++) values[k] -= bias[k % bias.length];
     targets.set(layer, { places, values });
@@ -110,7 +110,7 @@ const observe = (
   see: Parameters<typeof observeOperators>[0],
 ): void => noGrad(() => scope(() => void observeOperators(see, () => detector.everyLayer(images, regions))));
 
-/** A layer's normal equations over all sampled places. */
+/** A layer's normal equations over all sampled positions. */
 interface Problem {
   layer: WeightedLayer;
   /** X'X, [inputs, inputs] */
@@ -161,8 +161,8 @@ function addTo(
   };
   problems.set(layer, problem);
   scope(() => {
-    const [x, y] = [tensor(data, [rows, width]), tensor(values, [rows, outputs])].map((one) =>
-      toDouble(one, "float64"),
+    const [x, y] = [tensor(data, [rows, width]), tensor(values, [rows, outputs])].map((matrix) =>
+      toDouble(matrix, "float64"),
     );
     const transposed = permute(x, [1, 0]);
     addArray(problem.gram, matmul(transposed, x).toArray() as Float64Array);
@@ -176,14 +176,14 @@ function addArray(to: Float64Array, from: Float64Array): void {
 }
 
 /**
- * Factors of channels that give the layers' outputs back, as few as are wanted not 0. The Gram matrix of what
- * single channels contribute follows from that of their inputs: <Z_i, Z_j> is the sum over both channels' entries of
- * X'X times WW'. Layers count alike, each relative to the size of its outputs.
+ * Channel factors that reproduce the layers' outputs with the requested number of nonzero factors. The Gram
+ * matrix of the channels' contributions follows from that of their inputs: <Z_i, Z_j> is the sum over both
+ * channels' entries of X'X times WW'. Layers have equal weight, each relative to the size of its outputs.
  */
 function select({ channels }: ChannelGroup, problems: readonly Problem[], count: number): number[] {
   const gram = new Float64Array(channels * channels);
   const products = new Float64Array(channels);
-  for (const { layer, gram: own, products: ownProducts, size, inputs, outputs } of problems) {
+  for (const { layer, gram: inputGram, products: ownProducts, size, inputs, outputs } of problems) {
     if (!(size > 0)) continue;
     const { perChannel, weight } = layer;
     const weights = weight.toFloat32();
@@ -192,7 +192,7 @@ function select({ channels }: ChannelGroup, problems: readonly Problem[], count:
       const i = Math.floor(a / perChannel);
       for (let b = 0; b < inputs; b++) {
         const at = a * inputs + b;
-        gram[i * channels + Math.floor(b / perChannel)] += (own[at] * together[at]) / size;
+        gram[i * channels + Math.floor(b / perChannel)] += (inputGram[at] * together[at]) / size;
       }
       for (let o = 0; o < outputs; o++)
         products[i] += (ownProducts[a * outputs + o] * weights[o * inputs + a]) / size;
@@ -210,7 +210,7 @@ const weightProducts = (weight: Tensor, inputs: number, outputs: number): Float6
     }),
   );
 
-/** The weights that give the layer's outputs back from the channels that stay. */
+/** The weights that reproduce the layer's outputs from the kept channels. */
 function refit({ layer, gram, products, inputs, outputs }: Problem, kept: readonly number[]): void {
   const { perChannel, weight } = layer;
   const entries = kept.flatMap((c) => Array.from({ length: perChannel }, (_, k) => c * perChannel + k));

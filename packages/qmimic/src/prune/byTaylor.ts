@@ -1,9 +1,10 @@
-// Pruning by Taylor expansion: Molchanov, Tyree, Karras, Aila, Kautz, "Pruning Convolutional Neural Networks for Resource
-// Efficient Inference", ICLR 2017, section 2.2. What the loss would change if a channel were 0 is, to first order, the sum of
-// its activations times their gradients; its size, averaged over examples, is the criterion, normalised within each
-// layer. The channels that matter least for the multiply-adds that they take go first, in rounds, each with
-// the criterion measured anew. The paper subtracts a channel's cost with a weight that has to be found (section 2.2, "FLOPs
-// regularized pruning"); dividing by it has no weight, and left more AP (results/log.md).
+// Pruning by Taylor expansion: Molchanov, Tyree, Karras, Aila, Kautz, "Pruning Convolutional Neural Networks
+// for Resource Efficient Inference", ICLR 2017, section 2.2. To first order, zeroing a channel changes the loss
+// by the sum of its activations times their gradients; its absolute value, averaged over examples and
+// normalised within each layer, is the criterion. Channels with the lowest criterion per multiply-add are
+// removed first, in rounds, measuring the criterion again in each. The paper subtracts a channel's cost with a
+// weight that must be tuned (section 2.2, "FLOPs regularized pruning"); dividing by the cost needs no weight
+// and preserved more AP (results/log.md).
 import { setImmediate as turn } from "node:timers/promises";
 import {
   add,
@@ -23,34 +24,34 @@ import type { ChannelGroup, Channels, Detector, TrainingBatch, WeightedLayer } f
 import { layerOf } from "./responses.js";
 import { costOf, silence } from "./shrink.js";
 
-/** Measurements on the way from the whole detector to the budget. */
+/** Number of rounds from the original detector to the budget. */
 const ROUNDS = 10;
 
 export interface TaylorOptions {
-  /** Multiply-adds that are left at most. */
+  /** Maximum multiply-adds to keep. */
   goal: number;
-  /** How many channels of a group stay at least. */
-  least(group: ChannelGroup): number;
+  /** Minimum channels to keep in a group. */
+  min(group: ChannelGroup): number;
   seed: number;
-  /** After each round. */
+  /** Called after each round. */
   onProgress(done: number, of: number): void;
 }
 
 /**
- * Silences channels of a detector in place, until its cost is the goal.
- * @param batches of training images; those of a round are `batches[round]`, again from the start when there are no more
- * @returns the channels that stay
+ * Zeroes channels of a detector in place until its cost reaches the goal.
+ * @param batches of training images; a round uses `batches[round]`, starting over at the end
+ * @returns the channels to keep
  */
 export async function pruneByTaylor(
   detector: Detector,
   channels: Channels,
   batches: readonly (readonly TrainingBatch[])[],
-  { goal, least, seed, onProgress }: TaylorOptions,
+  { goal, min, seed, onProgress }: TaylorOptions,
 ): Promise<Map<ChannelGroup, number[]>> {
   const kept = new Map(
     channels.groups.map((group) => [group, Array.from({ length: group.channels }, (_, i) => i)]),
   );
-  /** With `fewer` channels of one group than are left. */
+  /** The cost with `fewer` channels less in one group. */
   const cost = (of?: ChannelGroup, fewer = 0) =>
     costOf(channels, (group) => (kept.get(group)?.length ?? group.channels) - (group === of ? fewer : 0));
   const whole = cost();
@@ -63,12 +64,12 @@ export async function pruneByTaylor(
       .sort((a, b) => a.score - b.score);
     for (const { group, channel } of order) {
       if (cost() <= until) break;
-      const left = kept.get(group)!.filter((one) => one !== channel);
-      if (left.length >= least(group)) kept.set(group, left);
+      const left = kept.get(group)!.filter((other) => other !== channel);
+      if (left.length >= min(group)) kept.set(group, left);
     }
     for (const [group, left] of kept) silence(group, left);
     onProgress(round + 1, ROUNDS);
-    // Signals have their turn.
+    // Lets signal handlers run.
     await turn();
   }
   return kept;
@@ -80,20 +81,20 @@ interface Ranked {
   score: number;
 }
 
-/** The channels with their scores over the root of the sum of their squares, for each of `saved` multiply-adds. */
+/** The channels with their L2-normalised scores per multiply-add `saved`. */
 function rank(
   group: ChannelGroup,
   scores: Float64Array | undefined,
   kept: readonly number[],
   saved: number,
 ): Ranked[] {
-  // Absent where the loss depends on none of them.
-  const own = kept.map((channel) => scores?.[channel] ?? 0);
-  const norm = Math.sqrt(own.reduce((all, score) => all + score ** 2, 0));
-  return kept.map((channel, i) => ({ group, channel, score: norm > 0 ? own[i] / norm / saved : 0 }));
+  // Missing if the loss depends on none of them.
+  const values = kept.map((channel) => scores?.[channel] ?? 0);
+  const norm = Math.sqrt(values.reduce((all, score) => all + score ** 2, 0));
+  return kept.map((channel, i) => ({ group, channel, score: norm > 0 ? values[i] / norm / saved : 0 }));
 }
 
-/** The criterion, summed over the examples of the batches. */
+/** The criterion, summed over the examples in the batches. */
 function measure(
   detector: Detector,
   channels: Channels,
@@ -117,10 +118,10 @@ function measure(
   return totals;
 }
 
-/** Another handle on the very tensor, which lives on when the network frees its own. */
+/** Another handle on the same tensor, which stays valid when the network frees its handle. */
 const sameTensor = operator("aten::to.dtype");
 
-/** What the layers gave, behind their batch norm and ReLU. */
+/** The layers' outputs, after batch norm and ReLU. */
 class Responses {
   private readonly layers: Map<Tensor, WeightedLayer>;
   private readonly latest = new Map<unknown, WeightedLayer>();
@@ -143,7 +144,7 @@ class Responses {
     this.held.set(layer, keep(sameTensor(result as Tensor, "float32")));
   }
 
-  /** Adds each channel's | sum of activations x gradients | of each example, of the layers of a group together. */
+  /** Adds | sum of activations x gradients | per channel and example, jointly for the layers of a group. */
   addTo(totals: Map<ChannelGroup, Float64Array>, loss: Tensor): void {
     const held = [...this.held];
     const gradients = gradientsAt(
@@ -154,14 +155,14 @@ class Responses {
     noGrad(() => {
       held.forEach(([{ output, grouped }, response], i) => {
         const gradient = gradients[i];
-        // A depthwise layer's outputs are those of the layer before it over again.
+        // A depthwise layer's output channels are those of the layer before it.
         if (gradient === null || grouped) return;
         const product = mul(response, gradient);
         const { length } = product.shape;
-        const own = (length === 4 ? sum(product, [2, 3]) : product).toFloat32();
+        const criterion = (length === 4 ? sum(product, [2, 3]) : product).toFloat32();
         const before = sums.get(output)?.data;
-        if (before) for (let k = 0; k < own.length; k++) own[k] += before[k];
-        sums.set(output, { data: own, examples: product.shape[0] });
+        if (before) for (let k = 0; k < criterion.length; k++) criterion[k] += before[k];
+        sums.set(output, { data: criterion, examples: product.shape[0] });
       });
     });
     for (const [group, { data, examples }] of sums) {

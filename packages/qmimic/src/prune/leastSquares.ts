@@ -1,12 +1,12 @@
-// Least squares by the normal equations, and LASSO by coordinate descent, on Gram matrices: what was measured need not be
-// kept. Matrices are row-major Float64Arrays.
+// Least squares with normal equations, and LASSO with coordinate descent, on Gram matrices, so samples need not
+// be stored. Matrices are row-major Float64Arrays.
 
 /**
- * Solves A X = B for a symmetric positive definite A, by Cholesky's decomposition.
+ * Solves A X = B for a symmetric positive definite A, by Cholesky decomposition.
  * @param a [n, n]; its lower half is read
  * @param b [n, m]
  * @returns X, [n, m]
- * @throws RangeError when A is not positive definite
+ * @throws RangeError if A is not positive definite
  */
 export function solvePositive(a: Float64Array, b: Float64Array, n: number): Float64Array {
   const lower = choleskyOf(a, n);
@@ -51,11 +51,11 @@ function choleskyOf(a: Float64Array, n: number): Float64Array {
   return lower;
 }
 
-/** Of the mean of the diagonal: what is added to it, so that inputs that are never active do no harm. */
+/** Ridge term, as a fraction of the mean of the diagonal: makes inputs that are never active harmless. */
 const RIDGE = 1e-6;
 
 /**
- * The W that makes || Y - X W ||^2 least.
+ * The W that minimizes || Y - X W ||^2.
  * @param gram X'X, [n, n]
  * @param products X'Y, [n, m]
  * @returns [n, m]
@@ -63,23 +63,23 @@ const RIDGE = 1e-6;
 export function leastSquares(gram: Float64Array, products: Float64Array, n: number): Float64Array {
   let trace = 0;
   for (let i = 0; i < n; i++) trace += gram[i * n + i];
-  // Nothing was ever active: any W is as good as 0.
+  // No input was ever active: any W is as good as 0.
   if (!(trace > 0)) return new Float64Array(products.length);
   const a = Float64Array.from(gram);
   for (let i = 0; i < n; i++) a[i * n + i] += (RIDGE * trace) / n;
   return solvePositive(a, products, n);
 }
 
-/** Until no coefficient changes by more than this part of the largest, or for so many rounds. */
+/** Convergence tolerance, relative to the largest coefficient, and maximum rounds. */
 const TOLERANCE = 1e-6;
 const MAX_ROUNDS = 1000;
 
 /**
- * The b that makes 1/2 b'G b - c'b + penalty * sum |b_i| least: LASSO (Tibshirani, 1996) with G = X'X and c = X'y, by
- * coordinate descent (Friedman, Hastie, Tibshirani, 2010, section 2).
+ * The b that minimizes 1/2 b'G b - c'b + penalty * sum |b_i|: LASSO (Tibshirani, 1996) with G = X'X and c =
+ * X'y, by coordinate descent (Friedman, Hastie, Tibshirani, 2010, section 2).
  * @param gram G, [n, n]
  * @param products c, [n]
- * @param start where to begin
+ * @param start initial value
  */
 export function lasso(
   gram: Float64Array,
@@ -92,12 +92,12 @@ export function lasso(
   for (let round = 0; round < MAX_ROUNDS; round++) {
     let [change, largest] = [0, 0];
     for (let i = 0; i < n; i++) {
-      const own = gram[i * n + i];
-      if (!(own > 0)) continue;
+      const diagonal = gram[i * n + i];
+      if (!(diagonal > 0)) continue;
       let rest = products[i];
       for (let j = 0; j < n; j++) rest -= gram[i * n + j] * b[j];
-      const free = rest + own * b[i];
-      const next = (Math.sign(free) * Math.max(0, Math.abs(free) - penalty)) / own;
+      const free = rest + diagonal * b[i];
+      const next = (Math.sign(free) * Math.max(0, Math.abs(free) - penalty)) / diagonal;
       change = Math.max(change, Math.abs(next - b[i]));
       largest = Math.max(largest, Math.abs(next));
       b[i] = next;
@@ -107,24 +107,24 @@ export function lasso(
   return b;
 }
 
-/** Halvings of the interval in which the penalty is looked for. */
+/** Bisection steps for the penalty. */
 const HALVINGS = 40;
 
 /**
- * The `count` variables of LASSO that last longest as the penalty grows: the penalty is the largest that leaves at least so
- * many; of more, those whose part of the sum is largest.
- * @returns their numbers in ascending order
+ * The `count` variables that LASSO keeps longest as the penalty grows: uses the largest penalty that keeps at
+ * least that many; if it keeps more, those with the largest contribution.
+ * @returns their indices in ascending order
  */
 export function selectByLasso(gram: Float64Array, products: Float64Array, count: number): number[] {
   const n = products.length;
   const numbers = [...products.keys()];
   if (count >= n) return numbers;
-  let [low, high] = [0, products.reduce((most, one) => Math.max(most, Math.abs(one)), 0)];
+  let [low, high] = [0, products.reduce((largest, product) => Math.max(largest, Math.abs(product)), 0)];
   let best = lasso(gram, products, 0);
   for (let halving = 0; halving < HALVINGS; halving++) {
     const middle = (low + high) / 2;
     const tried = lasso(gram, products, middle, best);
-    const left = tried.reduce((sum, one) => sum + Number(one !== 0), 0);
+    const left = tried.reduce((sum, factor) => sum + Number(factor !== 0), 0);
     if (left >= count) [low, best] = [middle, tried];
     else high = middle;
     if (left === count) break;

@@ -1,4 +1,4 @@
-// A detector with fewer channels, by one of three methods, at a part of its multiply-adds.
+// Prunes a detector's channels with one of three methods, to a fraction of its multiply-adds.
 import { noGrad, scope } from "@qmimic/torch";
 import { NO_AUGMENTATION } from "../data/augment.js";
 import { createRandom, shuffled } from "../data/random.js";
@@ -15,32 +15,32 @@ export type PruningMethod = (typeof PRUNING_METHODS)[number];
 
 export interface PruningOptions {
   method: PruningMethod;
-  /** Part of the multiply-adds that is left at most, above 0 and below 1. */
+  /** Maximum fraction of the multiply-adds to keep, above 0 and below 1. */
   budget: number;
-  /** Of the images that are looked at, and what is sampled of them; of what method random leaves. */
+  /** Seed for choosing and sampling images; for method random, for choosing channels. */
   seed: number;
-  /** After each group of channels (lasso) or round (taylor). */
+  /** Called after each channel group (lasso) or round (taylor). */
   onProgress?(done: number, of: number): void;
 }
 
-/** Images that LASSO looks at, in batches. */
+/** Images for LASSO, and batch size. */
 const LASSO_BATCHES = 24;
-/** Batches of a round of Taylor's criterion, and rounds until they are used again. */
+/** Batches per round of Taylor's criterion, and rounds until they are reused. */
 const TAYLOR_BATCHES = 6;
 const TAYLOR_SETS = 4;
 const BATCH = 2;
 
 /**
- * The pruned copy of a detector. Every layer whose channels can go takes part (models/channels.ts).
- * @param train images to look at; method random needs none
- * @throws InputError when the budget is below what one channel everywhere costs
+ * A pruned copy of a detector. Prunes every layer with removable channels (models/channels.ts).
+ * @param train training images; not needed for method random
+ * @throws InputError if the budget is below the cost of one channel in every layer
  */
 export async function pruneDetector(
   detector: Detector,
   train: Split,
   { method, budget, seed, onProgress = () => {} }: PruningOptions,
 ): Promise<Detector> {
-  // Worked on in place.
+  // Modified in place.
   const copy = shrink(detector, new Map());
   try {
     const channels = readChannels(copy);
@@ -54,7 +54,7 @@ export async function pruneDetector(
 
 interface Task {
   goal: number;
-  /** Channels of each group that stay where all layers keep the same part. */
+  /** Channels to keep per group if all layers keep the same fraction. */
   counts: ReadonlyMap<ChannelGroup, number>;
   train: Split;
   seed: number;
@@ -76,8 +76,8 @@ const METHODS: Record<
 
   lasso: (detector, channels, { counts, train, seed, onProgress }) =>
     withBatches(detector, train, { count: LASSO_BATCHES, seed }, (batches) => {
-      const own = batches.map((batch) => withRegions(detector, batch, seed));
-      return pruneByLasso(detector, channels, own, { counts, seed, onProgress });
+      const withProposals = batches.map((batch) => withRegions(detector, batch, seed));
+      return pruneByLasso(detector, channels, withProposals, { counts, seed, onProgress });
     }),
 
   taylor: (detector, channels, { goal, counts, train, seed, onProgress }) =>
@@ -85,15 +85,18 @@ const METHODS: Record<
       const sets = Array.from({ length: TAYLOR_SETS }, (_, i) =>
         batches.filter((_, k) => k % TAYLOR_SETS === i),
       ).filter((set) => set.length > 0);
-      const least = (group: ChannelGroup) => Math.min(Math.ceil(LEAST * group.channels), counts.get(group)!);
-      return pruneByTaylor(detector, channels, sets, { goal, least, seed, onProgress });
+      const min = (group: ChannelGroup) => Math.min(Math.ceil(LEAST * group.channels), counts.get(group)!);
+      return pruneByTaylor(detector, channels, sets, { goal, min, seed, onProgress });
     }),
 };
 
-/** Taylor's criterion compares channels of all layers; so that no layer is closed, this part of each stays. */
+/**
+ * Taylor's criterion compares channels across layers; each layer keeps at least this fraction, so that none is
+ * cut off.
+ */
 const LEAST = 0.1;
 
-/** The same part of every group's channels, as large as the goal allows. */
+/** The same fraction of every group's channels, as large as the goal allows. */
 function evenCounts(channels: Channels, goal: number, budget: number): Map<ChannelGroup, number> {
   const countsAt = (part: number) =>
     new Map(channels.groups.map((group) => [group, Math.max(1, Math.round(part * group.channels))]));
@@ -103,7 +106,7 @@ function evenCounts(channels: Channels, goal: number, budget: number): Map<Chann
   };
   if (costAt(0) > goal) {
     throw new InputError(
-      `budget ${budget}: one channel in every layer costs ${(costAt(0) / 1e6).toFixed(1)} million multiply-adds, more than the ${(goal / 1e6).toFixed(1)} million that are allowed`,
+      `budget ${budget}: one channel in every layer costs ${(costAt(0) / 1e6).toFixed(1)} million multiply-adds, more than the allowed ${(goal / 1e6).toFixed(1)} million`,
     );
   }
   let [low, high] = [0, 1];
@@ -137,7 +140,7 @@ async function withBatches<T>(
   }
 }
 
-/** The regions that the whole detector's head would be trained on. */
+/** The regions on which the original detector's head would be trained. */
 const withRegions = (detector: Detector, batch: Batch, seed: number): PruningBatch =>
   noGrad(() =>
     scope(() => {

@@ -1,19 +1,19 @@
-// What a layer reads and makes at sampled places, as matrices.
+// A layer's inputs and outputs at sampled positions, as matrices.
 import type { OperatorCall, Tensor } from "@qmimic/torch";
 import type { WeightedLayer } from "../models/index.js";
 
-/** Places of a layer's output that are looked at: image (or region), row, column, three numbers each. */
+/** Sampled positions in a layer's output: image (or region), row, column, three numbers each. */
 export type Places = Int32Array;
 
-/** The layer that an observed operator computes. */
+/** The layer computed by an observed operator. */
 export const layerOf = (
   layers: ReadonlyMap<Tensor, WeightedLayer>,
   { args }: OperatorCall,
 ): WeightedLayer | undefined => layers.get(args[1] as Tensor);
 
 /**
- * Up to `count` places for each image, at random; of regions all.
- * @param result of the layer, [B, C, H, W] or [N, C]
+ * Up to `count` random positions per image; all regions.
+ * @param result the layer's output, [B, C, H, W] or [N, C]
  */
 export function samplePlaces({ shape }: Tensor, count: number, random: () => number): Places {
   const [images, , height = 1, width = 1] = shape;
@@ -27,7 +27,7 @@ export function samplePlaces({ shape }: Tensor, count: number, random: () => num
   return places;
 }
 
-/** A map's or a row's values at the places, [places, C]. */
+/** A map's or a row's values at the positions, [positions, C]. */
 export function valuesAt(of: Tensor, places: Places): Float32Array {
   const [, channels, height = 1, width = 1] = of.shape;
   const data = of.toFloat32();
@@ -41,7 +41,7 @@ export function valuesAt(of: Tensor, places: Places): Float32Array {
   return values;
 }
 
-/** What the layer reads at the places, in the order of its weights: [places, input channels * perChannel]. */
+/** The layer's inputs at the positions, in weight order: [positions, input channels * perChannel]. */
 export function inputsAt(
   { window }: WeightedLayer,
   input: Tensor,

@@ -1,35 +1,38 @@
-// What pruning does to a detector: its cost with fewer channels, channels silenced in place, and the smaller detector.
+// Pruning operations: the cost with fewer channels, zeroing channels in place, and building the smaller
+// detector.
 import { copy, noGrad, scope, tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { type ChannelGroup, type Channels, createDetector, type Detector } from "../models/index.js";
 
-/** The channels that stay of each group, in ascending order. A group that is absent keeps all. */
+/** The channels to keep per group, in ascending order. A missing group keeps all. */
 export type Kept = ReadonlyMap<ChannelGroup, readonly number[]>;
 
-/** Multiply-adds with so many channels of each group. */
+/** Multiply-adds with the given number of channels per group. */
 export const costOf = ({ layers }: Channels, channelsOf: (group: ChannelGroup) => number): number =>
   layers.reduce((sum, { weight, input, output, positions, grouped, perChannel }) => {
     const row = grouped ? weight.shape[1] * perChannel : channelsOf(input) * perChannel;
     return sum + positions * channelsOf(output) * row;
   }, 0);
 
-/** Makes channels zero wherever they are, in place: the detector computes what it would without them. */
+/** Zeroes channels in place, everywhere: the detector then computes what it would without them. */
 export function silence(group: ChannelGroup, kept: readonly number[]): void {
   const stays = new Set(kept);
-  for (const { tensor: one, dimension } of group.uses) {
-    // Running statistics do not matter behind a factor and a summand of 0.
-    if (dimension !== 0 || !one.requiresGrad) continue;
-    const data = one.toFloat32();
+  for (const { tensor: parameter, dimension } of group.uses) {
+    // Running statistics do not matter if scale and shift are 0.
+    if (dimension !== 0 || !parameter.requiresGrad) continue;
+    const data = parameter.toFloat32();
     const row = data.length / group.channels;
     for (let c = 0; c < group.channels; c++) if (!stays.has(c)) data.fill(0, c * row, (c + 1) * row);
-    noGrad(() => scope(() => void copy(one, tensor(data, one.shape))));
+    noGrad(() => scope(() => void copy(parameter, tensor(data, parameter.shape))));
   }
 }
 
-/** The detector without the channels that do not stay; a copy of it where all do. */
+/** A copy of the detector with only the kept channels. */
 export function shrink(detector: Detector, kept: Kept): Detector {
   const named = new Map(
-    detector.named().map(({ name, tensor: one }) => [name, { shape: one.shape, data: one.toFloat32() }]),
+    detector
+      .named()
+      .map(({ name, tensor: parameter }) => [name, { shape: parameter.shape, data: parameter.toFloat32() }]),
   );
   const shapes: Record<string, number[]> = { ...detector.config.shapes };
   for (const [{ channels, uses }, channelsKept] of kept) {
@@ -47,16 +50,16 @@ export function shrink(detector: Detector, kept: Kept): Detector {
   );
   noGrad(() =>
     scope(() => {
-      for (const { name, tensor: one } of pruned.named()) {
+      for (const { name, tensor: parameter } of pruned.named()) {
         const { shape, data } = named.get(name)!;
-        copy(one, tensor(data, shape));
+        copy(parameter, tensor(data, shape));
       }
     }),
   );
   return pruned.eval();
 }
 
-/** The blocks `kept` of those that a dimension consists of. */
+/** Selects the blocks `kept` along a dimension. */
 function pick(
   { shape, data }: { shape: readonly number[]; data: Float32Array },
   dimension: 0 | 1,

@@ -1,15 +1,15 @@
-// Which number a class has, and how many objects there are of it: printed wherever data is read.
+// The table of classes with their numbers and object counts, printed whenever data is read.
 import type { Sample } from "../data/types.js";
 import { textTable } from "./table.js";
 
-/** What is counted of a Dataset. */
+/** The parts of a Dataset that are counted. */
 interface Counted {
   split: string;
   classes: readonly string[];
   samples: readonly Pick<Sample, "labels">[];
 }
 
-/** A table of number, name, and objects of each split (difficult ones among them). */
+/** A table with number, name, and objects per split (including difficult ones). */
 export function classMap(datasets: readonly Counted[]): string {
   const [{ classes }] = datasets;
   const counts = datasets.map(({ samples }) => {

@@ -1,9 +1,9 @@
-// An evaluation as text for people, in per cent: the means first, then the classes.
+// An evaluation as text, in per cent: first the means, then the classes.
 import type { ApComparisons, ApIntervals, Comparison, Interval } from "../eval/bootstrap.js";
 import type { ClassEvaluation, Evaluation } from "../eval/evaluation.js";
 import { percent, textTable } from "./table.js";
 
-/** Precision, recall and threshold are those of the best F1 by VOC. @param intervals of COCO's means */
+/** Precision, recall and threshold are at the best F1 (VOC). @param intervals of COCO's means */
 export function formatEvaluation(evaluation: Evaluation, intervals?: ApIntervals): string {
   return `${meansTable(evaluation, intervals)}\n\n${classTable(evaluation)}`;
 }
@@ -12,7 +12,7 @@ function meansTable(evaluation: Evaluation, intervals?: ApIntervals): string {
   const { iou, pixelInclusive, coco, mAP, mAP11 } = evaluation;
   const { mAP50, mAP75, mAP50to95, mAP50At11, mAP75At11, mAP50to95At11 } = evaluation;
   const none = ["-", "-", "-"];
-  const pixels = pixelInclusive ? ", last pixel inside" : "";
+  const pixels = pixelInclusive ? ", including last pixel" : "";
   const cocoNumbers = [coco.ap50, coco.ap75, coco.ap, coco.apSmall, coco.apMedium, coco.apLarge];
   const rows = [
     ["mean AP", "AP50", "AP75", "AP50:95", "small", "medium", "large"],
@@ -20,7 +20,7 @@ function meansTable(evaluation: Evaluation, intervals?: ApIntervals): string {
     [`VOC, all points${pixels}`, ...[mAP50, mAP75, mAP50to95].map(percent), ...none],
     [`VOC, 11 points${pixels}`, ...[mAP50At11, mAP75At11, mAP50to95At11].map(percent), ...none],
   ];
-  // The IoU asked for, where the table does not have it.
+  // The requested IoU, if not already in the table.
   if (iou !== 0.5 && iou !== 0.75) {
     [apName(iou), "-", percent(mAP), percent(mAP11)].forEach((cell, i) => {
       rows[i].push(cell);
@@ -40,13 +40,13 @@ function meansTable(evaluation: Evaluation, intervals?: ApIntervals): string {
 
 function classTable({ iou, classes, coco, ...evaluation }: Evaluation): string {
   const row = (
-    one: Omit<ClassEvaluation, "ap11" | "ap50to95" | "curve">,
+    result: Omit<ClassEvaluation, "ap11" | "ap50to95" | "curve">,
     { ap50, ap75, ap }: { ap50: number | null; ap75: number | null; ap: number | null },
   ): string[] => [
-    one.name,
-    ...[one.objects, one.difficult, one.detections].map(String),
-    ...[one.ap, ap50, ap75, ap, one.bestF1?.precision, one.bestF1?.recall].map(percent),
-    one.bestF1?.threshold.toFixed(2) ?? "-",
+    result.name,
+    ...[result.objects, result.difficult, result.detections].map(String),
+    ...[result.ap, ap50, ap75, ap, result.bestF1?.precision, result.bestF1?.recall].map(percent),
+    result.bestF1?.threshold.toFixed(2) ?? "-",
   ];
   const rows = [
     ["class", "objects", "difficult", "found", `VOC ${apName(iou)}`, "AP50", "AP75", "AP50:95"].concat([
@@ -54,7 +54,7 @@ function classTable({ iou, classes, coco, ...evaluation }: Evaluation): string {
       "recall",
       "at score",
     ]),
-    ...classes.map((one, label) => row(one, coco.classes[label])),
+    ...classes.map((result, label) => row(result, coco.classes[label])),
   ];
   if (classes.length > 1) rows.push(row({ name: "all", ap: evaluation.mAP, ...evaluation }, coco));
   return textTable(rows);
@@ -66,12 +66,12 @@ const apName = (iou: number): string => `AP${Math.round(100 * iou)}`;
 export const formatInterval = (interval: Interval | null): string =>
   interval === null ? "-" : `${percent(interval.low)}-${percent(interval.high)}`;
 
-/** Two detectors on the same images; "not decided" where the interval of the difference holds 0. */
+/** Two detectors on the same images; "not significant" if the interval of the difference includes 0. */
 export function formatComparisons({ ap50, ap }: ApComparisons): string {
-  const row = (name: string, one: Comparison | null): string[] => {
-    if (one === null) return [name, "-", "-", ""];
-    const { difference, interval, decided } = one;
-    const verdict = !decided ? "not decided" : difference > 0 ? "B is better" : "A is better";
+  const row = (name: string, comparison: Comparison | null): string[] => {
+    if (comparison === null) return [name, "-", "-", ""];
+    const { difference, interval, decided } = comparison;
+    const verdict = !decided ? "not significant" : difference > 0 ? "B is better" : "A is better";
     return [name, signed(difference), `${signed(interval.low)} to ${signed(interval.high)}`, verdict];
   };
   return textTable([["COCO", "B - A", "95 % interval", ""], row("AP50", ap50), row("AP50:95", ap)]);

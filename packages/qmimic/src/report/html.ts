@@ -1,4 +1,4 @@
-// report.html: a run on one page, for people. It needs no network and no script; pictures/overview.png is linked.
+// report.html: a run on one page. It needs neither network nor scripts; pictures/overview.png is linked.
 import { join } from "node:path";
 import { writeFileAtomic } from "../files.js";
 import { teacherAdvice } from "../train/advice.js";
@@ -19,20 +19,21 @@ import { STYLE } from "./htmlStyle.js";
 import { type Html, html, trusted } from "./htmlTemplate.js";
 
 /**
- * Writes <folder>/report.html of a run, finished or being trained, from what is in the folder. An earlier report is replaced.
+ * Writes <folder>/report.html for a finished or running training, from the files in the folder. Replaces an
+ * earlier report.
  * @returns its path
- * @throws InputError when the folder is not a run, or nothing in it has been evaluated
+ * @throws InputError if the folder is not a run, or nothing in it has been evaluated
  */
 export async function writeRunReport(folder: string): Promise<string> {
   const run = await readRun(folder);
-  // ECharts takes a moment to load: only now.
+  // ECharts is slow to load: only import it when needed.
   const { drawChart } = await import("./htmlChart.js");
   const path = join(folder, "report.html");
   await writeFileAtomic(path, renderReport(run, drawChart));
   return path;
 }
 
-/** The whole page. All text of the user's (names, paths, classes) is escaped, and no script could run. */
+/** The whole page. All user text (names, paths, classes) is escaped, and scripts are blocked. */
 export function renderReport(run: RunContent, draw: DrawChart): string {
   const { name, folder, stages, recipe, overview } = run;
   return html`<!doctype html>
@@ -71,12 +72,12 @@ function header({ name, recipe, stages, finished }: RunContent): Html {
 <h1>${name}</h1>
 <dl class="facts">
 <dt>Data</dt><dd><code>${recipe.data}</code>, trained on <code>${recipe.trainSplit}</code>, evaluated on <code>${recipe.valSplit}</code></dd>
-<dt>Method</dt><dd>${recipe.method.replaceAll("-", " ")}${recipe.stage !== "all" && `, stage ${recipe.stage.replaceAll("-", " ")} alone`}</dd>
+<dt>Method</dt><dd>${recipe.method.replaceAll("-", " ")}${recipe.stage !== "all" && `, stage ${recipe.stage.replaceAll("-", " ")} only`}</dd>
 <dt>Input</dt><dd>longest side ${recipe.side} px, output stride ${recipe.outputStride}</dd>
-<dt>${classes.length === 1 ? "Class" : `${classes.length} classes`}</dt><dd><ul class="chips">${classes.map((one) => html`<li>${one}</li>`)}</ul></dd>
+<dt>${classes.length === 1 ? "Class" : `${classes.length} classes`}</dt><dd><ul class="chips">${classes.map((name) => html`<li>${name}</li>`)}</ul></dd>
 ${
   when === undefined
-    ? html`<dt>In training</dt><dd>${last && `${stageTitle(last)}, epoch ${last.rows.length}: load this page again for later ones`}</dd>`
+    ? html`<dt>In training</dt><dd>${last && `${stageTitle(last)}, epoch ${last.rows.length}: reload this page to update`}</dd>`
     : html`<dt>Finished</dt><dd><time datetime="${when}">${when.slice(0, 16).replace("T", " ")} UTC</time></dd>`
 }
 </dl>
@@ -89,13 +90,13 @@ function tiles(stage: RunStage): Html {
   const { val, match, matchActive, cost, config } = stage;
   const facts: [string, string][] = [
     [formatPercent(val), "AP50 on val"],
-    [formatBytes(cost.bytesInt8), "as 8-bit integers"],
+    [formatBytes(cost.bytesInt8), "as int8"],
     [formatBytes(cost.bytesGzip), "gzipped"],
     [formatCount(cost.parameters), "parameters"],
     [formatOperations(cost.multiplyAdds), "multiply-adds"],
   ];
   if (match !== null) facts.push([formatPercent(match), "match ratio on val"]);
-  if (matchActive !== null) facts.push([formatPercent(matchActive), "match ratio, entries not 0"]);
+  if (matchActive !== null) facts.push([formatPercent(matchActive), "match ratio, nonzero entries"]);
   return html`<ul class="tiles" aria-label="${stageTitle(stage)}, ${config.backbone}">${facts.map(
     ([value, label]) => html`<li><b>${value}</b><span>${label}</span></li>`,
   )}</ul>`;
@@ -112,22 +113,22 @@ ${stages.map(
 <td>${formatOperations(stage.cost.multiplyAdds)}</td><td class="text">${formatQuantizer(stage.quantizer)}</td><td>${formatPercent(stage.match)}</td></tr>
 `,
 )}</tbody></table></div>
-<p class="note">AP50: mean average precision at IoU 0.5 on the val split. gzip: the 8-bit weights compressed. Multiply-adds: one image at full input size, all proposals included.</p>`;
+<p class="note">AP50: mean average precision at IoU 0.5 on the val split. gzip: the int8 weights compressed. Multiply-adds: one image at full input size, including all proposals.</p>`;
 }
 
 function pictures(overview: string, split: string): Html {
   return html`<h2>Pictures</h2>
-<a href="${overview}"><img class="overview" src="${overview}" alt="Photographs of the split ${split}: ground truth dashed, detections in the colour of their class"></a>
-<p class="note">Split <code>${split}</code>: ground truth is dashed green and white, detections have the colour of their class. Some images are picked at random, then come those with most mistakes.</p>`;
+<a href="${overview}"><img class="overview" src="${overview}" alt="Images from split ${split}: ground truth dashed, detections in the colour of their class"></a>
+<p class="note">Split <code>${split}</code>: ground truth is dashed green and white, detections have the colour of their class. First some random images, then those with the most mistakes.</p>`;
 }
 
 function stageSection(stage: RunStage, draw: DrawChart): Html {
   const { rows, config, cost } = stage;
   const speeds = rows.map((row) => row.imagesPerSecond).filter(Number.isFinite);
-  const speed = speeds.reduce((sum, one) => sum + one, 0) / speeds.length;
+  const speed = speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length;
   const epochs = rows.length === 1 ? "1 epoch" : `${rows.length} epochs`;
   return html`<section>
-<h3>${stageTitle(stage)} <span class="note">${config.backbone}, ${formatCount(cost.parameters)} parameters, ${epochs}, ${formatNumber(speed)} images a second</span></h3>
+<h3>${stageTitle(stage)} <span class="note">${config.backbone}, ${formatCount(cost.parameters)} parameters, ${epochs}, ${formatNumber(speed)} images per second</span></h3>
 <div class="charts">
 ${stageCharts(stage, draw)}
 </div>

@@ -1,5 +1,6 @@
-// Curves over epochs, or over recall, as SVG text, drawn by ECharts without a browser. Colours are the page's CSS variables, so that
-// one drawing serves light and dark. This module loads ECharts: import it only when a report is written.
+// Curves over epochs, or over recall, as SVG text, drawn by ECharts without a browser. Colours are the page's
+// CSS variables, so that one chart works in light and dark mode. This module loads ECharts: import it only to
+// write a report.
 import { LineChart } from "echarts/charts";
 import { GridComponent } from "echarts/components";
 import * as echarts from "echarts/core";
@@ -8,31 +9,33 @@ import { SVGRenderer } from "echarts/renderers";
 echarts.use([LineChart, GridComponent, SVGRenderer]);
 
 export interface Curve {
-  /** Number of the page's colour: 1 to 4. */
+  /** Colour number on the page: 1 to 4. */
   colour: number;
   dashed?: boolean;
-  /** (x, y) in ascending x; those whose y is no finite number are left out, and their neighbours are joined. */
+  /** (x, y) in ascending x; points with a non-finite y are left out, and their neighbours are joined. */
   points: readonly (readonly [number, number])[];
-  /** The x of the point that gets a large dot. */
+  /** The x of the point with a large dot. */
   marked?: number;
 }
 
 export interface ChartOptions {
-  /** The right end of the horizontal axis: a number of epochs, or 1 for shares. */
+  /** The right end of the horizontal axis: number of epochs, or 1 for fractions. */
   xMax: number;
-  /** The numbers of the horizontal axis as text. Default: as they are. */
+  /** Formats numbers on the horizontal axis. Default: unformatted. */
   xFormat?: (x: number) => string;
-  /** The numbers of the vertical axis as text. */
+  /** Formats numbers on the vertical axis. */
   format: (value: number) => string;
-  /** No value is above this (1 for shares); the axis ends there when a curve comes near, or is zero throughout. */
+  /**
+   * Upper bound of all values (1 for fractions); the axis ends there if a curve comes close, or is always zero.
+   */
   limit?: number;
-  /** The top end of the vertical axis, for charts that stand side by side. Default: what the curves need. */
+  /** The top of the vertical axis, for charts shown side by side. Default: depends on the curves. */
   yMax?: number;
 }
 
 const SIZE = { width: 360, height: 200 };
 
-/** An <svg> of 360 x 200 units. Holds no text but numbers. */
+/** An <svg> of 360 x 200 units. Its only text is numbers. */
 export function drawChart(
   curves: readonly Curve[],
   { xMax, xFormat, format, limit, yMax }: ChartOptions,
@@ -79,13 +82,13 @@ export function drawChart(
   }
 }
 
-/** Without what ECharts adds for a pointer: half of the text, and a style sheet. */
+/** Removes what ECharts adds for pointer interaction: half of the text, and a style sheet. */
 const withoutInteraction = (svg: string): string =>
   svg
     .replace(/<style >[\s\S]*?<\/style>\n?/g, "")
     .replaceAll(/ (?:class|pointer-events|ecmeta_\w+)="[^"]*"/g, "");
 
-/** Few points get a dot each; of many only the line is drawn. */
+/** Few points have a dot each; for many, only the line is drawn. */
 function drawCurve({ colour, dashed = false, points, marked }: Curve) {
   const color = `var(--c${colour})`;
   const finite = points.filter(([, value]) => Number.isFinite(value));

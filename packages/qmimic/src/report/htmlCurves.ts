@@ -1,4 +1,4 @@
-// The charts of a stage: which curves there are, and their legends with the numbers reached.
+// The charts of a stage: curves, and legends with the values reached.
 import { kebab } from "../models/index.js";
 import { COMMON_COLUMNS } from "../train/results.js";
 import type { ChartOptions, Curve } from "./htmlChart.js";
@@ -6,7 +6,7 @@ import { formatNumber, formatPercent } from "./htmlFormat.js";
 import type { ResultRow, RunStage } from "./htmlRun.js";
 import { type Html, html, trusted } from "./htmlTemplate.js";
 
-/** drawChart, handed in so that ECharts is loaded only when it is needed. */
+/** drawChart, passed in so that ECharts is loaded only when needed. */
 export type DrawChart = (curves: readonly Curve[], options: ChartOptions) => string;
 
 /** One curve of a chart, from one column of results.csv. */
@@ -21,18 +21,22 @@ interface ChartPlan {
   title: string;
   note: string;
   lines: Line[];
-  /** Text of a number in the legend, and on the axis. */
+  /** Formats numbers in the legend and on the axis. */
   format: (value: number) => string;
   axis: (value: number) => string;
   limit?: number;
-  /** Which number of each curve the legend shows; the best epoch is marked in the chart too. */
+  /** Which value of each curve the legend shows; the best epoch is also marked in the chart. */
   shows: "last" | "best" | "highest";
 }
 
 const number = { format: formatNumber, axis: formatNumber };
-const share = { format: formatPercent, axis: (value: number) => `${formatNumber(100 * value)} %`, limit: 1 };
+const fraction = {
+  format: formatPercent,
+  axis: (value: number) => `${formatNumber(100 * value)} %`,
+  limit: 1,
+};
 
-/** Two losses of a colour: the first a line, the second dashed. */
+/** Two losses per colour: the first solid, the second dashed. */
 const detectionLine = (column: string, i: number): Line => ({
   name: kebab(column).replaceAll("-", " "),
   column,
@@ -46,11 +50,11 @@ const PLANS: ChartPlan[] = [
     note: "mAP at IoU 0.5 on the val split",
     lines: [{ name: "val AP50", column: "val", colour: 3 }],
     shows: "best",
-    ...share,
+    ...fraction,
   },
   {
     title: "Mimic losses",
-    note: "mean of each epoch, before the weights lambda and lambda-head",
+    note: "mean per epoch, before weighting with lambda and lambda-head",
     lines: [
       { name: "feature map", column: "mimic", colour: 4 },
       { name: "heads", column: "head", colour: 2 },
@@ -60,19 +64,19 @@ const PLANS: ChartPlan[] = [
   },
   {
     title: "Match ratio",
-    note: "entries of the feature map equal to the teacher's, inside regions: of all, and of those where either is not 0",
+    note: "fraction of feature map entries equal to the teacher's, inside regions: all, and those where either is nonzero",
     lines: [
       { name: "training, all", column: "match", colour: 4 },
       { name: "val, all", column: "valMatch", colour: 3 },
-      { name: "training, not 0", column: "matchActive", colour: 4, dashed: true },
-      { name: "val, not 0", column: "valMatchActive", colour: 3, dashed: true },
+      { name: "training, nonzero", column: "matchActive", colour: 4, dashed: true },
+      { name: "val, nonzero", column: "valMatchActive", colour: 3, dashed: true },
     ],
     shows: "last",
-    ...share,
+    ...fraction,
   },
   {
     title: "Gradients at the feature map",
-    note: "of mimicry and detection: the first's norm over the second's, and the cosine of the angle between them",
+    note: "mimic against detection losses: ratio of the norms, and cosine of the angle between them",
     lines: [
       { name: "ratio", column: "gradientRatio", colour: 4 },
       { name: "cosine", column: "gradientCosine", colour: 3, dashed: true },
@@ -89,15 +93,15 @@ const PLANS: ChartPlan[] = [
   },
 ];
 
-/** Losses that are 0 throughout where nothing is mimicked. */
+/** Losses that are always 0 without mimicking. */
 const MIMIC = ["mimic", "head"];
 
-/** All charts for which the stage has numbers. */
+/** All charts for which the stage has data. */
 export function stageCharts({ rows, bestEpoch }: RunStage, draw: DrawChart): Html[] {
   const losses = Object.keys(rows[0] ?? {}).filter((column) => !COMMON_COLUMNS.includes(column));
   const detection: ChartPlan = {
     title: "Detection losses",
-    note: "mean of each epoch",
+    note: "mean per epoch",
     lines: losses.map(detectionLine),
     shows: "last",
     ...number,
@@ -118,7 +122,7 @@ function chart(plan: ChartPlan, rows: readonly ResultRow[], bestEpoch: number, d
     ...legendText(rows, line.column, shows, bestEpoch, format),
   }));
   const spoken = legend.map(({ name, text, where }) => `${name} ${text} (${where})`).join(", ");
-  // One epoch is a dot and no curve: the legend says it all.
+  // One epoch is a dot, not a curve: the legend is enough.
   const svg =
     rows.length > 1 &&
     drawLines(plan, rows, draw, { xMax: epochs, format: axis, ...(limit ? { limit } : {}) }, bestEpoch);
@@ -155,7 +159,7 @@ function drawLines(
   return draw(curves, options);
 }
 
-/** The number that stands for a curve, and what it is. */
+/** A curve's value for the legend, and its description. */
 function legendText(
   rows: readonly ResultRow[],
   column: string,
@@ -165,7 +169,7 @@ function legendText(
 ): { text: string; where: string } {
   const known = rows.filter((row) => Number.isFinite(row[column]));
   if (shows === "highest") {
-    return { text: format(Math.max(...known.map((row) => row[column]))), where: "at most" };
+    return { text: format(Math.max(...known.map((row) => row[column]))), where: "max" };
   }
   const row = shows === "best" ? known.find(({ epoch }) => epoch === bestEpoch) : known.at(-1);
   return {
@@ -174,6 +178,6 @@ function legendText(
   };
 }
 
-/** A piece of the curve, for the legend. */
+/** A line sample for the legend. */
 export const key = (colour: number, dashed = false): Html =>
   html`<svg class="key" viewBox="0 0 22 8" aria-hidden="true"><path d="M1 4H21" class="k${colour}"${dashed && html` stroke-dasharray="5 3"`}/></svg>`;

@@ -1,5 +1,5 @@
-// What the last stage finds on the val split: a table of the classes, their precision-recall curves, and which class is
-// taken for which.
+// The last stage's evaluation on the val split: a table of classes, precision-recall curves, and the confusion
+// matrix.
 import { type DrawChart, key } from "./htmlCurves.js";
 import { formatCount, formatNumber, formatPercent, NOTHING, stageTitle } from "./htmlFormat.js";
 import type { RunContent } from "./htmlRun.js";
@@ -8,7 +8,7 @@ import { type Html, html, trusted } from "./htmlTemplate.js";
 type RunEvaluation = NonNullable<RunContent["evaluation"]>;
 type RunClass = RunEvaluation["classes"][number];
 
-/** Null where the run has no evaluation. */
+/** Null if the run has no evaluation. */
 export function evaluationSection({ evaluation, stages }: RunContent, draw: DrawChart): Html | null {
   const last = stages.at(-1);
   if (!evaluation || !last) return null;
@@ -33,10 +33,10 @@ ${classes.map(
 <td><b>${formatPercent(ap)}</b></td><td>${formatPercent(ap50to95)}</td><td>${formatPercent(bestF1?.precision)}</td><td>${formatPercent(bestF1?.recall)}</td><td>${bestF1 ? bestF1.threshold.toFixed(2) : NOTHING}</td></tr>
 `,
 )}</tbody></table></div>
-<p class="note">${title} on the val split, by the VOC protocol (all points). Precision and recall are those of the score with the best F1 of each class.</p>`;
+<p class="note">${title} on the val split, by the VOC protocol (all points). Precision and recall are at the score with the best F1 per class.</p>`;
 }
 
-/** As many as the page has colours. */
+/** The number of colours on the page. */
 const CURVES_A_CHART = 4;
 
 function curves({ iou, classes }: RunEvaluation, draw: DrawChart): Html | null {
@@ -55,7 +55,7 @@ function curveChart(classes: readonly RunClass[], draw: DrawChart): Html {
   const percent = (value: number) => `${formatNumber(100 * value)} %`;
   const lines = classes.map(({ curve, bestF1 }, i) => ({
     colour: i + 1,
-    // Up to the largest recall that is reached.
+    // Up to the largest recall reached.
     points: (curve ?? []).map((precision, k) => [k / 100, precision || Number.NaN] as const),
     ...(bestF1 ? { marked: Math.floor(100 * bestF1.recall) / 100 } : {}),
   }));
@@ -68,22 +68,22 @@ ${classes.map(({ name, ap }, i) => html`<li>${key(i + 1)}${name} <b>${formatPerc
 </figure>`;
 }
 
-/** The darkest cell holds all objects of its row. */
+/** The darkest cell has all objects of its row. */
 const MAX_OPACITY = 0.6;
 
 function confusionTable({ iou, classes }: RunEvaluation, matrix: readonly (readonly number[])[]): Html {
   const names = [...classes.map(({ name }) => name), "background"];
   const cell = (count: number, row: readonly number[], mistake: boolean): Html => {
-    const share =
+    const fraction =
       count /
       Math.max(
         1,
-        row.reduce((sum, one) => sum + one, 0),
+        row.reduce((sum, count) => sum + count, 0),
       );
-    const style = `--share: ${(MAX_OPACITY * share).toFixed(3)}`;
+    const style = `--share: ${(MAX_OPACITY * fraction).toFixed(3)}`;
     return html`<td class="${mistake ? "wrong" : "right"}" style="${style}">${count === 0 ? "" : formatCount(count)}</td>`;
   };
-  return html`<h3>Confusion <span class="note">objects by row, what they are detected as by column</span></h3>
+  return html`<h3>Confusion <span class="note">rows: objects, columns: detected as</span></h3>
 <div class="scroll"><table class="numbers confusion">
 <thead><tr><th scope="col">object</th>${names.map((name) => html`<th scope="col">${name}</th>`)}</tr></thead>
 <tbody>
@@ -91,6 +91,6 @@ ${matrix.map(
   (row, i) =>
     html`<tr><th scope="row">${names[i]}</th>${row.map((count, k) => cell(count, row, i !== k))}</tr>\n`,
 )}</tbody></table></div>
-<p class="note">Detections from the score with the best F1 of their class, at IoU ${formatNumber(iou)}. The last column holds missed objects; the last row, detections of nothing, second detections of an object included. Difficult objects are left out.</p>
+<p class="note">Detections above the score with the best F1 of their class, at IoU ${formatNumber(iou)}. Last column: missed objects. Last row: false detections, including duplicates. Difficult objects are left out.</p>
 `;
 }

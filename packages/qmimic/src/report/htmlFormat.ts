@@ -1,15 +1,15 @@
-// Numbers as people read them.
+// Human-readable numbers.
 import type { Quantizer } from "../models/index.js";
 
-/** What stands where there is no number. */
+/** Placeholder for a missing number. */
 export const NOTHING = "–";
 
 const known = (value: number | null | undefined): value is number =>
   value !== null && value !== undefined && Number.isFinite(value);
 
 /** 0.4321 -> "43.2 %" */
-export const formatPercent = (share: number | null | undefined): string =>
-  known(share) ? `${(100 * share).toFixed(1)} %` : NOTHING;
+export const formatPercent = (fraction: number | null | undefined): string =>
+  known(fraction) ? `${(100 * fraction).toFixed(1)} %` : NOTHING;
 
 /** 1234567 -> "1,234,567" */
 export const formatCount = (count: number): string => count.toLocaleString("en");
@@ -24,7 +24,7 @@ export function formatOperations(count: number): string {
   return `${(count / 1e9).toFixed(1)} billion`;
 }
 
-/** Three significant digits, no zeros at the end; small ones as 6.17e-6. */
+/** Three significant digits, no trailing zeros; small numbers as 6.17e-6. */
 export function formatNumber(value: number | null | undefined): string {
   if (!known(value)) return NOTHING;
   const rounded = Number(value.toPrecision(3));

@@ -1,15 +1,18 @@
-// The recipe in a report: the settings that differ from their defaults first, and the command that repeats the run.
+// The recipe in a report: settings that differ from their defaults first, and the command to repeat the run.
 import { join } from "node:path";
 import { DETECTORS, kebab } from "../models/index.js";
 import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
 import { SETTINGS } from "../train/schema.js";
 import { type Html, html } from "./htmlTemplate.js";
 
-/** A word of a POSIX shell's command line. */
+/** Quotes a word for a POSIX shell. */
 export const shellWord = (text: string): string =>
   /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-/** Repeats the run, from the folder it was started in. A name that starts with "-" would be read as a flag. */
+/**
+ * The command to repeat the run, from the directory where it was started. A name starting with "-" would be
+ * taken for a flag.
+ */
 export function repeatCommand(folder: string): string {
   const path = join(folder, "recipe.yaml");
   return `npx qmimic train ${shellWord(path.startsWith("-") ? `./${path}` : path)}`;

@@ -1,4 +1,4 @@
-// What a run folder holds, read for its report. The folder alone is read: a report can be made again at any time.
+// Reads a run for its report, only from its folder: a report can be recreated at any time.
 import { existsSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
@@ -13,12 +13,12 @@ import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector, readConfig } from "../train/weights.js";
 import { type DetectorCost, detectorCost } from "./summary.js";
 
-const share = z.number().nullable();
+const fraction = z.number().nullable();
 
 const classSchema = z.object({
   name: z.string(),
-  ap: share,
-  ap50to95: share,
+  ap: fraction,
+  ap50to95: fraction,
   objects: z.number(),
   bestF1: z.object({ precision: z.number(), recall: z.number(), threshold: z.number() }).nullable(),
   curve: z.array(z.number()).nullable().default(null),
@@ -36,18 +36,18 @@ const metricsSchema = z.object({
   stages: z.array(
     z.object({
       stage: z.enum(STAGES),
-      val: share,
+      val: fraction,
       bestEpoch: z.number(),
       quantizer: quantizerSchema,
-      match: share,
-      matchActive: share.default(null),
-      teacherVal: share.optional(),
-      /** Absent in runs of older versions. */
+      match: fraction,
+      matchActive: fraction.default(null),
+      teacherVal: fraction.optional(),
+      /** Missing in runs of older versions. */
       config: z.unknown().optional(),
       cost: costSchema.optional(),
     }),
   ),
-  /** Of the last stage on the val split, as `evaluate` returns it. */
+  /** The last stage's result from `evaluate` on the val split. */
   evaluation: z
     .object({
       iou: z.number(),
@@ -59,7 +59,7 @@ const metricsSchema = z.object({
 
 type Metrics = z.infer<typeof metricsSchema>;
 
-/** A line of results.csv by the names of its columns; NaN where the cell is empty. */
+/** A row of results.csv by column name; NaN for empty cells. */
 export type ResultRow = Record<string, number> & { val: number };
 
 export type RunStage = Omit<Metrics["stages"][number], "config" | "cost"> & {
@@ -70,20 +70,20 @@ export type RunStage = Omit<Metrics["stages"][number], "config" | "cost"> & {
 
 export interface RunContent {
   name: string;
-  /** As the user gave it. */
+  /** As given by the user. */
   folder: string;
   recipe: Recipe;
   stages: RunStage[];
   evaluation?: Metrics["evaluation"];
-  /** Relative to the folder; null when it was not drawn. */
+  /** Relative to the folder; null if there is none. */
   overview: string | null;
-  /** Null while it is trained. */
+  /** Null while training. */
   finished: Date | null;
 }
 
 /**
- * A finished run, or one that is being trained: its stages that have been evaluated.
- * @throws InputError when the folder is not a run, or nothing in it has been evaluated
+ * Reads a finished or running training: its stages that have been evaluated.
+ * @throws InputError if the folder is not a run, or nothing in it has been evaluated
  */
 export async function readRun(folder: string): Promise<RunContent> {
   const recipe = await openRunFolder(folder);
@@ -98,7 +98,7 @@ export async function readRun(folder: string): Promise<RunContent> {
     stages: await Promise.all(
       stages.map(async (stage) => {
         const place = join(folder, stage.stage);
-        // Not the path in metrics.json: that is relative to where the run was started.
+        // Not the path in metrics.json: it is relative to the directory where the run was started.
         const weights = join(place, "weights", "best.safetensors");
         const rows = parseResults(await readText(join(place, "results.csv")));
         return { ...stage, rows, ...measured(stage, weights) };
@@ -110,7 +110,7 @@ export async function readRun(folder: string): Promise<RunContent> {
   };
 }
 
-/** What the files of the stages say before the run is finished. */
+/** The stages, from their files, while the run is not finished. */
 async function readUnfinished(folder: string): Promise<Metrics> {
   const stages: Metrics["stages"] = [];
   for (const stage of STAGES) {
@@ -128,7 +128,7 @@ async function readUnfinished(folder: string): Promise<Metrics> {
   return { stages };
 }
 
-/** What the stage's weights are and cost: as the metrics say, or measured. */
+/** The stage's configuration and cost: from the metrics, or measured. */
 function measured(
   { config, cost }: Metrics["stages"][number],
   weights: string,

@@ -1,4 +1,4 @@
-// The look of a report: light and dark, one column on a phone.
+// The style sheet of reports: light and dark mode, one column on phones.
 
 export const STYLE = `
 :root { color-scheme: light dark;

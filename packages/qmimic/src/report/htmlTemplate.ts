@@ -1,11 +1,11 @@
-// HTML from template literals: every value is escaped, unless it is HTML made here already.
+// HTML from template literals: every value is escaped, unless it is already HTML.
 
-/** A piece of HTML that is safe to put into a page. Made by `html` and `trusted` alone. */
+/** Safe HTML. Created only by `html` and `trusted`. */
 export class Html {
   constructor(readonly markup: string) {}
 }
 
-/** What may stand in a template; null, undefined and false leave nothing, lists are put one after another. */
+/** Template values; null, undefined and false give nothing, lists are concatenated. */
 export type HtmlValue = Html | string | number | null | undefined | false | readonly HtmlValue[];
 
 const ENTITIES: Record<string, string> = {
@@ -16,15 +16,15 @@ const ENTITIES: Record<string, string> = {
   "'": "&#39;",
 };
 
-/** Text for element content and for attribute values in quotes. */
+/** Escapes text for element content and quoted attribute values. */
 export const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (letter) => ENTITIES[letter]);
 
-/** html`<p title="${text}">${text}</p>`: attribute values have to stand in quotes. */
+/** html`<p title="${text}">${text}</p>`: attribute values must be in quotes. */
 export function html(parts: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   return new Html(parts.reduce((markup, part, i) => markup + toMarkup(values[i - 1]) + part));
 }
 
-/** Markup from a source that escapes by itself, such as a drawn chart. Never text of the user's. */
+/** Markup that is already escaped, such as a chart. Never user text. */
 export const trusted = (markup: string): Html => new Html(markup);
 
 function toMarkup(value: HtmlValue): string {

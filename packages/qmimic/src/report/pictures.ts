@@ -1,4 +1,4 @@
-// Photographs with boxes drawn on them, and sheets of several.
+// Draws boxes on images, and builds contact sheets.
 import sharp from "sharp";
 import { decodeImage } from "../data/images.js";
 import { canDraw, textPath, textWidth } from "./strokeFont.js";
@@ -6,7 +6,7 @@ import { canDraw, textPath, textWidth } from "./strokeFont.js";
 export interface DrawnGroundTruth {
   /** xyxy in pixels of the image as stored (after EXIF orientation). */
   boxes: Float32Array;
-  /** 1..K; when given, the class is named below the box. */
+  /** 1..K; if given, the class name is drawn below the box. */
   labels?: Int32Array;
 }
 
@@ -24,22 +24,22 @@ export interface DrawOptions {
   detections?: DrawnDetections;
   /** classes[0] is label 1. */
   classes: readonly string[];
-  /** Smaller images are enlarged until their longest side has this many pixels. Default 480. */
+  /** Smaller images are enlarged to this longest side in pixels. Default 480. */
   minSide?: number;
-  /** Larger ones are reduced. Default 1280. */
+  /** Larger ones are downscaled. Default 1280. */
   maxSide?: number;
   /** Default "jpeg". */
   format?: "jpeg" | "png";
 }
 
-/** Well apart on light and dark ground; green is left to the ground truth. */
+/** Distinguishable on light and dark backgrounds; green is reserved for the ground truth. */
 const COLOURS = ["#ff4d4d", "#33a1ff", "#ffb000", "#c66bff", "#00d0d8", "#ff7ac0", "#e6e04a", "#ff8540"];
 const TRUTH = "#3dff5c";
 
 /**
- * The image with the ground truth as dashed green-and-white boxes and the detections in their class's colour with a
- * tag "class 0.87". Low scores are drawn first, so that high ones stay readable. Returns the encoded file.
- * Throws InputError when the image cannot be decoded.
+ * The image with the ground truth as dashed green-and-white boxes and the detections in their class's colour
+ * with a tag "class 0.87". Low scores are drawn first, so that high ones stay readable. Returns the encoded
+ * file. Throws InputError if the image cannot be decoded.
  */
 export async function drawDetections(imagePath: string, options: DrawOptions): Promise<Buffer> {
   const { groundTruth, detections, classes, minSide = 480, maxSide = 1280, format = "jpeg" } = options;
@@ -61,8 +61,8 @@ export async function drawDetections(imagePath: string, options: DrawOptions): P
 }
 
 /**
- * Encoded pictures in rows of `columns`, each fitted into a tile of tileSide x tileSide px, on dark ground; a JPEG.
- * Rejects when there is no picture or one cannot be decoded.
+ * A JPEG with encoded pictures in rows of `columns`, each fitted into a tile of tileSide x tileSide px, on a
+ * dark background. Rejects if there are no pictures or one cannot be decoded.
  */
 export async function contactSheet(
   pictures: readonly Uint8Array[],
@@ -106,7 +106,7 @@ function drawTruth({ boxes, labels }: DrawnGroundTruth, classes: readonly string
   const line = lineWidth(scale);
   return Array.from({ length: boxes.length / 4 }, (_, i) => {
     const box = rectangle(boxes, i, scale);
-    // White under the gaps of the green: visible on any ground.
+    // White in the gaps of the green: visible on any background.
     const frame =
       `<rect ${box.attributes} fill="none" stroke="#fff" stroke-width="${line}"/>` +
       `<rect ${box.attributes} fill="none" stroke="${TRUTH}" stroke-width="${line}" stroke-dasharray="${line * 3} ${line * 2}"/>`;
@@ -134,13 +134,13 @@ function drawFound(
   });
 }
 
-/** The class's name, or its number, as tables of classes have it, where the font lacks a character of the name. */
+/** The class's name, or its number (as in the class tables) if the font lacks a character of the name. */
 function labelText(classes: readonly string[], label: number): string {
   const name = classes[label - 1] ?? String(label);
   return canDraw(name) ? name : `class ${label}`;
 }
 
-/** Text on a coloured plate whose top left corner is at (x, y), moved to stay inside the picture. */
+/** Text on a coloured plate with its top left corner at (x, y), moved to stay inside the picture. */
 function tag(text: string, x: number, y: number, colour: string, scale: Scale): string {
   const height = tagHeight(scale);
   const letters = height * 0.5;

@@ -1,10 +1,10 @@
-// Results of the three protocols as text for people, in per cent.
+// Results of the three protocols as text, in per cent.
 import type { CocoResult } from "../eval/coco.js";
 import type { VocScores } from "../eval/vocScores.js";
 import type { WiderResult } from "../eval/wider.js";
 import { percent, textTable } from "./table.js";
 
-/** Of more classes only the first are printed: the table has to fit on a screen. */
+/** Maximum classes printed: the table must fit on a screen. */
 const MAX_CLASSES = 25;
 
 export function formatVoc({ iou, pixelInclusive, mAP, mAP11, classes }: VocScores): string {
@@ -16,8 +16,8 @@ export function formatVoc({ iou, pixelInclusive, mAP, mAP11, classes }: VocScore
     percent(ap11),
   ]);
   const table = textTable([["class", "objects", "difficult", "found", name, `${name} 11pt`], ...rows]);
-  const convention = pixelInclusive ? "the last pixel of a box is inside" : "coordinates are edges";
-  return `mean ${name} ${percent(mAP)}, by 11 points ${percent(mAP11)} (${convention})\n\n${table}`;
+  const convention = pixelInclusive ? "boxes include their last pixel" : "coordinates are edges";
+  return `mean ${name} ${percent(mAP)}, 11-point ${percent(mAP11)} (${convention})\n\n${table}`;
 }
 
 export function formatCoco(result: CocoResult): string {
@@ -45,8 +45,8 @@ export function formatWider(results: readonly WiderResult[]): string {
   return textTable([["setting", "faces", "AP"], ...rows]);
 }
 
-/** Rows of the first classes, and one that says how many more there are. */
-function shown<T>(classes: readonly T[], row: (one: T) => string[]): string[][] {
+/** Rows of the first classes, and one with the number of further classes. */
+function shown<T>(classes: readonly T[], row: (entry: T) => string[]): string[][] {
   if (classes.length <= MAX_CLASSES) return classes.map(row);
   const first = classes.slice(0, MAX_CLASSES).map(row);
   return [

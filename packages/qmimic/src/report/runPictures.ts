@@ -1,4 +1,4 @@
-// What a detector sees on a split, for the eye: pictures of ground truth and detections, and one sheet of them all.
+// Pictures of ground truth and detections on a split, and a contact sheet of them.
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { iou } from "@qmimic/runtime";
@@ -12,15 +12,15 @@ import { makeFolders, writeFileAtomic } from "../files.js";
 import { contactSheet, drawDetections } from "./pictures.js";
 
 export interface RunPicturesOptions {
-  /** Pictures to draw: half of them the images with most mistakes, the others picked at random. Default 12. */
+  /** Number of pictures: half of them the images with the most mistakes, the others random. Default 12. */
   count?: number;
-  /** Lowest score that is drawn. Default: that of the best F1 over the split. */
+  /** Minimum score to draw. Default: the score with the best F1 on the split. */
   threshold?: number;
 }
 
 export interface RunPictures {
   overview: string;
-  /** In the order of the sheet: picked at random, then the hardest. */
+  /** In sheet order: random ones, then the hardest. */
   pictures: string[];
   threshold: number;
 }
@@ -28,9 +28,9 @@ export interface RunPictures {
 const HIT_IOU = 0.5;
 
 /**
- * Draws <folder>/pictures/<split>-<id>.png and, of all of them, pictures/overview.png. Which images are drawn depends
- * on the data and the detections alone. Earlier pictures of the split are replaced.
- * @param found detections in every image, in the order of the samples (detectSamples)
+ * Draws <folder>/pictures/<split>-<id>.png, and pictures/overview.png with all of them. The choice of images
+ * depends only on the data and the detections. Replaces earlier pictures of the split.
+ * @param found detections in every image, in sample order (detectSamples)
  */
 export async function writeRunPictures(
   found: readonly SampleDetections[],
@@ -65,19 +65,19 @@ export async function writeRunPictures(
   });
   const overview = join(target, "overview.png");
   const sheet = await contactSheet(
-    drawn.map((one) => one.picture),
+    drawn.map((entry) => entry.picture),
     Math.max(1, Math.min(4, Math.ceil(Math.sqrt(drawn.length)))),
   );
   await writeFileAtomic(overview, await sharp(sheet).png().toBuffer());
-  return { overview, pictures: drawn.map((one) => one.path), threshold };
+  return { overview, pictures: drawn.map((entry) => entry.path), threshold };
 }
 
-/** The score from which precision and recall balance best; 0.5 where nothing is found. */
+/** The score with the best F1; 0.5 if nothing is found. */
 function bestThreshold(dataset: Dataset, found: readonly SampleDetections[]): number {
   return jointBestF1(scoreDetections(dataset, found).classes)?.threshold ?? 0.5;
 }
 
-/** Positions of the pictures to draw: every second place goes to the image with most mistakes that is left. */
+/** Indices of the images to draw: half of them those with the most mistakes. */
 export function choosePictures(mistakesOf: readonly number[], count: number): number[] {
   const all = [...mistakesOf.keys()];
   const wanted = Math.min(count, all.length);
@@ -89,25 +89,25 @@ export function choosePictures(mistakesOf: readonly number[], count: number): nu
   return [...others.slice(0, wanted - hardest.length).sort((a, b) => a - b), ...hardest];
 }
 
-/** Objects missed and detections of nothing; difficult objects count as neither. */
+/** Number of missed objects and false detections; difficult objects count as neither. */
 function mistakes(sample: Sample, detections: SampleDetections, threshold: number): number {
   const taken = new Uint8Array(sample.labels.length);
   const { boxes, labels } = above(detections, threshold);
   let wrong = 0;
   for (let d = 0; d < labels.length; d++) {
     let nearest = -1;
-    let most = HIT_IOU;
+    let largest = HIT_IOU;
     for (let g = 0; g < taken.length; g++) {
       const overlap = sample.labels[g] === labels[d] && !taken[g] ? iou(boxes, d, sample.boxes, g) : 0;
-      if (overlap >= most) [most, nearest] = [overlap, g];
+      if (overlap >= largest) [largest, nearest] = [overlap, g];
     }
     if (nearest < 0) wrong++;
     else taken[nearest] = 1;
   }
-  return wrong + taken.filter((one, g) => !one && !sample.difficult[g]).length;
+  return wrong + taken.filter((found, g) => !found && !sample.difficult[g]).length;
 }
 
-/** The detections with at least this score (they come best first). */
+/** The detections with at least this score (sorted best first). */
 function above({ boxes, scores, labels }: SampleDetections, threshold: number) {
   const below = scores.findIndex((score) => score < threshold);
   const kept = below < 0 ? scores.length : below;

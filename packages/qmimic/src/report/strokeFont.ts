@@ -1,6 +1,6 @@
-// A small vector font of strokes, so that pictures carry text on machines without fonts.
-// Each glyph is drawn on a grid 4 wide and 6 high (y down, baseline 6; descenders reach 8): polylines of "xy" digit
-// pairs, separated by spaces. Dots are polylines of one point.
+// A small vector font of strokes, to draw text on machines without fonts. Each glyph is drawn on a grid 4 wide
+// and 6 high (y down, baseline 6; descenders reach 8): polylines of "xy" digit pairs, separated by spaces. Dots
+// are polylines of one point.
 
 const GLYPHS: Record<string, string> = {
   A: "0602204246 0444",
@@ -78,7 +78,7 @@ const GLYPHS: Record<string, string> = {
   "?": "0110304142332324 26",
 };
 
-/** Grid units from one glyph's left edge to the next one's. */
+/** Grid units from one glyph's left edge to the next. */
 const ADVANCE = 6;
 const CAP_HEIGHT = 6;
 
@@ -92,8 +92,9 @@ export function textWidth(text: string, height: number): number {
 }
 
 /**
- * SVG path data of `text`, to be stroked with round ends (a width of about height / 6 looks right): the capitals'
- * top left corner is at (x, y), they are `height` px tall. Blanks are skipped; characters the font lacks become "?".
+ * SVG path data of `text`, to be stroked with round ends (a width of about height / 6 looks right): the
+ * capitals' top left corner is at (x, y), they are `height` px tall. Spaces are skipped; characters missing in
+ * the font become "?".
  */
 export function textPath(text: string, x: number, y: number, height: number): string {
   const unit = height / CAP_HEIGHT;
@@ -106,7 +107,7 @@ export function textPath(text: string, x: number, y: number, height: number): st
         const px = x + (index * ADVANCE + Number(line[i])) * unit;
         points.push(`${px.toFixed(2)} ${(y + Number(line[i + 1]) * unit).toFixed(2)}`);
       }
-      // A round cap on a line of no length is a dot.
+      // A zero-length line with round caps is a dot.
       commands.push(points.length === 1 ? `M${points[0]}L${points[0]}` : `M${points.join("L")}`);
     }
   });

@@ -1,20 +1,20 @@
-// What a detector weighs and costs: parameters, bytes, multiply-adds.
+// A detector's size and cost: parameters, bytes, multiply-adds.
 import { gzipSync } from "node:zlib";
 import { type Detector, type DetectorConfig, multiplyAdds } from "../models/index.js";
 
 export interface DetectorCost {
   parameters: number;
-  /** Bytes of all tensors as 32-bit floats, batch norm's statistics included. */
+  /** Bytes of all tensors as float32, including batch norm's statistics. */
   bytesFp32: number;
-  /** Bytes with convolution and linear weights as 8-bit integers and one 32-bit scale an output channel. */
+  /** Bytes with convolution and linear weights as int8 and one 32-bit scale per output channel. */
   bytesInt8: number;
-  /** Those 8-bit weights after gzip. */
+  /** The same after gzip. */
   bytesGzip: number;
-  /** Multiply-adds of one image of side x side * 3/4 pixels, all regions of the head included. */
+  /** Multiply-adds for an image of side x side * 3/4 pixels, including all regions of the head. */
   multiplyAdds: number;
 }
 
-/** Symmetric 8-bit rounding of each output channel, for the size after compression. */
+/** Symmetric int8 quantization per output channel, for the compressed size. */
 function toInt8(weights: Float32Array, channels: number): Int8Array {
   const row = weights.length / channels;
   const rounded = new Int8Array(weights.length);
@@ -27,15 +27,15 @@ function toInt8(weights: Float32Array, channels: number): Int8Array {
   return rounded;
 }
 
-/** Measures a detector. Its weights are not changed. */
+/** Measures a detector without changing its weights. */
 export function detectorCost(detector: Detector): DetectorCost {
   let parameters = 0;
   let values = 0;
   let bytesInt8 = 0;
   const packed: Buffer[] = [];
-  for (const { tensor: one, trained } of detector.named()) {
-    const { shape } = one;
-    const data = one.toFloat32();
+  for (const { tensor: parameter, trained } of detector.named()) {
+    const { shape } = parameter;
+    const data = parameter.toFloat32();
     values += data.length;
     if (trained) parameters += data.length;
     if (shape.length > 1) {
@@ -56,7 +56,7 @@ export function detectorCost(detector: Detector): DetectorCost {
   };
 }
 
-/** Of memory, which comes in powers of two. */
+/** For memory, which comes in powers of two. */
 export const kibibytes = (bytes: number): string => `${(bytes / 1024).toFixed(1)} KiB`;
 
 export const kilobytes = (bytes: number): string => `${(bytes / 1000).toFixed(1)} kB`;
@@ -73,7 +73,7 @@ const describeNetwork = ({ backbone, convolution, convolutionGroups, shapes }: D
 
 /**
  * One line: network, parameters, sizes, cost.
- * @param trained whether the weights are worth compressing: how far random ones can be says nothing
+ * @param trained whether to give the compressed size, which is meaningless for random weights
  */
 export function summarize(detector: Detector, trained = true): string {
   const { config } = detector;

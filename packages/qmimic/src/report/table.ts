@@ -1,10 +1,10 @@
-// Tables of text.
+// Text tables.
 
-/** Share as per cent with one decimal, "-" where there is none. */
+/** A fraction as per cent with one decimal, "-" if missing. */
 export const percent = (value: number | null | undefined): string =>
   value === null || value === undefined ? "-" : (100 * value).toFixed(1);
 
-/** Columns two blanks apart: the first to the left, the others to the right. */
+/** Columns two spaces apart: the first left-aligned, the others right-aligned. */
 export function textTable(rows: readonly (readonly string[])[]): string {
   const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
   return rows

@@ -1,26 +1,26 @@
-// The arms that tables are made of: what is trained, and with what.
+// The arms of tables: what is trained, with which settings.
 import { kebab, parseBackbone, widthOfCost } from "../models/index.js";
 import type { PruningMethod } from "../prune/prune.js";
 import { keyOf, type Recipe, settingOf } from "../train/recipe.js";
 import type { RunResult } from "./runResult.js";
 
-/** Settings of a recipe by their names in a file, laid over the recipe that is given. */
+/** Settings by their kebab-case names, which override the given recipe. */
 export type Settings = Record<string, unknown>;
 
-/** One line of a table: a network that is trained with these settings, once a seed. */
+/** One row of a table: a network trained with these settings, once per seed. */
 export interface Arm {
-  /** Part of the run's name: two arms of one name have the same settings, in whatever table. */
+  /** Part of the run's name: arms with the same name have the same settings in all tables. */
   name: string;
-  /** What people read. */
+  /** Displayed label. */
   label: string;
   settings: Settings | ((finished: (arm: string) => RunResult) => Settings);
-  /** The arm whose weights are its teacher's. */
+  /** The arm that trains its teacher. */
   teacher?: string;
-  /** Other arms that have to be finished first, because its settings depend on them. */
+  /** Other arms that must be finished first, because its settings depend on them. */
   after?: readonly string[];
   /** Starts from the weights of arm `of`, pruned to the multiply-adds of arm `like`. */
   pruned?: { method: PruningMethod; of: string; like: string };
-  /** Trained with seed 0 alone: teachers. */
+  /** Trained only with seed 0: teachers. */
   once?: boolean;
 }
 
@@ -34,10 +34,10 @@ export const QUANTIZED: Arm = {
   teacher: "teacher",
   once: true,
 };
-/** Where a recipe names an s, a student from scratch would be rounded. */
+/** If a recipe sets s, a student from scratch would be quantized. */
 export const SCRATCH_SETTINGS: Settings = {
   ...{ stage: "student", method: "scratch", "quantizer-stride": "auto" },
-  // It has no teacher that could find objects.
+  // Without a teacher, there is nothing to label the images.
   unlabelled: "",
 };
 export const SCRATCH: Arm = { name: "scratch", label: "student from scratch", settings: SCRATCH_SETTINGS };
@@ -55,7 +55,10 @@ export const QM: Arm = {
   teacher: "quantized-teacher",
 };
 
-/** Quantization Mimic with these settings; where the recipe has them already, it is Quantization Mimic's own run. */
+/**
+ * Quantization Mimic with these settings; if the recipe already has them, the run of the Quantization Mimic
+ * arm.
+ */
 export function variant(recipe: Recipe, name: string, label: string, settings: Settings): Arm {
   const same = Object.entries(settings).every(([key, value]) => settingOf(recipe, keyOf(key)!) === value);
   return {
@@ -66,10 +69,10 @@ export function variant(recipe: Recipe, name: string, label: string, settings: S
   };
 }
 
-/** From scratch for as long as teacher, quantized teacher and student take together, by the time that theirs took. */
+/** From scratch, for as long as teacher, quantized teacher and student took together. */
 export const SCRATCH_LONG: Arm = {
   name: "scratch-long",
-  label: "student from scratch, for the time of all three",
+  label: "student from scratch, same total training time",
   settings: (finished) => {
     const student = finished(SCRATCH.name);
     const all = [TEACHER, QUANTIZED, SCRATCH].map(({ name }) => finished(name).trainingSeconds);
@@ -79,10 +82,13 @@ export const SCRATCH_LONG: Arm = {
   after: [TEACHER.name, QUANTIZED.name, SCRATCH.name],
 };
 
-/** From scratch, with layers of another kind, as wide as the plain student's multiply-adds allow. Its heads are the plain one's. */
+/**
+ * From scratch, with another type of layers, as wide as the plain student's multiply-adds allow. Its heads are
+ * the same.
+ */
 export const otherLayers = (recipe: Recipe, convolution: "separable" | "grouped"): Arm => ({
   name: convolution,
-  label: `student of ${convolution} layers`,
+  label: `student with ${convolution} layers`,
   settings: (finished) => {
     const { config, cost } = finished(SCRATCH.name);
     const { convolutionGroups } = recipe;
@@ -106,17 +112,17 @@ export const pruned = (method: PruningMethod, label: string): Arm => ({
   pruned: { method, of: TEACHER.name, like: SCRATCH.name },
 });
 
-/** The s of the quantized teacher, times a factor. */
+/** The quantized teacher's s, times a factor. */
 export function strideOf(finished: (arm: string) => RunResult, times: number): Settings {
   const { quantizer } = finished(QUANTIZED.name);
   return { "quantizer-stride": quantizer.kind === "uniform" ? times * quantizer.stride : "auto" };
 }
 
-/** The network with half, the same and twice the width: "vgg-1-8" gives vgg-1-16, vgg-1-8, vgg-1-4. */
+/** The network at half, the same and twice the width: "vgg-1-8" gives vgg-1-16, vgg-1-8, vgg-1-4. */
 export function teachersAround(network: string): string[] {
-  const { family, divisor: own } = parseBackbone(network);
+  const { family, divisor } = parseBackbone(network);
   return [2, 1, 0.5]
-    .map((times) => own * times)
+    .map((times) => divisor * times)
     .filter((divisor) => divisor >= 1 && divisor <= 64)
     .map((divisor) => `${family}-1-${divisor}`);
 }

@@ -1,5 +1,5 @@
-// The arms of table unlabelled: a few photographs with labels, the others without. All train for as many steps as the one that has
-// all labels.
+// The arms of table unlabelled: a few labelled images, the others unlabelled. All train for as many steps as
+// the one with all labels.
 import { basename, resolve } from "node:path";
 import { InputError } from "../errors.js";
 import type { Recipe } from "../train/recipe.js";
@@ -17,12 +17,12 @@ import {
 } from "./arms.js";
 import type { RunResult } from "./runResult.js";
 
-/** Photographs that have labels, unless the recipe says train-images. */
+/** Number of labelled images, unless the recipe sets train-images. */
 const FEW = 150;
 
 export const SCRATCH_OF_FEW = "scratch-few";
 
-/** With the photographs of the recipe's folder `unlabelled` too, where it names one. */
+/** Also with the images in the recipe's folder `unlabelled`, if set. */
 export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
   const count = trainImages || FEW;
   const few = (
@@ -61,7 +61,7 @@ export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
       SCRATCH_SETTINGS,
       {
         name: "scratch-unlabelled",
-        label: "from scratch, the teacher's objects in the others",
+        label: "from scratch, others labelled by the teacher",
         teacher: teacher.name,
       },
       data,
@@ -71,7 +71,7 @@ export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
       QM_SETTINGS,
       {
         name: "quantization-mimic-unlabelled",
-        label: "Quantization Mimic, with the others",
+        label: "Quantization Mimic, others labelled by the teacher",
         teacher: quantized.name,
       },
       data,
@@ -84,7 +84,7 @@ export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
             QM_SETTINGS,
             {
               name: "quantization-mimic-elsewhere",
-              label: `Quantization Mimic, with those of ${basename(unlabelled)}`,
+              label: `Quantization Mimic, plus ${basename(unlabelled)} labelled by the teacher`,
               teacher: quantized.name,
             },
             unlabelled,

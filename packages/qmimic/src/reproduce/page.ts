@@ -1,4 +1,5 @@
-// A table as Markdown: each arm with its numbers, what differs from the base with its interval, and how it was made.
+// A table as Markdown: each arm's numbers, the differences from the base with intervals, and how to reproduce
+// it.
 import type { Comparison } from "../eval/bootstrap.js";
 import { kilobytes } from "../report/summary.js";
 import type { ArmResults, Spread, TableResults } from "./results.js";
@@ -11,26 +12,24 @@ export function formatTable(results: TableResults, command: string): string {
   return `# ${results.table}
 ${question}
 
-${images} images and ${objects} objects of split ${split}. AP by COCO's protocol, in per cent: mean and standard deviation over ${seeds === 1 ? "one seed" : `${seeds} seeds`}; of
-each run the epoch with the best AP50 on val. ${seen(results)}Multiply-adds of an image of ${side(results)} px.
+${images} images and ${objects} objects of split ${split}. COCO AP in per cent: mean and standard deviation over ${seeds === 1 ? "one seed" : `${seeds} seeds`};\nthe epoch with the best AP50 on val is used. ${seen(results)}Multiply-adds for an image of ${side(results)} px.
 
 ${numbersTable(arms)}
 
-Less "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts), those of match ratios over seeds alone;
-a difference whose interval holds 0 is not decided.
+Differences from "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts), for match ratios\nonly over seeds. A difference whose interval includes 0 is not significant.
 
 ${differencesTable(arms)}
 
-Scored ${days(scored)}, each run once, after all training. Reproduced by
+Scored ${days(scored)}, each run once, after all training. To reproduce:
 \`\`\`
 ${command}
 \`\`\`
 `;
 }
 
-/** Where it is not the training's. */
+/** If it differs from training. */
 const seen = ({ recipe, side }: TableResults): string =>
-  side === recipe.side ? "" : `Inputs of ${side} px, where the training has ${recipe.side}.\n`;
+  side === recipe.side ? "" : `Inputs of ${side} px (training: ${recipe.side} px).\n`;
 
 const side = ({ recipe }: TableResults): string => `${recipe.side} x ${0.75 * Number(recipe.side)}`;
 
@@ -47,7 +46,7 @@ function numbersTable(arms: readonly ArmResults[]): string {
     kilobytes(arm.bytesInt8),
     (arm.multiplyAdds / 1e6).toFixed(0),
     String(arm.epochs),
-    ...[arm.spread.val, arm.spread.ap50, arm.spread.ap75, arm.spread.ap].map((one) => percents(one, arm)),
+    ...[arm.spread.val, arm.spread.ap50, arm.spread.ap75, arm.spread.ap].map((value) => percents(value, arm)),
     ...(matched ? [arm.match ? percents(arm.match, arm) : ""] : []),
   ]);
   const header = [
@@ -72,7 +71,7 @@ function differencesTable(arms: readonly ArmResults[]): string {
     return [[label, ...aps, ...(matched ? [signed(matchDifference)] : [])]];
   });
   return rows.length === 0
-    ? "No arm has the seeds of the base."
+    ? "No arm has the same seeds as the base."
     : markdown([["", "AP50", "AP50:95", ...(matched ? ["match ratio"] : [])], ...rows]);
 }
 
@@ -85,7 +84,7 @@ function signed(comparison: Comparison | null): string {
   const [middle, low, high] = [difference, interval.low, interval.high].map(
     (value) => `${value >= 0 ? "+" : "-"}${Math.abs(100 * value).toFixed(1)}`,
   );
-  return `${decided ? `**${middle}**` : middle} (${low} to ${high})${decided ? "" : ", not decided"}`;
+  return `${decided ? `**${middle}**` : middle} (${low} to ${high})${decided ? "" : ", not significant"}`;
 }
 
 function markdown([header, ...rows]: string[][]): string {

@@ -1,4 +1,4 @@
-// From a table to the runs that it needs.
+// Plans the runs of a table.
 import { existsSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { InputError } from "../errors.js";
@@ -11,25 +11,25 @@ import type { Table } from "./tables.js";
 
 /** One training run. */
 export interface PlannedRun {
-  /** Name of its folder. */
+  /** The folder's name. */
   name: string;
   arm: Arm;
   seed: number;
   folder: string;
-  /** Names of runs that have to be finished first. */
+  /** Names of runs that must be finished first. */
   needs: readonly string[];
 }
 
 export interface PlanOptions {
-  /** Folder of the runs. */
+  /** Parent folder of the runs. */
   runs: string;
   /** 0 to seeds - 1. */
   seeds: number;
-  /** Of the table's; default: all, and those that they need. */
+  /** Arms to run, with those that they need; default: all. */
   arms?: readonly string[];
 }
 
-/** The runs of a table, teachers first. @throws InputError for an arm that the table does not have */
+/** The runs of a table, teachers first. @throws InputError for an unknown arm */
 export function planRuns(
   table: Table,
   recipe: Recipe,
@@ -40,7 +40,7 @@ export function planRuns(
     const found = arms.find((arm) => arm.name === name);
     if (found) return found;
     throw new InputError(
-      `table ${table.name} has no arm ${name}; there are ${arms.map((arm) => arm.name).join(", ")}`,
+      `table ${table.name} has no arm ${name}. Arms: ${arms.map((arm) => arm.name).join(", ")}`,
     );
   };
   const kept = new Set<string>();
@@ -54,14 +54,14 @@ export function planRuns(
     .flatMap((arm) =>
       Array.from({ length: arm.once ? 1 : seeds }, (_, seed): PlannedRun => {
         const name = `${arm.name}-${seed}`;
-        // What depends on others depends on theirs of seed 0.
+        // Arms depend on other arms' run with seed 0.
         const needs = needsOf(arm).map((other) => `${other}-0`);
         return { name, arm, seed, folder: join(runs, name), needs };
       }),
     );
 }
 
-/** Names of the arms that have to be finished first. */
+/** Names of the arms that must be finished first. */
 const needsOf = ({ after = [], teacher, pruned }: Arm): string[] => [
   ...after,
   ...(teacher === undefined ? [] : [teacher]),
@@ -69,31 +69,31 @@ const needsOf = ({ after = [], teacher, pruned }: Arm): string[] => [
 ];
 
 /**
- * The recipe of a run, all of whose needs are finished. Settings of the given recipe that another kind of detector has are
- * left out.
+ * The recipe of a run whose dependencies are finished. Settings of other detectors in the given recipe are left
+ * out.
  */
 export function recipeOf({ arm, seed, name, folder }: PlannedRun, base: Recipe, runs: string): Recipe {
   const finished = (other: string): RunResult => readRun(join(runs, `${other}-0`));
-  const own = typeof arm.settings === "function" ? arm.settings(finished) : arm.settings;
-  const detector = own.detector ?? base.detector;
+  const settings = typeof arm.settings === "function" ? arm.settings(finished) : arm.settings;
+  const detector = settings.detector ?? base.detector;
   const kept = detector === base.detector ? keysOf(base) : keysOf(parseRecipe({ detector }, folder));
   const given: Settings = {};
   for (const key of keysOf(base)) if (kept.includes(key)) given[kebab(key)] = settingOf(base, key);
-  // Of the arms that train a teacher; a run's recipe has the whole path.
-  const init = own.stage === "teacher" ? base.teacherInit : "";
+  // For arms that train a teacher; a run's recipe has the full path.
+  const init = settings.stage === "teacher" ? base.teacherInit : "";
   given["teacher-init"] = init === "" ? "" : resolve(init);
   given.unlabelled = base.unlabelled === "" ? "" : resolve(base.unlabelled);
   const teacher = arm.teacher === undefined ? {} : { teacher: finished(arm.teacher).weights };
   const from = arm.pruned === undefined ? {} : { from: prunedFile(name, runs) };
-  return parseRecipe({ ...given, ...own, ...teacher, ...from, seed, name, runs }, name);
+  return parseRecipe({ ...given, ...settings, ...teacher, ...from, seed, name, runs }, name);
 }
 
-/** What a run starts from, where its arm is a pruned teacher. */
+/** The file that a run starts from if its arm is a pruned teacher. */
 const prunedFile = (name: string, runs: string): string => join(runs, "plans", `${name}.safetensors`);
 
 /**
- * The arguments of `qmimic prune` that make what a run starts from, all of whose needs are finished; null where nothing is to be
- * made.
+ * The arguments of `qmimic prune` to create the file that a run starts from, once its dependencies are
+ * finished; null if none is needed.
  */
 export function pruneArguments(
   { arm, seed, name }: PlannedRun,
@@ -111,7 +111,7 @@ export function pruneArguments(
   ];
 }
 
-/** Settings that say where things lie, or how many threads there are, and not what is trained. */
+/** Settings for locations and threads, which do not affect training. */
 const PLACES = ["data", "cache", "runs", "name", "threads", "memory", "disk-cache"];
 
 const OF_TEACHER = ["teacher-epochs", "teacher-lr", "teacher-init"];
@@ -126,7 +126,7 @@ const OF_MIMICRY = [
 
 const OF_PSEUDO_LABELS = ["pseudo-score", "pseudo-ignore"];
 
-/** Settings that make no difference to what a run trains. */
+/** Settings that do not affect a run's training. */
 function unused(recipe: Recipe): string[] {
   const { stage } = recipe;
   const others = stage === "student" ? [] : ["unlabelled"];
@@ -135,19 +135,19 @@ function unused(recipe: Recipe): string[] {
 
 function unusedOfStage({ stage, method, from, detector }: Recipe): string[] {
   if (from !== "") {
-    // The network is that of the weights, which are made of a run of the table.
+    // The network comes from the weights, which come from a run of the table.
     const network = [...layerSettings(detector), "student", "from"].map(kebab);
     return [...network, "teacher", ...OF_TEACHER, ...OF_QUANTIZING, ...OF_MIMICRY];
   }
   if (stage === "teacher") return [...OF_STUDENT, ...OF_MIMICRY, ...OF_QUANTIZING, "method"];
   if (stage === "quantized-teacher") return ["teacher", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
-  // For them `teacher` is a file, and a run of the table, which is compared itself.
+  // Here `teacher` is a file from another run of the table, which is checked itself.
   const ofScratch = OF_MIMICRY.filter((name) => name !== "quantize-student");
   const quantizing = OF_QUANTIZING.filter((name) => method !== "scratch" || name !== "quantizer-stride");
   return ["teacher", ...OF_TEACHER, ...quantizing, ...(method === "scratch" ? ofScratch : [])];
 }
 
-/** @throws InputError when the folder holds a run with other settings than it is to have */
+/** @throws InputError if the folder has a run with different settings */
 export function requireSameRecipe(folder: string, recipe: Recipe): void {
   const path = join(folder, "recipe.yaml");
   if (!existsSync(path)) return;
@@ -162,7 +162,7 @@ export function requireSameRecipe(folder: string, recipe: Recipe): void {
   });
   if (differences.length > 0) {
     throw new InputError(
-      `${folder}: a run with other settings (${differences.join("; ")}). Name another folder for the runs with --runs, or remove it.`,
+      `${folder}: has a run with different settings (${differences.join("; ")}). Choose another folder with --runs, or remove this one.`,
     );
   }
 }

@@ -1,4 +1,5 @@
-// A table as a picture: each arm's AP50 on the split, a dot a seed and a bar for their mean. Drawn by ECharts without a browser.
+// A table as a chart: each arm's AP50 on the split, a dot per seed and a bar for their mean. Drawn by ECharts
+// without a browser.
 import { ScatterChart } from "echarts/charts";
 import { GridComponent } from "echarts/components";
 import * as echarts from "echarts/core";

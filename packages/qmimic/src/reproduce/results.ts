@@ -1,4 +1,4 @@
-// From the scores of all runs of a table to its numbers: what is written as JSON, and what the page and the picture show.
+// Aggregates the scores of a table's runs: written as JSON, and shown on the page and in the chart.
 
 import type { Comparison } from "../eval/bootstrap.js";
 import { type ApName, compareSeeds, compareValues } from "../eval/compareSeeds.js";
@@ -35,15 +35,15 @@ export interface ArmResults {
   epochs: number;
   trainingImagesPerSecond: Spread;
   imagesPerSecond: Spread;
-  /** COCO's AP50, AP75 and AP50:95 on the split, and VOC's AP50 on val, at the best epoch; one a seed, 0..1. */
+  /** COCO's AP50, AP75 and AP50:95 on the split, and VOC's AP50 on val, at the best epoch; one per seed, 0..1. */
   values: Record<NumberName, number[]>;
   spread: Record<NumberName, Spread>;
-  /** Over the objects of val, of what mimics; null for others. */
+  /** Over the objects in val; null for arms without mimicking. */
   match: Spread | null;
   matchActive: Spread | null;
-  /** Against the table's base, where both have the same seeds. */
+  /** Compared with the table's base, if both have the same seeds. */
   difference: Record<ApName, Comparison | null> | null;
-  /** Of the match ratio, over seeds, where both mimic. */
+  /** Difference in match ratio, over seeds, if both mimic. */
   matchDifference: Comparison | null;
 }
 
@@ -52,7 +52,7 @@ export interface TableResults {
   question: string;
   base: string;
   split: string;
-  /** Longest side of the inputs that were scored. */
+  /** Longest side of the inputs when scoring. */
   side: number;
   images: number;
   objects: number;
@@ -91,20 +91,20 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
   const [{ run, result, score }] = runs;
   const { parameters, bytesFp32, bytesInt8, multiplyAdds } = result.cost;
   const values: Record<NumberName, number[]> = {
-    ap50: runs.map((one) => one.score.evaluation.coco.ap50 ?? 0),
-    ap75: runs.map((one) => one.score.evaluation.coco.ap75 ?? 0),
-    ap: runs.map((one) => one.score.evaluation.coco.ap ?? 0),
-    val: runs.map((one) => one.result.val),
+    ap50: runs.map(({ score }) => score.evaluation.coco.ap50 ?? 0),
+    ap75: runs.map(({ score }) => score.evaluation.coco.ap75 ?? 0),
+    ap: runs.map(({ score }) => score.evaluation.coco.ap ?? 0),
+    val: runs.map(({ result }) => result.val),
   };
-  const seeds = runs.map((one) => one.run.seed);
-  const paired = base.filter((one) => seeds.includes(one.run.seed));
+  const seeds = runs.map(({ run }) => run.seed);
+  const paired = base.filter(({ run }) => seeds.includes(run.seed));
   const comparable =
     base.length > 0 && base[0].run.arm.name !== run.arm.name && paired.length === runs.length;
   return {
     ...{ name: run.arm.name, label: run.arm.label, seeds, parameters, bytesFp32, bytesInt8, multiplyAdds },
     epochs: result.epochs,
-    trainingImagesPerSecond: spread(runs.map((one) => one.result.imagesPerSecond)),
-    imagesPerSecond: spread(runs.map((one) => one.score.imagesPerSecond)),
+    trainingImagesPerSecond: spread(runs.map(({ result }) => result.imagesPerSecond)),
+    imagesPerSecond: spread(runs.map(({ score }) => score.imagesPerSecond)),
     values,
     spread: {
       ap50: spread(values.ap50),
@@ -112,13 +112,13 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
       ap: spread(values.ap),
       val: spread(values.val),
     },
-    match: known(runs.map((one) => one.result.match)),
-    matchActive: known(runs.map((one) => one.result.matchActive)),
+    match: known(runs.map(({ result }) => result.match)),
+    matchActive: known(runs.map(({ result }) => result.matchActive)),
     matchDifference: comparable ? compareMatches(paired, runs) : null,
     difference: comparable
       ? compareSeeds(
-          paired.map((one) => one.score.matches),
-          runs.map((one) => one.score.matches),
+          paired.map(({ score }) => score.matches),
+          runs.map(({ score }) => score.matches),
           score.images,
         )
       : null,
@@ -139,13 +139,13 @@ const known = (values: readonly (number | null)[]): Spread | null => {
   return numbers.length < values.length ? null : spread(numbers);
 };
 
-/** A page of numbers a class is not read by anyone. */
+/** Maximum classes for per-class numbers: nobody reads longer tables. */
 const withoutCurves = (evaluation: Score["evaluation"]): Score["evaluation"] => ({
   ...evaluation,
-  classes: evaluation.classes.map((one) => ({ ...one, curve: null })),
+  classes: evaluation.classes.map((entry) => ({ ...entry, curve: null })),
 });
 
-/** All but where things lie. */
+/** All settings except locations. */
 function settingsOf(recipe: Recipe): Record<string, unknown> {
   const places = ["data", "cache", "runs", "name", "teacher"];
   const keys = Object.keys(recipe).filter((key) => !places.includes(key));

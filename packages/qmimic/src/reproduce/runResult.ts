@@ -1,4 +1,4 @@
-// What a finished run of a table has come to.
+// Reads the result of a finished run.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
@@ -7,36 +7,36 @@ import { parseResults } from "../report/htmlRun.js";
 import type { DetectorCost } from "../report/summary.js";
 import type { StageName } from "../train/plan.js";
 
-/** The last file that a run writes. */
+/** The last file written by a run. */
 const METRICS = "metrics.json";
 
 export interface RunResult {
   stage: StageName;
-  /** The best weights of the last stage, by the val split. */
+  /** The last stage's best weights on val. */
   weights: string;
   /** AP50 on val by the VOC protocol, 0..1. */
   val: number;
   bestEpoch: number;
   epochs: number;
-  /** Images of the training split that it was trained on; null: the run does not say. */
+  /** Number of training images; null if the run does not say. */
   images: number | null;
-  /** Wall time of its epochs, evaluation apart, a training image: of use in ratios. */
+  /** Wall time of its epochs per training image, without evaluation: for ratios. */
   trainingSeconds: number;
   /** Mean over the epochs. */
   imagesPerSecond: number;
   quantizer: Quantizer;
   config: DetectorConfig;
-  /** Match ratio over the objects of val, and over entries where either map is not 0. */
+  /** Match ratio over the objects in val, and over entries where either map is nonzero. */
   match: number | null;
   matchActive: number | null;
-  /** Mimicry's gradient against the task's at the map, in the epoch of the weights. */
+  /** Mimic against detection gradients at the map, in the epoch of the weights. */
   gradientRatio: number | null;
   cost: DetectorCost;
 }
 
 export const isFinished = (folder: string): boolean => existsSync(join(folder, METRICS));
 
-/** @throws InputError for a folder whose files are not those of a finished run */
+/** @throws InputError if the folder's files are not those of a finished run */
 export function readRun(folder: string): RunResult {
   const path = join(folder, METRICS);
   try {
@@ -45,7 +45,7 @@ export function readRun(folder: string): RunResult {
     const speeds = speedsOf(join(folder, stage, "results.csv"));
     return {
       ...{ stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio, cost },
-      // Where the folder lies now: it may have been moved.
+      // Use the folder's current location: it may have been moved.
       weights: join(folder, stage, "weights", "best.safetensors"),
       images: images?.train ?? null,
       epochs: speeds.length,
@@ -53,7 +53,7 @@ export function readRun(folder: string): RunResult {
       imagesPerSecond: speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length,
     };
   } catch (error) {
-    throw new InputError(`${path}: not what a finished run leaves: ${(error as Error).message}`);
+    throw new InputError(`${path}: not from a finished run: ${(error as Error).message}`);
   }
 }
 

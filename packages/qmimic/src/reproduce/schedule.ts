@@ -1,4 +1,4 @@
-// Trains the runs of a table, several side by side, and leaves to others what they have begun.
+// Trains the runs of a table, several in parallel, skipping those that other processes are training.
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
@@ -12,17 +12,17 @@ import { isDone, type PlannedRun, pruneArguments, recipeOf, requireSameRecipe } 
 
 export interface ScheduleOptions {
   recipe: Recipe;
-  /** Folder of the runs. */
+  /** Parent folder of the runs. */
   runs: string;
-  /** Runs that are trained at a time. */
+  /** Number of runs trained in parallel. */
   parallel: number;
-  /** What starts the command line: node's arguments before the verb. */
+  /** Node's arguments to start the command line, before the command. */
   program: readonly string[];
   say(text: string): void;
 }
 
 const POLL_MS = 2000;
-const REMEDY = "Name a folder on a local disk, or on a server with locks: --runs DIR";
+const REMEDY = "Choose a folder on a local disk, or on a server with file locks: --runs DIR";
 
 interface Training {
   run: PlannedRun;
@@ -31,15 +31,15 @@ interface Training {
   stop(): void;
 }
 
-/** Stops what is training, which says in its log how to resume. */
+/** Stops running trainings; their logs say how to resume. */
 export type StopTraining = () => void;
 
 /**
- * Trains what is not finished. A run that another process has begun is waited for; one that ends with an error is tried no
- * more, and neither is what needs it, while all others go on.
- * @throws InputError for a run with other settings than the table's
- * @param onStart is given a function that stops what is training, for a process that is interrupted
- * @throws InputError with the runs that have failed, and their logs
+ * Trains unfinished runs. Waits for runs that other processes are training. A failed run is not retried, and
+ * runs that depend on it are skipped; all others continue.
+ * @throws InputError for a run with settings that differ from the table's
+ * @param onStart receives a function that stops running trainings, for interrupts
+ * @throws InputError listing failed runs and their logs
  */
 export async function trainAll(
   planned: readonly PlannedRun[],
@@ -72,12 +72,12 @@ export async function trainAll(
       if (begun === null) elsewhere.push(run.name);
       else {
         training.set(run.name, begun);
-        say(`${planned.filter(isDone).length} of ${planned.length} runs are finished; training ${run.name}`);
+        say(`${planned.filter(isDone).length} of ${planned.length} runs finished; training ${run.name}`);
       }
     }
     if (training.size === 0 && elsewhere.length > 0 && waiting !== elsewhere.join(", ")) {
       waiting = elsewhere.join(", ");
-      say(`waiting for other processes, which train ${waiting}`);
+      say(`waiting for other processes that are training ${waiting}`);
     }
     const ended = await Promise.race([
       ...[...training.values()].map(async ({ run, ended }) => ({ run, code: await ended })),
@@ -93,20 +93,20 @@ export async function trainAll(
   if (failed.size > 0) {
     const logs = [...failed].map((name) => `  ${logOf(runs, name)}`).join("\n");
     throw new InputError(
-      `these runs failed; their logs say why, and the same command tries them again:\n${logs}`,
+      `these runs failed; their logs say why, and the same command retries them:\n${logs}`,
     );
   }
 }
 
 const logOf = (runs: string, name: string): string => join(runs, "logs", `${name}.log`);
 
-/** Starts or resumes a run. @returns null when another process trains it */
+/** Starts or resumes a run. @returns null if another process is training it */
 async function begin(
   run: PlannedRun,
   { recipe: base, runs, program }: ScheduleOptions,
 ): Promise<Training | null> {
   const { name, folder } = run;
-  // Two processes could both see that the folder does not exist yet.
+  // Otherwise two processes could both see that the folder does not exist yet.
   const claim = tryLock(join(runs, "plans", `${name}.lock`), REMEDY);
   if (claim === null) return null;
   try {
@@ -133,7 +133,7 @@ async function begin(
   }
 }
 
-/** Whether a process has the run's folder: one whose own scheduler was ended, for instance. */
+/** Whether another process is using the run's folder, for instance one whose scheduler was killed. */
 function isTraining(folder: string): boolean {
   if (!existsSync(folder)) return false;
   const lock = tryLock(join(folder, ".lock"), REMEDY);
@@ -141,7 +141,7 @@ function isTraining(folder: string): boolean {
   return lock === null;
 }
 
-/** Runs commands of the program one after another, as long as they succeed. */
+/** Runs qmimic commands one after another, as long as they succeed. */
 function start(
   run: PlannedRun,
   commands: readonly (readonly string[])[],

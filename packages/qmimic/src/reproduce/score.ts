@@ -1,4 +1,4 @@
-// Scores a finished run on a split, once: what is found is kept in the run's folder, with the day and the weights.
+// Scores a finished run on a split, once: detections are stored in the run's folder, with date and weights.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { contentHash } from "../data/contentHashes.js";
@@ -15,28 +15,28 @@ import { readOptions } from "../train/splits.js";
 import { loadDetector } from "../train/weights.js";
 import { readRun } from "./runResult.js";
 
-/** What one run finds in a split, and how good it is. */
+/** A run's detections in a split, and their scores. */
 export interface Score {
   split: string;
   /** When: ISO 8601. */
   scored: string;
-  /** SHA-256 of the weights. */
+  /** SHA-256 of the weights file. */
   weights: string;
   /** Longest side of the images in the network's input. */
   side: number;
-  /** Decoded images to boxes, one image after another of equal sizes. */
+  /** From decoded images to boxes, batching images of equal size. */
   imagesPerSecond: number;
   evaluation: Omit<Evaluation, "confusion">;
   matches: CocoMatches;
   images: number;
 }
 
-/** A score as it is stored: matches follow from the detections. */
+/** A score as stored: matches can be recomputed from the detections. */
 interface StoredScore extends Omit<Score, "matches" | "images"> {
   detections: { id: string; boxes: number[]; scores: number[]; labels: number[] }[];
 }
 
-/** A split with the labels of a recipe's runs, read once. @throws InputError when there is none of that name */
+/** A split with the labels of a recipe's runs, read once. @throws InputError if there is no such split */
 export async function readScored(recipe: Recipe, split: string): Promise<Dataset> {
   const folder: DataFolder = await openData(recipe.data, recipe);
   const options = await readOptions(folder, recipe);
@@ -46,11 +46,11 @@ export async function readScored(recipe: Recipe, split: string): Promise<Dataset
 
 export interface ScoreOptions {
   device: string;
-  /** Longest side of the images in the network's input, instead of the training's. */
+  /** Longest side of the images in the network's input, instead of the trained value. */
   side?: number;
 }
 
-/** @throws InputError when the run was scored with other weights than it has */
+/** @throws InputError if the stored score is from other weights */
 export async function scoreRun(folder: string, dataset: Dataset, options: ScoreOptions): Promise<Score> {
   const { weights: path } = readRun(folder);
   const { side } = options;
@@ -61,7 +61,7 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
     stored = JSON.parse(await readText(file));
     if (stored.weights !== weights) {
       throw new InputError(
-        `${file}: the score of other weights than those of ${path}. Remove it to score again.`,
+        `${file}: this score is from other weights than ${path}. Remove it to score again.`,
       );
     }
   } else {
@@ -79,7 +79,7 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
   );
   if (found.length !== dataset.samples.length || found.some(({ id }, i) => id !== dataset.samples[i].id)) {
     throw new InputError(
-      `${file}: the score of other images than the split has now. Remove it to score again.`,
+      `${file}: this score is from other images than the split has now. Remove it to score again.`,
     );
   }
   const inputs = evaluationInputs(dataset, found);
@@ -96,7 +96,7 @@ async function detectSplit(
   const detector = loadDetector(path, device, wanted === undefined ? {} : { side: wanted });
   const { side, classes } = detector.config;
   if (classes.join("\n") !== dataset.classes.join("\n"))
-    throw new InputError(`${path}: the detector has other classes than the data`);
+    throw new InputError(`${path}: the detector's classes differ from the data's`);
   const { found, imagesPerSecond } = await detectTimed(detectWith(detector, device), dataset.samples, side);
   detector.dispose();
   const { confusion: _, ...evaluation } = evaluate(dataset, found, { iou: 0.5, pixelInclusive: false });

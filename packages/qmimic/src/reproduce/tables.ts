@@ -1,4 +1,4 @@
-// The comparisons that can be run by name: which students are trained, and what each is compared with.
+// The named comparisons: which students are trained, and with what they are compared.
 import { DETECTORS } from "../models/index.js";
 import type { Recipe } from "../train/recipe.js";
 import {
@@ -23,9 +23,9 @@ import { fewLabels, SCRATCH_OF_FEW } from "./fewLabels.js";
 
 export interface Table {
   name: string;
-  /** What it answers, for people. */
+  /** The question it answers. */
   question: string;
-  /** The arm that the others are compared with. */
+  /** The arm with which the others are compared. */
   base: string;
   arms(recipe: Recipe): Arm[];
 }
@@ -36,13 +36,13 @@ const STRIDES = [0.25, 0.5, 1, 2];
 export const TABLES: readonly Table[] = [
   {
     name: "main",
-    question: "Does a student gain from a teacher, and from its quantization?",
+    question: "Does a student benefit from a teacher, and from quantization?",
     base: SCRATCH.name,
     arms: () => [TEACHER, QUANTIZED, SCRATCH, SCRATCH_LONG, MIMIC, QM],
   },
   {
     name: "rivals",
-    question: "Are other ways to as few multiply-adds as good as a narrow student?",
+    question: "Are other ways to save multiply-adds as good as a narrow student?",
     base: SCRATCH.name,
     arms: (recipe) => [
       TEACHER,
@@ -58,7 +58,7 @@ export const TABLES: readonly Table[] = [
   },
   {
     name: "detectors",
-    question: "Which kind of detector is best from scratch at this size?",
+    question: "Which detector is best from scratch at this size?",
     base: DETECTORS[0],
     arms: () =>
       DETECTORS.map((detector) => ({
@@ -69,19 +69,19 @@ export const TABLES: readonly Table[] = [
   },
   {
     name: "quantize-both",
-    question: "Is it better to round the student's map too?",
+    question: "Should the student's feature map be quantized too?",
     base: SCRATCH.name,
     arms: (recipe) => [
       TEACHER,
       QUANTIZED,
       SCRATCH,
-      variant(recipe, "both", "both maps rounded", { "quantize-student": true }),
-      variant(recipe, "teacher", "the teacher's alone", { "quantize-student": false }),
+      variant(recipe, "both", "both maps quantized", { "quantize-student": true }),
+      variant(recipe, "teacher", "only the teacher's map", { "quantize-student": false }),
     ],
   },
   {
     name: "student-only",
-    question: "Does rounding the student's map help without a teacher?",
+    question: "Does quantizing the student's feature map help without a teacher?",
     base: SCRATCH.name,
     arms: () => [
       TEACHER,
@@ -90,7 +90,7 @@ export const TABLES: readonly Table[] = [
       {
         ...SCRATCH,
         name: `${SCRATCH.name}-rounded`,
-        label: "from scratch, its map rounded as the teacher's",
+        label: "from scratch, map quantized like the teacher's",
         settings: (finished) => ({ ...SCRATCH_SETTINGS, "quantize-student": true, ...strideOf(finished, 1) }),
         after: [QUANTIZED.name],
       },
@@ -174,7 +174,7 @@ export const TABLES: readonly Table[] = [
   },
   {
     name: "unlabelled",
-    question: "Where few photographs are labelled, what are others without labels worth?",
+    question: "If few images are labelled, how much do unlabelled ones help?",
     base: SCRATCH_OF_FEW,
     arms: fewLabels,
   },
@@ -182,9 +182,9 @@ export const TABLES: readonly Table[] = [
     name: "teacher-size",
     question: "How large should the teacher be?",
     base: SCRATCH.name,
-    arms: ({ teacher: own }) => [
+    arms: ({ teacher: network }) => [
       SCRATCH,
-      ...teachersAround(own).flatMap((network): Arm[] => [
+      ...teachersAround(network).flatMap((network): Arm[] => [
         {
           ...TEACHER,
           name: `teacher-${network}`,

@@ -1,6 +1,6 @@
-// What the numbers of a run say to do next.
+// Advice based on a run's results.
 
-/** What is known of the stages of a run. */
+/** Results of a run's stages. */
 interface StageScore {
   stage: string;
   /** AP at IoU 0.5 on the val split, 0..1. */
@@ -8,15 +8,15 @@ interface StageScore {
   teacherVal?: number | null | undefined;
 }
 
-/** A word on a student that ends above its teacher; undefined where there is nothing to say. */
+/** Advice if the student beats its teacher; undefined otherwise. */
 export function teacherAdvice(stages: readonly StageScore[]): string | undefined {
   const student = stages.find(({ stage }) => stage === "student");
   if (!student || student.val === null || student.teacherVal == null || student.val <= student.teacherVal)
     return;
-  const [own, taught] = [student.val, student.teacherVal].map((ap) => (100 * ap).toFixed(1));
+  const [reached, taught] = [student.val, student.teacherVal].map((ap) => (100 * ap).toFixed(1));
   return (
-    `The student (AP50 ${own} on val) ends above its teacher (${taught}): it can learn little from it. ` +
-    "Try a longer training of the teacher (teacher-epochs), a wider one (teacher, for instance vgg-1-4), " +
-    "or more scales for both (scales); or compare with method scratch, which costs no teacher."
+    `The student (AP50 ${reached} on val) beats its teacher (${taught}), so it can learn little from it. ` +
+    "Try training the teacher longer (teacher-epochs), a wider teacher (teacher, for instance vgg-1-4), " +
+    "or more scales for both (scales); or compare with method scratch, which needs no teacher."
   );
 }

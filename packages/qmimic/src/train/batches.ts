@@ -1,4 +1,4 @@
-// From samples to batches: order of an epoch, augmentation, pixels on the device, targets.
+// From samples to batches: epoch order, augmentation, pixels on the device, targets.
 import type { Size } from "@qmimic/runtime";
 import type { Tensor } from "@qmimic/torch";
 import {
@@ -19,15 +19,15 @@ import { timed, timedAsync } from "../profile.js";
 export interface BatchSettings {
   seed: number;
   batch: number;
-  /** Longest side of an image at scale 1, and the largest canvas. */
+  /** Longest side of an image at scale 1, and of the canvas. */
   side: number;
   /** Images are placed on multiples of this: the stride of the last feature map. */
   stride: number;
   augment: AugmentSettings;
   device: string;
-  /** Keep landscape and portrait images in different batches, which are then padded less. */
+  /** Keep landscape and portrait images in separate batches, which need less padding. */
   groupShapes: boolean;
-  /** Images in an epoch, 0: each once. With fewer or more, an epoch begins where the one before it ended. */
+  /** Images per epoch; 0: each once. With fewer or more, each epoch continues where the last one ended. */
   epochImages: number;
 }
 
@@ -35,18 +35,18 @@ export interface Batch {
   /** [B, 3, H, W] */
   images: Tensor;
   targets: Target[];
-  /** Where each image lies on the canvas, [B, 4] xyxy; the rest is padding. */
+  /** Each image's area on the canvas, [B, 4] xyxy; the rest is padding. */
   placed: Float32Array;
-  /** Which sample, and how it was drawn. */
+  /** The sample's index, and its augmentation. */
   indices: number[];
   augmentations: Augmentation[];
 }
 
-/** The batches of an epoch as sample indices; the last batch (of each group) may be smaller. */
+/** An epoch's batches as sample indices; the last batch (of each group) may be smaller. */
 export function epochOrder(samples: readonly Sample[], settings: BatchSettings, epoch: number): number[][] {
   const { seed, groupShapes, epochImages } = settings;
   const rounds = new Map<number, { order: number[]; random: () => number }>();
-  /** All images in a random order, and what is left of its generator. */
+  /** All images in random order, and the generator used. */
   const round = (number: number) => {
     const known = rounds.get(number);
     if (known) return known;
@@ -61,7 +61,7 @@ export function epochOrder(samples: readonly Sample[], settings: BatchSettings, 
   const { random } = round(epoch);
   for (const belongs of kinds) {
     const size = samples.reduce((count, _, i) => count + Number(belongs(i)), 0);
-    // Each kind has its fixed part of an epoch, so that all epochs have as many steps.
+    // Each group has a fixed part of an epoch, so that all epochs have the same number of steps.
     const part = epochImages === 0 ? size : Math.ceil((size * epochImages) / samples.length);
     const group: number[] = [];
     for (let at = epoch * part; at < (epoch + 1) * part; ) {
@@ -76,7 +76,7 @@ export function epochOrder(samples: readonly Sample[], settings: BatchSettings, 
   return shuffled(batches, random);
 }
 
-/** Draws one batch. `step` (over all epochs) seeds the augmentation, so that any batch can be made again. */
+/** Draws one batch. `step` (over all epochs) seeds the augmentation, so that any batch can be reproduced. */
 export async function makeBatch(
   samples: readonly Sample[],
   store: ImageStore,
@@ -89,7 +89,7 @@ export async function makeBatch(
   return timed("augment", () => drawBatch(samples, images, indices, settings, random));
 }
 
-/** Draws images that are at hand. */
+/** Draws images that are already decoded. */
 export function drawBatch(
   samples: readonly Sample[],
   images: readonly RawImage[],

@@ -1,4 +1,4 @@
-// A training that has left the numbers: found before good files are replaced, and said with what to do.
+// Detects diverged training before good files are overwritten, and tells the user what to do.
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import type { Tensor } from "@qmimic/torch";
@@ -6,37 +6,45 @@ import { InputError } from "../errors.js";
 import { firstNonFinite } from "../finite.js";
 import type { StepLosses } from "./step.js";
 
-/** Detection losses beyond this: they are means over samples, and a detector that knows nothing has a few units. */
+/**
+ * Detection losses above this have exploded: they are means over samples, and an untrained detector's is a few
+ * units.
+ */
 const EXPLODED = 1e6;
 
-/** What is wrong with a step's losses, as text; undefined when nothing is. Mimicry is large where the teacher's map is. */
+/**
+ * A message if a step's losses have diverged; undefined otherwise. The mimic loss is not limited: it scales
+ * with the teacher's map.
+ */
 export function lossProblem({ detection, mimic, head }: StepLosses): string | undefined {
-  const own = Object.values(detection).reduce((sum, one) => sum + one, 0);
-  const total = own + mimic + head;
-  return Number.isFinite(total) && Math.abs(own) < EXPLODED ? undefined : `the loss became ${total}`;
+  const detectionLoss = Object.values(detection).reduce((sum, loss) => sum + loss, 0);
+  const total = detectionLoss + mimic + head;
+  return Number.isFinite(total) && Math.abs(detectionLoss) < EXPLODED
+    ? undefined
+    : `the loss became ${total}`;
 }
 
-/** The first tensor with a number that is not finite, as text; undefined when there is none. */
+/** A message on the first tensor with a non-finite number; undefined if there is none. */
 export function nonFiniteTensor(tensors: Iterable<[string, Tensor]>): string | undefined {
   for (const [name, tensor] of tensors) {
     const values = tensor.toFloat32();
     const at = firstNonFinite(values);
-    if (at >= 0) return `"${name}" holds ${values[at]} at ${at}`;
+    if (at >= 0) return `"${name}" has ${values[at]} at index ${at}`;
   }
   return undefined;
 }
 
 export interface Divergence {
-  /** What was seen, for instance "the loss became NaN". */
+  /** What was observed, for instance "the loss became NaN". */
   what: string;
   epoch: number;
   step: number;
-  /** Epochs whose files are complete. */
+  /** Completed epochs. */
   done: number;
-  /** The learning rate of the step, and the setting that it comes from. */
+  /** The step's learning rate, and its setting. */
   lr: number;
   lrSetting: string;
-  /** Of the stage. */
+  /** The stage's folder. */
   folder: string;
 }
 
@@ -46,8 +54,9 @@ export function divergenceError(divergence: Divergence): InputError {
   const recipe = join(run, "recipe.yaml");
   const where = `${basename(folder)}: training diverged in epoch ${epoch}, step ${step}: ${what}`;
   const lower = `${lrSetting} (it was ${lr.toPrecision(3)} in this step)`;
-  if (done === 0 || !existsSync(recipe)) return new InputError(`${where}. Start anew with a lower ${lower}.`);
+  if (done === 0 || !existsSync(recipe))
+    return new InputError(`${where}. Train again with a lower ${lower}.`);
   return new InputError(
-    `${where}. The files of epoch ${done} are as they were: lower ${lower} in ${recipe}, then: qmimic train --resume ${run}`,
+    `${where}. The files of epoch ${done} are intact: lower ${lower} in ${recipe}, then: qmimic train --resume ${run}`,
   );
 }

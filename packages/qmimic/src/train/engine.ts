@@ -1,4 +1,4 @@
-// Which processor or graphics card is used, on how many threads, and how wide layers multiply in training.
+// Sets the device (CPU or GPU), threads and training precision.
 import { availableParallelism } from "node:os";
 import { configuration, type Precision, setPrecision, setThreads } from "@qmimic/torch";
 import { InputError } from "../errors.js";
@@ -7,24 +7,24 @@ import { quoted } from "../text.js";
 export interface Engine {
   threads: number | "auto";
   device: string;
-  /** Of training. */
+  /** Precision of training. */
   precision?: Precision;
 }
 
 /**
- * Uses the processor threads and the precision that are asked for.
- * @throws InputError for a device that is not there, or a precision that it lacks
+ * Applies threads and precision.
+ * @throws InputError if the device is unavailable, or does not support the precision
  */
 export function useEngine({ threads, device, precision = "float32" }: Engine): void {
   if (!/^(cpu|cuda(:\d+)?)$/.test(device)) {
     throw new InputError(`device ${quoted(device)}: expected cpu, cuda or cuda:N`);
   }
   if (device !== "cpu" && !configuration().cuda) {
-    throw new InputError(`device "${device}": the libtorch in use has no CUDA. Say --device cpu`);
+    throw new InputError(`device "${device}": this libtorch has no CUDA support. Use --device cpu`);
   }
   if (precision === "bfloat16" && device === "cpu" && !configuration().bfloat16) {
     throw new InputError(
-      "precision bfloat16: this processor does not multiply such numbers, which would be slower. Say --precision float32",
+      "precision bfloat16: this CPU has no bfloat16 instructions, so it would be slower. Use --precision float32",
     );
   }
   setPrecision(precision);

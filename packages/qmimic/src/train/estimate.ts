@@ -1,4 +1,4 @@
-// How long the stages of a run will take.
+// Estimates how long the stages of a run will take.
 import { createRandom } from "../data/random.js";
 import { detectWith } from "../eval/detect.js";
 import { createDetector, type DetectorConfig } from "../models/index.js";
@@ -13,13 +13,13 @@ export interface StageTime extends PlannedStage {
   seconds: number;
 }
 
-/** Steps that are made to measure: the first is slower, the others count. */
+/** Measured steps: the first is slower and does not count. */
 const STEPS = 3;
 
 /**
- * Measures a few steps of each network, with fresh weights of its own, and reckons from there: training, evaluation on val,
- * and the teacher's maps. Good to a quarter or so, on a machine that has nothing else to do.
- * @param done epochs of a stage that a run that is resumed has behind it
+ * Times a few steps of each network, with fresh weights, and extrapolates: training, evaluation on val, and the
+ * teacher's maps. Accurate to about 25 % on an idle machine.
+ * @param done completed epochs of a stage in a resumed run
  */
 export async function estimateTimes(
   recipe: Recipe,
@@ -49,7 +49,7 @@ export async function estimateTimes(
     const images = recipe.epochImages || train + more;
     let seconds = epochs * images * step + Math.ceil(epochs / recipe.evalEvery) * val * detect;
     if (stage === "student" && needsTeacher(recipe)) {
-      // Maps are stored of each scale, mirrored and not.
+      // Maps are stored for each scale, flipped and not.
       const views = recipe.method === "scratch" || recipe.liveTeacher ? 0 : 2 * recipe.scales.length;
       seconds += (views * (train + more) + more) * (await speedOf("teacher")).detect;
     }
@@ -58,7 +58,7 @@ export async function estimateTimes(
   return times;
 }
 
-/** Seconds an image. */
+/** Seconds per image. */
 interface Speed {
   step: number;
   detect: number;

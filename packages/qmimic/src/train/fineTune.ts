@@ -1,4 +1,4 @@
-// Fine-tuning of a trained detector for weights of eight bits.
+// Fine-tunes a trained detector for int8 weights.
 import { detectSamples, detectWith } from "../eval/detect.js";
 import { bestThresholds, evaluate } from "../eval/evaluation.js";
 import type { Detector } from "../models/index.js";
@@ -9,9 +9,9 @@ import { meanAp, type TrainingReport, trainDetector } from "./trainer.js";
 import { loadDetector, storeThresholds } from "./weights.js";
 
 export interface FineTuneTask {
-  /** As it was trained; ends with the weights of the last epoch. */
+  /** The trained detector; has the last epoch's weights afterwards. */
   detector: Detector;
-  /** Of their training: data, augmentation, optimizer; `fineTuneLr` is the learning rate. */
+  /** The training recipe: data, augmentation, optimizer; `fineTuneLr` is the learning rate. */
   recipe: Recipe;
   epochs: number;
   splits: Splits;
@@ -23,7 +23,7 @@ export interface FineTuneTask {
 export interface FineTuned {
   /** The best epoch's weights, in full precision, with thresholds. */
   path: string;
-  /** AP at IoU 0.5 on val with the weights rounded to eight bits: of the weights given, and of the best epoch. */
+  /** AP at IoU 0.5 on val with int8 weights: of the original weights, and of the best epoch. */
   before: number;
   after: number;
   epoch: number;

@@ -1,6 +1,6 @@
-// Weights as integers from -127 to 127, with a scale for each output channel: the largest weight is 127.
+// Weights as integers from -127 to 127, with a scale per output channel: the largest weight is 127.
 
-/** @returns [channels], 0 where all weights are */
+/** @returns [channels], 0 if all weights are 0 */
 export function channelScales(weights: Float32Array, channels: number): Float32Array {
   const row = weights.length / channels;
   return Float32Array.from({ length: channels }, (_, c) => {
@@ -10,7 +10,7 @@ export function channelScales(weights: Float32Array, channels: number): Float32A
   });
 }
 
-/** Each weight over its channel's scale, rounded; 0 where the scale is. */
+/** Each weight divided by its channel's scale, rounded; 0 if the scale is 0. */
 export function scaledIntegers(weights: Float32Array, scales: ArrayLike<number>): Int8Array {
   const row = weights.length / scales.length;
   return Int8Array.from(weights, (weight, i) => {

@@ -1,4 +1,4 @@
-// What a student mimics: the frozen teacher's maps, the regression layer, and how to measure the match.
+// The mimic task of a student: the frozen teacher's maps, the regression layer, and the match ratio.
 import type { Conv2d } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { chooseUniform, type UniformQuantizer } from "../mimic/calibrate.js";
@@ -13,12 +13,12 @@ import type { Split } from "./splits.js";
 
 const MIB = 2 ** 20;
 
-/** What a student mimics. */
+/** The mimic task of a student. */
 export interface MimicTask {
   maps: TeacherMaps;
   regressor: Conv2d;
   settings: MimicSettings;
-  /** Its heads are mimicked; its backbone is gone where the maps are stored. */
+  /** The teacher's heads; its backbone is freed if the maps are stored. */
   teacher: Detector;
   /** The match ratio over the objects of the val split. */
   valMatch(): Promise<MatchRatio>;
@@ -27,8 +27,8 @@ export interface MimicTask {
 }
 
 /**
- * Plain mimic takes the teacher's features as they are; Quantization Mimic takes them through its quantizer.
- * @param teacher belongs to the task from here on, which frees its backbone as soon as its maps are stored
+ * Plain mimic uses the teacher's raw features; Quantization Mimic quantizes them.
+ * @param teacher ownership passes to the task, which frees its backbone as soon as the maps are stored
  */
 export async function createMimicTask(
   recipe: Recipe,
@@ -64,7 +64,7 @@ export async function createMimicTask(
   const mismatch = headMismatch(teacher.config, student.config);
   const heads = recipe.lambdaHead > 0 && mismatch === undefined;
   if (recipe.lambdaHead > 0 && !heads)
-    report.say(`only the feature map is mimicked, not the heads: ${mismatch}`);
+    report.say(`mimicking only the feature map, not the heads: ${mismatch}`);
   const roiSize = mimicRoiSize;
   const settings: MimicSettings = { regions, regionForm, mimicRegions, roiSize, quantizer, stride, heads };
   const objects = { samples: val.dataset.samples, store: val.store };
@@ -72,12 +72,12 @@ export async function createMimicTask(
   const close = () => {
     regressor.dispose();
     teacher.dispose();
-    for (const one of [maps, valMaps]) one.close();
+    for (const stored of [maps, valMaps]) stored.close();
   };
   return { maps, regressor, settings, teacher, valMatch, close };
 }
 
-/** The uniform dictionary that matches are counted with: the teacher's, or the one that would be chosen for it. */
+/** The uniform dictionary for counting matches: the teacher's, or the one that would be chosen for it. */
 async function matchQuantizer(teacher: Detector, recipe: Recipe, train: Split): Promise<UniformQuantizer> {
   const { quantizer } = teacher.config;
   return quantizer.kind === "uniform" ? quantizer : chooseUniform(teacher, recipe, train, () => {});

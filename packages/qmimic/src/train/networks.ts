@@ -1,11 +1,11 @@
-// The configurations of the networks that a recipe means.
+// The configurations of a recipe's networks.
 import type { Dataset } from "../data/types.js";
 import { configureDetector, type DetectorConfig } from "../models/index.js";
 import { isWeightsFile, type Recipe } from "./recipe.js";
 import { startConfig } from "./start.js";
 import { readConfig } from "./weights.js";
 
-/** What configurations depend on: the training split. */
+/** The training split, on which configurations depend. */
 interface TrainingData {
   dataset: Dataset;
 }
@@ -18,7 +18,7 @@ export const detectorConfig = (recipe: Recipe, backbone: string, { dataset }: Tr
 export const studentConfig = (recipe: Recipe, train: TrainingData): DetectorConfig =>
   startConfig(recipe, "student", detectorConfig(recipe, recipe.student, train));
 
-/** The configuration of the teacher that the recipe trains, or names by its file. Its convolutions are plain. */
+/** The configuration of the recipe's teacher, trained by the run or from a file. Its convolutions are plain. */
 export function teacherConfig(recipe: Recipe, train: TrainingData): DetectorConfig {
   const { teacher } = recipe;
   if (isWeightsFile(teacher)) return readConfig(teacher);

@@ -1,8 +1,8 @@
-// Which stages a run has.
+// The stages of a run.
 import { isWeightsFile, type Recipe, trainsTeacher } from "./recipe.js";
 import { readConfig } from "./weights.js";
 
-/** In the order in which they run. */
+/** In execution order. */
 export const STAGES = ["teacher", "quantized-teacher", "student"] as const;
 export type StageName = (typeof STAGES)[number];
 
@@ -13,7 +13,7 @@ export interface PlannedStage {
   epochs: number;
 }
 
-/** The stages of a run, in their order. @throws InputError when the recipe's teacher is a file that cannot be read */
+/** The stages of a run, in order. @throws InputError if the recipe's teacher is a file that cannot be read */
 export function plannedStages(recipe: Recipe): PlannedStage[] {
   const { stage, method, teacher, student, teacherEpochs, quantizedEpochs, epochs } = recipe;
   const given = isWeightsFile(teacher);

@@ -1,4 +1,4 @@
-// Everything that can be wrong with the input of a run, found before a folder is made and time is spent.
+// Validates all input of a run before creating a folder and spending time.
 import { join } from "node:path";
 import { shapesOnly } from "@qmimic/torch";
 import { withLock } from "../data/lock.js";
@@ -16,10 +16,10 @@ import { readBackbone } from "./torchvision.js";
 import { loadDetector } from "./weights.js";
 
 /**
- * Everything that can be wrong with the input is found here, before a folder is made and time is spent: settings that
- * do not go together, annotations, images that cannot be decoded (they are all decoded once, which fills the store),
- * and a teacher that does not fit.
- * @param say is told of a wait for another run, and of a file of images that is damaged, also later, when images are read
+ * Validates all input before a folder is created and time is spent: incompatible settings, annotations, images
+ * that cannot be decoded (all are decoded once, which fills the store), and an incompatible teacher.
+ * @param say called when waiting for another run, and if an image file is damaged, also later when images are
+ * read
  * @throws InputError
  */
 export async function prepareRun(
@@ -32,14 +32,12 @@ export async function prepareRun(
   parseBackbone(recipe.student);
   if (!isWeightsFile(teacher)) parseBackbone(teacher);
   else if (recipe.stage === "teacher") {
-    throw new InputError(
-      `stage teacher trains a network; --teacher ${teacher} is one that is trained already`,
-    );
+    throw new InputError(`stage teacher trains a network, but --teacher ${teacher} is already trained`);
   }
   const loaded = isWeightsFile(teacher) ? loadDetector(teacher) : null;
   checkStage(recipe, loaded);
   checkStarts(recipe);
-  // Maps of the teacher are kept there, after hours of training perhaps.
+  // The teacher's maps are stored there, perhaps after hours of training.
   if (usesCache(recipe)) await checkWritable(recipe.cache);
   const splits = await openSplits(recipe, say, progress);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
@@ -47,8 +45,8 @@ export async function prepareRun(
   checkTeacherInit(recipe, splits.train);
   const { train, val, unlabelled } = splits;
   const decode = () => decodeAll([train, val, ...(unlabelled ? [unlabelled] : [])], progress);
-  // Another run may be writing the same file of images: what it has decoded need not be decoded here.
-  const waiting = () => say(`waiting for another run that decodes images into ${recipe.cache}`);
+  // Another run may be writing the same image file: what it has decoded need not be decoded again.
+  const waiting = () => say(`waiting for another run that is decoding images into ${recipe.cache}`);
   if (recipe.diskCache) await withLock(join(recipe.cache, "images.lock"), waiting, decode);
   else await decode();
   return splits;
@@ -57,29 +55,29 @@ export async function prepareRun(
 /** Whether a run writes to its cache folder. */
 export const usesCache = ({ method, diskCache }: Recipe): boolean => method !== "scratch" || diskCache;
 
-/** @throws InputError when the stage asked for has nothing to do, or not the teacher it needs */
+/** @throws InputError if the requested stage has nothing to do, or lacks its teacher */
 function checkStage(recipe: Recipe, loaded: Detector | null): void {
   const { method, stage, teacher } = recipe;
   if (stage === "all" || stage === "teacher") return;
   const quantized = loaded !== null && loaded.config.quantizer.kind !== "none";
   if (stage === "quantized-teacher") {
     if (method !== "quantization-mimic") {
-      throw new InputError(`stage ${stage} is one of method quantization-mimic, not of ${method}`);
+      throw new InputError(`stage ${stage} belongs to method quantization-mimic, not ${method}`);
     }
-    if (quantized) throw new InputError(`${teacher}: the teacher is quantized already: use --stage student`);
+    if (quantized) throw new InputError(`${teacher}: the teacher is already quantized: use --stage student`);
   }
   if (needsTeacher(recipe) && loaded === null) {
-    const why = method === "scratch" ? "unlabelled photographs" : `method ${method}`;
+    const why = method === "scratch" ? "unlabelled images" : `method ${method}`;
     throw new InputError(`stage ${stage} with ${why} needs --teacher FILE.safetensors, not "${teacher}"`);
   }
   if (stage === "student" && method === "quantization-mimic" && !quantized) {
     throw new InputError(
-      `${teacher}: the teacher is not quantized: run --stage quantized-teacher first, or --stage all`,
+      `${teacher}: the teacher is not quantized: run --stage quantized-teacher first, or use --stage all`,
     );
   }
 }
 
-/** @throws InputError when the weights that the teacher starts from are not its network's */
+/** @throws InputError if the teacher's initial weights do not fit its network */
 function checkTeacherInit(recipe: Recipe, train: Split): void {
   if (recipe.teacherInit === "") return;
   const sketch = shapesOnly(() => createDetector(teacherConfig(recipe, train), createRandom(0)));
@@ -87,10 +85,10 @@ function checkTeacherInit(recipe: Recipe, train: Split): void {
   sketch.dispose();
 }
 
-/** @throws InputError with both shapes when a teacher cannot teach this student */
+/** @throws InputError with both values if a teacher is incompatible with the student */
 export function checkTeacher({ config }: Detector, path: string, recipe: Recipe, train: Split): void {
   const differ = (what: string, has: string, wants: string) => {
-    throw new InputError(`${path}: the teacher's ${what} is ${has}, the student needs ${wants}`);
+    throw new InputError(`${path}: the teacher's ${what} is ${has}, but the student needs ${wants}`);
   };
   if (config.outputStride !== recipe.outputStride) {
     differ("output stride", String(config.outputStride), String(recipe.outputStride));

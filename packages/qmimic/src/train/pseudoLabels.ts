@@ -1,5 +1,5 @@
-// Objects that a teacher finds in photographs without labels, for its student to learn (pseudo-labels: Lee, ICML Workshop on
-// Challenges in Representation Learning, 2013).
+// Pseudo-labels: objects that a teacher detects in unlabelled images, for its student to learn (Lee, ICML
+// Workshop on Challenges in Representation Learning, 2013).
 import { existsSync } from "node:fs";
 import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
@@ -15,22 +15,22 @@ import type { Recipe } from "./recipe.js";
 import type { Split } from "./splits.js";
 import { loadDetector } from "./weights.js";
 
-/** The threshold of a class that val has no object of. */
+/** The threshold of a class without objects in val. */
 const NO_BEST = 0.5;
 
-/** What is learned of one photograph, as it is kept in a file. */
+/** The pseudo-labels of one image, as stored in a file. */
 interface LabelledPhotograph {
   id: string;
-  /** xyxy in pixels of the image, four an object. */
+  /** xyxy in image pixels, four per object. */
   boxes: number[];
   labels: number[];
   scores: number[];
-  /** 1 for what is neither an object nor background. */
+  /** 1 for uncertain objects, neither object nor background. */
   ignored: number[];
 }
 
 interface PseudoLabels {
-  /** The lowest score of an object, one a class. */
+  /** The minimum score of an object, per class. */
   thresholds: number[];
   images: LabelledPhotograph[];
 }
@@ -40,17 +40,18 @@ interface PseudoLabelTask {
   train: Split;
   val: Split;
   unlabelled: Split;
-  /** Weights of the teacher. */
+  /** The teacher's weights file. */
   teacher: string;
-  /** Keeps what was found: a run that is resumed learns the same. */
+  /** File for the pseudo-labels, so that a resumed run uses the same ones. */
   file: string;
   say(text: string): void;
 }
 
 /**
- * The training split with the photographs without labels behind it, and what the teacher finds in them as their objects: from
- * the score `pseudo-score` on. What has at least `pseudo-ignore` times that is ignored in training, as difficult objects are.
- * @throws InputError when the file of an earlier start is not of these photographs
+ * The training split followed by the unlabelled images, whose objects are the teacher's detections with scores
+ * of at least `pseudo-score`. Those with at least `pseudo-ignore` times that are ignored in training, like
+ * difficult objects.
+ * @throws InputError if an existing file has other images
  */
 export async function withPseudoLabels(task: PseudoLabelTask): Promise<Split> {
   const { train, unlabelled, file, say } = task;
@@ -58,7 +59,7 @@ export async function withPseudoLabels(task: PseudoLabelTask): Promise<Split> {
   const byId = new Map(images.map((image) => [image.id, image]));
   const samples = unlabelled.dataset.samples.map((sample): Sample => {
     const found = byId.get(sample.id);
-    if (found === undefined) throw new InputError(`${file}: there is no image ${quoted(sample.id)} in it`);
+    if (found === undefined) throw new InputError(`${file}: has no image ${quoted(sample.id)}`);
     return {
       ...sample,
       boxes: Float32Array.from(found.boxes),
@@ -66,11 +67,11 @@ export async function withPseudoLabels(task: PseudoLabelTask): Promise<Split> {
       difficult: Uint8Array.from(found.ignored),
     };
   });
-  const ignored = images.flatMap((image) => image.ignored).filter((one) => one === 1).length;
+  const ignored = images.flatMap((image) => image.ignored).filter((flag) => flag === 1).length;
   const objects = images.reduce((sum, { labels }) => sum + labels.length, 0) - ignored;
   const scores = thresholds.map((score, i) => `${train.dataset.classes[i]} ${score.toFixed(2)}`).join(", ");
   say(
-    `unlabelled: ${counted(objects, "object")} in ${counted(samples.length, "photograph")} by the teacher's score (${scores}); ${ignored} uncertain ones are ignored`,
+    `unlabelled: the teacher found ${counted(objects, "object")} in ${counted(samples.length, "image")} (minimum scores: ${scores}); ignoring ${ignored} uncertain ones`,
   );
   const labelled = train.dataset.samples;
   return {
@@ -83,7 +84,9 @@ async function read(file: string): Promise<PseudoLabels> {
   try {
     return JSON.parse(await readText(file)) as PseudoLabels;
   } catch (error) {
-    throw new InputError(`${file}: cannot be read: ${(error as Error).message}. Remove it: it is made again`);
+    throw new InputError(
+      `${file}: cannot be read: ${(error as Error).message}. Remove it, and it will be created again`,
+    );
   }
 }
 

@@ -1,8 +1,8 @@
-// Settings for a first detector in minutes: the student alone, on a map as coarse as the objects allow, for as many epochs as
-// the number of photographs needs.
+// Settings for a first detector in minutes: only a student, with the coarsest feature map that suits the
+// objects, and epochs according to the number of images.
 import type { Sample } from "../data/types.js";
 
-/** Settings of a recipe by their names in the code. */
+/** Recipe settings, by their names in the code. */
 export interface QuickSettings {
   method: "scratch";
   stage: "student";
@@ -11,18 +11,21 @@ export interface QuickSettings {
   evalEvery: number;
 }
 
-/** Photographs that are looked at, each as often as there are epochs. */
+/** Total images seen in training: number of images times epochs. */
 const IMAGES_SEEN = 15_000;
 const MIN_EPOCHS = 4;
 const MAX_EPOCHS = 40;
 const EVALUATIONS = 5;
-/** Cells that the shorter side of the smaller objects takes: at stride 16 a good deal of context is seen with them. */
+/**
+ * Cells covered by the shorter side of small objects: at stride 16, the network still sees a good deal of
+ * context.
+ */
 const CELLS = 2;
-/** What counts as small: a tenth of the objects of its class are smaller. */
+/** The size quantile of small objects: a tenth of the objects of a class are smaller. */
 const SMALL = 0.1;
 
 /**
- * @param samples of the training split
+ * @param samples the training split
  * @param side longest side of the input in pixels
  */
 export function quickSettings(samples: readonly Sample[], side: number): QuickSettings {
@@ -42,7 +45,7 @@ function strideFor(pixels: number): 4 | 8 | 16 {
   return pixels >= CELLS * 8 ? 8 : 4;
 }
 
-/** The shorter side of the smaller objects of the class that has the smallest, in pixels of the input. */
+/** The shorter side of small objects in the class with the smallest ones, in input pixels. */
 function smallSide(samples: readonly Sample[], side: number): number {
   const ofClass = new Map<number, number[]>();
   for (const { boxes, labels, difficult, width, height } of samples) {

@@ -1,4 +1,5 @@
-// A recipe: a value for each setting of a training run (settings.ts), read from a file and flags, and written with the run.
+// A recipe: a value for each setting of a training run (settings.ts), read from a file and flags, and saved
+// with the run.
 import type { z } from "zod";
 import { didYouMean, InputError } from "../errors.js";
 import { DETECTORS, kebab, kindOf } from "../models/index.js";
@@ -6,27 +7,27 @@ import { listed, quoted } from "../text.js";
 import { SETTINGS, schemaOf } from "./schema.js";
 import { sharedSchema } from "./settings.js";
 
-/** A complete recipe: the settings that all have, and those of the kind that `detector` names. */
+/** A complete recipe: the common settings, and those of the detector named by `detector`. */
 export type Recipe = z.infer<typeof sharedSchema>;
 
-/** The settings that a recipe with this kind of detector has. */
+/** The settings of a recipe with this detector. */
 export const keysOf = ({ detector }: Recipe): string[] => Object.keys(schemaOf(detector).shape);
 
-/** The value of a setting by its name. */
+/** A setting's value, by name. */
 export const settingOf = (recipe: Recipe, key: string): unknown => (recipe as Record<string, unknown>)[key];
 
-/** Whether the setting `teacher` is a file rather than the name of a network. */
+/** Whether the setting `teacher` is a file rather than a network name. */
 export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
 
-/** Whether the run has a student that learns from photographs without labels. */
+/** Whether the run's student learns from unlabelled images. */
 export const usesUnlabelled = ({ unlabelled, stage }: Recipe): boolean =>
   unlabelled !== "" && (stage === "all" || stage === "student");
 
-/** Whether the run's student needs a teacher: to mimic, or to find objects in photographs without labels. */
+/** Whether the run's student needs a teacher: to mimic, or to label unlabelled images. */
 export const needsTeacher = (recipe: Recipe): boolean =>
   recipe.method !== "scratch" || usesUnlabelled(recipe);
 
-/** Whether one of the run's stages is a teacher. */
+/** Whether the run trains a teacher. */
 export const trainsTeacher = (recipe: Recipe): boolean => {
   const { stage, teacher } = recipe;
   return stage === "teacher" || (stage === "all" && needsTeacher(recipe) && !isWeightsFile(teacher));
@@ -34,14 +35,14 @@ export const trainsTeacher = (recipe: Recipe): boolean => {
 
 const byKebab = new Map([...SETTINGS.keys()].map((key) => [kebab(key), key]));
 
-/** "lambda-head" -> "lambdaHead"; undefined for what is not a setting. */
+/** "lambda-head" -> "lambdaHead"; undefined if it is not a setting. */
 export const keyOf = (name: string): string | undefined => byKebab.get(name);
 
 /**
- * A recipe from kebab-case settings (of a file, overridden by flags).
- * @param source names where they come from, for messages
- * @throws InputError for an unknown name (the nearest known one is said), a setting of another kind of detector, or a
- *   value out of range
+ * A recipe from kebab-case settings (from a file, overridden by flags).
+ * @param source where they come from, for messages
+ * @throws InputError for an unknown name (suggesting the nearest one), a setting of another detector, or a
+ * value out of range
  */
 export function parseRecipe(settings: Record<string, unknown>, source: string): Recipe {
   const known: Record<string, unknown> = {};
@@ -57,7 +58,7 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
     if (key in schema.shape) continue;
     const { detectors } = SETTINGS.get(key)!;
     throw new InputError(
-      `${source}: ${kebab(key)} is a setting of detector ${detectors.join(", ")}; this one is ${detector.data}. Leave it out, or say --detector ${detectors[0]}`,
+      `${source}: ${kebab(key)} is a setting of detector ${detectors.join(", ")}, but this recipe has ${detector.data}. Remove it, or use --detector ${detectors[0]}`,
     );
   }
   const parsed = schema.safeParse(known);
@@ -69,29 +70,30 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
   }
   const issues = parsed.error.issues.map((issue) => {
     const key = String(issue.path[0]);
-    return `${kebab(key)}: ${quoted(known[key])} does not fit: ${issue.message} (${SETTINGS.get(key)?.schema.description})`;
+    return `${kebab(key)}: ${quoted(known[key])} is invalid: ${issue.message} (${SETTINGS.get(key)?.schema.description})`;
   });
   throw new InputError(`${source}: ${issues.join("; ")}`);
 }
 
-/** What is wrong with settings that are each in range, together. */
+/** A conflict between settings that are each in range; undefined if there is none. */
 function conflictIn(recipe: Recipe): string | undefined {
   const { merge, classes, quantizer, quantizerStride, stage, from, teacherInit } = recipe;
   if (merge !== "" && classes.length > 0) {
-    return `merge: every class becomes ${quoted(merge)}; classes: ${listed(classes)} alone are wanted. Say one of them`;
+    return `merge (${quoted(merge)}) and classes (${listed(classes)}) cannot be combined. Remove one of them`;
   }
   if (quantizer === "power-of-two" && quantizerStride !== "auto") {
-    return `quantizer-stride is of the uniform dictionary; power-of-two has none`;
+    return `quantizer-stride only works with quantizer uniform, not power-of-two`;
   }
   if (from !== "" && stage === "quantized-teacher") {
-    return `from: stage ${stage} starts from its teacher: say --teacher FILE.safetensors`;
+    return `from: stage ${stage} starts from its teacher: use --teacher FILE.safetensors`;
   }
-  if (teacherInit !== "" && !trainsTeacher(recipe)) return `teacher-init: no teacher is trained`;
-  if (teacherInit !== "" && from !== "") return `teacher-init and from: a teacher starts from one of them`;
+  if (teacherInit !== "" && !trainsTeacher(recipe)) return `teacher-init: this run trains no teacher`;
+  if (teacherInit !== "" && from !== "")
+    return `teacher-init and from cannot be combined: a teacher starts from only one of them`;
   return undefined;
 }
 
-/** The recipe as commented YAML, complete enough to repeat the run. */
+/** The recipe as commented YAML, sufficient to repeat the run. */
 export function formatRecipe(recipe: Recipe): string {
   const lines = keysOf(recipe).map((key) => {
     const value = JSON.stringify(settingOf(recipe, key));

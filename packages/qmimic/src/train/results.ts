@@ -1,28 +1,28 @@
-// What a training run reports of each epoch: the table results.csv, and the rows that its state keeps for resuming.
+// Per-epoch results of a training run: the table results.csv, and the rows stored in its state for resuming.
 import type { Tensor } from "@qmimic/torch";
 import { InputError } from "../errors.js";
 import type { LossSums } from "./step.js";
 import { fillTensors, readWeights } from "./weights.js";
 
-/** Means over the epoch; NaN where not evaluated. */
+/** Means over the epoch; NaN if not evaluated. */
 export interface EpochRow extends Omit<LossSums, "counts"> {
   epoch: number;
   lr: number;
   imagesPerSecond: number;
-  /** Match ratio over the regions of the epoch, @see MatchRatio */
+  /** Match ratio over the epoch's regions, @see MatchRatio */
   match: number;
   matchActive: number;
-  /** Of mimicry and task at the last feature map, @see GradientBalance */
+  /** Mimic against detection gradients at the last feature map, @see GradientBalance */
   gradientRatio: number;
   gradientCosine: number;
   /** mAP at IoU 0.5 on the val split. */
   val: number;
-  /** Match ratio over the objects of the val split. */
+  /** Match ratio over the objects in the val split. */
   valMatch: number;
   valMatchActive: number;
 }
 
-/** The columns of results.csv around the detector's own losses, whose names are their columns. */
+/** The columns of results.csv before and after the detector's losses, which have columns of their names. */
 const BEFORE = ["epoch", "lr"] as const;
 const AFTER = [
   "mimic",
@@ -37,7 +37,7 @@ const AFTER = [
   "valMatchActive",
 ] as const;
 
-/** Those that may be NaN, for which JSON has null. */
+/** Values that may be NaN, which is null in JSON. */
 const PERHAPS = [
   "match",
   "matchActive",
@@ -48,28 +48,28 @@ const PERHAPS = [
   "valMatchActive",
 ] as const;
 
-/** Which columns of results.csv are not losses of the detector. */
+/** The columns of results.csv that are not losses of the detector. */
 export const COMMON_COLUMNS: readonly string[] = [...BEFORE, ...AFTER];
 
-/** The row of the weights that are kept: the first with the highest val. */
+/** The row of the best weights: the first with the highest val. */
 export const bestOf = <R extends { val: number }>(rows: readonly R[]): R =>
   rows.reduce((top, row) => (row.val > top.val || Number.isNaN(top.val) ? row : top));
 
-/** Fills the tensors with a run's state. Returns the rows of the epochs it has done. */
+/** Loads a run's state into the tensors. Returns the rows of its completed epochs. */
 export function restore(path: string, tensors: [string, Tensor][]): EpochRow[] {
   const { metadata, tensors: stored } = readWeights(path);
   fillTensors(tensors, stored, path);
   return parseRows(path, metadata);
 }
 
-/** The rows of a run's state. */
+/** The rows in a run's state. */
 export const storedRows = (path: string): EpochRow[] => parseRows(path, readWeights(path).metadata);
 
 function parseRows(path: string, metadata: Record<string, string>): EpochRow[] {
   const rows = JSON.parse(metadata.rows ?? "[]") as EpochRow[];
   if (rows.some(({ detection }) => detection === undefined)) {
     throw new InputError(
-      `${path}: the run was begun by an older version and cannot be resumed; start it anew`,
+      `${path}: the run was started with an older version and cannot be resumed; start a new run`,
     );
   }
   for (const row of rows) for (const key of PERHAPS) row[key] ??= Number.NaN;

@@ -1,4 +1,5 @@
-// What a run was trained on, kept in its folder: resuming on other images, boxes or classes would spoil it in silence.
+// Fingerprints of a run's training data, stored in its folder: resuming with other images, boxes or classes
+// would silently spoil it.
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
@@ -12,7 +13,7 @@ import type { Splits } from "./splits.js";
 
 const FILE = "data.json";
 
-/** An image as the run has it: id, hash of size and objects, hash of the file's bytes, and the file's state with them. */
+/** An image: id, hash of size and objects, hash of the file's bytes, and the file's state at that time. */
 type KnownSample = [id: string, labels: string, image: string, state: string];
 
 interface RunData {
@@ -22,7 +23,10 @@ interface RunData {
   unlabelled?: KnownSample[];
 }
 
-/** Writes what the splits hold to a new run's folder. @param cache folder that remembers hashes of images, where one is used */
+/**
+ * Writes the splits' fingerprints to a new run's folder.
+ * @param cache folder that caches image hashes, if used
+ */
 export async function storeData(folder: string, splits: Splits, cache?: string): Promise<void> {
   const { train, val, unlabelled } = splits;
   const known: RunData = {
@@ -35,9 +39,9 @@ export async function storeData(folder: string, splits: Splits, cache?: string):
 }
 
 /**
- * Compares the splits with those that a run was started on. Only files whose state is another are read; where they lie
- * makes no difference.
- * @returns false for a run of an earlier version, which does not know its data
+ * Compares the splits with those that a run was started with. Reads only files whose state has changed; their
+ * location does not matter.
+ * @returns false for a run from an earlier version, which did not record its data
  * @throws InputError with what differs
  */
 export async function compareData(folder: string, splits: Splits): Promise<boolean> {
@@ -58,7 +62,7 @@ export async function compareData(folder: string, splits: Splits): Promise<boole
   ];
   if (differences.length > 0) {
     throw new InputError(
-      `${folder}: the data is not what this run was started on:\n${differences.map((one) => `  ${one}`).join("\n")}\nRestore it, name the folder that holds it with --data, or start a new run.`,
+      `${folder}: the data has changed since this run was started:\n${differences.map((difference) => `  ${difference}`).join("\n")}\nRestore it, give its new location with --data, or start a new run.`,
     );
   }
   return true;
@@ -84,14 +88,17 @@ function compareClasses(known: readonly string[], now: readonly string[]): strin
 }
 
 function compareSamples(known: readonly KnownSample[], { split, samples }: Dataset): string[] {
-  const before = new Map(known.map((one) => [one[0], one]));
+  const before = new Map(known.map((image) => [image[0], image]));
   const now = new Set(samples.map(({ id }) => id));
   const there = samples.filter(({ id }) => before.has(id));
   const changes: [string, string[]][] = [
-    ["not there then", samples.flatMap(({ id }) => (before.has(id) ? [] : [id]))],
-    ["missing now", known.flatMap(([id]) => (now.has(id) ? [] : [id]))],
-    ["with other boxes, classes or sizes", idsOf(there, (one) => before.get(one.id)![1] !== labelsHash(one))],
-    ["with other pixels", idsOf(there, (one) => !sameImage(before.get(one.id)!, one))],
+    ["added since", samples.flatMap(({ id }) => (before.has(id) ? [] : [id]))],
+    ["missing", known.flatMap(([id]) => (now.has(id) ? [] : [id]))],
+    [
+      "with other boxes, classes or sizes",
+      idsOf(there, (sample) => before.get(sample.id)![1] !== labelsHash(sample)),
+    ],
+    ["with other pixels", idsOf(there, (sample) => !sameImage(before.get(sample.id)!, sample))],
   ];
   const found = changes.flatMap(([what, ids]) =>
     ids.length === 0

@@ -1,4 +1,4 @@
-// The images that a run needs: its splits, and photographs without labels.
+// The images of a run: its splits, and unlabelled images.
 import { objectNotes } from "../data/checkObjects.js";
 import {
   type DataFolder,
@@ -19,7 +19,7 @@ import { didYouMean, InputError } from "../errors.js";
 import { listed, quoted } from "../text.js";
 import { type Recipe, settingOf, usesUnlabelled } from "./recipe.js";
 
-/** Images of one split, ready to be trained on or evaluated. */
+/** Images of one split, ready for training or evaluation. */
 export interface Split {
   dataset: Dataset;
   store: ImageStore;
@@ -28,17 +28,17 @@ export interface Split {
 export interface Splits {
   train: Split;
   val: Split;
-  /** Photographs without labels, for the student. */
+  /** Unlabelled images, for the student. */
   unlabelled?: Split;
 }
 
 const MIB = 2 ** 20;
 
 /**
- * Reads the splits that training needs, and the photographs without labels. All share one budget of memory for decoded images.
- * @param say is told what is worth knowing of the data, and when the file of images is damaged
- * @param onProgress is called as images are compared, where val has to be held out
- * @throws InputError for what is wrong with the data, a class that it does not have, or a split without objects
+ * Reads the splits for training, and the unlabelled images. All share one memory budget for decoded images.
+ * @param say called with notes on the data, and if the image file is damaged
+ * @param onProgress called while images are compared, if val has to be held out
+ * @throws InputError for problems in the data, a missing class, or a split without objects
  */
 export async function openSplits(
   recipe: Recipe,
@@ -46,7 +46,7 @@ export async function openSplits(
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<Splits> {
   const { data, side, scales, memory, diskCache, cache } = recipe;
-  if (data === "") throw new InputError("data: which folder? Say --data DIR");
+  if (data === "") throw new InputError("no data folder given; pass --data DIR");
   const folder = await openData(data, recipe);
   const options = await readOptions(folder, recipe);
   const { train: all, val, heldOut } = await readTrainVal(folder, { ...recipe, onProgress }, options);
@@ -59,9 +59,9 @@ export async function openSplits(
   for (const note of [...(await notesOf(folder)), ...objectNotes([train, val], limits)]) say(note);
   if (heldOut !== undefined) say(heldOut);
   for (const { split, samples } of [train, val]) {
-    // Difficult objects are neither learned nor scored.
-    if (!samples.some(({ difficult }) => difficult.some((one) => one === 0))) {
-      throw new InputError(`${data}: split "${split}" holds no object of ${listed(train.classes)}`);
+    // Difficult objects are ignored in training and scoring.
+    if (!samples.some(({ difficult }) => difficult.some((flag) => flag === 0))) {
+      throw new InputError(`${data}: split "${split}" has no objects of ${listed(train.classes)}`);
     }
   }
   const unlabelled = usesUnlabelled(recipe)
@@ -81,19 +81,22 @@ export async function openSplits(
   };
 }
 
-/** As many images as are asked for, in their order: fewer of them are among more. */
+/** A subset of the requested size, in order; smaller subsets are contained in larger ones. */
 function someOf({ root, split, samples }: Dataset, count: number): Sample[] {
   if (count === 0) return samples;
   if (count > samples.length) {
     throw new InputError(
-      `train-images: ${count} images are asked for; split ${quoted(split)} of ${root} has ${samples.length}`,
+      `train-images is ${count}, but split ${quoted(split)} of ${root} has only ${samples.length}`,
     );
   }
   const chosen = new Set(shuffled([...samples.keys()], createRandom("train-images")).slice(0, count));
   return samples.filter((_, i) => chosen.has(i));
 }
 
-/** What the folder `unlabelled` holds besides the images of the splits; those of train that are left out are used. */
+/**
+ * The images in the folder `unlabelled` that are not in the splits. Train images left out by train-images are
+ * used.
+ */
 async function openUnlabelled(
   recipe: Recipe,
   folder: DataFolder,
@@ -110,7 +113,7 @@ async function openUnlabelled(
   return { root: recipe.unlabelled, split: "unlabelled", classes, samples };
 }
 
-/** How a recipe wants the labels read. @throws InputError when a class is asked for that the data does not have */
+/** The recipe's options for reading labels. @throws InputError if the data lacks a requested class */
 export async function readOptions(folder: DataFolder, recipe: Recipe): Promise<ReadOptions> {
   const { trainSplit, valSplit, classes, merge, ignore, skipBad } = recipe;
   const options = { ignore, skipBad };
@@ -125,14 +128,14 @@ export async function readOptions(folder: DataFolder, recipe: Recipe): Promise<R
   for (const name of classes) {
     if (!known.includes(name)) {
       throw new InputError(
-        `classes: no object of ${folder.root} is a ${quoted(name)}; there are ${listed(known)}.${didYouMean(name, known)}`,
+        `classes: ${folder.root} has no objects of class ${quoted(name)}. Found: ${listed(known)}.${didYouMean(name, known)}`,
       );
     }
   }
   return { ...options, classes, ignoreOthers: true };
 }
 
-/** Decodes every image once. @throws InputError with all that cannot be decoded */
+/** Decodes every image once. @throws InputError listing all that cannot be decoded */
 export async function decodeAll(
   splits: readonly Split[],
   progress: (done: number, total: number) => void,

@@ -1,4 +1,4 @@
-// The stages of METHOD: teacher -> quantized teacher -> student. Each has a folder of its own in the run's.
+// The stages of training: teacher -> quantized teacher -> student. Each has its own folder in the run folder.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
@@ -23,36 +23,39 @@ import {
 } from "./trainer.js";
 import { loadDetector, readConfig } from "./weights.js";
 
-/** What a stage ended with; AP is at IoU 0.5 on the val split. */
+/** A stage's result; AP is at IoU 0.5 on the val split. */
 export interface StageResult {
   stage: StageName;
   weights: string;
   val: number;
   bestEpoch: number;
   quantizer: Quantizer;
-  /** Match ratio of these weights over the objects of the val split; null where nothing is mimicked. */
+  /** Match ratio of these weights over the objects in the val split; null without mimicking. */
   match: number | null;
-  /** The same over entries where either map is not 0. */
+  /** The same over entries where either map is nonzero. */
   matchActive: number | null;
-  /** Mimicry against detection at the feature map, in the epoch of these weights; nulls where nothing is mimicked. */
+  /**
+   * Mimic against detection gradients at the feature map, in the epoch of these weights; null without
+   * mimicking.
+   */
   gradientRatio: number | null;
   gradientCosine: number | null;
-  /** Of stage student: the AP of the teacher it learned from. */
+  /** Stage student: its teacher's AP. */
   teacherVal?: number;
-  /** Of stage quantized-teacher: the teacher in full precision, and behind its quantizer before and after fine-tuning. */
+  /** Stage quantized-teacher: AP in full precision, and quantized, before and after fine-tuning. */
   quantization?: { fullPrecision: number; before: number; after: number };
 }
 
 export interface StageReport extends TrainingReport {
   stage(name: StageName, detector: Detector): void;
   say(text: string): void;
-  /** Teacher's maps being computed. */
+  /** While the teacher's maps are computed. */
   maps(done: number, total: number): void;
 }
 
 /**
- * Runs the stages that the recipe asks for, in `folder`. Stages that are complete there are not run again.
- * @param splits from prepareRun, which has checked that the recipe's stage, method and teacher fit
+ * Runs the recipe's stages in `folder`. Completed stages are not run again.
+ * @param splits from prepareRun, which has validated stage, method and teacher
  */
 export async function runStages(
   recipe: Recipe,
@@ -74,7 +77,7 @@ export async function runStages(
   return results;
 }
 
-/** A trained teacher's weights, and its AP on val where this run has just found it. */
+/** A trained teacher's weights, and its AP on val if this run has just measured it. */
 interface Teacher {
   path: string;
   val?: number;
@@ -114,7 +117,7 @@ async function quantizeTeacher(
   const { device } = recipe;
   const stageFolder = join(folder, "quantized-teacher");
   const plain = loadDetector(path, device);
-  // A stage that was begun keeps its dictionary.
+  // A resumed stage keeps its dictionary.
   const begun = weightsOf(stageFolder).last;
   const quantizer = existsSync(begun)
     ? readConfig(begun).quantizer
@@ -147,7 +150,7 @@ async function quantizeTeacher(
   if (refusal !== undefined) {
     const { quantizedEpochs } = recipe;
     throw new InputError(
-      `${stageFolder}: ${refusal} Start again from --teacher ${path} with a smaller quantizer-stride or more quantized-epochs (${quantizedEpochs}), or allow it with a larger quantizer-max-cost.`,
+      `${stageFolder}: ${refusal} Start a new run with --teacher ${path} and a smaller quantizer-stride or more quantized-epochs (${quantizedEpochs}), or allow it with a larger quantizer-max-cost.`,
     );
   }
   return {
@@ -156,7 +159,7 @@ async function quantizeTeacher(
   };
 }
 
-/** @param teacher a quantized one for Quantization Mimic, any for plain mimic and unlabelled photographs; else not used */
+/** @param teacher quantized for Quantization Mimic, any for plain mimic and unlabelled images; else unused */
 async function trainStudent(
   recipe: Recipe,
   { path: teacherPath, val: teacherVal }: Teacher,
@@ -168,7 +171,7 @@ async function trainStudent(
   const stageFolder = join(folder, "student");
   const finished = finishedTraining(stageFolder, epochs);
   if (finished) {
-    report.say("student: finished before");
+    report.say("student: already finished");
     const result = stageResult("student", finished, readConfig(finished.bestPath).quantizer);
     return { ...result, ...(teacherVal === undefined ? {} : { teacherVal }) };
   }
@@ -185,7 +188,7 @@ async function trainStudent(
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
   }
-  // Rounding alone, without anything to mimic: the paper's table 5.
+  // Only rounding, without mimicking: table 5 of the paper.
   if (method === "scratch" && recipe.quantizeStudent && recipe.quantizerStride !== "auto") {
     config.quantizer = { kind: "uniform", stride: recipe.quantizerStride };
   }
@@ -215,9 +218,9 @@ async function trainStudent(
   };
 }
 
-/** Objects that count. */
+/** Number of objects that are scored. */
 const countObjects = ({ dataset }: Split): number =>
-  dataset.samples.reduce((sum, { difficult }) => sum + difficult.filter((one) => one === 0).length, 0);
+  dataset.samples.reduce((sum, { difficult }) => sum + difficult.filter((flag) => flag === 0).length, 0);
 
 function stageResult(
   stage: StageName,

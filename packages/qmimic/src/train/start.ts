@@ -1,4 +1,4 @@
-// Where a network's weights start: at random, in those of an earlier run (--from), or in ImageNet's (--teacher-init).
+// Initial weights of a network: random, from an earlier run (--from), or from ImageNet (--teacher-init).
 import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createRandom } from "../data/random.js";
@@ -17,43 +17,44 @@ import { type Recipe, settingOf } from "./recipe.js";
 import { fillBackbone } from "./torchvision.js";
 import { loadDetector, readConfig } from "./weights.js";
 
-/** The stages whose networks are made anew, and may start from a file. */
+/** The stages that create networks, which may start from a file. */
 type FreshStage = "teacher" | "student";
 
 /**
- * The weights that a stage starts from: of a run folder those of its own stage, a file for the last stage that it can be for.
- * @throws InputError when there are none
+ * The weights that a stage starts from: from a run folder, those of the same stage; a file is for the last
+ * possible stage.
+ * @throws InputError if there are none
  */
 function startOf(recipe: Recipe, stage: FreshStage): string | undefined {
   const { from } = recipe;
   if (from === "") return undefined;
   if (!existsSync(from)) {
     throw new InputError(
-      `from: ${from}: no such file or directory. Name weights (.safetensors) or a run folder`,
+      `from: ${from}: no such file or directory. Expected a weights file (.safetensors) or a run folder`,
     );
   }
-  const fresh = plannedStages(recipe).map((one) => one.stage);
+  const fresh = plannedStages(recipe).map(({ stage }) => stage);
   if (!statSync(from).isDirectory()) {
     const last = fresh.includes("student") ? "student" : "teacher";
     return stage === last ? from : undefined;
   }
-  const own = (name: string) => join(from, name, "weights", "best.safetensors");
-  if (existsSync(own(stage))) return own(stage);
-  if (fresh.some((one) => existsSync(own(one)))) return undefined;
+  const weights = (name: string) => join(from, name, "weights", "best.safetensors");
+  if (existsSync(weights(stage))) return weights(stage);
+  if (fresh.some((other) => existsSync(weights(other)))) return undefined;
   throw new InputError(
-    `from: ${from}: no run with weights of a ${stage}: ${own(stage)} is not there. Name a file`,
+    `from: ${from}: no ${stage} weights found: ${weights(stage)} does not exist. Use a weights file`,
   );
 }
 
-/** The configuration of a stage's network, whose layers are those of the weights that it starts from. */
+/** The configuration of a stage's network, with the layers of the weights that it starts from. */
 export function startConfig(recipe: Recipe, stage: FreshStage, fresh: DetectorConfig): DetectorConfig {
   const file = startOf(recipe, stage);
   return file === undefined ? fresh : { ...fresh, ...layersOf(readConfig(file)) };
 }
 
 /**
- * A stage's network with the weights that it starts with.
- * @param say is told in a line which these are, where they are not random
+ * A stage's network with its initial weights.
+ * @param say called with a description of the weights, unless they are random
  */
 export function startDetector(
   recipe: Recipe,
@@ -69,7 +70,7 @@ export function startDetector(
     earlier.dispose();
     const classes = [
       ...(kept.length > 0 ? [`classes kept: ${listed(kept)}`] : []),
-      ...(fresh.length > 0 ? [`new, starting anew: ${listed(fresh)}`] : []),
+      ...(fresh.length > 0 ? [`new, trained from scratch: ${listed(fresh)}`] : []),
       ...(dropped.length > 0 ? [`left out: ${listed(dropped)}`] : []),
     ];
     say(`${stage} starts from ${file}: all layers kept; ${classes.join("; ")}`);
@@ -77,13 +78,13 @@ export function startDetector(
   if (stage === "teacher" && recipe.teacherInit !== "") {
     const count = fillBackbone(detector, recipe.teacherInit);
     say(
-      `${stage} starts from ${recipe.teacherInit}: ${count} tensors of its backbone; neck and heads start anew`,
+      `${stage} starts from ${recipe.teacherInit}: ${count} tensors of its backbone; neck and heads start from scratch`,
     );
   }
   return detector;
 }
 
-/** @throws InputError when what the recipe starts from is not there, is damaged, or is of another kind of detector */
+/** @throws InputError if the recipe's initial weights are missing, damaged, or of another detector */
 export function checkStarts(recipe: Recipe): void {
   adoptNetworks(recipe, () => {});
   for (const stage of ["teacher", "student"] as const) {
@@ -93,10 +94,10 @@ export function checkStarts(recipe: Recipe): void {
 }
 
 /**
- * The recipe with the settings of the networks that it starts from, so that it says what is trained. "auto" stays, which is
- * "as the weights have it" then.
- * @param say is told what is another setting than before
- * @throws InputError when the weights are of another kind of detector
+ * The recipe with the settings of the networks that it starts from, so that it describes what is trained.
+ * "auto" is kept, and then means the weights' value.
+ * @param say called with the changed settings
+ * @throws InputError if the weights are of another detector
  */
 export function adoptNetworks(recipe: Recipe, say: (text: string) => void): Recipe {
   let adopted = recipe;
@@ -107,7 +108,7 @@ export function adoptNetworks(recipe: Recipe, say: (text: string) => void): Reci
     const config = readConfig(file);
     if (config.detector !== recipe.detector) {
       throw new InputError(
-        `from: ${file} is a ${config.detector}, the recipe's detector ${recipe.detector}. Say --detector ${config.detector}`,
+        `from: ${file} is a ${config.detector}, but the recipe's detector is ${recipe.detector}. Use --detector ${config.detector}`,
       );
     }
     const { backbone, convolution, convolutionGroups, shapes: _, ...shared } = layersOf(config);
@@ -120,7 +121,7 @@ export function adoptNetworks(recipe: Recipe, say: (text: string) => void): Reci
     const changes = Object.entries(settings).filter(differs);
     if (changes.length === 0) continue;
     say(
-      `the network of ${file} is taken: ${changes.map(([key, value]) => `${kebab(key)} ${typeof value === "string" ? value : quoted(value)}`).join(", ")}`,
+      `using the network of ${file}: ${changes.map(([key, value]) => `${kebab(key)} ${typeof value === "string" ? value : quoted(value)}`).join(", ")}`,
     );
     adopted = { ...adopted, ...Object.fromEntries(changes) };
   }

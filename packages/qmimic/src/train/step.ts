@@ -26,34 +26,36 @@ import type { Recipe } from "./recipe.js";
 import { roundWeights, weightsOf } from "./roundedWeights.js";
 
 export interface StepLosses {
-  /** The detector's own, by name. */
+  /** The detector's losses, by name. */
   detection: Record<string, number>;
   mimic: number;
-  /** Between the teacher's heads and the student's; 0 where they are not mimicked. */
+  /** Between the teacher's and the student's heads; 0 if the heads are not mimicked. */
   head: number;
-  /** How many entries of the map match the teacher's, inside regions; zeros without a quantizer. */
+  /** Counts of map entries that match the teacher's, inside regions; zeros without a quantizer. */
   counts: MatchCounts;
-  /** Of mimicry and task at the map; null in steps that do not measure it, and where nothing is mimicked. */
+  /**
+   * Mimic against detection gradients at the map; null in steps that do not measure it, and without mimicking.
+   */
   balance: GradientBalance | null;
 }
 
-/** What differs from step to step. */
+/** Per-step input. */
 export interface StepSettings {
   lr: number;
-  /** For what is sampled in the step. */
+  /** Generator for sampling in the step. */
   random: () => number;
-  /** Of the step in its epoch. */
+  /** Index of the step in its epoch. */
   index: number;
 }
 
-/** Steps between measurements of the gradients' balance: each takes two backward passes through the heads. */
+/** Steps between measurements of the gradient balance: each needs two backward passes through the heads. */
 const BALANCE_EVERY = 50;
 
 export type LossSums = Omit<StepLosses, "balance">;
 
 export const zeroLosses = (): LossSums => ({ detection: {}, mimic: 0, head: 0, counts: { ...NO_COUNTS } });
 
-/** Adds a part of a step's losses, and all its counts, to `sums`, in place. */
+/** Adds a weighted step's losses, and all its counts, to `sums`, in place. */
 export function addLosses(sums: LossSums, losses: StepLosses, part: number): void {
   for (const [name, value] of Object.entries(losses.detection)) {
     sums.detection[name] = (sums.detection[name] ?? 0) + part * value;
@@ -62,18 +64,18 @@ export function addLosses(sums: LossSums, losses: StepLosses, part: number): voi
   addCounts(sums.counts, losses.counts);
 }
 
-/** A detector under training, with what a step needs. */
+/** A detector in training, with everything that a step needs. */
 export interface Trainee {
   detector: Detector;
   mimic: MimicTask | undefined;
   pass: ReturnType<Detector["trainingPass"]>;
   parameters: Tensor[];
-  /** Those that forward and backward passes see rounded to eight bits. */
+  /** Parameters rounded to int8 in forward and backward passes. */
   rounded: Tensor[];
   optimizer: Optimizer;
 }
 
-/** @param rounding whether forward and backward passes see its weights rounded to eight bits */
+/** @param rounding whether forward and backward passes use int8 weights */
 export function createTrainee(
   detector: Detector,
   recipe: Recipe,
@@ -81,8 +83,8 @@ export function createTrainee(
   rounding = false,
 ): Trainee {
   const all = [...detector.named(), ...(mimic?.regressor.named() ?? [])];
-  const trained = all.filter((one) => one.trained);
-  const parameters = trained.map((one) => one.tensor);
+  const trained = all.filter(({ trained }) => trained);
+  const parameters = trained.map(({ tensor }) => tensor);
   const pass = detector.trainingPass(recipe);
   const rounded = rounding ? weightsOf(detector) : [];
   return { detector, mimic, pass, parameters, rounded, optimizer: createOptimizer(recipe, trained) };
@@ -163,10 +165,10 @@ export function batchSettings(recipe: Recipe, stride: number): BatchSettings {
 }
 
 /**
- * Weights of convolutions and linear layers decay; batch norm's and biases do not. Muon takes the weights of hidden
- * layers, the image's first convolution among them, and AdamW the rest. Those of convolutions in groups are left to AdamW:
- * Muon makes the rows of one matrix orthogonal, and rows of different groups read different inputs, so that there is nothing
- * that they could have in common. For depthwise weights that was measured (results/log.md: 63.4 by AdamW, 59.7 by Muon).
+ * Weight decay applies to convolutions and linear layers, not to batch norm and biases. Muon updates the
+ * weights of hidden layers, including the first convolution, and AdamW the rest. Grouped convolutions use
+ * AdamW: Muon orthogonalizes the rows of a matrix, but rows of different groups have different inputs. Measured
+ * for depthwise weights (results/log.md): 63.4 with AdamW, 59.7 with Muon.
  */
 function createOptimizer(recipe: Recipe, trained: readonly NamedTensor[]): Optimizer {
   const { optimizer, momentum, weightDecay } = recipe;
@@ -174,13 +176,13 @@ function createOptimizer(recipe: Recipe, trained: readonly NamedTensor[]): Optim
     const tensors = some.map(({ tensor }) => tensor);
     return [
       { parameters: tensors.filter(isWeight), weightDecay },
-      { parameters: tensors.filter((one) => !isWeight(one)), weightDecay: 0 },
+      { parameters: tensors.filter((tensor) => !isWeight(tensor)), weightDecay: 0 },
     ];
   };
   if (optimizer === "sgd") return sgd(groups(trained), { momentum });
   if (optimizer === "adamw") return adamW(groups(trained));
   const hidden = trained.filter(isHidden).map(({ tensor }) => tensor);
-  const others = trained.filter((one) => !isHidden(one));
+  const others = trained.filter((parameter) => !isHidden(parameter));
   return joinOptimizers(muon([{ parameters: hidden, weightDecay }]), adamW(groups(others)));
 }
 

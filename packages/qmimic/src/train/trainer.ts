@@ -1,7 +1,7 @@
-// One training run, of a teacher or of a student: epochs of steps, evaluation, checkpoints. Reads top to bottom.
-//
-// Everything random is drawn from generators seeded by (seed, purpose, epoch or step), and a checkpoint is written
-// after each epoch: a run that was cut off goes on from the last one and ends with the same weights, bit for bit.
+// Trains one network, a teacher or a student: epochs of steps, evaluation, checkpoints. Reads top to bottom.
+// All random numbers come from generators seeded by (seed, purpose, epoch or step), and a checkpoint is written
+// after each epoch: an interrupted run resumes from the last checkpoint and ends with the same weights, bit for
+// bit.
 import { existsSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
@@ -36,13 +36,13 @@ export interface TrainingTask {
   recipe: Recipe;
   epochs: number;
   lr: number;
-  /** The setting that `lr` comes from, for messages. */
+  /** The name of the setting of `lr`, for messages. */
   lrSetting: string;
   train: Split;
   val: Split;
-  /** Absent: detection losses alone. */
+  /** Absent: only detection losses. */
   mimic?: MimicTask;
-  /** Whether the detector is trained, and evaluated, with its weights rounded to eight bits; what is saved is not. */
+  /** Whether to train and evaluate the detector with int8 weights; saved weights are not rounded. */
   rounding?: boolean;
   /** Folder for results.csv and weights/. */
   folder: string;
@@ -53,15 +53,15 @@ export interface TrainingReport {
   /** After each step. */
   step(state: { epoch: number; step: number; steps: number; losses: StepLosses; images: number }): void;
   /**
-   * After each epoch, when its files are written; `row` is what results.csv gets.
-   * @param found what was detected in the val split, in the order of its samples; null where it was not evaluated
+   * After each epoch, when its files are written; `row` goes to results.csv.
+   * @param found detections in the val split, in sample order; null if not evaluated
    */
   epoch(row: EpochRow, found: readonly SampleDetections[] | null): void | Promise<void>;
 }
 
 export interface TrainingResult {
   rows: EpochRow[];
-  /** The row of the best weights by val. */
+  /** The row of the best weights on val. */
   best: EpochRow;
   bestPath: string;
 }
@@ -73,7 +73,7 @@ export const weightsOf = (folder: string) => ({
   state: join(folder, "weights", "state.safetensors"),
 });
 
-/** The result of a run that is complete in `folder`, else null. */
+/** The result of a completed run in `folder`, else null. */
 export function finishedTraining(folder: string, epochs: number): TrainingResult | null {
   const { best, state } = weightsOf(folder);
   if (!existsSync(state)) return null;
@@ -81,7 +81,10 @@ export function finishedTraining(folder: string, epochs: number): TrainingResult
   return rows.length < epochs ? null : { rows, best: bestOf(rows), bestPath: best };
 }
 
-/** Trains a detector, from where the run in `folder` stopped or from the start. It ends with the last epoch's weights. */
+/**
+ * Trains a detector, resuming the run in `folder` if there is one. The detector ends with the last epoch's
+ * weights.
+ */
 export async function trainDetector(task: TrainingTask): Promise<TrainingResult> {
   const { detector, recipe, epochs, train, val, mimic, rounding, folder, report } = task;
   const { samples } = train.dataset;
@@ -96,7 +99,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   const stateTensors = (): [string, Tensor][] => [
     ...moduleTensors(detector, "detector."),
     ...(mimic ? moduleTensors(mimic.regressor, "regressor.") : []),
-    ...[...optimizer.state()].map(([name, one]): [string, Tensor] => [`optimizer.${name}`, one]),
+    ...[...optimizer.state()].map(([name, tensor]): [string, Tensor] => [`optimizer.${name}`, tensor]),
   ];
 
   const stepsOfEpoch = epochOrder(samples, settings, 0).length;
@@ -119,7 +122,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       folder,
     });
 
-  /** Of the epoch's weights; NaN where it is not wanted. */
+  /** AP of the epoch's weights; NaN in epochs without evaluation. */
   const evaluation = async (wanted: boolean, asDivergence: (what: string) => Error) => {
     if (!wanted) return { valMatch: NO_MATCH, ap: Number.NaN, found: null };
     const restore = roundWeights(rounded);
@@ -159,11 +162,11 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       addLosses(sums, losses, 1 / order.length);
       if (losses.balance !== null) balances.push(losses.balance);
       report.step({ epoch, step: i, steps: order.length, losses, images: indices.length });
-      // With all images in memory nothing above waits: without this neither finalizers nor decoders have their turn.
+      // With all images in memory nothing above waits: without this, finalizers and decoders would never run.
       await turn();
     }
     const seconds = (performance.now() - started) / 1000;
-    // The last update may have gone wrong: what is written below replaces good files.
+    // The last update may have diverged, and writing replaces good files.
     const bad = nonFiniteTensor(stateTensors());
     if (bad !== undefined) throw diverged(`tensor ${bad}`, epoch, order.length - 1);
 
@@ -191,7 +194,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       saveDetector(paths.best, detector, { epoch: String(row.epoch), val: String(row.val) });
     }
     rows.push(row);
-    // The state comes last: after a kill before it, the epoch is simply done again.
+    // The state comes last: if killed before it, the epoch is simply repeated.
     saveDetector(paths.last, detector, { epoch: String(row.epoch), val: String(row.val) });
     await writeFileAtomic(join(folder, "results.csv"), toCsv(rows));
     saveState(paths.state, stateTensors(), { rows: JSON.stringify(rows) });
@@ -207,7 +210,7 @@ const detectSplit = (
   device: string,
 ): Promise<SampleDetections[]> => detectSamples(detectWith(detector, device), dataset.samples, store);
 
-/** mAP at IoU 0.5 over a split. */
+/** mAP at IoU 0.5 on a split. */
 export async function meanAp(detector: Detector, split: Split, device: string): Promise<number> {
   return scoreDetections(split.dataset, await detectSplit(detector, split, device)).mAP;
 }

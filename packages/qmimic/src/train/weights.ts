@@ -1,4 +1,4 @@
-// Detectors and training state as safetensors files. The metadata says what the detector is.
+// Detectors and training state as safetensors files. The metadata describes the detector.
 import { MODEL_FORMAT } from "@qmimic/runtime";
 import {
   copy,
@@ -31,33 +31,34 @@ import { quoted } from "../text.js";
 
 const FORMAT = "qmimic-detector";
 const VERSION = "1";
-/** Of the image that a pruned detector is tried on, in pixels. */
+/** Side of the image for testing a pruned detector, in pixels. */
 const CHECKED_SIDE = 4 * GRID;
 
-/** Named tensors as arrays. @throws InputError when one is not finite: what `path` holds is worth more */
+/** Named tensors as arrays. @throws InputError if one is not finite: the existing file at `path` is better */
 function toArrays(path: string, tensors: Iterable<[string, Tensor]>): Map<string, SafetensorsTensor> {
   const arrays = new Map<string, SafetensorsTensor>();
-  for (const [name, one] of tensors) {
-    const data = one.toFloat32();
+  for (const [name, values] of tensors) {
+    const data = values.toFloat32();
     const at = firstNonFinite(data);
     if (at >= 0) {
       throw new InputError(
-        `${path}: not written: tensor ${quoted(name)} holds ${data[at]} at ${at}. The training diverged; train again with a lower learning rate.`,
+        `${path}: not written: tensor ${quoted(name)} has ${data[at]} at index ${at}. Training diverged; train again with a lower learning rate.`,
       );
     }
-    arrays.set(name, { dtype: "F32", shape: one.shape, data });
+    arrays.set(name, { dtype: "F32", shape: values.shape, data });
   }
   return arrays;
 }
 
 /** All tensors of a module, trained or not, by name. */
 export const moduleTensors = (module: Module, prefix = ""): [string, Tensor][] =>
-  module.named(prefix).map(({ name, tensor: one }) => [name, one]);
+  module.named(prefix).map(({ name, tensor }) => [name, tensor]);
 
 /**
- * Whether a file's tensors are those that a network needs: names, shapes, finite numbers. Of `tensors` only the shapes are
- * looked at.
- * @throws InputError naming the file and the tensor when one is missing, too many, of another shape, or not finite
+ * Checks that a file's tensors fit a network: names, shapes, finite numbers. Only the shapes of `tensors` are
+ * used.
+ * @throws InputError naming the file and the tensor if one is missing, unexpected, of another shape, or not
+ * finite
  */
 function checkTensors(
   tensors: Iterable<[string, Tensor]>,
@@ -79,7 +80,7 @@ function checkTensors(
     const at = firstNonFinite(found.data);
     if (at >= 0) {
       throw new InputError(
-        `${file}: tensor ${quoted(name)} holds ${found.data[at]} at ${at}: the training that wrote it diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
+        `${file}: tensor ${quoted(name)} has ${found.data[at]} at index ${at}: its training diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
       );
     }
   }
@@ -89,7 +90,7 @@ function checkTensors(
 }
 
 /**
- * Overwrites tensors with those of a file: all of them, or none when one does not fit.
+ * Overwrites tensors with those of a file: all of them, or none if one does not fit.
  * @throws InputError as checkTensors does
  */
 export function fillTensors(
@@ -107,9 +108,9 @@ function copyTensors(
 ): void {
   noGrad(() =>
     scope(() => {
-      for (const [name, one] of tensors) {
+      for (const [name, target] of tensors) {
         const { data, shape } = stored.get(name)!;
-        copy(one, tensor(data, shape).to(one.device));
+        copy(target, tensor(data, shape).to(target.device));
       }
     }),
   );
@@ -118,7 +119,7 @@ function copyTensors(
 /**
  * Writes the detector's tensors and its configuration.
  * @param notes further metadata, for instance metrics
- * @throws InputError when a tensor is not finite
+ * @throws InputError if a tensor is not finite
  */
 export function saveDetector(path: string, detector: Detector, notes: Record<string, string> = {}): void {
   const metadata = { format: FORMAT, version: VERSION, config: JSON.stringify(detector.config), ...notes };
@@ -127,8 +128,9 @@ export function saveDetector(path: string, detector: Detector, notes: Record<str
 
 /**
  * Builds the detector that a weights file describes.
- * @param changes to that description that leave its tensors as they are: another quantizer, longest side or limit of detections
- * @throws InputError when the file is not one of saveDetector's, is cut short, or does not fit its own description
+ * @param changes to the configuration that do not affect tensors: another quantizer, longest side or detection
+ * limit
+ * @throws InputError if the file is not from saveDetector, is truncated, or does not match its configuration
  */
 export function loadDetector(
   path: string,
@@ -137,7 +139,7 @@ export function loadDetector(
 ): Detector {
   const { metadata, tensors } = readWeights(path);
   const config = configOf(path, metadata);
-  // A small file may describe a huge network: the shapes are compared before the network is built.
+  // A small file may describe a huge network: check the shapes before building the network.
   const sketch = shapesOnly(() => createDetector(config, createRandom(0)));
   checkTensors(moduleTensors(sketch), tensors, path);
   sketch.dispose();
@@ -149,37 +151,35 @@ export function loadDetector(
   return detector.eval();
 }
 
-/** @throws InputError when the layers of a pruned detector do not fit together: their shapes are the file's own */
+/** @throws InputError if the layers of a pruned detector do not fit together: their shapes come from the file */
 function checkLayers(detector: Detector, path: string): void {
   try {
     readChannels(detector, CHECKED_SIDE);
   } catch (error) {
-    throw new InputError(
-      `${path}: the description of the detector does not fit: shapes: ${(error as Error).message}`,
-    );
+    throw new InputError(`${path}: invalid detector configuration: shapes: ${(error as Error).message}`);
   }
 }
 
-/** What the detector of a weights file is, without building it. @throws InputError as loadDetector does */
+/** The configuration in a weights file, without building the detector. @throws InputError as loadDetector does */
 export const readConfig = (path: string): DetectorConfig => configOf(path, readWeights(path).metadata);
 
 /**
- * Adds to a weights file the scores from which detections are shown, one a class in the order of its classes; null for
- * a class that has none. Its tensors and other metadata stay as they are; readers see the old file or the new one.
+ * Adds score thresholds to a weights file, one per class in label order; null for a class without one. Tensors
+ * and other metadata do not change; readers see the old file or the new one.
  */
 export function storeThresholds(path: string, thresholds: readonly (number | null)[]): void {
   const { metadata, tensors } = readWeights(path);
   writeSafetensors(path, tensors, { ...metadata, thresholds: JSON.stringify(thresholds) });
 }
 
-/** What storeThresholds has stored, if it has. @throws InputError when it does not fit the detector's classes */
+/** The thresholds from storeThresholds, if any. @throws InputError if they do not fit the detector's classes */
 export function readThresholds(path: string): (number | null)[] | undefined {
   const { metadata } = readWeights(path);
   if (metadata.thresholds === undefined) return undefined;
   const { classes } = configOf(path, metadata);
-  const share = z.number().min(0).max(1).nullable();
+  const fraction = z.number().min(0).max(1).nullable();
   try {
-    return z.array(share).length(classes.length).parse(JSON.parse(metadata.thresholds));
+    return z.array(fraction).length(classes.length).parse(JSON.parse(metadata.thresholds));
   } catch (error) {
     throw new InputError(
       `${path}: the thresholds of its ${classes.length} classes do not fit: ${reasonOf(error)}`,
@@ -190,18 +190,18 @@ export function readThresholds(path: string): (number | null)[] | undefined {
 function configOf(path: string, { format, config }: Record<string, string>): DetectorConfig {
   if (format === MODEL_FORMAT) {
     throw new InputError(
-      `${path}: an exported model, which can be used but not trained or exported again; name the weights that it was made of`,
+      `${path}: an exported model, which can be used but not trained or exported again; use the weights that it was exported from`,
     );
   }
   if (format !== FORMAT) {
     throw new InputError(
-      `${path}: not a detector of qmimic (format ${quoted(format ?? "")}, expected "${FORMAT}")`,
+      `${path}: not a qmimic detector (format ${quoted(format ?? "")}, expected "${FORMAT}")`,
     );
   }
   try {
     return parseConfig(JSON.parse(config ?? ""));
   } catch (error) {
-    throw new InputError(`${path}: the description of the detector does not fit: ${reasonOf(error)}`);
+    throw new InputError(`${path}: invalid detector configuration: ${reasonOf(error)}`);
   }
 }
 
@@ -218,7 +218,7 @@ export function readWeights(path: string): SafetensorsFile {
   }
 }
 
-/** Writes training state: anything with a name, and metadata. @throws InputError when a tensor is not finite */
+/** Writes training state: named tensors and metadata. @throws InputError if a tensor is not finite */
 export function saveState(
   path: string,
   tensors: Iterable<[string, Tensor]>,

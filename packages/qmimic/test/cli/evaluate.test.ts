@@ -19,7 +19,7 @@ describe.concurrent("qmimic evaluate", () => {
     const json = join(root, "voc.json");
     const args = ["evaluate", "voc", "--ground-truth", truth, "--detections", found];
     const { code, stdout } = await qmimic([...args, "--inclusive", "--json", json]);
-    expect(stdout).toMatch(/^mean AP50 50.0, by 11 points 50.0 \(the last pixel of a box is inside\)$/m);
+    expect(stdout).toMatch(/^mean AP50 50.0, 11-point 50.0 \(boxes include their last pixel\)$/m);
     expect(stdout).toMatch(/^cat +1 +0 +1 +100.0 +100.0$/m);
     expect(stdout).toMatch(/^no file for dog: counted as no detections/m);
     expect(code).toBe(0);
@@ -63,7 +63,7 @@ describe.concurrent("qmimic evaluate", () => {
     expect(code).toBe(0);
     await put(found, JSON.stringify([box]));
     const refused = await qmimic(["evaluate", "coco", "--ground-truth", truth, "--detections", found]);
-    expect(refused.stderr).toMatch(/^qmimic: .*found.json: \[0\].score is missing; a number expected\n$/);
+    expect(refused.stderr).toMatch(/^qmimic: .*found.json: \[0\].score is missing; expected a number\n$/);
     expect(refused.code).toBe(1);
   });
 
@@ -89,7 +89,7 @@ describe.concurrent("qmimic evaluate", () => {
     await put(join(truth, "wider_hard_val.mat"), "no MAT-file");
     expect(await qmimic(args)).toMatchObject({
       code: 1,
-      stderr: `qmimic: ${join(truth, "wider_hard_val.mat")}: cannot be read as a MAT-file of version 5: 11 bytes; at least 128 expected\n`,
+      stderr: `qmimic: ${join(truth, "wider_hard_val.mat")}: cannot be read as a MAT-file of version 5: 11 bytes; expected at least 128\n`,
     });
   });
 

@@ -61,7 +61,7 @@ describe("formats", () => {
     const before = filesBelow(flat);
     const runs = join(root, "runs-flat");
     const held =
-      /there is no split val: 3 of the 9 images of the set are held out as val \(val-share 0\.3, seed 2/;
+      /there is no val split: 3 of the 9 images of the set are held out as val \(val-share 0\.3, seed 2/;
     const share = ["--val-share", "0.3", "--seed", "2"];
     const trained = await run("train", "--data", flat, "--runs", runs, "--name", "run", ...QUICK, ...share);
     expect(trained.stdout + trained.stderr).toMatch(held);
@@ -91,7 +91,7 @@ describe("formats", () => {
       join(root, "bad-runs"),
       ...skipped,
     );
-    expect(stdout + stderr).toMatch(/Left out, as skip-bad asks: .*1 problem in the data[\s\S]*train-0\.xml/);
+    expect(stdout + stderr).toMatch(/Skipped \(skip-bad\): .*1 problem in the data[\s\S]*train-0\.xml/);
   });
 
   it("an unknown format is named", async () => {
@@ -101,7 +101,7 @@ describe("formats", () => {
       stderr: expect.stringMatching(/Allowed choices are auto, voc, coco/),
     });
     const train = await qmimic(["train", "--data", voc, "--format", "vocc", ...QUICK]);
-    expect(train).toMatchObject({ code: 1, stderr: expect.stringMatching(/format: "vocc" does not fit/) });
+    expect(train).toMatchObject({ code: 1, stderr: expect.stringMatching(/format: "vocc" is invalid/) });
   });
 
   it("predict passes over leftovers, and says which images it cannot read", async () => {

@@ -84,7 +84,7 @@ describe("qmimic train --from", () => {
   it("fine-tunes a pruned detector; cut off and resumed it ends with the same bytes", async () => {
     const whole = await train("whole", fineTune);
     expect(whole).toMatchObject({ code: 0, stderr: "" });
-    expect(whole.stdout).toMatch(/^the network of .*pruned\.safetensors is taken: output-stride 8$/m);
+    expect(whole.stdout).toMatch(/^using the network of .*pruned\.safetensors: output-stride 8$/m);
     expect(whole.stdout).toMatch(
       /^student starts from .*pruned\.safetensors: all layers kept; classes kept: disc$/m,
     );
@@ -112,7 +112,7 @@ describe("qmimic train --from", () => {
     const more = await train("more", ["--stage", "teacher", "--from", join(root, "teacher")]);
     expect(more).toMatchObject({ code: 0, stderr: "" });
     expect(more.stdout).toMatch(
-      /^teacher starts from .*: all layers kept; classes kept: disc; new, starting anew: square$/m,
+      /^teacher starts from .*: all layers kept; classes kept: disc; new, trained from scratch: square$/m,
     );
     const less = await train("less", [
       "--stage",
@@ -129,11 +129,11 @@ describe("qmimic train --from", () => {
     const refusals: [string[], RegExp][] = [
       [
         ["--from", pruned, "--detector", "fcos"],
-        /is a faster-rcnn, the recipe's detector fcos\. Say --detector/,
+        /is a faster-rcnn, but the recipe's detector is fcos\. Use --detector/,
       ],
       [["--from", join(root, "nothing")], /no such file or directory/],
-      [["--from", join(root, "teacher"), "--method", "scratch"], /no run with weights of a student/],
-      [["--from", pruned, "--stage", "quantized-teacher", "--teacher", teacher], /say --teacher FILE/],
+      [["--from", join(root, "teacher"), "--method", "scratch"], /no student weights found/],
+      [["--from", pruned, "--stage", "quantized-teacher", "--teacher", teacher], /use --teacher FILE/],
     ];
     for (const [flags, message] of refusals)
       expect(await train("refused", flags)).toMatchObject({

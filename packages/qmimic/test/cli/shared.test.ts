@@ -86,7 +86,7 @@ it("--resume of a run that is stopped but not dead is refused; the run then ends
   child.kill("SIGCONT");
   expect(second.code).toBe(1);
   expect(second.stderr).toMatch(
-    /^qmimic: .*live: another process trains in this run folder\. Wait until it has/,
+    /^qmimic: .*live: another process is training in this run folder\. Wait for it to/,
   );
   expect(await ended).toMatchObject({ code: 0, stderr: "" });
   expect(weightsOf("live").equals(weightsOf("alone"))).toBe(true);
@@ -107,7 +107,7 @@ it("maps that change while a run reads them end it with an error, and its remedy
   const { code, stderr } = await ended;
   expect(code).toBe(1);
   expect(stderr).toMatch(
-    /^qmimic: .*teacher-maps-\w+\.bin: the file is damaged: .*Remove the file and continue with --resume.*\n$/,
+    /^qmimic: .*teacher-maps-\w+\.bin: the file is damaged: .*Remove the file and use --resume.*\n$/,
   );
   for (const name of files) rmSync(join(folder, name));
   expect(await resume("damaged")).toMatchObject({ code: 0, stderr: "" });

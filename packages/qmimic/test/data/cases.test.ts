@@ -30,7 +30,7 @@ describe("cases", () => {
   onCase("01-size-zero", async (data) => {
     const report = await checkDataset(data);
     expect(problems(report)).toBe("");
-    expect(notes(report)).toMatch(/no size of the image in the labels.*: 4 \(Annotations\/train-00001\.xml/);
+    expect(notes(report)).toMatch(/labels without an image size.*: 4 \(Annotations\/train-00001\.xml/);
     expect(images(report)).toEqual({ train: 8, val: 3, test: 2 });
   });
 
@@ -57,7 +57,7 @@ describe("cases", () => {
   });
 
   onCase("05-class-case", async (data) => {
-    expect(notes(await checkDataset(data))).toMatch(/classes "Yield" and "yield" differ in case/);
+    expect(notes(await checkDataset(data))).toMatch(/classes "Yield" and "yield" differ only in case/);
   });
 
   onCase("06-boxes", async (data) => {
@@ -67,7 +67,7 @@ describe("cases", () => {
     const { samples } = await readSplit(folder, "train", { skipBad: true });
     expect(samples).toHaveLength(8);
     expect((await notesOf(folder)).join("\n")).toMatch(
-      /boxes clipped to their images: 2.*\n?[\s\S]*Left out, as skip-bad asks: .* 4 problems in the data/,
+      /boxes clipped to their images: 2.*\n?[\s\S]*Skipped \(skip-bad\): .* 4 problems in the data/,
     );
   });
 
@@ -81,15 +81,15 @@ describe("cases", () => {
     const report = await checkDataset(data);
     expect(problems(report)).toBe("");
     expect(images(report)).toEqual({ train: 8, val: 3, test: 2 });
-    expect(notes(report)).toMatch(/ids that have endings or folders.*: train\.txt, val\.txt/);
+    expect(notes(report)).toMatch(/extensions or folders in ids.*: train\.txt, val\.txt/);
     expect((await readDataset(data, "val")).samples[0].id).toBe("val-00001");
   });
 
   onCase("09-vott", async (data) => {
     const report = await checkDataset(data);
     expect(images(report)).toEqual({ train: 8, val: 3 });
-    expect(notes(report)).toMatch(/lists of one class alone: train and val come from all 4/);
-    expect(notes(report)).toMatch(/2 images with labels in no split/);
+    expect(notes(report)).toMatch(/only per-class lists: train and val are the union of all 4/);
+    expect(notes(report)).toMatch(/2 images with labels but in no split/);
   });
 
   onCase(
@@ -122,38 +122,40 @@ describe("cases", () => {
     async (data) => {
       const report = await checkDataset(data);
       expect(images(report)).toEqual({ train: 1 });
-      expect(notes(report)).toMatch(/VOC folder in it is read: VOC2012/);
+      expect(notes(report)).toMatch(/Reading its VOC subfolder: VOC2012/);
       // One image alone: training would refuse it too.
-      expect(problems(report)).toMatch(/there is no split val, and .* too few to hold one out/);
+      expect(problems(report)).toMatch(/there is no val split, and not enough .* to hold one out/);
       await expect(checkDataset(`${data}-not-there`)).rejects.toThrow(/no such directory/);
     },
     "devkit",
   );
 
   onCase("12-no-val", async (data) => {
-    expect(notes(await checkDataset(data))).toMatch(/no split val: train holds out a part of train/);
+    expect(notes(await checkDataset(data))).toMatch(
+      /no val split: qmimic train holds out a fraction of train/,
+    );
     const { val, heldOut } = await readTrainVal(await openData(data), HELD_OUT, {});
     expect(val.samples.length).toBeGreaterThan(0);
     expect(heldOut).toMatch(/of split train are held out as val/);
   });
 
   onCase("14-unlisted", async (data) => {
-    expect(notes(await checkDataset(data))).toMatch(/5 images with labels in no split, and not used/);
+    expect(notes(await checkDataset(data))).toMatch(/5 images with labels but in no split, not used/);
   });
 
   onCase("15-leftovers", async (data) => {
     const report = await checkDataset(data);
     expect(problems(report)).toBe("");
     expect(images(report)).toEqual({ train: 8, val: 3, test: 2 });
-    expect(notes(report)).toMatch(/2 texts in ImageSets are no list of images.*README\.txt, classes\.txt/);
+    expect(notes(report)).toMatch(/2 text files in ImageSets are not image lists.*README\.txt, classes\.txt/);
     expect(notes(report)).toMatch(/22 leftovers of operating systems/);
   });
 
   onCase("16-formats", async (data) => {
     const report = await checkDataset(data);
     expect(report.problems).toHaveLength(3);
-    expect(problems(report)).toMatch(/train-00001\.bmp is there; \.bmp is not read, convert it/);
-    expect(problems(report)).toMatch(/train-00007\.HEIC is there; \.heic is not read/);
+    expect(problems(report)).toMatch(/Found train-00001\.bmp; \.bmp is not supported, convert it/);
+    expect(problems(report)).toMatch(/Found train-00007\.HEIC; \.heic is not supported/);
     expect(problems(report)).toMatch(/train-00008\.jpg: the file is a HEIC image/);
     expect(images(report).train).toBe(5);
   });
@@ -174,8 +176,8 @@ describe("cases", () => {
   onCase("30-voc-class-lists", async (data) => {
     const report = await checkDataset(data);
     expect(report.splits.map(({ name }) => name)).toEqual(["test", "train", "val"]);
-    expect(report.notes.filter((note) => /of one class/.test(note))).toEqual([
-      expect.stringMatching(/60 lists of one class were left out/),
+    expect(report.notes.filter((note) => /per-class/.test(note))).toEqual([
+      expect.stringMatching(/60 per-class lists were skipped/),
     ]);
   });
 
@@ -189,9 +191,9 @@ describe("cases", () => {
 
   onCase("39-near-miss", async (data) => {
     const text = problems(await checkDataset(data));
-    expect(text).toMatch(/train-00001\.xml: .*train-00001\.xml\.xml is there: rename it to train-00001\.xml/);
+    expect(text).toMatch(/train-00001\.xml: .*Found train-00001\.xml\.xml: rename it to train-00001\.xml/);
     expect(text).toMatch(/train-00002\.xml: the file is empty/);
-    expect(text).toMatch(/train-00003\.\*: .*train-00003\.jpg\.jpg is there: rename it/);
-    expect(text).toMatch(/train-00004\.xml: .*train-00004\.jpg\.xml is there: rename it/);
+    expect(text).toMatch(/train-00003\.\*: .*Found train-00003\.jpg\.jpg: rename it/);
+    expect(text).toMatch(/train-00004\.xml: .*Found train-00004\.jpg\.xml: rename it/);
   });
 });

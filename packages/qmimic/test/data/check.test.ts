@@ -59,20 +59,20 @@ it("counts, measures, and lists every problem once", async () => {
     emptyImages: 1,
     boxSize: null,
   });
-  expect(report.notes.join("\n")).toMatch(/cat_train\.txt is a list of one class/);
+  expect(report.notes.join("\n")).toMatch(/cat_train\.txt is a per-class list/);
   expect(report.notes.join("\n")).toMatch(/1 image is in train and in test \(good/);
   const text = formatReport(report);
   expect(text).toMatch(/^3 problems$/m);
-  expect(text).toMatch(/split "val" holds no object that counts/);
+  expect(text).toMatch(/split "val" has no objects to train on or score/);
   expect(text).toMatch(/bad\.xml: object 1: .*inverted/);
-  expect(text).toMatch(/cut\.jpg: the image cannot be decoded/);
+  expect(text).toMatch(/cut\.jpg: cannot decode the image/);
 });
 
 it("a folder that is not there, or holds no labels, is an error", async () => {
   await expect(checkDataset(join(folder, "nothing"))).rejects.toThrow(/nothing: no such directory/);
   const empty = join(folder, "empty");
   await put(join(empty, "readme.md"), "");
-  await expect(checkDataset(empty)).rejects.toThrow(/no labels of a known format.*It holds readme\.md/);
+  await expect(checkDataset(empty)).rejects.toThrow(/no labels in a known format.*It contains readme\.md/);
 });
 
 it("quantiles interpolate", () => {

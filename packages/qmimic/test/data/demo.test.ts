@@ -55,7 +55,7 @@ it("makes a set without problems, with all classes, readable as VOC", async () =
 it("refuses a folder with other files and numbers out of range", async () => {
   const folder = await temporaryFolder();
   await put(join(folder, "thesis.txt"), "mine");
-  await expect(generateDemo(folder)).rejects.toThrow(/holds other files/);
+  await expect(generateDemo(folder)).rejects.toThrow(/has other files/);
   await expect(generateDemo(join(folder, "new"), { side: 10 })).rejects.toThrow(InputError);
   await expect(generateDemo(join(folder, "new"), { train: -1 })).rejects.toThrow(/train is -1/);
 });

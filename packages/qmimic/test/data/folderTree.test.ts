@@ -47,7 +47,7 @@ describe("folders", () => {
   it("a file in place of the folder is named", async () => {
     await put(join(root, "file"), "");
     await expect(readDataset(join(root, "file"), "train")).rejects.toThrow(
-      /file: is a file; name the folder/,
+      /file: not a directory; expected the folder/,
     );
   });
 
@@ -71,12 +71,12 @@ describe("folders", () => {
     await put(join(folder, "Annotations", "x.xml"), "<annotation/>");
     const notes = (await checkDataset(folder)).notes.join("\n");
     expect(notes).toMatch(
-      /2 images with labels in no split, and not used \(JPEGImages\/lonely\.png, JPEGImages\/unlisted\.png\)/,
+      /2 images with labels but in no split, not used \(JPEGImages\/lonely\.png, JPEGImages\/unlisted\.png\)/,
     );
     expect(notes).toMatch(/1 image without labels \(JPEGImages\/unlabelled\.png\)/);
     expect(notes).toMatch(/1 label file without an image \(Annotations\/x\.xml\)/);
-    expect(notes).toMatch(/1 image of a kind that is not read.*\(JPEGImages\/b\.bmp\)/);
-    expect(notes).toMatch(/1 other file not read \(notes\.txt\)/);
+    expect(notes).toMatch(/1 image in an unsupported format.*\(JPEGImages\/b\.bmp\)/);
+    expect(notes).toMatch(/1 other file ignored \(notes\.txt\)/);
   });
 
   it("a nearly black image, small objects and alike names are noted", async () => {

@@ -113,7 +113,7 @@ describe("conversions", () => {
       });
       lost[to] = made.lost;
     }
-    const empty = "split val: none of its images can be used";
+    const empty = "split val: none of its images is usable";
     expect(lost).toEqual({ voc: [empty], coco: [empty, "truncated: 1"], yolo: [empty, "truncated: 1"] });
     const { samples } = await readSplit(await openData(join(root, "marked-voc")), "train", {
       ignore: ["truncated"],

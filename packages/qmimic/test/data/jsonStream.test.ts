@@ -50,18 +50,18 @@ describe("streamJson", () => {
   });
 
   it.each([
-    ["", /ends too early/],
-    ["[1]", /one object expected/],
-    ["x", /one object expected/],
+    ["", /unexpected end of file/],
+    ["[1]", /expected one object/],
+    ["x", /expected one object/],
     ['{"a": [1, 2}', /malformed JSON/],
-    ['{"a": [1, 2', /ends too early/],
+    ['{"a": [1, 2', /unexpected end of file/],
     ['{"a": [1 2]}', /element 1 of "a"/],
     ['{"a": [1,]}', /an element of "a" is missing/],
-    ['{"a": 1} {"b": 2}', /one object expected/],
+    ['{"a": 1} {"b": 2}', /expected one object/],
     ['{"a": nope}', /malformed JSON/],
     ["{a: 1}", /malformed JSON/],
-    ['{"a"}', /a name without a value/],
-    ['{"a": "x}', /ends too early/],
+    ['{"a"}', /a key without a value/],
+    ['{"a": "x}', /unexpected end of file/],
     [Buffer.from([...Buffer.from('{"a": ["'), 0xff, ...Buffer.from('"]}')]), /the byte ff at offset/],
   ])("refuses %s", async (content, expected) => {
     await expect(stream(content)).rejects.toThrow(expected);

@@ -129,7 +129,7 @@ describe("withLock", () => {
     const locked = withLock(path, never, async () => "in");
     await expect(locked).rejects.toThrow(InputError);
     await expect(locked).rejects.toThrow(
-      `${path}: the file cannot be locked: tryLockFile: flock: No locks available. Choose a cache folder on a local disk: --cache DIR`,
+      `${path}: cannot lock the file: tryLockFile: flock: No locks available. Choose a cache folder on a local disk: --cache DIR`,
     );
   });
 

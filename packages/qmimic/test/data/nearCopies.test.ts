@@ -109,7 +109,7 @@ describe("dividing a set", () => {
     const options = { trainSplit: "train", valSplit: "val", valShare: 0.3, seed: 5 };
     const { train, val, heldOut } = await readTrainVal(await openData(set), options, {});
     expect(heldOut).toMatch(
-      /no split val: 4 of the 12 images of the set are held out as val \(val-share 0\.3, seed 5/,
+      /no val split: 4 of the 12 images of the set are held out as val \(val-share 0\.3, seed 5/,
     );
     expect([train.samples.length, val.samples.length]).toEqual([8, 4]);
     const pairs = new Set(val.samples.map(({ id }) => Math.floor(Number(id.slice(1)) / 2)));
@@ -134,7 +134,7 @@ describe("dividing a set", () => {
     );
     expect(report.notes.join("\n")).not.toMatch(/nearly the same/);
     await expect(writeSplits(await openData(set), { shares: { train: 1 }, seed: 1 })).rejects.toThrow(
-      /the set has splits already: test, train, val/,
+      /the set already has splits: test, train, val/,
     );
     await put(join(set, "ImageSets", "Main", "train.txt"), "p00\np02\n");
     await put(join(set, "ImageSets", "Main", "val.txt"), "p01\np05\n");
@@ -167,7 +167,7 @@ describe("dividing a set", () => {
     const set = await copiesSet("shares");
     await expect(
       writeSplits(await openData(set), { shares: { train: 0.7, val: 0.2 }, seed: 1 }),
-    ).rejects.toThrow(/--train 0\.7 --val 0\.2: the shares add up to 0\.9; expected 1/);
+    ).rejects.toThrow(/--train 0\.7 --val 0\.2: the fractions add up to 0\.9; expected 1/);
     const { samples } = await readDataset(set, "train");
     await put(samples[0].imagePath, "not a picture");
     const splits = await divideSamples(samples, { shares: { train: 0.5, val: 0.5 }, seed: 1 });

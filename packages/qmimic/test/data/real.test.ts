@@ -80,7 +80,7 @@ if (existsSync(wider)) {
     expect(read).toHaveLength(images);
     expect(read.reduce((sum, { objects }) => sum + objects.length, 0)).toBe(faces);
     expect(findings.notes().join("\n")).toMatch(
-      withoutArea > 0 ? new RegExp(`without area, left out: ${withoutArea} `) : /^$/,
+      withoutArea > 0 ? new RegExp(`without area, skipped: ${withoutArea} `) : /^$/,
     );
   });
 } else it.skip(`WIDER FACE: skipped, there is no ${wider}`);

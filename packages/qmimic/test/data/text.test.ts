@@ -32,18 +32,22 @@ describe("decodeText", () => {
   });
 
   it.each([
-    ["GBK without a declaration", bytes("ab", [0xc8, 0xcb]), /a\.txt: the byte cb at offset 3 is not UTF-8/],
+    [
+      "GBK without a declaration",
+      bytes("ab", [0xc8, 0xcb]),
+      /a\.txt: the byte cb at offset 3 is not valid UTF-8/,
+    ],
     [
       "a cut-off character",
       bytes("ab", [0xe4, 0xba]),
-      /a\.txt: the byte end of file at offset 4 is not UTF-8/,
+      /a\.txt: the byte end of file at offset 4 is not valid UTF-8/,
     ],
     [
       "another encoding than declared",
       bytes(declared("utf-8"), [0xff, 0xfe, 0x41]),
-      /byte ff at offset 38 is not UTF-8 \(as it declares\)/,
+      /byte ff at offset 38 is not valid UTF-8 \(as declared\)/,
     ],
-    ["an unknown encoding", bytes(declared("klingon")), /a\.txt: the encoding "klingon" is not known/],
+    ["an unknown encoding", bytes(declared("klingon")), /a\.txt: unknown encoding "klingon"/],
   ])("refuses %s", (_, given, expected) => {
     expect(() => decodeText(given, "a.txt")).toThrow(expected);
   });
@@ -85,7 +89,7 @@ describe("labels", () => {
     const at = xml.indexOf("??");
     await put(join(folder, "Annotations", "a.xml"), bytes(xml.slice(0, at), [0xc8, 0xcb], xml.slice(at + 2)));
     await expect(readDataset(folder, "train")).rejects.toThrow(
-      new RegExp(`a\\.xml: the byte cb at offset ${at + 1} is not UTF-8`),
+      new RegExp(`a\\.xml: the byte cb at offset ${at + 1} is not valid UTF-8`),
     );
   });
 });

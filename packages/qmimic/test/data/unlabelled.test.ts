@@ -32,17 +32,17 @@ it("images of all depths are samples without objects, by name", async () => {
   expect(
     samples.every(({ boxes, labels, difficult }) => boxes.length + labels.length + difficult.length === 0),
   );
-  expect(notes).toEqual([expect.stringMatching(/1 image of a kind that is not read \(raw\.heic\)/)]);
+  expect(notes).toEqual([expect.stringMatching(/1 image in an unsupported format \(raw\.heic\)/)]);
 });
 
 it("the bytes of an excluded image are excluded, under whatever name, and so is a second copy", async () => {
   await copyFile(join(folder, "b.png"), join(folder, "z.png"));
   const { samples, notes } = await read({ exclude: [labelled, join(root, "missing.png")] });
   expect(samples.map(({ id }) => id)).toEqual(["unlabelled/b.png", "unlabelled/deep/er/a.png"]);
-  expect(notes[1]).toMatch(/2 images left out that the splits hold too, or that are there twice/);
+  expect(notes[1]).toMatch(/skipped 2 images that are also in the splits, or duplicates/);
   const all = samples.map(({ imagePath }) => imagePath);
   await expect(read({ exclude: [labelled, ...all] })).rejects.toThrow(
-    /every image in it is one of the label/,
+    /all images in this folder are also in the label/,
   );
 });
 
@@ -57,13 +57,13 @@ it("what cannot be used is refused by name, or left out where that is wished", a
   await put(join(bad, "good.png"), await colour(6));
   const { samples, notes } = await read({ skipBad: true }, bad);
   expect(samples.map(({ id }) => id)).toEqual(["unlabelled/good.png"]);
-  expect(notes).toEqual([expect.stringMatching(/Left out, as skip-bad asks: .*3 problems/)]);
+  expect(notes).toEqual([expect.stringMatching(/Skipped \(skip-bad\): .*3 problems/)]);
 });
 
 it("a folder that is missing or without images is refused", async () => {
   await expect(read({}, join(root, "nowhere"))).rejects.toThrow(/nowhere: no such directory/);
   await mkdir(join(root, "empty"));
-  await expect(read({}, join(root, "empty"))).rejects.toThrow(/empty: there is no image in this folder/);
+  await expect(read({}, join(root, "empty"))).rejects.toThrow(/empty: this folder has no images/);
 });
 
 it("other splits are those that are not train, and what train has too is not theirs", async () => {

@@ -33,7 +33,7 @@ it("writes a detector, which a program calls", async () => {
     encoding: "utf8",
   });
   expect(status, stderr).toBe(0);
-  expect(stdout).toMatch(/^RAM \d+ bytes, flash \d+ and the code\n$/);
+  expect(stdout).toMatch(/^RAM \d+ bytes, flash \d+ plus code\n$/);
   if (!has("gcc")) return;
   const draw = "static void draw_box(float a, float b, float c, float d, const char *name)";
   writeFileSync(

@@ -1,4 +1,4 @@
-// docs/recipe.md is made from the recipe's schema. After a change there: npx vitest run packages/qmimic/test/docs -u
+// docs/recipe.md is generated from the recipe's schema. To update it: npx vitest run packages/qmimic/test/docs/recipe.test.ts --update
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 import { z } from "zod";
@@ -8,8 +8,8 @@ import { SECTIONS, SETTINGS } from "../../src/train/schema.js";
 const document = fileURLToPath(new URL("../../../../docs/recipe.md", import.meta.url));
 
 const INTRODUCTION = `# Recipe
-Every setting of a training run. In a recipe file, flat YAML, they stand one a line; on the command line each is a flag
-that overrides the file:
+Every setting of a training run. A recipe file is flat YAML with one setting per line; on the command line, each setting is a
+flag that overrides the file:
 \`\`\`yaml
 # faces.yaml
 data: ../faces
@@ -21,11 +21,11 @@ anchor-sizes: [16, 32, 64, 128]
 \`\`\`
 qmimic train faces.yaml --epochs 60 --anchor-sizes 16,32,64
 \`\`\`
-Lists are comma-separated on the command line. A name that is not below is an error, and so is a setting of another kind
-of detector than the recipe's (the last tables). The run folder holds the complete
-recipe as \`recipe.yaml\`; \`qmimic train runs/NAME/recipe.yaml\` repeats the run.
+Lists are comma-separated on the command line. An unknown name is an error, and so is a setting of a detector other than the
+recipe's (the last tables). The run folder has the complete recipe as \`recipe.yaml\`;
+\`qmimic train runs/NAME/recipe.yaml\` repeats the run.
 
-This page is made from the code (packages/qmimic/src/train/settings.ts and the kinds in models/).
+This page is generated from the code (packages/qmimic/src/train/settings.ts and the detectors in models/).
 `;
 
 type JsonSchema = {
@@ -39,7 +39,7 @@ type JsonSchema = {
   exclusiveMinimum?: number;
 };
 
-/** What a setting may be, in words. */
+/** The values of a setting, in words. */
 function values(schema: JsonSchema): string {
   if (schema.anyOf) return schema.anyOf.map(values).join(", ");
   if (schema.enum) return schema.enum.map(String).join(", ");
@@ -48,7 +48,7 @@ function values(schema: JsonSchema): string {
   if (schema.type === "boolean") return "true, false";
   if (schema.type === "string") return "text";
   const { minimum, maximum, exclusiveMinimum } = schema;
-  const kind = schema.type === "integer" ? "whole number" : "number";
+  const kind = schema.type === "integer" ? "integer" : "number";
   if (exclusiveMinimum !== undefined) return `${kind} > ${exclusiveMinimum}`;
   if (maximum !== undefined && maximum < Number.MAX_SAFE_INTEGER) return `${kind}, ${minimum} to ${maximum}`;
   return minimum === undefined ? kind : `${kind} >= ${minimum}`;

@@ -150,7 +150,7 @@ describe("comparePaired", () => {
       60,
     );
     expect(other.ap50!.decided).toBe(false);
-    expect(formatComparisons(other)).toMatch(/^AP50 .* to .*not decided$/m);
+    expect(formatComparisons(other)).toMatch(/^AP50 .* to .*not significant$/m);
   });
 
   it("is decided where the same images are found and more, which two intervals would not decide", () => {

@@ -95,7 +95,7 @@ describe("evaluate", () => {
     const at = (pixelInclusive: boolean) => evaluate(set, half, { pixelInclusive });
     expect(at(true)).toMatchObject({ mAP50: 1, coco: { ap50: 0 } });
     expect(at(false)).toMatchObject({ mAP50: 0, coco: { ap50: 0 } });
-    expect(formatEvaluation(at(true))).toMatch(/^VOC, all points, last pixel inside +100\.0/m);
+    expect(formatEvaluation(at(true))).toMatch(/^VOC, all points, including last pixel +100\.0/m);
   });
 
   it("has the IoU asked for beside the usual ones", () => {

@@ -59,7 +59,7 @@ describe("readVocFiles", async () => {
     const both = await folder({ "cat.txt": cats, "small_dog.txt": "" });
     expect(await readVocFiles(truth, "test", both, ["cat"])).toMatchObject({ classes: ["cat"], missing: [] });
     await expect(readVocFiles(truth, "test", both, ["cat", "small_dgo"])).rejects.toThrow(
-      /no object of "small_dgo", and there is no detection file for it. Did you mean "small_dog"/,
+      /no objects of "small_dgo", and there is no detection file for it. Did you mean "small_dog"/,
     );
     const cows = await folder({ "cat.txt": cats, "cow.txt": cats });
     expect(await readVocFiles(truth, "test", cows, ["cat", "cow"])).toMatchObject({
@@ -68,7 +68,7 @@ describe("readVocFiles", async () => {
   });
 
   it.each([
-    ["a 0.5 10 20 50\n", /comp4_det_test_cat.txt: line 1: "a 0.5 10 20 50"; image, score/],
+    ["a 0.5 10 20 50\n", /comp4_det_test_cat.txt: line 1: "a 0.5 10 20 50"; expected image, score/],
     [`${cats}a nan 10 20 50 60\n`, /line 2: "a nan/],
     [`${cats}\n${cats}`, /line 2: ""/],
     ["a 0.5 10 20 50 inf\n", /line 1/],
@@ -83,14 +83,12 @@ describe("readVocFiles", async () => {
   it("refuses files of no class, two of one, other splits' images, and nothing at all", async () => {
     const run = async (files: Record<string, string>, split = "test") =>
       readVocFiles(truth, split, await folder(files));
-    await expect(run({ "comp4_det_test_cta.txt": cats })).rejects.toThrow(
-      /not a file of a class.*mean "cat"/,
-    );
+    await expect(run({ "comp4_det_test_cta.txt": cats })).rejects.toThrow(/not a detection file.*mean "cat"/);
     await expect(run({ "cat.txt": cats, "readme.md": "" })).rejects.toThrow(
-      /readme.md: not a file of a class/,
+      /readme.md: not a detection file/,
     );
     await expect(run({ "cat.txt": cats, "comp3_det_test_cat.txt": cats })).rejects.toThrow(
-      /of the class cat too/,
+      /also for class cat/,
     );
     await expect(run({ "cat.txt": "c 0.5 1 1 2 2\n" }, "only")).rejects.toThrow(/no image "c"/);
     await expect(run({})).rejects.toThrow(/no such directory/);
@@ -165,29 +163,29 @@ describe("readCoco", async () => {
       "an unknown image",
       truth,
       [{ ...result, image_id: 8 }],
-      /found.json: \[0\].image_id is 8; .*truth.json has none/,
+      /found.json: \[0\].image_id is 8; .*truth.json has no such id/,
     ],
     ["an unknown category", truth, [result, { ...result, category_id: 1 }], /\[1\].category_id is 1/],
-    ["no score", truth, [{ ...result, score: undefined }], /\[0\].score is missing; a number/],
+    ["no score", truth, [{ ...result, score: undefined }], /\[0\].score is missing; expected a number/],
     [
       "a short box",
       truth,
       [{ ...result, bbox: [1, 2, 3] }],
-      /\[0\].bbox is \[1,2,3\]; \[x, y, width, height\]/,
+      /\[0\].bbox is \[1,2,3\]; expected \[x, y, width, height\]/,
     ],
     [
       "a score that overflows",
       truth,
       `[${JSON.stringify(result).replace("0.123456789", "1e400")}]`,
-      /\[0\].score is "too large a number"; a number/,
+      /\[0\].score is "too large a number"; expected a number/,
     ],
     ["a negative width", truth, [{ ...result, bbox: [1, 2, -3, 4] }], /\[0\].bbox/],
-    ["a number among results", truth, [3], /\[0\] is number; an object/],
+    ["a number among results", truth, [3], /\[0\] is number; expected an object/],
     [
       "an image twice",
       { ...truth, images: [{ id: 3 }, { id: 7 }, { id: 3 }] },
       [],
-      /images\[2\].id is 3, as that of/,
+      /images\[2\].id is 3, which an earlier entry/,
     ],
     [
       "a class without name",

@@ -117,8 +117,8 @@ describe("parseMat", () => {
 
   it("refuses what is no such file, at whatever byte it is cut", () => {
     const bytes = matBytes({ list: cells }, { compressed: false });
-    expect(() => parseMat(new Uint8Array(10))).toThrow(/10 bytes; at least 128/);
-    expect(() => parseMat(new Uint8Array(200))).toThrow(/no mark of the byte order/);
+    expect(() => parseMat(new Uint8Array(10))).toThrow(/10 bytes; expected at least 128/);
+    expect(() => parseMat(new Uint8Array(200))).toThrow(/no byte order mark/);
     for (let end = 129; end < bytes.length; end++) {
       expect(() => parseMat(bytes.subarray(0, end)), `cut at ${end}`).toThrow();
     }
@@ -159,14 +159,17 @@ describe("readWider", () => {
   });
 
   it.each([
-    ["p_1\n2\n0 0 9 9 0.5\n", /p_1.txt: line 2 says 2 detections, and 1 lines follow/],
-    ["p_1\n1\n0 0 9 nan 0.5\n", /p_1.txt: line 3: "0 0 9 nan 0.5"; x, y, width, height and score/],
+    ["p_1\n2\n0 0 9 9 0.5\n", /p_1.txt: line 2 says 2 detections, but 1 lines follow/],
+    ["p_1\n1\n0 0 9 nan 0.5\n", /p_1.txt: line 3: "0 0 9 nan 0.5"; expected x, y, width, height and score/],
     ["p_1\n1\n0 0 9 9\n", /line 3: "0 0 9 9"/],
-    ["p_1\n2\n0 0 9 9 0.5\n9 0 -9 9 0.5\n", /line 4: "9 0 -9 9 0.5": negative size; width and height of 0/],
+    [
+      "p_1\n2\n0 0 9 9 0.5\n9 0 -9 9 0.5\n",
+      /line 4: "9 0 -9 9 0.5": negative size; expected width and height of 0/,
+    ],
     ["p_1\n1\n0 0 9 -0.5 0.5\n", /line 3: "0 0 9 -0.5 0.5": negative size/],
-    ["p_2\n0\n", /line 1: "p_2"; the name of the image expected, p_1/],
+    ["p_2\n0\n", /line 1: "p_2"; expected the image's name, p_1/],
     ["", /line 1: ""/],
-    ["p_1\nmany\n", /line 2: "many"; the number of detections expected/],
+    ["p_1\nmany\n", /line 2: "many"; expected the number of detections/],
   ])("refuses the file %j", async (text, message) => {
     const [truth, found] = await folders({ "0--Parade/p_1.txt": text });
     await expect(readWider(truth, found)).rejects.toThrow(message);
@@ -175,9 +178,9 @@ describe("readWider", () => {
   it("refuses detections of unknown events and images, and an empty folder", async () => {
     const sound = "p_1\n0\n";
     for (const [name, message] of [
-      ["0--Parade/p_3.txt", /p_3.txt: no image of the ground truth/],
-      ["0-Parade/p_1.txt", /0-Parade: no event of the ground truth. Did you mean "0--Parade"\?/],
-      ["notes.txt", /notes.txt: no folder of an event/],
+      ["0--Parade/p_3.txt", /p_3.txt: not an image in the ground truth/],
+      ["0-Parade/p_1.txt", /0-Parade: not an event in the ground truth. Did you mean "0--Parade"\?/],
+      ["notes.txt", /notes.txt: not an event folder/],
     ] as const) {
       const [truth, found] = await folders({ "0--Parade/p_1.txt": sound, [name]: sound });
       await expect(readWider(truth, found)).rejects.toThrow(message);

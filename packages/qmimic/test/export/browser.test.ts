@@ -232,7 +232,7 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
       buffer: Buffer.from("no"),
     });
     await own.waitForFunction(() =>
-      document.getElementById("status")!.textContent!.includes("notes.txt cannot be shown"),
+      document.getElementById("status")!.textContent!.includes("cannot open notes.txt"),
     );
     expect(errors).toEqual([]);
     expect(requests).toEqual([]);

@@ -46,5 +46,5 @@ it("power-of-two: up to the largest activations", async () => {
 
 it("a teacher without any activation is refused", async () => {
   for (const quantizer of ["uniform", "power-of-two"] as const)
-    await expect(choose(0, { quantizer })).rejects.toThrow(/last feature map is 0 in all of 1 images/);
+    await expect(choose(0, { quantizer })).rejects.toThrow(/last feature map is 0 in all 1 images/);
 });

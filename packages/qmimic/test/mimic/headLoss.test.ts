@@ -20,7 +20,7 @@ const softmax = (logits: Float32Array): Float32Array => {
   const all = new Float32Array(logits.length);
   for (let i = 0; i < logits.length; i += labels) {
     const powers = [...logits.subarray(i, i + labels)].map(Math.exp);
-    const total = powers.reduce((sum, one) => sum + one, 0);
+    const total = powers.reduce((sum, value) => sum + value, 0);
     powers.forEach((one, c) => {
       all[i + c] = one / total;
     });

@@ -202,7 +202,7 @@ describe("the file of maps", () => {
       const bytes = readFileSync(name);
       writeFileSync(name, bytes.subarray(0, bytes.length - 5));
       const again = await mapsOf(quantizer);
-      expect(again.said.join()).toMatch(/damaged, maps lost: 1; they are computed again/);
+      expect(again.said.join()).toMatch(/damaged, maps lost: 1; computing them again/);
       expect(all(again.maps)).toEqual(whole);
     }
   });
@@ -221,9 +221,7 @@ describe("the file of maps", () => {
     writeFileSync(path(), damage(readFileSync(path())));
     expect(() => all(maps)).toThrow(InputError);
     expect(() => all(maps)).toThrow(reason);
-    expect(() => all(maps)).toThrow(
-      `Remove the file and continue with --resume: the maps are computed again`,
-    );
+    expect(() => all(maps)).toThrow(`Remove the file and use --resume: the maps will be computed again`);
     rmSync(path());
     expect(all((await mapsOf(quantizer)).maps)).toEqual(whole);
   });
@@ -259,9 +257,7 @@ test("activations beyond the last entry that a byte can hold are said", async ()
   const { maps, said } = await mapsOf({ kind: "uniform", stride: 0.001 });
   maps.close();
   expect(said).toEqual([
-    expect.stringMatching(
-      /^\d+ maps of the teacher reach 0.255, .* Choose a larger quantizer-stride \(now 0.001\)/,
-    ),
+    expect.stringMatching(/^\d+ teacher maps reach 0.255, .* Choose a larger quantizer-stride \(now 0.001\)/),
   ]);
 });
 

@@ -256,7 +256,9 @@ test("heads say the same of a map again, and refuse to be asked about regions", 
     expect(again.distances.toFloat32()).toEqual(heads.distances.toFloat32());
     expect(again.distances.toFloat32().every((one) => one >= 0)).toBe(true);
     const regions = { of: "regions", boxes: [], logits: heads.logits, deltas: heads.distances } as const;
-    expect(() => detector.headOutputs(features, regions)).toThrow("heads of cells are asked about regions");
+    expect(() => detector.headOutputs(features, regions)).toThrow(
+      "heads with cells cannot be evaluated for regions",
+    );
   });
   detector.dispose();
 });

@@ -81,7 +81,7 @@ describe("cells that count", () => {
   test("are those that learn an object, even in an ignored region", () => {
     const found = assignCells(flat(1, 1, 1), [target([8, 8, 16, 16], [1], [0, 0, 32, 24])], whole, 4);
     expect(found.cells).toHaveLength(4);
-    expect(found.counted.reduce((sum, one) => sum + one, 0)).toBe(4);
+    expect(found.counted.reduce((sum, value) => sum + value, 0)).toBe(4);
   });
 });
 
@@ -115,7 +115,7 @@ test("the best aligned: score * IoU^6 * nearness, and scores relative to the bes
   });
   expect(found.scores.filter((one) => one > 0)).toHaveLength(5);
   expect(found.total).toBeCloseTo(
-    found.scores.reduce((sum, one) => sum + one, 0),
+    found.scores.reduce((sum, value) => sum + value, 0),
     5,
   );
   const goals = encodeDistances(Float32Array.from(best.flatMap(() => box)), found.cells, said);

@@ -63,7 +63,7 @@ test.each([1, 3])("losses of each region add up to the losses of all, with %i se
     const outputs = { logits: tensor(numbers(9), [3, 3]), deltas: tensor(numbers(12 * sets), [3, 4 * sets]) };
     const { boxClass, boxBox } = regionLosses(outputs, sampled);
     const each = lossOfEach(outputs, sampled);
-    expect(each.reduce((sum, one) => sum + one, 0) / 3).toBeCloseTo(boxClass.item() + boxBox.item(), 5);
+    expect(each.reduce((sum, value) => sum + value, 0) / 3).toBeCloseTo(boxClass.item() + boxBox.item(), 5);
   });
 });
 

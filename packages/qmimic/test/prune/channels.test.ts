@@ -135,8 +135,10 @@ test("a file whose layers do not fit together is refused", () => {
     return () => loadDetector(path);
   };
   const first = "backbone.trunk.features.0";
-  expect(odd({ [`${first}.weight`]: [2, 3, 3, 3] })).toThrow(/odd\.safetensors: .* does not fit: shapes: /);
-  expect(odd({ [`${first}.bias`]: [2] })).toThrow(/does not fit: shapes: /);
+  expect(odd({ [`${first}.weight`]: [2, 3, 3, 3] })).toThrow(
+    /odd\.safetensors: .*invalid detector configuration: shapes: /,
+  );
+  expect(odd({ [`${first}.bias`]: [2] })).toThrow(/invalid detector configuration: shapes: /);
   expect(() => odd({ "backbone.nothing": [2] })).toThrow(
     'shapes: the network has no tensor "backbone.nothing"',
   );

@@ -82,14 +82,12 @@ describe("writeRunReport", () => {
     );
     await rm(join(folder, "metrics.json"));
     const page = await readFile(await writeRunReport(folder), "utf8");
-    expect(page).toContain(
-      "<dt>In training</dt><dd>Student, epoch 2: load this page again for later ones</dd>",
-    );
+    expect(page).toContain("<dt>In training</dt><dd>Student, epoch 2: reload this page to update</dd>");
     expect(page).not.toContain("<dt>Finished</dt>");
     expect(page).toContain("<td>2 of 2</td>");
     expect(page).toMatch(/<td>45.0 %<\/td><\/tr>/);
     await rm(join(folder, "student", "weights", "best.safetensors"));
-    expect(await readFile(await writeRunReport(folder), "utf8")).toContain("Teacher, epoch 3: load");
+    expect(await readFile(await writeRunReport(folder), "utf8")).toContain("Teacher, epoch 3: reload");
     await rm(join(folder, "teacher", "weights", "best.safetensors"));
     await expect(writeRunReport(folder)).rejects.toThrow(/nothing in this run has been evaluated yet/);
   });
@@ -238,8 +236,8 @@ describe("writeRunReport", () => {
       await put(path, JSON.stringify(metrics));
       return readFile(await writeRunReport(folder), "utf8");
     };
-    expect(await page(0.5)).toContain("The student (AP50 60.0 on val) ends above its teacher (50.0)");
-    expect(await page(0.7)).not.toContain("above its teacher");
+    expect(await page(0.5)).toContain("The student (AP50 60.0 on val) beats its teacher (50.0)");
+    expect(await page(0.7)).not.toContain("beats its teacher");
   });
 
   it("takes what the metrics say of a stage, and reads no weights then", async () => {
@@ -268,9 +266,7 @@ describe("writeRunReport", () => {
     await rm(join(folder, "metrics.json"));
     await rm(join(folder, "student"), { recursive: true });
     await expect(writeRunReport(folder)).rejects.toThrow(InputError);
-    await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(
-      /nowhere: not a run that can be resumed/,
-    );
+    await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(/nowhere: cannot resume a run here/);
     expect(filesBelow(folder)).not.toContain("report.html");
   });
 });

@@ -56,7 +56,7 @@ describe("the tables", () => {
     expect(runs.some(({ arm }) => arm.name === table.base)).toBe(true);
   });
 
-  it("weights that a teacher starts from are the teacher's alone", () => {
+  it("weights that a teacher starts from are only the teacher's map", () => {
     const base = parseRecipe({ "teacher-init": "vgg.safetensors", teacher: "vgg-1-1" }, "test");
     const table = TABLES.find(({ name }) => name === "main")!;
     const runs = planRuns(table, base, { runs: "runs", seeds: 1, arms: ["teacher", "scratch"] });
@@ -146,7 +146,7 @@ describe("qmimic reproduce", () => {
 
   it("refuses runs with other settings, and scores of other weights", async () => {
     const other = ["--recipe", await edited("\nepochs: 2", "\nepochs: 3")];
-    const settings = /scratch-\d: a run with other settings \(epochs 2, now 3\)/;
+    const settings = /scratch-\d: has a run with different settings \(epochs 2, now 3\)/;
     const refusal = (stderr: RegExp) => ({ code: 1, stderr: expect.stringMatching(stderr) });
     expect(await reproduce("whole", [...ARMS, ...other])).toMatchObject(refusal(settings));
     for (const seed of [0, 1]) rmSync(join(root, "shared", `scratch-${seed}`, "metrics.json"));
@@ -154,7 +154,7 @@ describe("qmimic reproduce", () => {
     const weights = (name: string) => join(root, "whole", name, "student", "weights", "best.safetensors");
     copyFileSync(weights("scratch-1"), weights("scratch-0"));
     expect(await reproduce("whole", ARMS)).toMatchObject(
-      refusal(/score-test\.json: the score of other weights/),
+      refusal(/score-test\.json: this score is from other weights/),
     );
   });
 
@@ -226,7 +226,7 @@ describe("qmimic reproduce", () => {
     expect(await reproduce("plan", set)).toMatchObject({ code: 0 });
     const refusals: [string[], RegExp][] = [
       [["reproduce", "mian"], /unknown table "mian".*Did you mean "main"/],
-      [["reproduce", "main", "--data", data, "--arms", "scrtch"], /has no arm scrtch; there are teacher/],
+      [["reproduce", "main", "--data", data, "--arms", "scrtch"], /has no arm scrtch\. Arms: teacher/],
       [["reproduce", "main", "--data", data, "--split", "tset"], /no split "tset"/],
       [["reproduce", "main"], /no data folder given; pass --data DIR/],
     ];
@@ -234,7 +234,7 @@ describe("qmimic reproduce", () => {
     for (const text of ["lambda", "lamda=1", "seed=1", "=1"])
       refusals.push(
         [[...wrong, text], /Expected NAME=VALUE/],
-        [[...wrong, "lambda=x"], /lambda: "x" does not fit/],
+        [[...wrong, "lambda=x"], /lambda: "x" is invalid/],
       );
     for (const [args, message] of refusals)
       expect(await qmimic(args)).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });

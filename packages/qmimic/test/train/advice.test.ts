@@ -8,7 +8,7 @@ test("a student above its teacher is said, with settings that exist", () => {
     { stage: "quantized-teacher", val: 0.81 },
     { stage: "student", val: 0.827, teacherVal: 0.81 },
   ]);
-  expect(advice).toMatch(/AP50 82\.7 on val.*above its teacher \(81\.0\)/);
+  expect(advice).toMatch(/AP50 82\.7 on val.*beats its teacher \(81\.0\)/);
   expect(advice).toMatch(/teacher-epochs.*vgg-1-4.*scales.*method scratch/);
   for (const key of ["teacherEpochs", "teacher", "scales", "method"]) expect(SETTINGS.has(key)).toBe(true);
 });

@@ -27,7 +27,7 @@ it("a shorter epoch begins where the one before ended; all have as many steps", 
   const steps = [0, 1, 2, 3, 4].map((epoch) => epochOrder(samples, settings(5), epoch).length);
   expect(new Set(steps).size).toBe(1);
   // Two of three portraits, four of seven others.
-  expect(visits(5, 1).reduce((sum, one) => sum + one)).toBe(6);
+  expect(visits(5, 1).reduce((sum, value) => sum + value)).toBe(6);
   const twentyOne = visits(5, 21);
   expect(new Set(twentyOne.slice(0, 3))).toEqual(new Set([14]));
   expect(new Set(twentyOne.slice(3))).toEqual(new Set([12]));

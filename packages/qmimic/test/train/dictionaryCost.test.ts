@@ -8,7 +8,7 @@ test("a dictionary that costs more than is allowed and chance explains is refuse
   // sqrt(0.16 / 400) = 0.02
   expect(dictionaryRefusal({ ...given, after: 0.771 })).toBeUndefined();
   expect(dictionaryRefusal({ ...given, after: 0.768 })).toMatch(
-    /costs the teacher 3\.2 points of AP50 on val; 1 are allowed \(quantizer-max-cost\), and 2\.0 for chance among 400 objects/,
+    /costs the teacher 3\.2 points of AP50 on val; the limit is 1 \(quantizer-max-cost\) plus 2\.0 for the statistical error of 400 objects/,
   );
   expect(dictionaryRefusal({ ...given, after: 0.768, allowed: 2 })).toBeUndefined();
 });

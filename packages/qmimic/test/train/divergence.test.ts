@@ -52,7 +52,7 @@ describe("read", () => {
     saveDetector(good, create());
     spoil(good, bad, name, value);
     expect(() => loadDetector(bad)).toThrow(
-      `${bad}: tensor "${name}" holds ${value} at 0: the training that wrote it`,
+      `${bad}: tensor "${name}" has ${value} at index 0: its training diverged`,
     );
   });
 
@@ -79,7 +79,7 @@ describe("read", () => {
       "detector.backbone.features.0.weight",
     ]) {
       spoil(kept, state, name, Number.NaN);
-      await expect(run(folder, 2)).rejects.toThrow(`${state}: tensor "${name}" holds NaN at 0`);
+      await expect(run(folder, 2)).rejects.toThrow(`${state}: tensor "${name}" has NaN at index 0`);
     }
   });
 });
@@ -103,7 +103,7 @@ describe("written", () => {
     const before = files();
     await expect(trainDetector({ ...task, detector: create(), lr, report: silent })).rejects.toThrow(
       new RegExp(
-        `training diverged in epoch 2, step \\d: .* The files of epoch 1 are as they were: lower teacher-lr \\(.*recipe\\.yaml, then: qmimic train --resume ${root}`,
+        `training diverged in epoch 2, step \\d: .* The files of epoch 1 are intact: lower teacher-lr \\(.*recipe\\.yaml, then: qmimic train --resume ${root}`,
       ),
     );
     expect(files()).toEqual(before);
@@ -129,7 +129,7 @@ describe("written", () => {
     };
     const task = { detector, recipe: { ...recipe, evalEvery: 1 }, epochs: 3, lr: 1e-4, lrSetting: "lr" };
     await expect(trainDetector({ ...task, ...splits, folder, report: spoilLast })).rejects.toThrow(
-      /training diverged in epoch 2, step \d: .*the network outputs .*Start anew|The files of epoch 1 are as they were/,
+      /training diverged in epoch 2, step \d: .*the network outputs .*Train again|The files of epoch 1 are intact/,
     );
     const { metadata } = readSafetensors(weightsOf(folder).last);
     expect(metadata.epoch).toBe("1");
@@ -145,7 +145,7 @@ describe("written", () => {
       scope(() => copy(weight, tensor(new Float32Array(weight.size).fill(Number.NaN), weight.shape))),
     );
     expect(() => saveDetector(path, detector)).toThrow(
-      `${path}: not written: tensor "${name}" holds NaN at 0`,
+      `${path}: not written: tensor "${name}" has NaN at index 0`,
     );
     expect(readFileSync(path, "hex")).toBe(before);
   });
@@ -182,7 +182,7 @@ describe("written", () => {
       folder,
       report: spoilLast,
     };
-    await expect(trainDetector(task)).rejects.toThrow(`tensor "detector.${name}" holds NaN at 0`);
+    await expect(trainDetector(task)).rejects.toThrow(`tensor "detector.${name}" has NaN at index 0`);
     for (const path of Object.values(weightsOf(folder)).filter(existsSync))
       expect(
         [...readSafetensors(path).tensors.values()].every(({ data }) => data.every(Number.isFinite)),
@@ -215,11 +215,11 @@ test("maps of a teacher with NaN, infinity, or beyond half precision are not kep
   scope(() => {
     for (const value of [Number.NaN, Number.POSITIVE_INFINITY]) {
       expect(() => encodeFeatures(tensor([1, value]), { kind: "uniform", stride: 1 })).toThrow(
-        /feature map holds NaN/,
+        /feature map has NaN/,
       );
       const powers = { kind: "power-of-two", minExponent: 0, maxExponent: 2 } as const;
-      expect(() => encodeFeatures(tensor([1, value]), powers)).toThrow(/feature map holds NaN/);
+      expect(() => encodeFeatures(tensor([1, value]), powers)).toThrow(/feature map has NaN/);
     }
-    expect(() => encodeFeatures(tensor([1, 7e4]), { kind: "none" })).toThrow(/beyond those that are kept/);
+    expect(() => encodeFeatures(tensor([1, 7e4]), { kind: "none" })).toThrow(/too large to store/);
   });
 });

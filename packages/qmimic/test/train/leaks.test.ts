@@ -94,6 +94,6 @@ test.each([
   expect(mimic).toBeGreaterThan(0);
   expect(head).toBe(0);
   expect(said).toContain(
-    `only the feature map is mimicked, not the heads: the teacher is a ${teacher}, the student a ${student}`,
+    `mimicking only the feature map, not the heads: the teacher is a ${teacher}, but the student is a ${student}`,
   );
 });

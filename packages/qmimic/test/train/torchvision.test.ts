@@ -80,13 +80,13 @@ describe("--teacher-init", () => {
     const prepared = (more: object) => prepareRun(parseRecipe({ ...settings, ...more }, "test"));
     for (const message of [
       /resnet18\.safetensors are not those of resnet18-1-1: 1 missing \(layer1\.0\.conv1\.weight\)/,
-      /1 too many \(layer5\.weight\); /,
+      /1 unexpected \(layer5\.weight\); /,
       /"bn1\.bias" is 3, expected 64/,
-      /"bn1\.weight" holds a number that is not finite/,
+      /"bn1\.weight" has a number that is not finite/,
     ])
       await expect(prepared({ teacher: "resnet18-1-1" })).rejects.toThrow(message);
     await expect(prepared({ teacher: "resnet18-1-8" })).rejects.toThrow(
-      /is narrower: say --teacher resnet18-1-1/,
+      /is narrower: use --teacher resnet18-1-1/,
     );
     await expect(prepared({ teacher: "vgg-1-1" })).rejects.toThrow(/missing \(features\.0\.weight, /);
     await expect(prepared({ "teacher-init": join(root, "none"), teacher: "vgg" })).rejects.toThrow(
@@ -94,9 +94,11 @@ describe("--teacher-init", () => {
     );
     const refused = (more: object) => () => parseRecipe({ ...settings, ...more }, "r.yaml");
     expect(refused({ stage: "student", method: "scratch" })).toThrow(
-      "r.yaml: teacher-init: no teacher is trained",
+      "r.yaml: teacher-init: this run trains no teacher",
     );
-    expect(refused({ from: "runs/x" })).toThrow("teacher-init and from: a teacher starts from one of them");
+    expect(refused({ from: "runs/x" })).toThrow(
+      "teacher-init and from cannot be combined: a teacher starts from only one of them",
+    );
   });
 
   test("a run says what it starts from", async () => {

@@ -1,4 +1,4 @@
-// A data set written in another format, with a list of what that cannot hold.
+// Writes a data set in another format, and lists what is lost.
 import { constants } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
@@ -20,7 +20,7 @@ const WRITERS: Readonly<Record<Target, LabelWriter>> = { voc: writeVoc, coco: wr
 
 export interface ConvertOptions {
   to: Target;
-  /** The new folder; with a number where it exists. */
+  /** The new folder; a number is appended if it exists. */
   out: string;
   skipBad?: boolean;
   onProgress?: (done: number, total: number) => void;
@@ -29,21 +29,21 @@ export interface ConvertOptions {
 export interface Conversion extends Outgoing {
   /** The folder that was written. */
   folder: string;
-  /** What the labels have and the new ones do not. */
+  /** What the new labels lack. */
   lost: string[];
 }
 
 /**
- * Writes all splits of a folder in another format; images are copied. Reading the new folder gives the same samples in the
- * same order, but for what `lost` says.
- * @throws InputError for what readSplit refuses, and when the folder cannot be written; then nothing is left of it
+ * Writes all splits of a folder in another format; images are copied. Reading the new folder gives the same
+ * samples in the same order, except for `lost`.
+ * @throws InputError as readSplit does, and if the folder cannot be written; then nothing of it is left
  */
 export async function convertDataset(
   data: DataFolder,
   { to, out, skipBad = false, onProgress }: ConvertOptions,
 ): Promise<Conversion> {
   const { splits } = data.source;
-  // A class that the declared list lacks (one of val alone) is written too.
+  // A class missing from the declared list (one only in val) is written too.
   const declared = (await data.source.classes()) ?? [];
   const classes = [...new Set([...declared, ...(await listClasses(data, splits, { skipBad }))])];
   const lost = await unreadOf(data, skipBad);
@@ -51,7 +51,7 @@ export async function convertDataset(
   for (const name of splits) {
     const { images } = await readLabels(data, name, { skipBad });
     if (skipBad && images.length === 0) {
-      lost.push(`split ${name}: none of its images can be used`);
+      lost.push(`split ${name}: none of its images is usable`);
       continue;
     }
     const { samples } = await readSplit(data, name, { classes, skipBad });
@@ -63,8 +63,7 @@ export async function convertDataset(
     read.push({ name, samples: marked });
   }
   const named = nameImages(read);
-  if (named.renamed)
-    lost.push("ids as they are: splits have images of the same id, so each gets its split's name in front");
+  if (named.renamed) lost.push("original ids: splits share image ids, so each id is prefixed with its split");
   const writer = WRITERS[to];
   const outgoing: Outgoing = { classes, splits: named.splits };
   const folder = await writeFolderAtomic(out, async (temporary) => {
@@ -89,7 +88,7 @@ async function unreadOf(data: DataFolder, skipBad: boolean): Promise<string[]> {
   return [...counts].map(([what, count]) => `${what}: ${count}`);
 }
 
-/** Names of the images in the new folder: their ids, with the split in front where two splits share one. */
+/** Image names in the new folder: their ids, prefixed with the split if two splits share one. */
 function nameImages(splits: readonly ReadSplit[]): {
   splits: OutSplit[];
   renamed: boolean;
@@ -100,10 +99,10 @@ function nameImages(splits: readonly ReadSplit[]): {
     for (const { id, imagePath } of samples) {
       if (id !== id.trim() || /[\r\n]/.test(id)) {
         throw new InputError(
-          `${imagePath}: the name ${quoted(id)} begins or ends with a blank, or has a line end: lists of images cannot hold it. Rename the image.`,
+          `${imagePath}: the name ${quoted(id)} begins or ends with a space, or contains a line break, which image lists cannot represent. Rename the image.`,
         );
       }
-      // Folders of some systems do not tell upper case from lower.
+      // Some file systems are case-insensitive.
       const key = id.toLowerCase();
       if ((paths.get(key) ?? imagePath) !== imagePath) renamed = true;
       paths.set(key, imagePath);
@@ -132,7 +131,7 @@ async function copyImages(
   }
   let done = 0;
   await mapConcurrent([...places], 8, async ([name, path]) => {
-    // A clone where the file system can, which takes no space.
+    // A copy-on-write clone if the file system supports it.
     await copyFile(path, join(folder, name), constants.COPYFILE_FICLONE);
     onProgress?.(++done, places.size);
   });

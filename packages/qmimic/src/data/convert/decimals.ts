@@ -1,6 +1,6 @@
-// Coordinates as text: as short as they can be while reading gives the same single-precision number.
+// Coordinates as the shortest text that reads back as the same float32.
 
-/** The shortest decimal of a single-precision number. */
+/** The shortest decimal of a float32. */
 export function shortest(value: number): number {
   for (let digits = 1; digits < 9; digits++) {
     const short = Number(value.toPrecision(digits));
@@ -9,7 +9,7 @@ export function shortest(value: number): number {
   return Number(value.toPrecision(9));
 }
 
-/** The shortest decimal near `value` that `fits`; `value` itself when none does. */
+/** The shortest decimal near `value` that `fits`; `value` itself if none does. */
 export function shortestFitting(value: number, fits: (short: number) => boolean): number {
   for (let digits = 1; digits <= 17; digits++) {
     const short = Number(value.toPrecision(digits));

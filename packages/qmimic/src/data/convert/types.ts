@@ -1,11 +1,11 @@
-// What a writer of a format gets: all splits, checked and with label numbers.
+// A writer's input: all splits, checked and with label numbers.
 import type { Mark } from "../readers/types.js";
 import type { Sample } from "../types.js";
 
 export interface OutSample extends Sample {
-  /** The image's place below the folder of images, with its ending and "/" between folders. */
+  /** The image's path relative to the image folder, with extension and "/" between folders. */
   name: string;
-  /** Of each object. */
+  /** Per object. */
   marks: readonly (readonly Mark[])[];
 }
 
@@ -21,13 +21,13 @@ export interface Outgoing {
 
 /** Writes the labels of all splits into a new folder. */
 export interface LabelWriter {
-  /** Where the images of the set belong in it. */
+  /** The image folder in it. */
   images: string;
-  /** @returns what the format cannot say, as text: nothing is lost in silence */
+  /** @returns what the format cannot represent, as text: nothing is lost silently */
   write(folder: string, outgoing: Outgoing): Promise<string[]>;
 }
 
-/** What a format that holds the marks `kept` loses of the others. */
+/** What a format that supports only the marks `kept` loses. */
 export function lostMarks(splits: readonly OutSplit[], kept: readonly Mark[] = []): string[] {
   const counts = new Map<Mark, number>();
   const images = new Map(splits.flatMap(({ samples }) => samples.map(({ name, marks }) => [name, marks])));

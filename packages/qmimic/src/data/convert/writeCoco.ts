@@ -43,6 +43,6 @@ function annotation({ boxes, labels, difficult }: OutSample, i: number, image_id
   };
 }
 
-/** A length that ends at the same single-precision number again. */
+/** A length that gives the same float32 end again. */
 const length = (from: number, to: number): number =>
   shortestFitting(to - from, (short) => Math.fround(from + short) === Math.fround(to));

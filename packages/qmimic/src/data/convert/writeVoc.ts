@@ -59,4 +59,4 @@ const marksOf = (marks: OutSample["marks"][number]): string =>
     .join("");
 
 const ESCAPES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;" };
-const escapeXml = (text: string): string => text.replace(/[&<>]/g, (one) => ESCAPES[one]);
+const escapeXml = (text: string): string => text.replace(/[&<>]/g, (letter) => ESCAPES[letter]);

@@ -1,4 +1,4 @@
-// A set as YOLO: images, labels, data.yaml and a list of images for each split, which keeps their order.
+// A set as YOLO: images, labels, data.yaml and an image list per split, which keeps their order.
 import { join } from "node:path";
 import { stringify } from "yaml";
 import { writeFileAtomic } from "../../files.js";
@@ -33,7 +33,7 @@ export const writeYolo: LabelWriter = {
 
 function lostOf(splits: readonly OutSplit[], samples: readonly OutSample[]): string[] {
   const ignored = samples.reduce(
-    (sum, { difficult }) => sum + difficult.filter((one) => one !== 0).length,
+    (sum, { difficult }) => sum + difficult.filter((flag) => flag !== 0).length,
     0,
   );
   return [
@@ -41,15 +41,15 @@ function lostOf(splits: readonly OutSplit[], samples: readonly OutSample[]): str
     ...(ignored === 0
       ? []
       : [
-          `${counted(ignored, "object")} marked difficult or crowd: YOLO cannot mark them, and they are left out`,
+          `${counted(ignored, "object")} marked difficult or crowd: YOLO cannot mark them, so they are left out`,
         ]),
     ...(splits.some(({ name }) => name === WHOLE)
-      ? ["that the set has no splits: all of it is called train"]
+      ? ["the lack of splits: the whole set is called train"]
       : []),
   ];
 }
 
-/** "labels" for the last folder "images" of the path, as programs that read YOLO have it. */
+/** Replaces the last folder "images" of the path by "labels", as YOLO readers expect. */
 function labelPath(name: string): string {
   const parts = `images/${stemOf(name)}.txt`.split("/");
   parts[parts.lastIndexOf("images", parts.length - 2)] = "labels";
@@ -66,7 +66,7 @@ function lines({ boxes, labels, difficult, width, height }: OutSample): string {
     .join("");
 }
 
-/** Centre, width and height as fractions; with so few digits that reading gives the same box. */
+/** Centre, width and height as fractions, with just enough digits to read back the same box. */
 function fractions(box: Box, size: { width: number; height: number }): number[] {
   const exact = centreOf(box, size);
   for (let digits = 4; digits < 17; digits++) {

@@ -10,14 +10,14 @@ export function pick<T>(random: () => number, items: readonly T[]): T {
   return items[Math.min(Math.floor(random() * items.length), items.length - 1)];
 }
 
-/** About normal: mean 0, standard deviation 1 (the sum of four uniform numbers; the tails end at 3.5). */
+/** Approximately normal: mean 0, standard deviation 1 (the sum of four uniform numbers; the tails end at 3.5). */
 export function gaussian(random: () => number): number {
   return (random() + random() + random() + random() - 2) * 1.7320508;
 }
 
 /**
- * A width x height field in 0..1 with mean 0.5. Features of the first octave are about `cell` px wide and
- * cell / stretch px high; each further octave has half the size and half the strength.
+ * A width x height field in 0..1 with mean 0.5. Features of the first octave are about `cell` px wide and cell
+ * / stretch px high; each further octave has half the size and half the amplitude.
  */
 export function noiseField(
   random: () => number,

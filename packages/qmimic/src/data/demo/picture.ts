@@ -1,4 +1,4 @@
-// One generated picture: background, things, signs, occluders, then light, lens and sensor.
+// One generated image: background, distractors, signs, occluders, then light, lens and sensor.
 import sharp from "sharp";
 import { between, gaussian, noiseField, pick } from "./noise.js";
 import { drawDistractor } from "./props.js";
@@ -8,9 +8,9 @@ import { type Point, type Pose, project, SIGN_CLASSES, SIGN_SHAPES, type SignCla
 
 export interface PictureObject {
   name: SignClass;
-  /** xyxy in pixels, the full extent of the plate even where it is covered, clipped to the picture. */
+  /** xyxy in pixels, the full extent of the plate even where it is covered, clipped to the image. */
   box: [number, number, number, number];
-  /** Part of the plate, 0..1, that is covered or outside the picture. */
+  /** Fraction of the plate, 0..1, that is covered or outside the image. */
   hidden: number;
 }
 
@@ -21,13 +21,13 @@ export interface Picture {
   objects: PictureObject[];
 }
 
-/** Chances of 0, 1, 2, ... signs in a picture. */
+/** Probabilities of 0, 1, 2, ... signs in an image. */
 const SIGN_COUNTS = [0.1, 0.25, 0.25, 0.17, 0.12, 0.07, 0.04];
-/** Width of a plate in pixels when the picture's longest side is 320. */
+/** Width of a plate in pixels if the image's longest side is 320. */
 const SMALLEST = 14;
 const LARGEST = 110;
 
-/** Draws one picture whose longest side is `side` px; everything follows from `random`. */
+/** Draws one image whose longest side is `side` px; everything is drawn from `random`. */
 export async function drawPicture(random: () => number, side: number): Promise<Picture> {
   const shape = pick(random, [1, 4 / 3, 4 / 3, 3 / 2, 3 / 2, 16 / 9]);
   const short = Math.max(16, Math.round(side / shape));
@@ -100,7 +100,7 @@ function placeSigns(random: () => number, scene: Scene, unit: number): PlacedSig
     if (onPole && placed.length < count && random() < 0.25 && fits(second, placed, scene))
       placed.push(second);
   }
-  // What is near is drawn over what is far.
+  // Near things are drawn over far ones.
   return placed.sort((a, b) => a.pose.radius - b.pose.radius);
 }
 
@@ -113,7 +113,7 @@ function drawCount(random: () => number): number {
   return count < 0 ? 1 : count;
 }
 
-/** Not over another sign, and at least three quarters of its box inside the picture. */
+/** Not over another sign, and at least three quarters of its box inside the image. */
 function fits(sign: PlacedSign, placed: PlacedSign[], scene: Scene): boolean {
   const [x1, y1, x2, y2] = bounds(sign);
   const inside =
@@ -187,7 +187,7 @@ async function composite(scene: Scene, svg: string): Promise<void> {
   }
 }
 
-/** Uneven light over all, and at times the dappled shadow of a tree. */
+/** Uneven light over everything, and sometimes the dappled shadow of a tree. */
 function illuminate(random: () => number, scene: Scene): void {
   const { width, height } = scene;
   const broad = noiseField(random, width, height, width * 0.6, 2);

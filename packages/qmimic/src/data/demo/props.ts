@@ -1,4 +1,4 @@
-// Things that are no signs but share their colours and shapes, as SVG.
+// Distractors: things that are not signs but share their colours and shapes, as SVG.
 import { between, pick } from "./noise.js";
 import { type Rgb, type Scene, scaled } from "./scene.js";
 import type { Point } from "./signs.js";
@@ -40,7 +40,7 @@ interface Spot {
   scene: Scene;
 }
 
-/** The post of a thing in the air; what hangs there is drawn over its upper end. */
+/** The post of a hanging thing, which is drawn over its upper end. */
 function stand(random: () => number, { x, y, size, light, scene }: Spot): string {
   const w = Math.max(1, size * 0.08);
   const ground = Math.max(scene.horizon, y) + size * between(random, 1, 2.5);
@@ -176,7 +176,7 @@ function trunk(random: () => number, { x, size, light, scene }: Spot): string {
   );
 }
 
-/** A red roof: a triangle that is no sign. */
+/** A red roof: a triangle that is not a sign. */
 function gable(random: () => number, { x, size, light, scene }: Spot): string {
   const w = size * between(random, 1.5, 3.5);
   const h = size * between(random, 0.8, 1.6);

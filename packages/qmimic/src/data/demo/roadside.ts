@@ -1,10 +1,10 @@
-// Signs, their poles, and what partly covers them, as SVG.
+// Signs, their poles, and occluders, as SVG.
 import { between, gaussian, pick } from "./noise.js";
 import { mix, type Rgb, scaled } from "./scene.js";
 import { type Point, type Pose, project, type SignShape } from "./signs.js";
 import { fill, pathOf, stroke } from "./svg.js";
 
-/** A sign in its pose, lit by `light` (1: as painted) with a gradient and, at times, the edge of a shadow. */
+/** A sign in its pose, lit by `light` (1: as painted) with a gradient and, sometimes, the edge of a shadow. */
 export function drawSign(random: () => number, shape: SignShape, pose: Pose, light: number): string {
   const at = (ring: readonly Point[]): Point[] => ring.map((point) => project(pose, point));
   const fade = random() < 0.25 ? between(random, 0.1, 0.4) : 0;
@@ -34,7 +34,7 @@ export function drawSign(random: () => number, shape: SignShape, pose: Pose, lig
   return parts.join("");
 }
 
-/** Pole from the sign down to the ground, and beyond the lower edge when the ground is not in the picture. */
+/** Pole from the sign down to the ground, or past the lower edge if the ground is not in the image. */
 export function drawPole(random: () => number, pose: Pose, ground: number, light: number): string {
   const width = Math.max(1, pose.radius * between(random, 0.1, 0.17));
   const grey = scaled([148, 150, 152], light * between(random, 0.6, 1.05));
@@ -54,7 +54,7 @@ export function drawPole(random: () => number, pose: Pose, ground: number, light
   return side(-0.5, 0.5, grey) + side(0.15, 0.5, scaled(grey, 0.7)) + side(-0.4, -0.15, scaled(grey, 1.2));
 }
 
-/** A branch with leaves, or a post, over part of a sign. Returns its drawing and the rings that cover. */
+/** A branch with leaves, or a post, over part of a sign. Returns its drawing and the covering rings. */
 export function occluder(random: () => number, pose: Pose, light: number): { svg: string; rings: Point[][] } {
   if (random() < 0.3) {
     const width = pose.radius * between(random, 0.15, 0.9);

@@ -1,9 +1,9 @@
-// The background of a generated picture: a street, a country road, a wood or a wall, painted pixel by pixel.
+// The background of a generated image: a street, a country road, a wood or a wall, painted pixel by pixel.
 import { between, noiseField, pick } from "./noise.js";
 
 export type Rgb = readonly [number, number, number];
 
-/** A picture being painted: height x width x 3, RGB, about 0..255, not clamped. */
+/** An image being painted: height x width x 3, RGB, about 0..255, not clamped. */
 export interface Painting {
   width: number;
   height: number;
@@ -199,7 +199,7 @@ function paintWindows(random: () => number, scene: Scene, area: Area, size: numb
 /** Road with markings, pavement or grass on both sides, all running to a vanishing point. */
 function paintGround(random: () => number, scene: Scene): void {
   const { width, height } = scene;
-  // Before a wall there is only a strip of pavement, if any.
+  // In front of a wall there is only a strip of pavement, if any.
   const horizon = scene.kind === "wall" ? Math.round(height * between(random, 0.82, 1.1)) : scene.horizon;
   const rough = noiseField(random, width, height, 4, 2, 2);
   const patches = noiseField(random, width, height, 70, 3, 4);

@@ -5,7 +5,7 @@ import type { Rgb } from "./scene.js";
 
 export type Point = readonly [number, number];
 
-/** What is painted, from the back to the front. Strokes have a width in the units of the plane. */
+/** What is painted, back to front. Stroke widths are in units of the plane. */
 export type Layer =
   | { colour: Rgb; ring: Point[] }
   | { colour: Rgb; lines: Point[][]; width: number; round?: boolean };
@@ -16,7 +16,7 @@ export interface SignShape {
   layers: Layer[];
 }
 
-/** Names of the classes in the order of their labels. */
+/** Class names in label order. */
 export const SIGN_CLASSES = [
   "stop",
   "yield",
@@ -87,12 +87,12 @@ export const SIGN_SHAPES: Record<SignClass, SignShape> = {
   ]),
 };
 
-/** Where a sign is in the picture and how it is turned. */
+/** A sign's position in the image and its rotation. */
 export interface Pose {
   /** Centre in pixels. */
   x: number;
   y: number;
-  /** Half of the plate's width in pixels, seen straight on. */
+  /** Half the plate's width in pixels, seen straight on. */
   radius: number;
   /** Radians: around the line of sight, around the pole, and leaning back. */
   roll: number;
@@ -100,7 +100,10 @@ export interface Pose {
   pitch: number;
 }
 
-/** Perspective projection of a point of the plane, in pixels. The eye is 5 plate radii away: visible, not extreme. */
+/**
+ * Perspective projection of a point in the plane, in pixels. The eye is 5 plate radii away: visible, not
+ * extreme.
+ */
 export function project(pose: Pose, [u, v]: Point): Point {
   const EYE = 5;
   const x1 = u * Math.cos(pose.roll) - v * Math.sin(pose.roll);
@@ -134,7 +137,7 @@ function triangle(radius: number, direction: 1 | -1): Point[] {
   ];
 }
 
-/** Shrinks towards the corners' mean, so that a triangle's border is of the same width all around. */
+/** Shrinks towards the corners' mean, so that a triangle's border has the same width all around. */
 function scaleAbout(ring: Point[], factor: number): Point[] {
   const cx = ring.reduce((sum, [x]) => sum + x, 0) / ring.length;
   const cy = ring.reduce((sum, [, y]) => sum + y, 0) / ring.length;

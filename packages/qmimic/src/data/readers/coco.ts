@@ -10,7 +10,7 @@ import { findNamed } from "./findImage.js";
 import { jsonKinds } from "./jsonKinds.js";
 import type { LabelledImage, LabelSource } from "./types.js";
 
-/** Files of the COCO data set about something else than boxes. */
+/** Files of the COCO data set for other tasks. */
 const OTHER_TASKS = /^(captions|person_keypoints|stuff|panoptic|image_info)_/;
 
 export async function findCoco(tree: FolderTree): Promise<LabelSource | undefined> {
@@ -22,7 +22,7 @@ export async function findCoco(tree: FolderTree): Promise<LabelSource | undefine
   const notes =
     others.length === 0
       ? []
-      : [`${counted(others.length, "JSON file")} of other tasks left out (${someOf(others)}).`];
+      : [`${counted(others.length, "JSON file")} for other tasks skipped (${someOf(others)}).`];
 
   const splits = nameSplits(paths);
   const files = new Map<string, Promise<CocoFile>>();
@@ -41,7 +41,7 @@ export async function findCoco(tree: FolderTree): Promise<LabelSource | undefine
     ownFiles: all,
     classes: async () => {
       const first = splits.has("train") ? "train" : [...splits.keys()].sort()[0];
-      // What is wrong with the file is said when its split is read.
+      // Problems of the file are reported when its split is read.
       const file = await fileOf(first).catch(unlessInput(undefined));
       return file && classesOf(file);
     },
@@ -53,10 +53,10 @@ export async function findCoco(tree: FolderTree): Promise<LabelSource | undefine
   };
 }
 
-/** The split of each file: by its name, its folder, or one for all; where that is not unique, its whole path. */
+/** The split of each file: by its name or folder, or one for all; if that is ambiguous, its whole path. */
 function nameSplits(paths: readonly string[]): Map<string, string> {
   const names = paths.map((path) => {
-    // COCO's and CVAT's own form says it in full.
+    // COCO's and CVAT's file names state it explicitly.
     const stated = /^instances_(.+)$/.exec(stemOf(nameOf(path)))?.[1];
     if (stated !== undefined && stated !== "default") return usualSplit(stated) ?? stated;
     const usual = splitOfName(nameOf(path)) ?? splitOfFolders(path);
@@ -70,7 +70,7 @@ function nameSplits(paths: readonly string[]): Map<string, string> {
   );
 }
 
-/** Names by the order of ids. A category that only groups the others, as Roboflow writes it, is none. */
+/** Names in id order, without categories that only group others, as Roboflow writes them. */
 function classesOf({ categories, objects }: CocoFile): string[] {
   const groups = new Set(categories.map(({ supercategory }) => supercategory));
   const used = new Set<string>();
@@ -79,7 +79,9 @@ function classesOf({ categories, objects }: CocoFile): string[] {
     .sort((a, b) => a.id - b.id)
     .map(({ name }) => name)
     .filter((name) => {
-      const ownGroup = categories.some((one) => one.name === name && one.supercategory === name);
+      const ownGroup = categories.some(
+        (category) => category.name === name && category.supercategory === name,
+      );
       return used.has(name) || ownGroup || !groups.has(name);
     });
 }
@@ -96,7 +98,7 @@ function toImages(
   const stems = new Map<string, number>();
   for (const { name } of images) stems.set(stemOf(name), (stems.get(stemOf(name)) ?? 0) + 1);
   return images.map(({ id, name, size }) => ({
-    // a.jpg and a.png in one file are two images.
+    // a.jpg and a.png in one file are different images.
     id: stems.get(stemOf(name)) === 1 ? stemOf(name) : name,
     ...findNamed(tree, name, folderOf(path), split),
     labels: path,

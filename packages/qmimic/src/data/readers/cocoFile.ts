@@ -22,14 +22,14 @@ export interface CocoImage {
 export interface CocoFile {
   categories: CocoCategory[];
   images: CocoImage[];
-  /** By the id of the image, in the order of the file. */
+  /** By image id, in file order. */
   objects: Map<number, LabelledObject[]>;
   problems: string[];
-  /** How often something occurs that is not read. */
+  /** Counts of unread parts. */
   unread: Map<string, number>;
 }
 
-/** An annotation before its category is known: categories may come last. */
+/** An annotation whose category is not known yet: categories may come last. */
 interface Pending {
   image: number;
   category: number;
@@ -38,7 +38,7 @@ interface Pending {
 
 type Fields = Record<string, unknown>;
 
-/** @throws InputError that names the file when it is not a JSON object with images, annotations and categories */
+/** @throws InputError naming the file if it is not a JSON object with images, annotations and categories */
 export async function readCocoFile(file: string): Promise<CocoFile> {
   const problems: string[] = [];
   const unread = new Map<string, number>();
@@ -61,7 +61,7 @@ export async function readCocoFile(file: string): Promise<CocoFile> {
   });
   if (!lists.has("images")) {
     throw new InputError(
-      `${file}: it lists no "images". Expected COCO's layout: images, annotations and categories.`,
+      `${file}: it has no "images". Expected COCO's layout: images, annotations and categories.`,
     );
   }
   const unique = {
@@ -88,10 +88,10 @@ function join(
     const name = names.get(category);
     const list = objects.get(image);
     if (name === undefined) {
-      problems.push(`${object.at}: there is no category with the id ${category}. Add it to categories.`);
+      problems.push(`${object.at}: there is no category with id ${category}. Add it to categories.`);
     } else if (list === undefined) {
       problems.push(
-        `${object.at}: there is no image with the id ${image}. Add it to images, or remove the annotation.`,
+        `${object.at}: there is no image with id ${image}. Add it to images, or remove the annotation.`,
       );
     } else {
       object.name = name;
@@ -103,14 +103,14 @@ function join(
 
 function readImage(fields: Fields, where: string, images: CocoImage[], problems: string[]): void {
   const { id, file_name: name, width, height } = fields;
-  if (!isId(id)) problems.push(`${where}: "id" is ${quoted(id)}; expected a whole number.`);
+  if (!isId(id)) problems.push(`${where}: "id" is ${quoted(id)}; expected an integer.`);
   else if (typeof name !== "string" || name === "") {
     problems.push(`${where}: "file_name" is ${quoted(name)}; expected the image's name.`);
   } else {
     const stated = isSide(width) && isSide(height);
     if (!stated && [width, height].some((side) => side !== undefined && side !== null && side !== 0)) {
       problems.push(
-        `${where}: the size is ${quoted(width)} x ${quoted(height)}; expected whole numbers of pixels, at least 1 x 1.`,
+        `${where}: the size is ${quoted(width)} x ${quoted(height)}; expected integers, at least 1 x 1.`,
       );
     }
     images.push({ id, name: name.replaceAll("\\", "/"), size: stated ? { width, height } : undefined });
@@ -126,7 +126,7 @@ function readCategory(fields: Fields, where: string, categories: CocoCategory[],
       supercategory: typeof supercategory === "string" ? supercategory : undefined,
     });
   } else {
-    problems.push(`${where}: id ${quoted(id)} and name ${quoted(name)}; expected a whole number and a text.`);
+    problems.push(`${where}: id ${quoted(id)} and name ${quoted(name)}; expected an integer and a string.`);
   }
 }
 
@@ -142,9 +142,7 @@ function readAnnotation(
   const { id, image_id: image, category_id: category, bbox, iscrowd = 0, ignore = 0 } = fields;
   const at = isId(id) ? `annotation ${id}` : where;
   if (!isId(image) || !isId(category)) {
-    problems.push(
-      `${at}: image_id ${quoted(image)} and category_id ${quoted(category)}; expected whole numbers.`,
-    );
+    problems.push(`${at}: image_id ${quoted(image)} and category_id ${quoted(category)}; expected integers.`);
     return;
   }
   if (!isBox(bbox)) {
@@ -168,11 +166,11 @@ function readAnnotation(
 const isId = (value: unknown): value is number => Number.isSafeInteger(value);
 const isSide = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) > 0;
 const isBox = (value: unknown): value is Box =>
-  Array.isArray(value) && value.length === 4 && value.every((one) => typeof one === "number");
+  Array.isArray(value) && value.length === 4 && value.every((coordinate) => typeof coordinate === "number");
 const isFilled = (value: unknown): boolean =>
   Array.isArray(value) ? value.length > 0 : isNode(value) && Object.keys(value).length > 0;
 
-/** Of items with one value the first; the others are problems. */
+/** The first item of each value; duplicates are problems. */
 function keepUnique<T>(
   items: readonly T[],
   problems: string[],

@@ -23,9 +23,9 @@ import {
 } from "./xml.js";
 
 const MAX_XML_BYTES = 400e6;
-/** Files that are looked at: a folder of many XML files is one of VOC. */
+/** Maximum files to inspect: a folder of many XML files is VOC. */
 const LOOKED_AT = 16;
-/** Bytes in which a document names its first element. */
+/** Bytes to read to find a document's root element. */
 const START = 4096;
 
 export async function findCvat(tree: FolderTree): Promise<LabelSource | undefined> {
@@ -84,7 +84,7 @@ async function listSplits(
 ): Promise<Map<string, string[]>> {
   const splits = new Map<string, string[]>();
   for (const path of paths) {
-    // What is wrong with a file is said when its split is read.
+    // Problems of a file are reported when its split is read.
     const root = await read(path).catch(unlessInput<XmlNode>({}));
     const nodes = children(root, "image").filter(isNode);
     const names = new Set(nodes.map((node) => splitOf(node, path, paths.length)));
@@ -95,7 +95,7 @@ async function listSplits(
   return splits;
 }
 
-/** The image's own subset, else what the file's name or folder says, else everything. */
+/** The image's subset, else the split named by the file or folder, else the whole set. */
 function splitOf(image: XmlNode, path: string, files: number): string {
   const subset = image[`${ATTRIBUTE}subset`];
   if (typeof subset === "string" && subset !== "" && subset !== "default")
@@ -107,13 +107,13 @@ function splitOf(image: XmlNode, path: string, files: number): string {
   );
 }
 
-/** Names of <label>s in the description of the task or project. */
+/** Names of the <label>s in the task's or project's metadata. */
 function labelNames({ meta }: XmlNode): string[] {
   const of = (node: unknown): string[] => {
     if (!isNode(node)) return [];
     const labels = isNode(node.labels) ? children(node.labels, "label") : [];
-    const own = labels.flatMap((label) => (isNode(label) ? (textOf(label.name)?.trim() ?? []) : []));
-    return [...own, ...["task", "project", "job"].flatMap((key) => of(node[key]))];
+    const declared = labels.flatMap((label) => (isNode(label) ? (textOf(label.name)?.trim() ?? []) : []));
+    return [...declared, ...["task", "project", "job"].flatMap((key) => of(node[key]))];
   };
   return of(meta);
 }
@@ -131,9 +131,9 @@ function toImage(
   const stated = [width, height].every((side) => side !== undefined && Number.isInteger(side) && side > 0);
   const objects: LabelledObject[] = [];
   for (const [kind, shape] of Object.entries(node)) {
-    for (const one of kind.startsWith(ATTRIBUTE) ? [] : children(node, kind)) {
+    for (const shape of kind.startsWith(ATTRIBUTE) ? [] : children(node, kind)) {
       const at = `image ${quoted(name)}, ${kind}`;
-      const read = isNode(one) ? readShape(kind, one, at) : undefined;
+      const read = isNode(shape) ? readShape(kind, shape, at) : undefined;
       if (typeof read === "string") findings.problem(tree.absolute(path), `${at}: ${read}`);
       else if (read !== undefined) objects.push(read);
       if (kind === "points" || kind === "polyline" || kind === "skeleton") findings.note("noShape", name);
@@ -150,7 +150,7 @@ function toImage(
   };
 }
 
-/** An object, what is wrong with it, or undefined for a shape without area. */
+/** An object, a message about a problem, or undefined for a shape without area. */
 function readShape(kind: string, node: XmlNode, at: string): LabelledObject | string | undefined {
   const box = boxOf(kind, node);
   if (box === undefined) return undefined;
@@ -189,18 +189,18 @@ function boxOf(kind: string, node: XmlNode): Box | string | undefined {
     case "polygon": {
       const points = String(node[`${ATTRIBUTE}points`] ?? "")
         .split(/[;,]/)
-        .map((one) => parseDecimal(one.trim()));
-      const known = points.filter((one) => one !== undefined);
+        .map((coordinate) => parseDecimal(coordinate.trim()));
+      const known = points.filter((coordinate) => coordinate !== undefined);
       return known.length === points.length && known.length >= 6 && known.length % 2 === 0
         ? boxAround(known)!
-        : "its points are not at least three pairs of numbers.";
+        : "expected at least three points, each a pair of numbers.";
     }
     default:
       return undefined;
   }
 }
 
-/** The box round a rectangle that is turned about its centre. */
+/** The bounding box of a rectangle rotated about its centre. */
 function turned([xmin, ymin, xmax, ymax]: Box, degrees: number): Box {
   if (degrees === 0) return [xmin, ymin, xmax, ymax];
   const [sin, cos] = [Math.sin, Math.cos].map((f) => Math.abs(f((degrees * Math.PI) / 180)));

@@ -1,7 +1,7 @@
-// How deep in a folder labels lie, leaving out the folders that every layout has.
+// The depth of labels in a folder, ignoring the usual folders of layouts.
 import { usualSplit } from "../splitNames.js";
 
-/** Usual names of folders, in lower case. */
+/** Usual folder names, in lower case. */
 export const LABEL_FOLDERS = new Set(
   "annotations annotation labels label xml xmls json jsons ann anns".split(" "),
 );
@@ -10,9 +10,9 @@ export const IMAGE_FOLDERS = new Set(
 );
 const OTHER_FOLDERS = new Set(["imagesets", "main", "wider_face_split"]);
 
-/** The least number of folders above any of the files, not counting those of labels, images, lists and splits. */
+/** The minimum depth of the files, not counting folders of labels, images, lists and splits. */
 export function depthOf(paths: readonly string[]): number {
-  let least = Number.POSITIVE_INFINITY;
+  let min = Number.POSITIVE_INFINITY;
   for (const path of paths) {
     const folders = path.split("/").slice(0, -1);
     const counted = folders.filter((name) => {
@@ -21,7 +21,7 @@ export function depthOf(paths: readonly string[]): number {
         ![LABEL_FOLDERS, IMAGE_FOLDERS, OTHER_FOLDERS].some((set) => set.has(lower)) && !usualSplit(name)
       );
     });
-    least = Math.min(least, counted.length);
+    min = Math.min(min, counted.length);
   }
-  return least;
+  return min;
 }

@@ -1,4 +1,4 @@
-// The image that belongs to a label file, where the label file does not say so.
+// Finds the image of a label file.
 import { endingOf, isImage, isUnreadImage, stemOf } from "../endings.js";
 import { type FolderTree, folderOf, joinPath, nameOf } from "../folderTree.js";
 import { splitOfName } from "../splitNames.js";
@@ -6,15 +6,15 @@ import { IMAGE_FOLDERS, LABEL_FOLDERS } from "./depth.js";
 
 export interface FoundImage {
   image: string | undefined;
-  /** What is wrong with what was found; undefined: nothing, or nothing was found. */
+  /** A problem with the image found; undefined if there is none, or no image was found. */
   problem?: string;
   expected: string;
 }
 
 /**
- * Looks in the label file's folder, in the folder of images beside it, and then for the only image of that name, as long as
- * it cannot be another label file's.
- * @param named the image's name as the labels state it: it decides between several, and is tried last
+ * Searches the label file's folder, the image folder next to it, and then for a unique image of that name,
+ * unless it may belong to another label file.
+ * @param named the image's name according to the labels: decides between several, and is tried last
  */
 export function findImage(tree: FolderTree, labels: string, named?: string): FoundImage {
   const stem = stemOf(labels);
@@ -29,7 +29,7 @@ export function findImage(tree: FolderTree, labels: string, named?: string): Fou
     return { image: undefined, expected, problem: twoImages(found) };
   }
   const ending = endingOf(labels);
-  // Somewhere else, where neither the name nor the statement could mean another label file's image.
+  // Elsewhere, if neither the name nor the labels could refer to another label file's image.
   const names = tree.count(nameOf(labels)) === 1 ? [nameOf(stem)] : [];
   if (hint !== undefined && tree.count(`${stemOf(hint)}.${ending}`) === 0) names.push(stemOf(hint));
   for (const name of names) {
@@ -40,9 +40,9 @@ export function findImage(tree: FolderTree, labels: string, named?: string): Fou
 }
 
 /**
- * The image that labels name by a path, wherever they were written: relative to `near` or the root, or at the end of a
- * longer path (the machine that labelled had other folders).
- * @param split of several the one in a folder of this split is meant
+ * Finds an image by the path in its labels: relative to `near` or the root, or by the end of a longer path
+ * (from the machine where the labels were written).
+ * @param split prefer an image in a folder of this split
  */
 export function findNamed(tree: FolderTree, written: string, near: string, split?: string): FoundImage {
   const path = written.replaceAll("\\", "/");
@@ -52,21 +52,25 @@ export function findNamed(tree: FolderTree, written: string, near: string, split
     .find((place) => place !== undefined);
   if (direct !== undefined) return { image: isImage(direct) ? direct : undefined, expected: direct };
   const sameName = (tree.imagesByName.get(nameOf(stemOf(path)).normalize()) ?? []).filter(
-    (one) => nameOf(one).normalize() === nameOf(path).normalize(),
+    (candidate) => nameOf(candidate).normalize() === nameOf(path).normalize(),
   );
-  const possible = sameName.filter((one) => !isOfOther(one, split));
+  const possible = sameName.filter((candidate) => !isOfOther(candidate, split));
   if (possible.length === 0 && sameName.length > 0) {
-    const problem = `the image is not there, only ${sameName[0]} in the folder of another split. Add it, or name it with its folder.`;
+    const problem = `the image is missing; there is only ${sameName[0]}, in another split's folder. Add it, or include its folder in the name.`;
     return { image: undefined, expected, problem };
   }
   const best = closest(possible, path, near, split);
   if (best.length > 1) {
-    return { image: undefined, expected, problem: `could be ${best.join(" or ")}. Name it with its folder.` };
+    return {
+      image: undefined,
+      expected,
+      problem: `could be ${best.join(" or ")}. Include its folder in the name.`,
+    };
   }
   return { image: best[0], expected };
 }
 
-/** Splits that folders of the path are named after, "test" and "WIDER_test" alike. */
+/** Splits named by folders in the path, such as "test" and "WIDER_test". */
 const splitsIn = (path: string): string[] =>
   folderOf(path)
     .split("/")
@@ -74,13 +78,16 @@ const splitsIn = (path: string): string[] =>
 
 const APART = ["train", "val", "test"];
 
-/** Whether an image lies in the folder of another split than that of its labels. */
+/** Whether an image is in a folder of a different split than its labels. */
 function isOfOther(image: string, split: string | undefined): boolean {
-  const splits = splitsIn(image).filter((one) => APART.includes(one));
+  const splits = splitsIn(image).filter((folder) => APART.includes(folder));
   return split !== undefined && APART.includes(split) && splits.length > 0 && !splits.includes(split);
 }
 
-/** Those whose path agrees with most folders of `written`; of several, one in the folder `near`, or in one of the split. */
+/**
+ * Those whose path agrees with the most folders of `written`; of several, one in the folder `near`, or in a
+ * folder of the split.
+ */
 function closest(
   images: readonly string[],
   written: string,
@@ -88,26 +95,26 @@ function closest(
   split: string | undefined,
 ): string[] {
   const parts = written.normalize().split("/").reverse();
-  const agreeing = images.map((one) => {
-    const differs = one
+  const agreeing = images.map((image) => {
+    const differs = image
       .normalize()
       .split("/")
       .reverse()
       .findIndex((part, i) => part !== parts[i]);
     return differs < 0 ? Number.POSITIVE_INFINITY : differs;
   });
-  const most = agreeing.reduce((largest, count) => Math.max(largest, count), 0);
-  const best = images.filter((_, i) => agreeing[i] === most);
+  const max = agreeing.reduce((largest, count) => Math.max(largest, count), 0);
+  const best = images.filter((_, i) => agreeing[i] === max);
   if (best.length === 1) return best;
-  const here = best.filter((one) => folderOf(one) === near);
-  const ofSplit = best.filter((one) => split !== undefined && splitsIn(one).includes(split));
+  const here = best.filter((image) => folderOf(image) === near);
+  const ofSplit = best.filter((image) => split !== undefined && splitsIn(image).includes(split));
   return here.length === 1 ? here : ofSplit.length === 1 ? ofSplit : best;
 }
 
 export const twoImages = (paths: readonly string[]): string =>
-  `two images for one id: ${paths.join(" and ")}. Remove or rename one of them.`;
+  `two images with the same id: ${paths.join(" and ")}. Remove or rename one of them.`;
 
-/** The same path with the folder of labels replaced by each folder of images that lies beside it. */
+/** The path with the label folder replaced by each image folder next to it. */
 function beside(tree: FolderTree, stem: string): string[] {
   const parts = stem.split("/");
   const places: string[] = [];
@@ -120,7 +127,7 @@ function beside(tree: FolderTree, stem: string): string[] {
   return places;
 }
 
-/** Names of the folders directly in `folder` that are called like a folder of images. */
+/** Names of the subfolders of `folder` that have a usual name of image folders. */
 function imageFolders(tree: FolderTree, folder: string): string[] {
   return foldersOf(tree).get(folder) ?? [];
 }
@@ -146,10 +153,10 @@ function foldersOf(tree: FolderTree): Map<string, string[]> {
 }
 
 /**
- * What lies where a file was expected, as the end of a message: a name that nearly fits, or an image of a kind that is
- * not read. Empty when nothing does.
- * @param stem path without ending
- * @param ending the one that was expected; undefined: any image
+ * A hint for the end of a message: a file with a similar name, or an image in an unsupported format. Empty if
+ * there is none.
+ * @param stem path without extension
+ * @param ending expected extension; undefined: any image
  */
 export function nearMiss(tree: FolderTree, stem: string, ending?: string): string {
   const folder = folderOf(stem);
@@ -158,11 +165,11 @@ export function nearMiss(tree: FolderTree, stem: string, ending?: string): strin
     if (!file.startsWith(`${name}.`)) continue;
     const rest = file.slice(name.length + 1).toLowerCase();
     if (ending === undefined && isUnreadImage(file) && rest === endingOf(file)) {
-      return ` ${file} is there; .${endingOf(file)} is not read, convert it to PNG or JPEG.`;
+      return ` Found ${file}; .${endingOf(file)} is not supported, convert it to PNG or JPEG.`;
     }
     const last = endingOf(file);
     if (rest !== last && (ending === undefined ? isImage(file) : last === ending)) {
-      return ` ${file} is there: rename it to ${name}.${last}.`;
+      return ` Found ${file}: rename it to ${name}.${last}.`;
     }
   }
   return "";

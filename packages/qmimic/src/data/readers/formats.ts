@@ -1,4 +1,4 @@
-// Which format the labels of a folder have, found by looking.
+// Detects the label format of a folder.
 import { didYouMean, InputError } from "../../errors.js";
 import { listed, quoted } from "../../text.js";
 import type { FolderTree } from "../folderTree.js";
@@ -21,10 +21,10 @@ const FINDERS: Readonly<Record<Format, FindLabels>> = {
 
 const named = (format: Format): string => `${FORMAT_NAMES[format]} (${format})`;
 
-/** @throws InputError for a name that is not a format's */
+/** @throws InputError for an unknown format name */
 export function parseFormat(name: string): Format | "auto" {
   const known = ["auto", ...FORMATS] as const;
-  const found = known.find((one) => one === name);
+  const found = known.find((format) => format === name);
   if (found === undefined) {
     throw new InputError(
       `format: ${quoted(name)} is not one of ${known.join(", ")}.${didYouMean(name, known)}`,
@@ -34,8 +34,8 @@ export function parseFormat(name: string): Format | "auto" {
 }
 
 /**
- * The labels of a folder. Of several formats the one whose files lie higher is meant; a note names the others.
- * @throws InputError when there are none, or two formats lie equally high
+ * The labels of a folder. If there are several formats, the least deep one is used; a note lists the others.
+ * @throws InputError if there are no labels, or two formats at the same depth
  */
 export async function findLabels(tree: FolderTree, format: Format | "auto"): Promise<LabelSource> {
   if (format !== "auto") {
@@ -43,26 +43,26 @@ export async function findLabels(tree: FolderTree, format: Format | "auto"): Pro
     if (source !== undefined) return source;
     const others = await findAll(tree);
     throw new InputError(
-      `${tree.root}: holds no labels in the format ${named(format)}. ${others.length > 0 ? `Found: ${others.map((one) => named(one.format)).join(", ")}.` : inside(tree)}`,
+      `${tree.root}: has no labels in the format ${named(format)}. ${others.length > 0 ? `Found: ${others.map(({ format }) => named(format)).join(", ")}.` : inside(tree)}`,
     );
   }
   const found = (await findAll(tree)).sort((a, b) => a.depth - b.depth);
   if (found.length === 0)
-    throw new InputError(`${tree.root}: holds no labels of a known format. ${inside(tree)}`);
+    throw new InputError(`${tree.root}: has no labels in a known format. ${inside(tree)}`);
   const [first, ...others] = found;
   const equal = others.filter(({ depth }) => depth === first.depth);
   if (equal.length > 0) {
     const formats = [first, ...equal];
     throw new InputError(
-      `${tree.root}: holds labels in ${formats.length} formats: ${formats.map((one) => `${named(one.format)}, ${one.layout}`).join("; ")}. Say which is meant: --format ${formats.map((one) => one.format).join(" or --format ")}.`,
+      `${tree.root}: has labels in ${formats.length} formats: ${formats.map(({ format, layout }) => `${named(format)}, ${layout}`).join("; ")}. Choose one: --format ${formats.map(({ format }) => format).join(" or --format ")}.`,
     );
   }
   if (others.length === 0) return first;
-  const note = `Labels in other formats are there too, deeper, and left out: ${others.map((one) => named(one.format)).join(", ")} (--format reads them).`;
+  const note = `Ignored labels in other formats in deeper folders: ${others.map(({ format }) => named(format)).join(", ")} (--format reads them).`;
   return { ...first, notes: [...first.notes, note] };
 }
 
-/** All formats that the folder has. What one finder refuses counts only when no other finds anything. */
+/** All formats found in the folder. A finder's error counts only if no other finder finds anything. */
 async function findAll(tree: FolderTree): Promise<LabelSource[]> {
   const found: LabelSource[] = [];
   let refusal: InputError | undefined;
@@ -79,9 +79,9 @@ async function findAll(tree: FolderTree): Promise<LabelSource[]> {
   return found;
 }
 
-/** What is there, and what was looked for. */
+/** What the folder contains, and what was expected. */
 function inside({ files }: FolderTree): string {
   const tops = [...new Set(files.map((path) => (path.includes("/") ? `${path.split("/")[0]}/` : path)))];
-  const there = tops.length === 0 ? "It is empty" : `It holds ${listed(tops)}`;
+  const there = tops.length === 0 ? "It is empty" : `It contains ${listed(tops)}`;
   return `${there}. Expected XML files of Pascal VOC or CVAT, JSON files of COCO or labelme, text files of YOLO, or a list of WIDER FACE.`;
 }

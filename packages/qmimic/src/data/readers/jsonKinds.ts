@@ -1,13 +1,13 @@
-// Which JSON files are COCO's and which labelme's, by the names at their top.
+// Tells COCO's and labelme's JSON files apart by their top-level keys.
 import { mapConcurrent } from "../concurrent.js";
 import { type FolderTree, withEnding } from "../folderTree.js";
 import { readStart } from "../text.js";
 
 export type JsonKind = "coco" | "labelme" | undefined;
 
-/** Names are looked for in so many bytes: the values before them are small in all programs' files. */
+/** Bytes to search for keys: the values before them are small in practice. */
 const START = 65536;
-/** A folder of more JSON files than these has one for each image, and some are enough to tell. */
+/** A folder with more JSON files than this has one per image, and a sample is enough. */
 const LOOKED_AT = 64;
 
 const known = new WeakMap<FolderTree, Promise<Map<string, JsonKind>>>();
@@ -37,7 +37,7 @@ function kindOf(start: string): JsonKind {
   return ["images", "annotations", "categories"].some((name) => names.includes(name)) ? "coco" : undefined;
 }
 
-/** Names of the object at the top, as far as the text goes. */
+/** Keys of the top-level object, as far as the text goes. */
 function topNames(text: string): string[] {
   const names: string[] = [];
   let depth = 0;

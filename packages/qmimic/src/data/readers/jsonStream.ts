@@ -1,4 +1,4 @@
-// A JSON object of any size, its arrays element by element: a file of half a gigabyte is never one string.
+// Streams a JSON object of any size, arrays element by element: half a gigabyte does not fit in one string.
 import { open, stat } from "node:fs/promises";
 import { InputError } from "../../errors.js";
 import { requireFile } from "../../files.js";
@@ -13,15 +13,15 @@ const [OPEN_BRACE, CLOSE_BRACE, OPEN_BRACKET, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5b
 export type OnValue = (key: string, value: unknown, element: boolean) => void;
 
 /**
- * Calls `onValue` for each key of the object at the top: once, or for each element where its value is an array.
- * @throws InputError that names the file when it is not JSON, or not an object
+ * Calls `onValue` for each key of the top-level object: once, or per element if its value is an array.
+ * @throws InputError naming the file if it is not JSON, or not an object
  */
 export async function streamJson(file: string, onValue: OnValue): Promise<void> {
   const scan = createScanner(file, onValue);
   const handle = await requireFile(file)
     .then(() => open(file))
     .catch((error: Error) => {
-      throw new InputError(`${file}: the file cannot be read: ${error.message}`);
+      throw new InputError(`${file}: cannot read the file: ${error.message}`);
     });
   try {
     const { size } = await stat(file);
@@ -50,16 +50,16 @@ interface Scanner {
 }
 
 function createScanner(file: string, onValue: OnValue): Scanner {
-  /** Open brackets and braces; 1 is inside the object at the top, 2 inside an array of its. */
+  /** Nesting depth; 1 is inside the top-level object, 2 inside one of its arrays. */
   let depth = 0;
   let inString = false;
   let escaped = false;
   let key: string | undefined;
-  /** Whether the value of `key` is an array whose elements are given one by one. */
+  /** Whether the value of `key` is an array, passed on element by element. */
   let inArray = false;
   let elements = 0;
   let ended = false;
-  /** Bytes of the item (a key, value or element) that earlier chunks held. */
+  /** Bytes of the item (a key, value or element) from earlier chunks. */
   let parts: Buffer[] = [];
   let offset = 0;
 
@@ -83,7 +83,7 @@ function createScanner(file: string, onValue: OnValue): Scanner {
 
   const push = (bytes: Buffer): void => {
     let start = 0;
-    /** The item that ends before byte i, and the next one's start. */
+    /** Ends the item before byte i, and starts the next one. */
     const take = (i: number): Buffer => {
       const last = bytes.subarray(start, i);
       const item = parts.length === 0 ? last : Buffer.concat([...parts, last]);
@@ -104,7 +104,7 @@ function createScanner(file: string, onValue: OnValue): Scanner {
       } else if (key !== undefined) {
         onValue(key, parse(item, i), false);
         key = undefined;
-      } else if (!blank) refuse(i, "a name without a value");
+      } else if (!blank) refuse(i, "a key without a value");
     };
     for (let i = 0; i < bytes.length; i++) {
       const byte = bytes[i];
@@ -121,7 +121,7 @@ function createScanner(file: string, onValue: OnValue): Scanner {
         case OPEN_BRACE:
         case OPEN_BRACKET:
           if (depth === 0) {
-            if (byte !== OPEN_BRACE || ended) refuse(i, "one object expected");
+            if (byte !== OPEN_BRACE || ended) refuse(i, "expected one object");
             start = i + 1;
           } else if (
             depth === 1 &&
@@ -139,12 +139,12 @@ function createScanner(file: string, onValue: OnValue): Scanner {
         case CLOSE_BRACE:
         case CLOSE_BRACKET:
           depth--;
-          if (depth < 0) refuse(i, "a bracket too many");
+          if (depth < 0) refuse(i, "an unmatched closing bracket");
           if (depth === 1 && inArray) {
-            if (byte !== CLOSE_BRACKET) refuse(i, "a bracket of another kind");
+            if (byte !== CLOSE_BRACKET) refuse(i, "a mismatched bracket");
             give(i);
             inArray = false;
-            // The array is given; nothing is left of this key.
+            // All elements were passed on; this key is done.
             key = undefined;
           } else if (depth === 0) {
             give(i);
@@ -158,7 +158,7 @@ function createScanner(file: string, onValue: OnValue): Scanner {
           if (depth === 1) key = toKey(take(i), i);
           break;
         default:
-          if (depth === 0 && byte > 0x20) refuse(i, "one object expected");
+          if (depth === 0 && byte > 0x20) refuse(i, "expected one object");
       }
     }
     if (start < bytes.length && depth > 0) parts.push(Buffer.from(bytes.subarray(start)));
@@ -167,13 +167,13 @@ function createScanner(file: string, onValue: OnValue): Scanner {
 
   const toKey = (bytes: Buffer, at: number): string => {
     const name = parse(bytes, at);
-    return typeof name === "string" ? name : refuse(at, "a name in quotes expected");
+    return typeof name === "string" ? name : refuse(at, "expected a key in quotes");
   };
 
   return {
     push,
     end: () => {
-      if (!ended || depth !== 0) refuse(0, "the file ends too early");
+      if (!ended || depth !== 0) refuse(0, "unexpected end of file");
     },
   };
 }

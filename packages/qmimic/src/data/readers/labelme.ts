@@ -1,5 +1,5 @@
-// labelme: a JSON file an image, with shapes in pixels.
-// The format: wkentaro/labelme, labelme/_label_file.py.
+// labelme: one JSON file per image, with shapes in pixels. The format: wkentaro/labelme,
+// labelme/_label_file.py.
 import { InputError } from "../../errors.js";
 import { quoted, shortened } from "../../text.js";
 import { type Box, boxAround } from "../boxes.js";
@@ -20,7 +20,7 @@ const FILES_IN_FLIGHT = 8;
 export async function findLabelme(tree: FolderTree): Promise<LabelSource | undefined> {
   const kinds = await jsonKinds(tree);
   if (![...kinds.values()].includes("labelme")) return undefined;
-  // Those that were looked at and are of another kind are none; all others are read.
+  // Excludes inspected files of another kind; all others are read.
   const paths = withEnding(tree, "json").filter((path) => !kinds.has(path) || kinds.get(path) === "labelme");
   const splits = new Map<string, string[]>();
   for (const path of paths) {
@@ -31,7 +31,7 @@ export async function findLabelme(tree: FolderTree): Promise<LabelSource | undef
   }
   return {
     format: "labelme",
-    layout: splits.has(WHOLE) ? "JSON files" : "JSON files, a folder a split",
+    layout: splits.has(WHOLE) ? "JSON files" : "JSON files, one folder per split",
     depth: depthOf(paths),
     splits: [...splits.keys()].sort(),
     sizes: "each",
@@ -69,7 +69,7 @@ function parse(text: string, file: string): XmlNode {
     );
   }
   if (!isNode(value) || !Array.isArray(value.shapes)) {
-    throw new InputError(`${file}: there is no list "shapes". Expected labelme's layout.`);
+    throw new InputError(`${file}: "shapes" is missing or not a list. Expected labelme's layout.`);
   }
   return value;
 }
@@ -87,9 +87,7 @@ function toImage(
   const sides = [imageWidth, imageHeight];
   const stated = sides.every((side) => Number.isInteger(side) && (side as number) > 0);
   if (!stated && sides.some((side) => side !== undefined && side !== null && side !== 0)) {
-    problems.push(
-      `the size is ${sides.map((side) => quoted(side)).join(" x ")}; expected whole numbers of pixels.`,
-    );
+    problems.push(`the size is ${sides.map((side) => quoted(side)).join(" x ")}; expected integers.`);
   }
   return {
     id: idOf(path),
@@ -106,7 +104,7 @@ function toImage(
   };
 }
 
-/** The path below the folders of split and labels. */
+/** The path below the split and label folders. */
 function idOf(path: string): string {
   const parts = stemOf(belowSplit(path)).split("/");
   return parts
@@ -114,7 +112,7 @@ function idOf(path: string): string {
     .join("/");
 }
 
-/** An object, nothing for a shape without area, or what is wrong with it. */
+/** An object, undefined for a shape without area, or a message about a problem. */
 function readShape(shape: unknown, at: string, notes: NoteKind[]): LabelledObject | undefined | string {
   if (!isNode(shape)) return "not an object.";
   const { label, points, shape_type: type = "polygon" } = shape;
@@ -134,9 +132,9 @@ function readShape(shape: unknown, at: string, notes: NoteKind[]): LabelledObjec
 }
 
 const isPoint = (value: unknown): value is [number, number] =>
-  Array.isArray(value) && value.length === 2 && value.every((one) => typeof one === "number");
+  Array.isArray(value) && value.length === 2 && value.every((coordinate) => typeof coordinate === "number");
 
-/** Points: the centre, and one on the circle. */
+/** Points: the centre, and a point on the circle. */
 function circleBox([centre, rim]: readonly [number, number][]): Box | undefined {
   if (rim === undefined) return undefined;
   const radius = Math.hypot(rim[0] - centre[0], rim[1] - centre[1]);

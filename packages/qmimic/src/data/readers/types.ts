@@ -1,4 +1,4 @@
-// What every format's reader gives: images with their labels as written. Checks and label numbers follow in dataset.ts.
+// The interface of format readers: images with their raw labels. Checks and label numbers follow in dataset.ts.
 import type { Box, ImageSize } from "../boxes.js";
 import type { FolderTree } from "../folderTree.js";
 import type { Findings } from "../problems.js";
@@ -15,67 +15,67 @@ export const FORMAT_NAMES: Readonly<Record<Format, string>> = {
   wider: "WIDER FACE",
 };
 
-/** Attributes of objects that some formats have. The heavy ones are WIDER FACE's. */
+/** Object attributes of some formats. The heavy ones are from WIDER FACE. */
 export const MARKS = ["truncated", "occluded", "heavy-blur", "heavy-occlusion"] as const;
 export type Mark = (typeof MARKS)[number];
 
 export interface LabelledObject {
   name: string;
-  /** As written, not yet checked. */
+  /** Raw, not yet checked. */
   box: Box;
-  /** Neither learned nor scored: VOC's `difficult`, COCO's `iscrowd`, WIDER FACE's `invalid`. */
+  /** Ignored in training and scoring: VOC's `difficult`, COCO's `iscrowd`, WIDER FACE's `invalid`. */
   difficult: boolean;
   /** Attributes that the setting `ignore` can name. */
   marks?: readonly Mark[];
-  /** Its number or line, as messages name it: "object 3", "line 5". */
+  /** Position for messages: "object 3", "line 5". */
   at: string;
 }
 
 export interface LabelledImage {
-  /** The image's path without ending, from the folder of the split's images; unique in the split. */
+  /** The image's path without extension, relative to the split's image folder; unique in the split. */
   id: string;
-  /** Relative to the root; undefined when there is none. */
+  /** Relative to the root; undefined if missing. */
   image: string | undefined;
-  /** Where it was expected, for the message. */
+  /** The expected path, for messages. */
   expected: string;
-  /** Why there is none, where it is not simply missing. */
+  /** The reason, if it is not simply missing. */
   problem?: string;
-  /** The file with its labels, relative to the root. */
+  /** The label file, relative to the root. */
   labels: string;
-  /** As the labels state it; undefined: they do not, and the image's header decides. */
+  /** From the labels; undefined: use the image's header. */
   size: ImageSize | undefined;
   objects: LabelledObject[];
-  /** Boxes are fractions of the image's sides, as YOLO has them. */
+  /** Boxes are fractions of the image's sides, as in YOLO. */
   relative?: boolean;
 }
 
 /** The labels of a folder in one format. */
 export interface LabelSource {
   format: Format;
-  /** How the folder is laid out, in words. */
+  /** The folder's layout, in words. */
   layout: string;
-  /** How deep it lies, see depthOf: of two formats the shallower one is meant. */
+  /** Depth of the labels, see depthOf: of two formats, the shallower one is used. */
   depth: number;
-  /** The folder of VOC in the root, where it is not the root itself. */
+  /** The VOC folder below the root, if it is not the root itself. */
   base?: string;
   /** Names of the splits. */
   splits: readonly string[];
-  /** Classes that the format declares, in the order of their numbers; undefined: those of the objects, sorted. */
+  /** Declared classes, in label order; undefined: those of the objects, sorted. */
   classes(): Promise<readonly string[] | undefined>;
   /**
-   * Whether labels state the sizes of their images: not at all, each file that of its image, or one file those of all, so
-   * that no image needs to be opened before training decodes it.
+   * Where labels state image sizes: nowhere, in each image's file, or in one file for all, so that no image
+   * needs to be opened before it is decoded.
    */
   sizes: "none" | "each" | "together";
-  /** What was passed over on the way, and what is worth saying of the layout. */
+  /** Notes on skipped files and on the layout. */
   notes: readonly string[];
-  /** @param split one of `splits`, or a name that only this reader knows. Problems go to `findings`. */
+  /** @param split one of `splits`, or a name known only to this reader. Problems go to `findings`. */
   read(split: string, findings: Findings): Promise<LabelledImage[]>;
-  /** Splits that can be read but are not among `splits`: VOC's lists of one class. */
+  /** Readable splits that are not in `splits`: VOC's per-class lists. */
   hidden?: readonly string[];
-  /** Files that belong to the set besides images and the labels of images: lists, names of classes. */
+  /** Files of the set besides images and their labels: lists, class names. */
   ownFiles: readonly string[];
 }
 
-/** Looks whether the folder has labels of a format. */
+/** Finds labels of one format in a folder. */
 export type FindLabels = (tree: FolderTree) => Promise<LabelSource | undefined>;

@@ -1,4 +1,4 @@
-// Pascal VOC: one XML an image, with lists in ImageSets or without, in the layouts that tools write.
+// Pascal VOC: one XML file per image, with or without lists in ImageSets, in the layouts that tools write.
 import { InputError } from "../../errors.js";
 import { listed } from "../../text.js";
 import { mapConcurrent } from "../concurrent.js";
@@ -15,12 +15,12 @@ import { readVocAnnotation, type VocAnnotation } from "./vocXml.js";
 import { rootElement } from "./xml.js";
 
 const FILES_IN_FLIGHT = 16;
-/** Bytes in which a document names its first element. */
+/** Bytes to read to find a document's root element. */
 const START = 4096;
-/** CVAT's list of classes: lines "name:color:parts:actions" in the order of their numbers. */
+/** CVAT's list of classes: lines "name:color:parts:actions" in label order. */
 const LABEL_MAP = "labelmap.txt";
 
-/** An annotation of one image, and the id that lists name it by. */
+/** An image's annotation, and its id in lists. */
 interface Entry {
   id: string;
   /** Relative to the root. */
@@ -45,7 +45,7 @@ export async function findVoc(tree: FolderTree): Promise<LabelSource | undefined
     classes: () => readLabelMap(tree, `${below}${LABEL_MAP}`),
     ownFiles: [...listPaths, `${below}${LABEL_MAP}`],
   } as const;
-  const notes = base === "" ? [] : [`The VOC folder in it is read: ${base}.`];
+  const notes = base === "" ? [] : [`Reading its VOC subfolder: ${base}.`];
   if (listPaths.length > 0) {
     const source = await fromLists(tree, { below, annotations, listPaths, notes, found });
     if (source.splits.length > 0) return source;
@@ -64,7 +64,7 @@ export async function findVoc(tree: FolderTree): Promise<LabelSource | undefined
   }
   return {
     ...found,
-    layout: splits.has(WHOLE) ? "XML files without lists" : "XML files, a folder a split",
+    layout: splits.has(WHOLE) ? "XML files without lists" : "XML files, one folder per split",
     splits: [...splits.keys()].sort(),
     notes,
     read: (split, findings) => readEntries(tree, splits.get(split) ?? [], findings),
@@ -74,7 +74,7 @@ export async function findVoc(tree: FolderTree): Promise<LabelSource | undefined
 const withoutLabelFolder = (path: string): string => path.replace(/^Annotations\//i, "");
 
 interface Lists {
-  /** The VOC folder, empty or with a slash at its end. */
+  /** The VOC folder, empty or with a trailing slash. */
   below: string;
   annotations: string;
   listPaths: string[];
@@ -127,7 +127,7 @@ async function readEntries(
     );
     return { problems, image: annotation && toImage(tree, id, xml, annotation), annotation };
   });
-  // Reported here, not while reading, so that the order does not depend on the disk.
+  // Reported here, not while reading, to keep the order deterministic.
   return read.flatMap(({ problems, image, annotation }) => {
     for (const [file, message] of problems) findings.problem(file, message);
     for (const what of annotation?.unread ?? []) findings.unread(what);
@@ -153,7 +153,7 @@ function toImage(
   return { id, ...findImage(tree, xml, named), labels: xml, size, objects };
 }
 
-/** The folder that holds Annotations or ImageSets: the root, or the only one that does. */
+/** The folder with Annotations or ImageSets: the root, or the only one below it. */
 function findBase(tree: FolderTree): string {
   const bases = new Set<string>();
   for (const path of tree.files) {
@@ -169,7 +169,7 @@ function findBase(tree: FolderTree): string {
   }
   if (found.length > 1) {
     throw new InputError(
-      `${tree.root}: holds ${found.length} VOC folders: ${listed(found)}. Name one of them, such as ${tree.absolute(found[0])}.`,
+      `${tree.root}: has ${found.length} VOC folders: ${listed(found)}. Choose one of them, such as ${tree.absolute(found[0])}.`,
     );
   }
   return found[0];
@@ -181,7 +181,7 @@ function listsOf(tree: FolderTree, below: string): string[] {
   return inMain.length > 0 ? inMain : texts.filter((path) => folderOf(path) === `${below}ImageSets`);
 }
 
-/** Whether one of a few XML files is an annotation of VOC. */
+/** Whether one of a few XML files is a VOC annotation. */
 async function someAreVoc(tree: FolderTree, xmls: readonly string[]): Promise<boolean> {
   const step = Math.max(1, Math.floor(xmls.length / 8));
   for (let i = 0; i < xmls.length; i += step) {
@@ -196,7 +196,7 @@ async function readLabelMap(tree: FolderTree, path: string): Promise<string[] | 
   const names = splitLines(await readText(tree.absolute(path)))
     .filter((line) => line.trim() !== "" && !line.startsWith("# label:"))
     .map((line) => line.replace(/:[^:]*:[^:]*:[^:]*$/, "").trim());
-  // Number 0.
+  // Label 0.
   if (names[0] === "background") names.shift();
   return names.length > 0 ? [...new Set(names)] : undefined;
 }

@@ -1,4 +1,5 @@
-// The lists of a VOC folder: ImageSets/Main/<split>.txt, one image id a line, in the forms that tools write.
+// The lists of a VOC folder: ImageSets/Main/<split>.txt, one image id per line, in the variants that tools
+// write.
 
 import { quoted } from "../../text.js";
 import { endingOf, isImage, stemOf } from "../endings.js";
@@ -8,35 +9,35 @@ import { usualSplit, WHOLE } from "../splitNames.js";
 import { readText, splitLines } from "../text.js";
 
 export interface VocList {
-  /** "train" of ImageSets/Main/train.txt. */
+  /** "train" for ImageSets/Main/train.txt. */
   name: string;
   /** Relative to the root. */
   path: string;
   ids: string[];
-  /** Ids of lines that a flag of -1 leaves out of a list of one class. */
+  /** Ids with flag -1, which are not in a per-class list. */
   otherIds: string[];
-  /** Every line carries a flag (`id 1`, `id 0`, `id -1`), as VOC's lists of one class do. */
+  /** Every line has a flag (`id 1`, `id 0`, `id -1`), as in VOC's per-class lists. */
   ofOneClass: boolean;
-  /** Lines that name a file by more than its id: with an ending, or folders. */
+  /** Lines with more than an id: with an extension, or folders. */
   resolved: number;
   problems: string[];
 }
 
-/** What the set has of an id. */
+/** Looks up an id in the set. */
 export interface Known {
   annotation(id: string): boolean;
   image(id: string): boolean;
 }
 
-/** CVAT's name for the list of everything. */
+/** CVAT's name for the list of all images. */
 const DEFAULT = "default";
 
-/** Reads one list. Unsafe, repeated and unknown ids are its problems. @throws InputError when it cannot be read */
+/** Reads one list; reports unsafe, repeated and unknown ids. @throws InputError if it cannot be read */
 export async function readList(tree: FolderTree, path: string, known: Known): Promise<VocList> {
   const lines = splitLines(await readText(tree.absolute(path))).map((line) => line.trim());
   const filled = lines.filter((line) => line !== "");
   const flagged = /^(.*\S)\s+(-1|0|1)$/;
-  // Only when all lines agree, and are not themselves ids: "photo 1" in a plain list is a name with a blank.
+  // Only if all lines have a flag and are not ids themselves: "photo 1" in a plain list is a name with a space.
   const ofOneClass =
     filled.length > 0 &&
     filled.every((line) => flagged.test(line)) &&
@@ -60,11 +61,11 @@ export async function readList(tree: FolderTree, path: string, known: Known): Pr
     const first = lineOf.get(id);
     if (unsafe !== undefined) {
       list.problems.push(
-        `line ${index + 1}: the id ${quoted(id)} ${unsafe}, and no file is named so. Expected a file's name without folder and ending.`,
+        `line ${index + 1}: the id ${quoted(id)} ${unsafe}, and there is no such file. Expected a file name without folder and extension.`,
       );
     } else if (first !== undefined) {
       list.problems.push(
-        `line ${index + 1}: the id ${quoted(id)} is already in line ${first}. Remove one of them.`,
+        `line ${index + 1}: the id ${quoted(id)} is already on line ${first}. Remove one of them.`,
       );
     } else {
       lineOf.set(id, index + 1);
@@ -72,14 +73,14 @@ export async function readList(tree: FolderTree, path: string, known: Known): Pr
       (flag === "-1" ? list.otherIds : list.ids).push(id);
     }
   });
-  if (filled.length === 0) list.problems.push("the list is empty. Expected one image id a line.");
+  if (filled.length === 0) list.problems.push("the list is empty. Expected one image id per line.");
   else if (list.ids.length + list.otherIds.length === 0) {
-    list.problems.push("the list names no image that can be used.");
+    list.problems.push("the list has no usable images.");
   }
   return list;
 }
 
-/** The id that a line means: as it is, without its ending, and without folders, as long as there is such a file. */
+/** The id of a line: as is, without extension, or without folders, whichever exists. */
 function toId(line: string, known: Known): string | undefined {
   const path = line.replaceAll("\\", "/").normalize();
   const parts = path.split("/");
@@ -93,22 +94,22 @@ function toId(line: string, known: Known): string | undefined {
 function whyUnsafe(id: string): string | undefined {
   if (/[/\\]/.test(id)) return "contains a path separator";
   if (id.includes("..")) return 'contains ".."';
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: the point is to match control characters.
   if (/[\u0000-\u001f]/.test(id)) return "contains a control character";
   return undefined;
 }
 
 export interface VocSplits {
-  /** Lists of images, by the name of their split. */
+  /** Image lists by split. */
   lists: Map<string, VocList>;
-  /** Lists of one class: readable by name, but no splits. */
+  /** Per-class lists: readable by name, but not splits. */
   ofOneClass: Map<string, VocList>;
   notes: string[];
 }
 
 /**
- * Sorts lists into splits, lists of one class, and other texts. Where there are lists of one class alone
- * (VoTT's yield_train.txt, stop_train.txt), the splits are their unions.
+ * Sorts lists into splits, per-class lists, and other text files. If there are only per-class lists (VoTT's
+ * yield_train.txt, stop_train.txt), the splits are their unions.
  */
 export function sortLists(all: readonly VocList[], known: Known): VocSplits {
   const notes: string[] = [];
@@ -119,26 +120,26 @@ export function sortLists(all: readonly VocList[], known: Known): VocSplits {
   const others = plain.filter((list) => !lists.includes(list));
   if (others.length > 0) {
     notes.push(
-      `${counted(others.length, "text")} in ImageSets ${others.length === 1 ? "is" : "are"} no list of images, and left out (${someOf(others.map(({ path }) => nameOf(path)))}).`,
+      `${counted(others.length, "text file")} in ImageSets ${others.length === 1 ? "is not an image list" : "are not image lists"}, skipped (${someOf(others.map(({ path }) => nameOf(path)))}).`,
     );
   }
   const resolved = lists.filter((list) => list.resolved > 0);
   if (resolved.length > 0) {
     notes.push(
-      `Lists with ids that have endings or folders, which are taken off: ${someOf(resolved.map(({ path }) => nameOf(path)))}.`,
+      `Lists with extensions or folders in ids, which were removed: ${someOf(resolved.map(({ path }) => nameOf(path)))}.`,
     );
   }
   const splits = new Map(lists.map((list) => [nameOfSplit(list, lists), list]));
   if (classLists.length > 0 && splits.size === 0) {
     for (const list of unions(classLists)) splits.set(list.name, list);
     notes.push(
-      `There are lists of one class alone: ${[...splits.keys()].join(" and ")} come from all ${classLists.length} of them together, whatever their flags.`,
+      `There are only per-class lists: ${[...splits.keys()].join(" and ")} are the union of all ${classLists.length}, ignoring their flags.`,
     );
   } else if (classLists.length > 0) {
     notes.push(
       classLists.length === 1
-        ? `ImageSets: ${nameOf(classLists[0].path)} is a list of one class and was left out.`
-        : `ImageSets: ${classLists.length} lists of one class were left out (${someOf(classLists.map(({ path }) => nameOf(path)))}).`,
+        ? `ImageSets: ${nameOf(classLists[0].path)} is a per-class list and was skipped.`
+        : `ImageSets: ${classLists.length} per-class lists were skipped (${someOf(classLists.map(({ path }) => nameOf(path)))}).`,
     );
   }
   return { lists: splits, ofOneClass: new Map(classLists.map((list) => [list.name, list])), notes };
@@ -147,12 +148,12 @@ export function sortLists(all: readonly VocList[], known: Known): VocSplits {
 function nameOfSplit({ name }: VocList, lists: readonly VocList[]): string {
   if (name === DEFAULT && lists.length === 1) return WHOLE;
   const usual = usualSplit(name);
-  // Two lists of one usual name (train2014, train2017) keep their own.
+  // Two lists of the same split (train2014, train2017) keep their names.
   if (usual === undefined || lists.filter((list) => usualSplit(list.name) === usual).length > 1) return name;
   return usual;
 }
 
-/** Lists of one class by the split at the end of their names, all lines together, sorted. */
+/** Merges per-class lists by the split at the end of their names, sorted. */
 function unions(classLists: readonly VocList[]): VocList[] {
   const merged = new Map<string, VocList>();
   for (const list of classLists) {

@@ -1,5 +1,5 @@
-// One VOC annotation file, read strictly: what is wrong is reported, nothing is guessed.
-// The format: Everingham et al., The PASCAL VOC 2012 Development Kit, section 10.1.
+// Reads one VOC annotation file strictly: problems are reported, nothing is guessed. The format: Everingham et
+// al., The PASCAL VOC 2012 Development Kit, section 10.1.
 
 import { quoted } from "../../text.js";
 import type { Box, ImageSize } from "../boxes.js";
@@ -7,26 +7,26 @@ import { readText } from "../text.js";
 import type { LabelledObject } from "./types.js";
 import { ATTRIBUTE, children, isNode, parseDecimal, parseXml, textOf, type XmlNode } from "./xml.js";
 
-/** An annotation of an ordinary photograph is a few kilobytes; beyond this something is wrong, or hostile. */
+/** A normal annotation is a few kilobytes; a larger one is broken or malicious. */
 const MAX_XML_BYTES = 10e6;
 
 export interface VocAnnotation {
-  /** Undefined where it is missing or 0, as labelImg writes it for images that it cannot open. */
+  /** Undefined if missing or 0, as labelImg writes it for images that it cannot open. */
   size: ImageSize | undefined;
   /** <filename>. */
   image: string | undefined;
   objects: LabelledObject[];
-  /** Names of what its objects have besides: pose, part. */
+  /** Names of unread elements of its objects: pose, part. */
   unread: string[];
 }
 
 /**
- * Reads one annotation. Problems of objects go to `report` as text without the file's name, and these objects are left
+ * Reads one annotation. Problems of objects go to `report`, without the file name, and these objects are left
  * out.
  *
- * Coordinates stay as written: 1 is not subtracted, because sets in the wild mix both conventions and half a pixel
+ * Coordinates are kept: 1 is not subtracted, because sets in the wild mix both conventions and half a pixel
  * matters little.
- * @throws InputError that names the file when it cannot be used as a whole
+ * @throws InputError naming the file if the whole file is unusable
  */
 export async function readVocAnnotation(
   file: string,
@@ -57,7 +57,7 @@ function readSize(root: XmlNode, report: Report): ImageSize | undefined {
   const whole = (side: number): boolean => Number.isInteger(side) && side >= 1;
   if (whole(size.width) && whole(size.height)) return size;
   report(
-    `<size> is ${width ?? "nothing"} x ${height ?? "nothing"}; expected whole numbers of pixels, at least 1 x 1. Correct it, or leave <size> out.`,
+    `<size> is ${width ?? "nothing"} x ${height ?? "nothing"}; expected integers, at least 1 x 1. Correct it, or remove <size>.`,
   );
   return undefined;
 }
@@ -73,12 +73,12 @@ function readObject(node: unknown, at: string, report: Report): LabelledObject |
     report(`expected one <name> with the class, found ${found}. Correct it.`);
     return undefined;
   }
-  // Only the object's own box: those of its <part>s are nested deeper.
+  // Only the object's box: those of its <part>s are nested deeper.
   const bndbox = node.bndbox;
   if (!isNode(bndbox)) {
     const found = Array.isArray(bndbox) ? `${bndbox.length} of them` : "none";
     report(
-      `${quoted(name)} needs one <bndbox> with xmin, ymin, xmax, ymax of its own, found ${found}. Correct or remove the object.`,
+      `${quoted(name)} needs exactly one <bndbox> with xmin, ymin, xmax, ymax, found ${found}. Correct or remove the object.`,
     );
     return undefined;
   }

@@ -1,5 +1,5 @@
-// WIDER FACE's lists: an image's path, the number of its faces, and a line a face.
-// The format: readme.txt of wider_face_split: x1, y1, w, h, blur, expression, illumination, invalid, occlusion, pose.
+// WIDER FACE's lists: an image path, the number of faces, and one line per face. The format: readme.txt of
+// wider_face_split: x1, y1, w, h, blur, expression, illumination, invalid, occlusion, pose.
 
 import { quoted } from "../../text.js";
 import { isImage, stemOf } from "../endings.js";
@@ -22,7 +22,7 @@ export async function findWider(tree: FolderTree): Promise<LabelSource | undefin
   const usual = paths.map((path) => splitOfName(nameOf(path)) ?? (paths.length === 1 ? WHOLE : stemOf(path)));
   const splits = new Map(
     paths.map((path, i) => [
-      usual.filter((one) => one === usual[i]).length === 1 ? usual[i] : stemOf(path),
+      usual.filter((name) => name === usual[i]).length === 1 ? usual[i] : stemOf(path),
       path,
     ]),
   );
@@ -43,13 +43,13 @@ export async function findWider(tree: FolderTree): Promise<LabelSource | undefin
   };
 }
 
-/** Texts that are not beside an image of their name, which would be YOLO's; lists are few. */
+/** Text files without an image of the same name next to them, which would be YOLO's. */
 function candidates(tree: FolderTree): string[] {
   const texts = withEnding(tree, "txt").filter((path) => !/(^|\/)(ImageSets|labels)\//.test(path));
   return texts.length > 200 ? texts.filter((path) => /bbx|wider/i.test(path)) : texts;
 }
 
-/** Whether a text begins with an image's name, a number, and (unless it is 0) a line of numbers. */
+/** Whether a text begins with an image name, a number, and (unless it is 0) a line of numbers. */
 async function isList(file: string): Promise<boolean> {
   const lines = splitLines(await readStart(file, START));
   const [name = "", count = "", next = ""] = lines.map((line) => line.trim());
@@ -61,7 +61,7 @@ const isRow = (line: string): boolean => {
   return words.length >= 4 && words.every((word) => parseDecimal(word) !== undefined);
 };
 
-/** All images of a list. Exported for lists whose images are not at hand. */
+/** All images of a list. Exported for lists without their images. */
 export function readWiderList(
   tree: FolderTree,
   path: string,
@@ -79,7 +79,7 @@ export function readWiderList(
     if (!isImage(name) || count === undefined) {
       findings.problem(
         file,
-        `line ${at + 1}: ${quoted(name)} and ${quoted(lines[at + 1] ?? "")}; expected an image's path, and then the number of its faces. The rest of the list is not read.`,
+        `line ${at + 1}: ${quoted(name)} and ${quoted(lines[at + 1] ?? "")}; expected an image path, then its number of faces. The rest of the list is not read.`,
       );
       break;
     }
@@ -87,7 +87,7 @@ export function readWiderList(
     if (count > lines.length - at) {
       findings.problem(
         file,
-        `line ${at}: ${quoted(name)} has ${count} faces, and the list ${counted(lines.length - at, "more line")}. The rest is not read.`,
+        `line ${at}: ${quoted(name)} has ${count} faces, but the list has only ${counted(lines.length - at, "more line")}. The rest is not read.`,
       );
       break;
     }
@@ -99,7 +99,7 @@ export function readWiderList(
       else objects.push(face);
     }
     at += count;
-    // An image without faces has a line of zeros all the same.
+    // An image without faces still has a line of zeros.
     if (count === 0 && isRow(lines[at] ?? "")) at++;
     const found = findNamed(tree, name, folderOf(path), split);
     images.push({ id: stemOf(name), ...found, labels: path, size: undefined, objects });
@@ -107,11 +107,11 @@ export function readWiderList(
   return images;
 }
 
-/** A face, undefined for one without area, or what is wrong. */
+/** A face, undefined for one without area, or a message about a problem. */
 function readFace(line: string, number: number): LabelledObject | undefined | string {
   const values = line.trim().split(/\s+/).map(parseDecimal);
   if (values.includes(undefined) || (values.length !== 4 && values.length !== 10)) {
-    return `line ${number}: ${quoted(line.trim())}; expected x, y, width, height, and six attributes or none.`;
+    return `line ${number}: ${quoted(line.trim())}; expected x, y, width, height, and either six attributes or none.`;
   }
   const [x, y, width, height, blur = 0, , , invalid = 0, occlusion = 0] = values as number[];
   if (width <= 0 || height <= 0) return undefined;

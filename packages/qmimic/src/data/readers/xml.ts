@@ -1,4 +1,4 @@
-// XML, strictly: malformed text and document types are refused; character references are resolved.
+// Strict XML: rejects malformed text and document types; resolves character references.
 import { XMLParser, XMLValidator } from "fast-xml-parser";
 import { InputError } from "../../errors.js";
 import { listed, shortened } from "../../text.js";
@@ -6,14 +6,14 @@ import { parseNumber } from "../parseNumber.js";
 
 export type XmlNode = Record<string, unknown>;
 
-/** Attributes are children whose names begin with this. */
+/** Prefix of attributes among the children. */
 export const ATTRIBUTE = "@";
 
 /**
- * Children by name: text, a node, or a list of them where a name comes more than once. Texts stay texts.
- * A document type or entity declaration is refused: labels have none, and entities can expand without limit.
- * @param root the name of the one element at the top
- * @throws InputError that names the file
+ * Children by name: text, a node, or a list of them if a name occurs more than once. Text is not converted.
+ * Rejects a document type or entity declaration: labels have none, and entities can expand without limit.
+ * @param root name of the root element
+ * @throws InputError naming the file
  */
 export function parseXml(text: string, file: string, root: string): XmlNode {
   const refuse = (message: string): never => {
@@ -23,13 +23,13 @@ export function parseXml(text: string, file: string, root: string): XmlNode {
   if (xml.trim() === "") refuse("the file is empty; expected XML. Export it again, or remove it.");
   if (/<!\s*(DOCTYPE|ENTITY)/i.test(xml)) {
     refuse(
-      "the file declares a document type or entities (<!DOCTYPE or <!ENTITY), which is refused. Remove the declaration.",
+      "the file declares a document type or entities (<!DOCTYPE or <!ENTITY), which is not allowed. Remove the declaration.",
     );
   }
   const validity = XMLValidator.validate(xml);
   if (validity !== true) {
     const { line, msg } = validity.err;
-    refuse(`malformed XML in line ${line}: ${shortened(msg)} Export the file again.`);
+    refuse(`malformed XML on line ${line}: ${shortened(msg)} Export the file again.`);
   }
   let document: XmlNode;
   try {
@@ -38,7 +38,7 @@ export function parseXml(text: string, file: string, root: string): XmlNode {
       attributeNamePrefix: ATTRIBUTE,
       parseTagValue: false,
       parseAttributeValue: false,
-      // Numeric character references come with these, and take as long again.
+      // This also decodes numeric character references, and doubles the time.
       htmlEntities: xml.includes("&#"),
     }).parse(xml);
   } catch (error) {
@@ -48,12 +48,12 @@ export function parseXml(text: string, file: string, root: string): XmlNode {
   const top = document[root];
   if (names.length !== 1 || top === undefined || Array.isArray(top)) {
     const found = listed(names.map((name) => `<${name}>`)) || "none";
-    refuse(`expected one <${root}> at the top, found ${found}.`);
+    refuse(`expected one <${root}> as the root element, found ${found}.`);
   }
   return isNode(top) ? top : {};
 }
 
-/** The element at the top of a document that begins like this; undefined when it is not XML. */
+/** The root element of a document with this beginning; undefined if it is not XML. */
 export const rootElement = (start: string): string | undefined =>
   /^\s*(?:<\?[^>]*>\s*|<!--[\s\S]*?-->\s*)*<([\w.:-]+)/.exec(start)?.[1];
 
@@ -61,19 +61,19 @@ export function isNode(value: unknown): value is XmlNode {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** All children of a name. */
+/** All children with a name. */
 export function children(node: XmlNode, name: string): unknown[] {
   const value = node[name];
   if (value === undefined) return [];
   return Array.isArray(value) ? value : [value];
 }
 
-/** The text of a child; of an element with attributes too. */
+/** The text of a child, with or without attributes. */
 export function textOf(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   return isNode(value) && typeof value["#text"] === "string" ? value["#text"] : undefined;
 }
 
-/** A number that a text holds; undefined for anything else. */
+/** A text's number; undefined for anything else. */
 export const parseDecimal = (text: unknown): number | undefined =>
   typeof text === "string" ? parseNumber(text) : undefined;

@@ -1,4 +1,4 @@
-// YOLO text files: a line an object, its class's number and its box or outline as fractions of the image's sides.
+// YOLO text files: one line per object with class number and box or outline, as fractions of the image's sides.
 // The format: Ultralytics, Object Detection Datasets Overview; AlexeyAB/darknet, How to train.
 
 import { quoted } from "../../text.js";
@@ -18,10 +18,10 @@ import { readYoloConfig, resolveEntry, resolveFile, type YoloConfig } from "./yo
 
 const FILES_IN_FLIGHT = 16;
 
-/** A line of a list, or a file of a folder. */
+/** A line of a list, or a file in a folder. */
 interface Entry {
   id: string;
-  /** Relative to the root; undefined: a line that names no file. */
+  /** Relative to the root; undefined: a line without an existing file. */
   image: string | undefined;
   written: string;
 }
@@ -32,13 +32,13 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
   const labels = labelled.map((image) => labelsOf(tree, image)!);
   if (labels.length === 0) return undefined;
   const config = await readYoloConfig(tree);
-  // All files may be empty, where a set of settings says that they are labels.
+  // All files may be empty if a configuration file says that they are labels.
   if (config.path === undefined && !(await someAreYolo(tree, labels))) return undefined;
   const lists = rootLists(tree, config);
   const splits = new Map<string, () => Promise<Entry[]>>();
   for (const [split, entries] of lists) splits.set(split, () => readEntries(tree, entries, config.bases));
   if (lists.size === 0) {
-    // Pictures in folders without labels (charts of an earlier training) are no part of the set.
+    // Images in folders without labels (charts of an earlier training) are not part of the set.
     const folders = new Set(labelled.map(folderOf));
     const images = all.filter((image) => folders.has(folderOf(image)) || splitOfFolders(image) !== undefined);
     for (const image of images) {
@@ -46,7 +46,7 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
       if (!splits.has(name))
         splits.set(name, async () =>
           entriesOf(
-            images.filter((one) => (splitOfFolders(one) ?? WHOLE) === name),
+            images.filter((image) => (splitOfFolders(image) ?? WHOLE) === name),
             "",
           ),
         );
@@ -57,13 +57,13 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
     format: "yolo",
     layout:
       config.path ??
-      (lists.size > 0 ? "lists of images" : "text files beside images or in folders called labels"),
+      (lists.size > 0 ? "lists of images" : "text files next to images or in folders called labels"),
     depth: depthOf(labels),
     splits: [...splits.keys()].sort(),
     sizes: "none",
     notes:
       names === undefined
-        ? ["There are no names of classes (data.yaml, classes.txt): classes are called by their numbers."]
+        ? ["There are no class names (data.yaml, classes.txt): class numbers are used as names."]
         : [],
     ownFiles: [
       ...config.files,
@@ -74,7 +74,7 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
   };
 }
 
-/** Lists and folders of each split: those of the configuration, else train.txt, val.txt and test.txt at the root. */
+/** Lists and folders of each split: from the configuration, else train.txt, val.txt and test.txt at the root. */
 function rootLists(tree: FolderTree, { splits }: YoloConfig): Map<string, string[]> {
   if (splits.size > 0) return splits;
   const found = new Map<string, string[]>();
@@ -117,7 +117,7 @@ async function readImageList(tree: FolderTree, list: string, bases: readonly str
     });
 }
 
-/** Ids are paths below the folder of the split; where that has folders `images` and `labels`, below `images`. */
+/** Ids are paths below the split's folder; if that has folders `images` and `labels`, below `images`. */
 function entriesOf(paths: readonly string[], below: string): Entry[] {
   return paths.map((image) => {
     const inside = below === "" ? belowSplit(image) : image.slice(below.length);
@@ -131,7 +131,7 @@ function belowImages(path: string): string {
   return parts.slice(at + 1).join("/");
 }
 
-/** The label file of an image: `labels` for the last `images` in its path, or beside it. */
+/** The label file of an image: with `labels` for the last `images` in its path, or next to it. */
 export function labelsOf(tree: FolderTree, image: string): string | undefined {
   const parts = stemOf(image).split("/");
   const places: string[] = [];
@@ -185,7 +185,7 @@ async function toImages(
   if (without.length === read.length && read.length > 0) {
     findings.problem(
       tree.absolute(without[0].found.image!),
-      `none of the ${read.length} images of the split ${split} has a label file, such as ${stemOf(nameOf(without[0].found.image!))}.txt beside it or in a folder called labels.`,
+      `none of the ${read.length} images of split ${split} has a label file, such as ${stemOf(nameOf(without[0].found.image!))}.txt next to it or in a folder called labels.`,
     );
   } else {
     for (const { found } of without) findings.note("noLabels", found.image!);
@@ -203,14 +203,13 @@ function readLines(text: string, config: YoloConfig, report: (message: string) =
   });
 }
 
-/** An object, or what is wrong. */
+/** An object, or a message about a problem. */
 function readLine(line: string, { names, extra, path }: YoloConfig): Omit<LabelledObject, "at"> | string {
   const numbers = line.trim().split(/\s+/).map(parseDecimal);
-  if (numbers.includes(undefined))
-    return "a word that is not a number. Expected: class, x, y, width, height.";
+  if (numbers.includes(undefined)) return "a value is not a number. Expected: class, x, y, width, height.";
   const [number, ...rest] = numbers as number[];
   if (!Number.isInteger(number) || number < 0)
-    return `the class is ${number}; expected a whole number from 0.`;
+    return `the class is ${number}; expected a non-negative integer.`;
   if (names !== undefined && number >= names.length) {
     return `the class is ${number}; ${path ?? "the list of classes"} has ${names.length}, 0 to ${names.length - 1}.`;
   }
@@ -224,14 +223,14 @@ function toBox(numbers: readonly number[], extra: number): Box | string {
   if (count === 4 || (extra > 0 && count === 4 + extra)) {
     return fromCentre(numbers);
   }
-  if (count === 5) return "six numbers; a sixth is a score: these are detections, not labels.";
+  if (count === 5) return "six numbers; the sixth is a score: these are detections, not labels.";
   if (count < 6 || count % 2 === 1) {
     return `${count + 1} numbers; expected class, x, y, width and height, or a class and at least three points.`;
   }
   return boxAround(numbers)!;
 }
 
-/** Whether one of a few files begins with a line of YOLO. */
+/** Whether one of a few files begins with a YOLO line. */
 async function someAreYolo(tree: FolderTree, paths: readonly string[]): Promise<boolean> {
   const step = Math.max(1, Math.floor(paths.length / 16));
   for (let i = 0; i < paths.length; i += step) {

@@ -1,4 +1,5 @@
-// What a YOLO folder says of itself: data.yaml (Ultralytics), obj.data and obj.names (darknet), classes.txt (labelImg).
+// Configuration files of YOLO folders: data.yaml (Ultralytics), obj.data and obj.names (darknet), classes.txt
+// (labelImg).
 import { parse } from "yaml";
 import { InputError, reasonOf } from "../../errors.js";
 import { quoted } from "../../text.js";
@@ -11,31 +12,31 @@ export interface YoloConfig {
   /** Relative to the root; undefined: no such file. */
   path: string | undefined;
   names: string[] | undefined;
-  /** Lists or folders of images by split, as written. */
+  /** Raw entries for lists or image folders, by split. */
   splits: Map<string, string[]>;
-  /** Folders that entries may be relative to. */
+  /** Folders to which entries may be relative. */
   bases: string[];
-  /** Numbers of a line that follow the box: keypoints. */
+  /** Count of numbers after the box on a line: keypoints. */
   extra: number;
-  /** Files that were read. */
+  /** Files read. */
   files: string[];
 }
 
 const NAME_FILES = ["classes.txt", "obj.names", "_darknet.labels", "labels.txt", "predefined_classes.txt"];
 
-/** @throws InputError for a file of settings that cannot be read */
+/** @throws InputError for a configuration file that cannot be read */
 export async function readYoloConfig(tree: FolderTree): Promise<YoloConfig> {
   const shallow = tree.files.filter((path) => path.split("/").length <= 2);
-  for (const path of byDepth(shallow.filter((one) => /^ya?ml$/.test(endingOf(one))))) {
+  for (const path of byDepth(shallow.filter((file) => /^ya?ml$/.test(endingOf(file))))) {
     const config = await readYaml(tree, path);
     if (config !== undefined) return config;
   }
-  for (const path of byDepth(shallow.filter((one) => endingOf(one) === "data"))) {
+  for (const path of byDepth(shallow.filter((file) => endingOf(file) === "data"))) {
     const config = await readDarknet(tree, path);
     if (config !== undefined) return config;
   }
   const path = byDepth(
-    shallow.filter((one) => NAME_FILES.includes(nameOf(one)) || endingOf(one) === "names"),
+    shallow.filter((file) => NAME_FILES.includes(nameOf(file)) || endingOf(file) === "names"),
   )[0];
   const names = path === undefined ? undefined : await readNames(tree, path);
   const files = path === undefined ? [] : [path];
@@ -45,7 +46,7 @@ export async function readYoloConfig(tree: FolderTree): Promise<YoloConfig> {
 const byDepth = (paths: readonly string[]): string[] =>
   [...paths].sort((a, b) => a.split("/").length - b.split("/").length || (a < b ? -1 : 1));
 
-/** @returns undefined for YAML about something else */
+/** @returns undefined for unrelated YAML */
 async function readYaml(tree: FolderTree, path: string): Promise<YoloConfig | undefined> {
   const file = tree.absolute(path);
   const text = await readText(file);
@@ -62,7 +63,7 @@ async function readYaml(tree: FolderTree, path: string): Promise<YoloConfig | un
     const entries = (Array.isArray(value) ? value : [value]).filter(
       (one) => typeof one === "string" && one !== "",
     );
-    const lists = entries.length > 0 && entries.every((one) => String(one).endsWith(".txt"));
+    const lists = entries.length > 0 && entries.every((entry) => String(entry).endsWith(".txt"));
     const split = usualSplit(key) ?? (lists ? key : undefined);
     if (split !== undefined && entries.length > 0) splits.set(split, entries as string[]);
   }
@@ -80,7 +81,7 @@ async function readYaml(tree: FolderTree, path: string): Promise<YoloConfig | un
   };
 }
 
-/** A list of names, or names by number. */
+/** Names, as a list or by number. */
 function toNames(value: unknown, file: string): string[] {
   const entries: [string, unknown][] = Object.entries((value ?? {}) as object);
   const names: string[] = [];
@@ -92,12 +93,12 @@ function toNames(value: unknown, file: string): string[] {
     }
     names[Number(number)] = String(name).trim();
   }
-  // A number such as 4294967296 is no index of an array, and "00" is a second 0.
+  // A number such as 4294967296 is not an array index, and "00" is a second 0.
   const without = entries.findIndex((_, i) => names[i] === undefined);
   if (names.length !== entries.length || without >= 0 || entries.length === 0) {
-    const most = entries.reduce((largest, [number]) => Math.max(largest, Number(number)), -1);
+    const max = entries.reduce((largest, [number]) => Math.max(largest, Number(number)), -1);
     throw new InputError(
-      `${file}: names: ${entries.length} names for numbers up to ${most}; expected one for each from 0.`,
+      `${file}: names: ${entries.length} names for numbers up to ${max}; expected one for each from 0.`,
     );
   }
   return checkNames(names, file);
@@ -106,7 +107,7 @@ function toNames(value: unknown, file: string): string[] {
 function checkNames(names: string[], file: string): string[] {
   const blank = names.indexOf("");
   if (blank >= 0)
-    throw new InputError(`${file}: class ${blank} has no name. Name it, or remove the blank line.`);
+    throw new InputError(`${file}: class ${blank} has no name. Add a name, or remove the blank line.`);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
     throw new InputError(`${file}: two classes have the name ${quoted(twice)}. Rename one of them.`);
@@ -142,7 +143,7 @@ async function readDarknet(tree: FolderTree, path: string): Promise<YoloConfig |
   };
 }
 
-/** One name a line. */
+/** One name per line. */
 async function readNames(tree: FolderTree, path: string): Promise<string[]> {
   const lines = splitLines(await readText(tree.absolute(path))).map((line) => line.trim());
   while (lines.at(-1) === "") lines.pop();
@@ -150,8 +151,8 @@ async function readNames(tree: FolderTree, path: string): Promise<string[]> {
 }
 
 /**
- * Where in the set a path may be. Paths of other machines ("../train/images", "/home/me/set/train.txt") are tried from each
- * of their folders on.
+ * Candidates for a path in the set. For paths of other machines ("../train/images", "/home/me/set/train.txt"),
+ * every suffix is tried.
  */
 function placesOf(written: string, bases: readonly string[]): string[] {
   const path = written.replaceAll("\\", "/").replace(/\/+$/, "");
@@ -164,7 +165,7 @@ function placesOf(written: string, bases: readonly string[]): string[] {
   return places;
 }
 
-/** The file of the set that a path means. */
+/** Finds the file of a path in the set. */
 export function resolveFile(tree: FolderTree, written: string, bases: readonly string[]): string | undefined {
   for (const place of placesOf(written, bases)) {
     const file = tree.find(place);
@@ -173,7 +174,7 @@ export function resolveFile(tree: FolderTree, written: string, bases: readonly s
   return undefined;
 }
 
-/** The file or folder of the set that a path means. */
+/** Finds the file or folder of a path in the set. */
 export function resolveEntry(
   tree: FolderTree,
   written: string,
@@ -183,7 +184,7 @@ export function resolveEntry(
     const file = tree.find(place);
     if (file !== undefined) return { file };
     const below = place === "" ? "" : `${place}/`;
-    if (tree.files.some((one) => one.startsWith(below))) return { folder: place };
+    if (tree.files.some((file) => file.startsWith(below))) return { folder: place };
   }
   return undefined;
 }

@@ -1,26 +1,26 @@
-// COCO's JSON: annotations (images, annotations, categories) and a list of results.
-// The format: cocodataset.org, "Data format" and "Results format".
+// Reads COCO JSON: annotations (images, annotations, categories) and a list of results. The format:
+// cocodataset.org, "Data format" and "Results format".
 import { InputError } from "../../errors.js";
 import { quoted, shortened } from "../../text.js";
 import { type EvaluationInput, readText } from "./input.js";
 
 type Fields = Record<string, unknown>;
 
-/** Boxes of one image while they are collected. */
+/** Boxes of one image, being collected. */
 interface Collected {
   boxes: number[];
   labels: number[];
   boxAreas: number[];
-  /** Areas as annotated; those of the boxes for detections. */
+  /** Annotated areas; box areas for detections. */
   areas: number[];
   /** Scores of detections, crowd marks of ground truth. */
   values: number[];
 }
 
 /**
- * Reads annotations and results. Images and classes come in the order of their numbers, as pycocotools takes them.
- * @throws InputError naming the file and the place in it (`annotations[3].bbox`) for what is missing, of another kind,
- *   there twice, or refers to an image or category that the annotations do not have
+ * Reads annotations and results. Images and classes are in id order, as in pycocotools.
+ * @throws InputError naming the file and the position (`annotations[3].bbox`) of entries that are missing, of
+ * the wrong type, duplicates, or refer to an unknown image or category
  */
 export async function readCoco(groundTruthFile: string, detectionFile: string): Promise<EvaluationInput> {
   const truth = await readJson(groundTruthFile);
@@ -33,7 +33,7 @@ export async function readCoco(groundTruthFile: string, detectionFile: string): 
   const categories = idsOf(groundTruthFile, truth, "categories");
   const classes = categories.map(({ fields, where }) => {
     if (typeof fields.name !== "string") {
-      throw new InputError(`${where}.name is ${quoted(fields.name)}; a text expected`);
+      throw new InputError(`${where}.name is ${quoted(fields.name)}; expected a string`);
     }
     return fields.name;
   });
@@ -44,7 +44,7 @@ export async function readCoco(groundTruthFile: string, detectionFile: string): 
   const objects = collect(listOf(groundTruthFile, truth, "annotations"), known, ({ fields, where }, box) => {
     const { iscrowd = 0, area = box.area } = fields;
     if (![0, 1, true, false].includes(iscrowd as number)) {
-      throw new InputError(`${where}.iscrowd is ${quoted(iscrowd)}; 0 or 1 expected`);
+      throw new InputError(`${where}.iscrowd is ${quoted(iscrowd)}; expected 0 or 1`);
     }
     return { value: Number(iscrowd), area: finite(area, `${where}.area`) };
   });
@@ -77,11 +77,11 @@ export async function readCoco(groundTruthFile: string, detectionFile: string): 
 
 interface Entry {
   fields: Fields;
-  /** File and place, for messages. */
+  /** File and position, for messages. */
   where: string;
 }
 
-/** The boxes of each image. `rest` reads what annotations and results do not share. */
+/** The boxes of each image. `rest` reads the fields specific to annotations or results. */
 function collect(
   entries: Entry[],
   { places, labels, file }: { places: Map<string, number>; labels: Map<string, number>; file: string },
@@ -96,9 +96,7 @@ function collect(
     const refer = (to: Map<string, number>, key: string, list: string): number => {
       const at = to.get(idText(fields[key], `${where}.${key}`));
       if (at !== undefined) return at;
-      throw new InputError(
-        `${where}.${key} is ${quoted(fields[key])}; ${file} has none of that id in ${list}`,
-      );
+      throw new InputError(`${where}.${key} is ${quoted(fields[key])}; ${file} has no such id in ${list}`);
     };
     const image = images[refer(places, "image_id", "images")];
     const label = refer(labels, "category_id", "categories");
@@ -123,7 +121,7 @@ async function readJson(file: string): Promise<unknown> {
   }
 }
 
-/** A list of objects, at the top of a file or under a key. */
+/** A list of objects, at the top level or under a key. */
 function listOf(file: string, value: unknown, key?: string): Entry[] {
   const list = key === undefined ? value : (value as Fields)[key];
   const place = key === undefined ? "" : ` ${key}`;
@@ -132,12 +130,12 @@ function listOf(file: string, value: unknown, key?: string): Entry[] {
   }
   return list.map((fields: unknown, i) => {
     const where = `${file}: ${key ?? ""}[${i}]`;
-    if (!isFields(fields)) throw new InputError(`${where} is ${kindOf(fields)}; an object expected`);
+    if (!isFields(fields)) throw new InputError(`${where} is ${kindOf(fields)}; expected an object`);
     return { fields, where };
   });
 }
 
-/** Images or categories in the order of their ids. */
+/** Images or categories in id order. */
 function idsOf(file: string, truth: Fields, key: string): (Entry & { id: string })[] {
   const entries = listOf(file, truth, key).map((entry) => ({
     ...entry,
@@ -146,7 +144,7 @@ function idsOf(file: string, truth: Fields, key: string): (Entry & { id: string 
   const seen = new Set<string>();
   for (const { id, where } of entries) {
     if (seen.has(id))
-      throw new InputError(`${where}.id is ${shortened(id)}, as that of an earlier entry of ${key}`);
+      throw new InputError(`${where}.id is ${shortened(id)}, which an earlier entry of ${key} already has`);
     seen.add(id);
   }
   const compare = (a: unknown, b: unknown): number =>
@@ -156,7 +154,7 @@ function idsOf(file: string, truth: Fields, key: string): (Entry & { id: string 
 
 function idText(id: unknown, where: string): string {
   if (typeof id !== "number" && typeof id !== "string") {
-    throw new InputError(`${where} is ${quoted(id)}; a number expected`);
+    throw new InputError(`${where} is ${quoted(id)}; expected a number`);
   }
   return String(id);
 }
@@ -168,13 +166,13 @@ function readBox(value: unknown, where: string): number[] {
     value.every(Number.isFinite) &&
     value[2] >= 0 &&
     value[3] >= 0;
-  if (!sound) throw new InputError(`${where} is ${quoted(value)}; [x, y, width, height] in pixels expected`);
+  if (!sound) throw new InputError(`${where} is ${quoted(value)}; expected [x, y, width, height] in pixels`);
   return value as number[];
 }
 
 function finite(value: unknown, where: string): number {
   if (typeof value !== "number" || !Number.isFinite(value)) {
-    throw new InputError(`${where} is ${quoted(value)}; a number expected`);
+    throw new InputError(`${where} is ${quoted(value)}; expected a number`);
   }
   return value;
 }

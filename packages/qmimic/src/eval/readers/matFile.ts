@@ -1,25 +1,25 @@
-// MATLAB's MAT-files of version 5, as far as lists of boxes need them: cells, texts and real numbers.
+// Reads MATLAB's MAT-files of version 5, as far as needed for lists of boxes: cells, texts and real numbers.
 // The format: The MathWorks, "MAT-File Format" (R2023b), chapter "Level 5 MAT-Files".
 import { inflateSync } from "node:zlib";
 import { InputError } from "../../errors.js";
 import { shortened } from "../../text.js";
 import { readBytes } from "./input.js";
 
-/** A matrix of two or more dimensions; values come column by column. */
+/** A matrix of two or more dimensions, in column-major order. */
 export type MatValue =
   | { kind: "cell"; dims: number[]; cells: MatValue[] }
   | { kind: "text"; dims: number[]; text: string }
   | { kind: "numbers"; dims: number[]; numbers: Float64Array };
 
 const HEADER_BYTES = 128;
-/** Of all elements together, against files that unpack without limit. */
+/** Limit for all elements together, against decompression bombs. */
 const MAX_BYTES = 2 ** 28;
 
 const COMPRESSED = 15;
 const MATRIX = 14;
 const UTF8 = 16;
 const UTF16 = 17;
-/** Numbers of the types of data elements. */
+/** Type numbers of data elements. */
 const READERS: Record<
   number,
   { bytes: number; read: (view: DataView, at: number, little: boolean) => number }
@@ -43,8 +43,8 @@ const COMPLEX = 0x0800;
 
 /**
  * The named matrices of a file.
- * @throws InputError naming the file when it is no MAT-file of version 5, cut short, damaged, or holds another kind of
- *   matrix (structure, object, sparse, complex)
+ * @throws InputError naming the file if it is not a MAT-file of version 5, is truncated or damaged, or has
+ * another type of matrix (structure, object, sparse, complex)
  */
 export async function readMatFile(path: string): Promise<Map<string, MatValue>> {
   const bytes = await readBytes(path);
@@ -55,16 +55,14 @@ export async function readMatFile(path: string): Promise<Map<string, MatValue>> 
   }
 }
 
-/** readMatFile of bytes. @throws Error saying what is wrong, without the file's name */
+/** readMatFile for bytes. @throws Error without the file's name */
 export function parseMat(bytes: Uint8Array): Map<string, MatValue> {
   if (bytes.length < HEADER_BYTES) {
-    throw new Error(`${bytes.length} bytes; at least ${HEADER_BYTES} expected`);
+    throw new Error(`${bytes.length} bytes; expected at least ${HEADER_BYTES}`);
   }
   const order = String.fromCharCode(bytes[126], bytes[127]);
   if (order !== "IM" && order !== "MI") {
-    throw new Error(
-      "the header has no mark of the byte order (version 4, 7.3 or no MAT-file; save it with -v7)",
-    );
+    throw new Error("the header has no byte order mark (version 4, 7.3 or not a MAT-file; save it with -v7)");
   }
   const little = order === "IM";
   const matrices = new Map<string, MatValue>();
@@ -77,7 +75,7 @@ export function parseMat(bytes: Uint8Array): Map<string, MatValue> {
   for (const { type, data } of elements(bytes.subarray(HEADER_BYTES), little)) {
     const inner = type === COMPRESSED ? unpack(data) : [{ type, data }];
     for (const element of inner) {
-      if (element.type !== MATRIX) throw new Error(`data element of type ${element.type}; a matrix expected`);
+      if (element.type !== MATRIX) throw new Error(`data element of type ${element.type}; expected a matrix`);
       const { name, value } = readMatrix(element.data, little);
       matrices.set(name, value);
     }
@@ -90,24 +88,26 @@ interface Element {
   data: Uint8Array;
 }
 
-function inflate(data: Uint8Array, most: number): Uint8Array {
-  if (most <= 0) throw new Error(`it unpacks to more than ${MAX_BYTES} bytes`);
-  return inflateSync(data, { maxOutputLength: most });
+function inflate(data: Uint8Array, maxBytes: number): Uint8Array {
+  if (maxBytes <= 0) throw new Error(`it decompresses to more than ${MAX_BYTES} bytes`);
+  return inflateSync(data, { maxOutputLength: maxBytes });
 }
 
-/** Tag and data, one after another. All but compressed ones are padded to 8 bytes. */
+/** Iterates over the data elements (tag and data). All but compressed ones are padded to 8 bytes. */
 function* elements(bytes: Uint8Array, little: boolean): Generator<Element> {
   const view = viewOf(bytes);
   for (let at = 0; at < bytes.length; ) {
-    if (at + 8 > bytes.length) throw new Error("the file is cut short in the tag of a data element");
+    if (at + 8 > bytes.length) throw new Error("the file is truncated in the tag of a data element");
     const first = view.getUint32(at, little);
-    // Small elements hold length, type and up to four bytes of data in the tag.
+    // Small elements have length, type and up to four bytes of data in the tag.
     const small = first >>> 16;
     const type = small === 0 ? first : first & 0xffff;
     const length = small === 0 ? view.getUint32(at + 4, little) : small;
     const start = small === 0 ? at + 8 : at + 4;
     if (start + length > bytes.length || (small !== 0 && small > 4)) {
-      throw new Error(`the file is cut short or damaged: a data element of ${length} bytes passes the end`);
+      throw new Error(
+        `the file is truncated or damaged: a data element of ${length} bytes goes beyond its end`,
+      );
     }
     yield { type, data: bytes.subarray(start, start + length) };
     const padded = type === COMPRESSED ? length : Math.ceil(length / 8) * 8;
@@ -116,7 +116,7 @@ function* elements(bytes: Uint8Array, little: boolean): Generator<Element> {
 }
 
 function readMatrix(data: Uint8Array, little: boolean): { name: string; value: MatValue } {
-  // An empty element stands for an empty matrix.
+  // An empty element is an empty matrix.
   if (data.length === 0)
     return { name: "", value: { kind: "numbers", dims: [0, 0], numbers: new Float64Array() } };
   const [flags, dimensions, name, ...rest] = elements(data, little);
@@ -124,7 +124,7 @@ function readMatrix(data: Uint8Array, little: boolean): { name: string; value: M
   const word = viewOf(flags.data).getUint32(0, little);
   const kind = word & 0xff;
   const dims = [...readNumbers(dimensions, little)];
-  const size = dims.reduce((product, one) => product * one, 1);
+  const size = dims.reduce((product, side) => product * side, 1);
   const value = readContent(kind, (word & COMPLEX) !== 0, { dims, size, rest, little });
   return { name: Buffer.from(name.data).toString("latin1"), value };
 }
@@ -142,13 +142,13 @@ function readContent(kind: number, complex: boolean, { dims, size, rest, little 
     if (rest.length !== size || rest.some(({ type }) => type !== MATRIX)) {
       throw new Error(`a cell array of ${sizeText(dims)} with ${rest.length} matrices`);
     }
-    return { kind: "cell", dims, cells: rest.map((one) => readMatrix(one.data, little).value) };
+    return { kind: "cell", dims, cells: rest.map((cell) => readMatrix(cell.data, little).value) };
   }
   const [content] = rest;
   if (kind === CHAR_CLASS) return { kind: "text", dims, text: content ? readText(content, little) : "" };
   if (kind < NUMBER_CLASSES.first || kind > NUMBER_CLASSES.last || complex) {
     throw new Error(
-      `a matrix of class ${kind}${complex ? ", complex" : ""}; cells, texts and real numbers are read`,
+      `a matrix of class ${kind}${complex ? ", complex" : ""}; only cells, texts and real numbers are supported`,
     );
   }
   const numbers = content ? readNumbers(content, little) : new Float64Array();

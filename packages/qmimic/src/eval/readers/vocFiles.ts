@@ -1,4 +1,4 @@
-// VOC's result files, one a class (comp4_det_test_dog.txt), and the annotations that they are scored against.
+// Reads VOC's result files, one per class (comp4_det_test_dog.txt), and the annotations to score them against.
 // The format: Everingham et al., The PASCAL VOC 2012 Development Kit, section 8.2.
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
@@ -11,16 +11,17 @@ import type { ImageGroundTruth } from "../types.js";
 import { type DetectionList, type EvaluationInput, readLines, toDetections } from "./input.js";
 
 export interface VocFiles extends EvaluationInput {
-  /** Classes with objects and without a file: nothing is detected of them. */
+  /** Classes with objects but no file: they have no detections. */
   missing: string[];
 }
 
 /**
- * Reads Annotations and ImageSets of `root` (images are not looked at) and every file of the folder `results`. A file
- * is named after its class, alone or at its end: dog.txt, comp4_det_test_dog.txt.
- * @param classes score these alone, in this order; default: all that the split has an object of
- * @throws InputError for a class asked for of which there is neither object nor file; naming file and line for what does not fit the format, an image that the split does not have, a
- *   file of no known class, two files of one class, and whatever is wrong with annotations and list
+ * Reads Annotations and ImageSets of `root` (images are not needed) and every file in the folder `results`. A
+ * file's name is its class, or ends with it: dog.txt, comp4_det_test_dog.txt.
+ * @param classes score only these, in this order; default: all with objects in the split
+ * @throws InputError for a requested class with neither objects nor a file; naming file and line for format
+ * errors, images not in the split, files of unknown classes, two files of one class, and problems in
+ * annotations and lists
  */
 export async function readVocFiles(
   root: string,
@@ -32,7 +33,7 @@ export async function readVocFiles(
   const { images, findings } = await readLabels(folder, split, { images: false });
   const { problems } = findings;
   if (problems.length > 0) throw new InputError(describeProblems(`${root}, split "${split}"`, problems));
-  const objects = images.flatMap((one) => one.objects);
+  const objects = images.flatMap((image) => image.objects);
   const present = [...new Set(objects.map(({ name }) => name))].sort();
   const names = classes ? [...classes] : present;
 
@@ -40,7 +41,7 @@ export async function readVocFiles(
   const unknown = names.find((name) => !present.includes(name) && !files.has(name));
   if (unknown !== undefined) {
     throw new InputError(
-      `--classes: the split has no object of ${quoted(unknown)}, and there is no detection file for it.${didYouMean(unknown, present)}`,
+      `--classes: the split has no objects of ${quoted(unknown)}, and there is no detection file for it.${didYouMean(unknown, present)}`,
     );
   }
   const groundTruths = images.map(({ id, objects }): ImageGroundTruth => {
@@ -64,7 +65,7 @@ export async function readVocFiles(
   };
 }
 
-/** Class -> file. Files of classes that are present but not asked for are left out. */
+/** Class -> file. Files of known classes that were not requested are left out. */
 async function filesOfClasses(
   folder: string,
   names: readonly string[],
@@ -82,17 +83,17 @@ async function filesOfClasses(
   for (const entry of entries.sort()) {
     const path = join(folder, entry);
     const stem = entry.replace(/\.txt$/, "");
-    const name = known.find((one) => stem === one || stem.endsWith(`_${one}`));
+    const name = known.find((candidate) => stem === candidate || stem.endsWith(`_${candidate}`));
     if (!entry.endsWith(".txt") || name === undefined) {
       const last = stem.slice(stem.lastIndexOf("_") + 1);
       throw new InputError(
-        `${path}: not a file of a class; expected one like comp4_det_test_${known.at(-1)}.txt, for the classes ` +
-          `${listed(names)}.${didYouMean(last, known)} Move it elsewhere, or name all classes with --classes.`,
+        `${path}: not a detection file; expected a name like comp4_det_test_${known.at(-1)}.txt, for the classes ` +
+          `${listed(names)}.${didYouMean(last, known)} Move it elsewhere, or list all classes with --classes.`,
       );
     }
     const other = files.get(name);
     if (other !== undefined)
-      throw new InputError(`${path}: ${other} is of the class ${name} too; move one elsewhere`);
+      throw new InputError(`${path}: ${other} is also for class ${name}; move one of them elsewhere`);
     files.set(name, path);
   }
   const wanted = new Map([...files].filter(([name]) => names.includes(name)));
@@ -110,15 +111,15 @@ async function readResults(file: string, label: number, found: Map<string, Detec
     const [score, ...box] = numbers.filter((value) => value !== undefined);
     if (words.length < 6 || box.length !== 4) {
       throw new InputError(
-        `${file}: line ${i + 1}: ${quoted(line)}; image, score, xmin, ymin, xmax and ymax expected`,
+        `${file}: line ${i + 1}: ${quoted(line)}; expected image, score, xmin, ymin, xmax and ymax`,
       );
     }
     if (box[2] < box[0] || box[3] < box[1]) {
       throw new InputError(
-        `${file}: line ${i + 1}: ${quoted(line)}: inverted box; xmin <= xmax and ymin <= ymax expected`,
+        `${file}: line ${i + 1}: ${quoted(line)}: inverted box; expected xmin <= xmax and ymin <= ymax`,
       );
     }
-    // A name may hold blanks.
+    // Names may contain spaces.
     const id = words.slice(0, -5).join(" ");
     const list = found.get(id);
     if (!list) throw new InputError(`${file}: line ${i + 1}: the split has no image ${quoted(id)}`);

@@ -1,4 +1,5 @@
-// WIDER FACE's official ground truth (.mat files) and a submission: a folder an event, a text file an image.
+// Reads WIDER FACE's official ground truth (.mat files) and a submission: one folder per event, one text file
+// per image.
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { mapConcurrent } from "../../data/concurrent.js";
@@ -12,7 +13,7 @@ import { type MatValue, readMatFile } from "./matFile.js";
 export interface WiderInput {
   images: WiderImage[];
   settings: WiderSetting[];
-  /** `event/image` of those without a file: nothing is detected there. */
+  /** `event/image` of images without a file: they have no detections. */
   missing: string[];
 }
 
@@ -20,16 +21,17 @@ const SETTINGS = ["easy", "medium", "hard"];
 const FILES_IN_FLIGHT = 16;
 
 /**
- * Reads wider_easy_val.mat, wider_medium_val.mat and wider_hard_val.mat (which also hold all faces), and the submission.
- * @throws InputError naming the file and the line for what does not fit the format; for a folder or file of the
- *   submission that is no event or image of the ground truth; and when no image has a file
+ * Reads wider_easy_val.mat, wider_medium_val.mat and wider_hard_val.mat (which also contain all faces), and the
+ * submission.
+ * @throws InputError naming file and line for format errors; for a folder or file in the submission that is not
+ * an event or image in the ground truth; and if no image has a file
  */
 export async function readWider(groundTruthFolder: string, submission: string): Promise<WiderInput> {
   const { ids, faces, settings } = await readGroundTruth(groundTruthFolder);
   const files = await submittedFiles(submission, new Set(ids));
   if (files.size === 0) {
     throw new InputError(
-      `${submission}: no detections; expected a folder an event with a text file an image, like ${shortened(ids[0])}.txt`,
+      `${submission}: no detections; expected one folder per event with one text file per image, like ${shortened(ids[0])}.txt`,
     );
   }
   const images = await mapConcurrent(ids, FILES_IN_FLIGHT, async (id, i) => {
@@ -47,7 +49,7 @@ export async function readWider(groundTruthFolder: string, submission: string): 
 
 interface GroundTruth {
   ids: string[];
-  /** [G, 4] x, y, width, height of each image. */
+  /** Per image [G, 4] x, y, width, height. */
   faces: Float64Array[];
   settings: WiderSetting[];
 }
@@ -60,8 +62,8 @@ async function readGroundTruth(folder: string): Promise<GroundTruth> {
   }
   const [first, ...others] = parts;
   const text = ({ ids, faces }: GroundTruth | (typeof parts)[number]) => `${ids.join()} ${faces.join()}`;
-  const odd = others.find((one) => text(one) !== text(first));
-  if (odd) throw new InputError(`${odd.path}: its images or faces are not those of ${first.path}`);
+  const odd = others.find((part) => text(part) !== text(first));
+  if (odd) throw new InputError(`${odd.path}: its images or faces differ from those of ${first.path}`);
   return {
     ids: first.ids,
     faces: first.faces,
@@ -69,22 +71,22 @@ async function readGroundTruth(folder: string): Promise<GroundTruth> {
   };
 }
 
-/** Images, faces and the faces that count, of one file. */
+/** Images, faces, and which faces count, from one file. */
 function readSetting(path: string, matrices: ReadonlyMap<string, MatValue>) {
   const cells = (value: MatValue | undefined, what: string): MatValue[] => {
     if (value?.kind !== "cell")
-      throw new InputError(`${path}: ${what} is ${value?.kind ?? "missing"}; cells expected`);
+      throw new InputError(`${path}: ${what} is ${value?.kind ?? "missing"}; expected cells`);
     return value.cells;
   };
   const text = (value: MatValue | undefined, what: string): string => {
     const inner = value?.kind === "cell" ? value.cells[0] : value;
     if (inner?.kind !== "text")
-      throw new InputError(`${path}: ${what} is ${inner?.kind ?? "missing"}; a text expected`);
+      throw new InputError(`${path}: ${what} is ${inner?.kind ?? "missing"}; expected text`);
     return inner.text;
   };
   const numbers = (value: MatValue | undefined, what: string) => {
     if (value?.kind !== "numbers") {
-      throw new InputError(`${path}: ${what} is ${value?.kind ?? "missing"}; numbers expected`);
+      throw new InputError(`${path}: ${what} is ${value?.kind ?? "missing"}; expected numbers`);
     }
     return value;
   };
@@ -106,7 +108,7 @@ function readSetting(path: string, matrices: ReadonlyMap<string, MatValue>) {
       const count = boxes.numbers.length / 4;
       if (count > 0 && boxes.dims[1] !== 4) {
         throw new InputError(
-          `${path}: ${where("face_bbx_list", i)} is ${shortened(boxes.dims.join(" x "))}; N x 4 expected`,
+          `${path}: ${where("face_bbx_list", i)} is ${shortened(boxes.dims.join(" x "))}; expected N x 4`,
         );
       }
       faces.push(
@@ -115,7 +117,7 @@ function readSetting(path: string, matrices: ReadonlyMap<string, MatValue>) {
       const marks = new Uint8Array(count);
       for (const index of numbers(cells(keepLists[e], `gt_list{${e + 1}}`)[i], where("gt_list", i)).numbers) {
         if (!(Number.isInteger(index) && index >= 1 && index <= count)) {
-          throw new InputError(`${path}: ${where("gt_list", i)} names face ${index} of ${count}`);
+          throw new InputError(`${path}: ${where("gt_list", i)} refers to face ${index} of ${count}`);
         }
         marks[index - 1] = 1;
       }
@@ -125,7 +127,7 @@ function readSetting(path: string, matrices: ReadonlyMap<string, MatValue>) {
   return { ids, faces, counted };
 }
 
-/** Image -> file. @throws InputError for whatever is in the folder and is no image of the ground truth */
+/** Image -> file. @throws InputError for anything in the folder that is not an image in the ground truth */
 async function submittedFiles(folder: string, ids: ReadonlySet<string>): Promise<Map<string, string>> {
   const events = new Set([...ids].map((id) => id.slice(0, id.indexOf("/"))));
   const files = new Map<string, string>();
@@ -138,13 +140,13 @@ async function submittedFiles(folder: string, ids: ReadonlySet<string>): Promise
   for (const event of await list(folder)) {
     const path = join(folder, event.name);
     if (!event.isDirectory() || !events.has(event.name)) {
-      const kind = event.isDirectory() ? "no event of the ground truth" : "no folder of an event";
+      const kind = event.isDirectory() ? "not an event in the ground truth" : "not an event folder";
       throw new InputError(`${path}: ${kind}.${didYouMean(event.name, events)} Move it elsewhere.`);
     }
     for (const { name } of await list(path)) {
       const id = `${event.name}/${name.replace(/\.txt$/, "")}`;
       if (!name.endsWith(".txt") || !ids.has(id)) {
-        throw new InputError(`${join(path, name)}: no image of the ground truth. Move it elsewhere.`);
+        throw new InputError(`${join(path, name)}: not an image in the ground truth. Move it elsewhere.`);
       }
       files.set(id, join(path, name));
     }
@@ -152,21 +154,19 @@ async function submittedFiles(folder: string, ids: ReadonlySet<string>): Promise
   return files;
 }
 
-/** The image's name, the number of detections, and as many lines "x y width height score". */
+/** The image's name, the number of detections, then one line "x y width height score" each. */
 async function readSubmission(path: string, image: string): Promise<{ boxes: number[]; scores: number[] }> {
   const [name = "", count = "", ...lines] = await readLines(path);
   const named = basename(name.trim()).replace(/\.(jpe?g|png|txt)$/i, "");
   if (named !== image) {
-    throw new InputError(
-      `${path}: line 1: ${quoted(name)}; the name of the image expected, ${shortened(image)}`,
-    );
+    throw new InputError(`${path}: line 1: ${quoted(name)}; expected the image's name, ${shortened(image)}`);
   }
   if (!/^\d+$/.test(count.trim())) {
-    throw new InputError(`${path}: line 2: ${quoted(count)}; the number of detections expected`);
+    throw new InputError(`${path}: line 2: ${quoted(count)}; expected the number of detections`);
   }
   if (Number(count) !== lines.length) {
     throw new InputError(
-      `${path}: line 2 says ${shortened(count.trim())} detections, and ${lines.length} lines follow`,
+      `${path}: line 2 says ${shortened(count.trim())} detections, but ${lines.length} lines follow`,
     );
   }
   const boxes: number[] = [];
@@ -175,11 +175,11 @@ async function readSubmission(path: string, image: string): Promise<{ boxes: num
     const values = line.trim().split(/\s+/).map(parseNumber);
     const known = values.filter((value) => value !== undefined);
     if (values.length !== 5 || known.length !== 5) {
-      throw new InputError(`${path}: line ${i + 3}: ${quoted(line)}; x, y, width, height and score expected`);
+      throw new InputError(`${path}: line ${i + 3}: ${quoted(line)}; expected x, y, width, height and score`);
     }
     if (known[2] < 0 || known[3] < 0) {
       throw new InputError(
-        `${path}: line ${i + 3}: ${quoted(line)}: negative size; width and height of 0 or more expected`,
+        `${path}: line ${i + 3}: ${quoted(line)}: negative size; expected width and height of 0 or more`,
       );
     }
     boxes.push(...known.slice(0, 4));

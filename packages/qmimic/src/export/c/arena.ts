@@ -1,18 +1,18 @@
-// Places in one block of memory for things that do not all live at the same time.
+// Allocates blocks with known lifetimes in one arena.
 
 export interface Block {
   bytes: number;
-  /** Alive from one moment to another, both included. */
+  /** First and last moment of its lifetime, inclusive. */
   from: number;
   to: number;
 }
 
-/** That every place is a multiple of. */
+/** Alignment of every offset. */
 const ALIGNMENT = 4;
 
 /**
- * Largest first, each as low as those that it shares a moment with leave room.
- * @returns the place of each block, and the bytes of all
+ * Places blocks largest first, each at the lowest offset that is free during its lifetime.
+ * @returns the offset of each block, and the total size in bytes
  */
 export function placeBlocks(blocks: readonly Block[]): { places: number[]; bytes: number } {
   const places = new Array<number>(blocks.length).fill(-1);

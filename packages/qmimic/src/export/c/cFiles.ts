@@ -1,5 +1,5 @@
-// A detector as C99 for a picture of a fixed size: a header and a source that need nothing but the C library, take no
-// memory but one block that is planned here, and do not recurse.
+// A detector as C99 for a fixed input size: a header and a source that need only the C library and one
+// statically planned block of memory, and do not recurse.
 import { type Model, parseModel, type RawImage, type Size, toGrid } from "@qmimic/runtime";
 import { InputError } from "../../errors.js";
 import type { Detector } from "../../models/index.js";
@@ -15,35 +15,35 @@ import { sourceText } from "./source.js";
 import { planSteps, type RowProgram } from "./steps.js";
 
 export interface COptions {
-  /** That files, functions and types are named after: letters, digits and underscores. Default: detector. */
+  /** Prefix of files, functions and types: letters, digits and underscores. Default: detector. */
   name?: string;
   /**
-   * Of the network's input in pixels, multiples of the grid of 32. Default: the detector's side, and three quarters of it, the
-   * shape of most cameras' pictures.
+   * Size of the network's input in pixels, multiples of 32. Default: the detector's side and three quarters of
+   * it, the shape of most camera images.
    */
   width?: number;
   height?: number;
-  /** Of weights and, as "int8", of maps, too. */
+  /** Precision of weights and, for "int8", also of maps. */
   format: WeightFormat;
-  /** Pictures like those that the detector will see: what eight bits have to stand for is learned from them. "int8" needs some. */
+  /** Calibration images, similar to those that the detector will see. Required for "int8". */
   calibration?: readonly RawImage[];
 }
 
 export interface CFiles {
-  /** Texts of NAME.h and NAME.c by name. */
+  /** Contents of NAME.h and NAME.c by name. */
   files: Record<string, string>;
-  /** RAM: of the one block that the source has; stack and pictures come on top. */
+  /** RAM: size of the static block; excludes stack and images. */
   arenaBytes: number;
-  /** Flash: of weights and tables; code comes on top. */
+  /** Flash: size of weights and tables; excludes code. */
   constantBytes: number;
 }
 
-/** Of an input. */
+/** Maximum sides of an input. */
 const LONGEST_SIDE = 4096;
 
 /**
- * @param thresholds of each class, null: none is known
- * @throws InputError for a name that is none in C, sides off the grid, or int8 without pictures
+ * @param thresholds per class, null: unknown
+ * @throws InputError for an invalid C name, sides that are not multiples of the grid, or int8 without images
  */
 export function cFiles(
   detector: Detector,
@@ -53,7 +53,7 @@ export function cFiles(
   return cFilesOf(parseModel(modelFile(detector, thresholds, "float32")), options);
 }
 
-/** Whether there can be an input of this size. @throws InputError for sides off the grid */
+/** Validates an input size. @throws InputError for sides that are not multiples of the grid */
 export function checkInput(input: Size, grid: number): void {
   for (const [what, length] of Object.entries(input))
     if (!(length >= grid && length <= LONGEST_SIDE && length % grid === 0))
@@ -62,7 +62,7 @@ export function checkInput(input: Size, grid: number): void {
       );
 }
 
-/** As cFiles, of what is in a model file. */
+/** Like cFiles, for the contents of a model file. */
 export function cFilesOf(
   model: Model,
   { name = "detector", format, calibration = [], ...size }: COptions,
@@ -71,13 +71,11 @@ export function cFilesOf(
   const { width = toGrid(side, grid), height = toGrid((side * 3) / 4, grid) } = size;
   if (!/^[A-Za-z_]\w*$/.test(name))
     throw new InputError(
-      `${JSON.stringify(name)} is not a name in C: letters, digits and underscores, a letter first`,
+      `${JSON.stringify(name)} is not a valid C name: use letters, digits and underscores, starting with a letter`,
     );
   checkInput({ width, height }, grid);
   if (format === "int8" && calibration.length === 0)
-    throw new InputError(
-      "int8: which numbers occur is learned from pictures like those that will be seen; there is none",
-    );
+    throw new InputError("int8: calibration needs at least one image");
 
   const inputs = decoderInputs(model);
   const program = planSteps(model, width, height, inputs.kept);
@@ -104,14 +102,14 @@ const valuesOf = ({ maps }: RowProgram): number[] => [
   ...new Set(maps.map(({ value }) => value).filter((value) => value > 0)),
 ];
 
-/** Bytes of what a program for a 32-bit processor has as constants: of each map's and each operation's structure, too. */
+/** Bytes of constants in a program for a 32-bit CPU, including structures of maps and operations. */
 function bytesOf({ maps, steps, regions }: Lowered, { order }: RowProgram): number {
   const weightBytes = maps.some(({ bytes }) => bytes === 4) ? 4 : 1;
   const numbers = [...steps, ...regions].reduce(
     (sum, { weights, biases }) => sum + weights.length * weightBytes + biases.length * 4,
     0,
   );
-  const factors = steps.reduce((sum, own) => sum + own.factors.length * 4, 0);
+  const factors = steps.reduce((sum, step) => sum + step.factors.length * 4, 0);
   const structures = maps.length * 20 + (steps.length + regions.length) * 32;
   return numbers + factors + structures + order.length * (steps.length < 256 ? 1 : 2);
 }

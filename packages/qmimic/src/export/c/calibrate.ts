@@ -1,14 +1,14 @@
-// Which numbers the values of a network take on some pictures: what eight bits have to stand for.
+// Calibration: the ranges of a network's values on some images, for int8 quantization.
 import { createReferenceNetwork, type Model, type RawImage, type RawPicture } from "@qmimic/runtime";
 import { fixedPlacement } from "../../data/fixedInput.js";
 
-/** Smallest and largest number of a value, 0 among them. */
+/** Minimum and maximum of a value, including 0. */
 export interface Range {
   min: number;
   max: number;
 }
 
-/** @returns the range of each of `values` over all pictures */
+/** @returns the range of each of `values` over all images */
 export function valueRanges(
   model: Model,
   canvas: { width: number; height: number },

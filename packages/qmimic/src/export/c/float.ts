@@ -1,4 +1,4 @@
-// The network in 32-bit floats.
+// The network in float32.
 import type { Model, Operation } from "@qmimic/runtime";
 import type { RegionOperation } from "./outputs.js";
 import { cellMajor, FUNCTIONS, functionOf, type Lowered, NO_PARAMETERS } from "./parameters.js";
@@ -14,9 +14,16 @@ export function lowerFloat(
     maps: maps.map(() => ({ bytes: 4, zero: 0, scale: 1 })),
     steps: steps.map(({ operation, index, reads }) => {
       if (operation === undefined) return { ...NO_PARAMETERS, row: "draw_row", file: "picture" };
-      const own = model.parameters[index];
-      const weights = own ? cellMajor(own.weights, operation, maps[reads[0]]) : floatsOf(operation);
-      return { ...NO_PARAMETERS, ...FUNCTIONS[functionOf(operation)], weights, biases: own?.biases ?? [] };
+      const parameters = model.parameters[index];
+      const weights = parameters
+        ? cellMajor(parameters.weights, operation, maps[reads[0]])
+        : floatsOf(operation);
+      return {
+        ...NO_PARAMETERS,
+        ...FUNCTIONS[functionOf(operation)],
+        weights,
+        biases: parameters?.biases ?? [],
+      };
     }),
     regions: regions.map(({ index }) => ({
       weights: model.parameters[index]?.weights ?? [],
@@ -27,7 +34,7 @@ export function lowerFloat(
   };
 }
 
-/** Settings of an operation that C reads as weights. */
+/** Parameters of an operation that C reads as weights. */
 function floatsOf(operation: Operation): number[] {
   switch (operation.op) {
     case "round":

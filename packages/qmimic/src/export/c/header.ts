@@ -1,13 +1,13 @@
-// The generated header: what a program sees of the detector.
+// The generated header: the detector's C interface.
 import type { SourceParts } from "./parts.js";
 
-/** The text of NAME.h. @param constantBytes of weights and tables */
+/** The text of NAME.h. @param constantBytes size of weights and tables */
 export function headerText(parts: SourceParts, constantBytes: number): string {
   const { name, format, width, height, model, memory } = parts;
   const upper = name.toUpperCase();
   const { classes, decoder } = model;
   return `/* Written by qmimic: a detector of ${classes.length} ${classes.length === 1 ? "class" : "classes"}, ${format}, for an input of ${width} x ${height} pixels.
-   RAM ${memory.bytes} bytes, stack and pictures on top; constants ${constantBytes} bytes, code on top. */
+   RAM ${memory.bytes} bytes plus stack and pictures; constants ${constantBytes} bytes plus code. */
 #ifndef ${upper}_H
 #define ${upper}_H
 
@@ -26,18 +26,18 @@ extern "C" {
 struct ${name}_detection {
   float xmin, ymin, xmax, ymax; /* pixels of the picture */
   float score; /* 0 to 1 */
-  int label; /* of ${name}_classes, from 0 */
+  int label; /* index into ${name}_classes */
 };
 
 extern const char *const ${name}_classes[${upper}_CLASSES];
 
-/* Detections with lower scores are left out; may be changed. */
+/* Minimum scores of detections; may be changed. */
 extern float ${name}_thresholds[${upper}_CLASSES];
 
-/* Finds objects, best first. The picture is RGB, 8 bits a channel, rows from the top, \`row_stride\` bytes from one to the next;
-   it is reduced or enlarged to fit, unless it is of the input's size, and at most 32 times as wide or high as the input.
-   Works in one block of static memory: one call at a time. Returns how many were found and written, at most \`most\`; -1 when an argument does
-   not fit; -2 when the network gives NaN or infinity. */
+/* Finds objects, best first. The picture is RGB, 8 bits per channel, rows from the top, \`row_stride\` bytes apart;
+   it is scaled to fit unless it has the input's size, and must be at most 32 times as wide or high as the input.
+   Uses one block of static memory: not reentrant. Writes at most \`most\` detections and returns their number; -1 if an argument is
+   invalid; -2 if the network outputs NaN or infinity. */
 int ${name}_detect(const uint8_t *rgb, int width, int height, int row_stride, struct ${name}_detection *found, int most);
 
 #ifdef __cplusplus

@@ -1,6 +1,6 @@
-// The network in integers of eight bits (Jacob et al., "Quantization and Training of Neural Networks for Efficient
-// Integer-Arithmetic-Only Inference", CVPR 2018, section 2): a number q of a map means scale * (q - zero); weights have a scale
-// for each output channel; sums have 32 bits and are brought to the scale of their map by an integer factor.
+// The network in int8 (Jacob et al., "Quantization and Training of Neural Networks for Efficient
+// Integer-Arithmetic-Only Inference", CVPR 2018, section 2): an integer q in a map represents scale * (q -
+// zero); weights have a scale per output channel; 32-bit sums are rescaled to their map with an integer factor.
 import { eachNumber, type Model, type Operation } from "@qmimic/runtime";
 import { channelScales, scaledIntegers } from "../../train/int8Weights.js";
 import type { Range } from "./calibrate.js";
@@ -16,10 +16,10 @@ import {
 } from "./parameters.js";
 import type { RowProgram, Step } from "./steps.js";
 
-/** Numbers of 16 bits stay below this share of what these hold on the calibration's pictures. */
+/** On the calibration images, 16-bit numbers stay below this fraction of their range. */
 const WIDE_SHARE = 0.5;
 
-/** Sums are multiplied by at most this: there is nothing to be gained from numbers finer than sums. */
+/** Maximum factor for sums: a resolution finer than that of the sums gains nothing. */
 const LARGEST_FACTOR = 1 / 8;
 
 export function lowerInt8(
@@ -45,15 +45,15 @@ export function lowerInt8(
     steps: parameters,
     regions: regions.map(({ index }) => lowerLinear(model.parameters[index])),
     gains: std.map((deviation) => 1 / (255 * deviation * picture.scale)),
-    // library/int8/normalised.c takes 256 off again, and cuts off behind the point.
+    // library/int8/normalised.c subtracts 256 again, and truncates.
     shifts: mean.map((value, c) => -value / std[c] / picture.scale + picture.zero + 256.5),
   };
 }
 
 interface Around {
-  /** Number of the map that is made. */
+  /** Number format of the output map. */
   map: number;
-  /** Formats of those that are read. */
+  /** Formats of the inputs. */
   read: readonly MapFormat[];
   range: Range;
 }
@@ -73,7 +73,7 @@ function lowerStep(
   const [from, other] = around.read;
   switch (operation.op) {
     case "conv": {
-      // Of scores the order counts: they have 16 bits, where the decoder alone reads them.
+      // The order of scores matters: they have 16 bits if only the decoder reads them.
       const scores = program.maps[around.map].value === model.outputs[0];
       const wide = scores && !program.steps.some((step) => step.reads.includes(around.map));
       const weights = cellMajor(model.parameters[index]!.weights, operation, program.maps[reads[0]]);
@@ -92,7 +92,7 @@ function lowerStep(
       return { format: from, parameters: { ...NO_PARAMETERS, ...FUNCTIONS[operation.op] } };
     default: {
       functionOf(operation);
-      // Entries of a dictionary of whole steps are exact, when there are no more of them than a byte has values.
+      // Entries of a uniform dictionary are exact if they fit into a byte.
       const exact = operation.op === "round" && around.range.max <= 255 * operation.step;
       const format = exact ? { bytes: 1, zero: -128, scale: operation.step } : byteFormat(around.range);
       const results = new Float32Array(256);
@@ -104,7 +104,7 @@ function lowerStep(
   }
 }
 
-/** -128..127 over a range that holds 0. */
+/** Maps a range that includes 0 to -128..127. */
 function byteFormat({ min, max }: Range, leastScale = 0): MapFormat {
   const scale = Math.max((max - min) / 255, leastScale) || 1;
   return { bytes: 1, zero: Math.max(-128, Math.min(127, Math.round(-128 - min / scale))), scale };
@@ -113,7 +113,7 @@ function byteFormat({ min, max }: Range, leastScale = 0): MapFormat {
 const toByte = (value: number, { scale, zero }: MapFormat): number =>
   Math.max(-128, Math.min(127, Math.round(value / scale) + zero));
 
-/** Scales of output channels: no smaller than what leaves the bias room in 32 bits, 1 where all is 0. */
+/** Scales of output channels: large enough for the bias to fit into 32 bits; 1 if all weights are 0. */
 const scalesOf = (weights: Float32Array, biases: Float32Array, inputScale: number): number[] =>
   Array.from(
     channelScales(weights, biases.length),
@@ -147,7 +147,7 @@ function lowerConv(
   };
 }
 
-/** Factors as 31-bit integers, over one power of two. */
+/** Factors as 31-bit integers, divided by a common power of two. */
 function integerFactors(factors: readonly number[]): { factors: number[]; shift: number } {
   const shift = Math.min(31, -2 - Math.floor(Math.log2(Math.max(...factors))));
   return {
@@ -156,7 +156,10 @@ function integerFactors(factors: readonly number[]): { factors: number[]; shift:
   };
 }
 
-/** [channels][kernel][span] -> [channels / 2][kernel][span / 4][2][4], filled up with zeros: library/int8/conv.c's order. */
+/**
+ * [channels][kernel][span] -> [channels / 2][kernel][span / 4][2][4], padded with zeros: the order in
+ * library/int8/conv.c.
+ */
 function inPairs(weights: Int8Array, channels: number, kernel: number): Int8Array {
   const span = weights.length / (channels * kernel);
   const fours = Math.ceil(span / 4);
@@ -176,19 +179,19 @@ function lowerAdd(
   range: Range,
 ): { format: MapFormat; parameters: StepParameters } {
   const format = byteFormat(range, Math.max(a.scale, b.scale) * 2 ** -18);
-  // As many bits as leave the sum of both room in 32.
+  // As many bits as possible without overflow of the sum in 32 bits.
   const bits = Math.min(21, Math.floor(Math.log2((2 ** 21 * format.scale) / Math.max(a.scale, b.scale))));
   const [first, second] = [a, b].map(({ scale }) => Math.round((scale / format.scale) * 2 ** bits));
   const biases = [-(first * a.zero + second * b.zero), first, second];
   return { format, parameters: { ...FUNCTIONS.add, weights: [], biases, ...integerFactors([2 ** -bits]) } };
 }
 
-/** Weights of one operation on regions: integers, and pairs of a bias and a scale. */
-function lowerLinear(own: Model["parameters"][number]): Lowered["regions"][number] {
-  if (own === undefined) return { weights: [], biases: [] };
-  const scales = channelScales(own.weights, own.biases.length);
+/** Weights of one region operation: integers, and pairs of bias and scale. */
+function lowerLinear(parameters: Model["parameters"][number]): Lowered["regions"][number] {
+  if (parameters === undefined) return { weights: [], biases: [] };
+  const scales = channelScales(parameters.weights, parameters.biases.length);
   return {
-    weights: scaledIntegers(own.weights, scales),
-    biases: [...scales].flatMap((scale, o) => [own.biases[o], scale]),
+    weights: scaledIntegers(parameters.weights, scales),
+    biases: [...scales].flatMap((scale, o) => [parameters.biases[o], scale]),
   };
 }

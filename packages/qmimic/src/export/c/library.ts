@@ -1,12 +1,11 @@
-// The C functions that a detector is made of: files beside the source of this package, of which those that are used are written
-// one after the other.
+// The C functions of a detector: files in this package's source; those used are concatenated.
 import { readFileSync } from "node:fs";
 import type { WeightFormat } from "../modelFile.js";
 
-// From dist/export/c and from src/export/c alike.
+// Works from dist/export/c and from src/export/c.
 const FOLDER = new URL("../../../src/export/c/library/", import.meta.url);
 
-/** Files that exist once for each format. */
+/** Files with a version per format. */
 const BY_FORMAT = new Set([
   ...["map", "parameters", "conv", "groupedConv", "add", "normalised", "values", "linear"],
   ...["dsp", "writer", "lookUp", "round", "roundPow2", "exp"],

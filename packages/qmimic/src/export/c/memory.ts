@@ -1,29 +1,29 @@
-// What is in the arena, and when: rows of maps while they are needed; afterwards what decoding needs takes their place.
+// Plans the arena: rows of maps while they are needed; afterwards, decoding reuses their memory.
 import type { Model } from "@qmimic/runtime";
 import { type Block, placeBlocks } from "./arena.js";
 import type { DecoderInputs } from "./outputs.js";
 import type { MapFormat } from "./parameters.js";
 import type { RowMap, RowProgram } from "./steps.js";
 
-/** Of library/candidates.c's struct candidate. */
+/** Size of struct candidate in library/candidates.c. */
 const CANDIDATE_BYTES = 24;
 
-/** library/int8/conv.c reads a few bytes behind what counts. */
+/** library/int8/conv.c reads a few bytes past the end. */
 const READ_AHEAD = 4;
 
 export interface MemoryPlan {
-  /** Bytes from the beginning of the arena. */
+  /** Offset in the arena, in bytes. */
   maps: number[];
   /** A row of zeros, for convolutions of integers. */
   zeros: number;
-  /** Candidates of detections; their places in the order in which they were kept. */
+  /** Candidate detections; indices in the order in which they were kept. */
   candidates: number;
   kept: number;
-  /** Of two-stage detectors: regions, and what each operation on a region makes. */
+  /** For two-stage detectors: regions, and the results of each region operation. */
   proposals: number;
   regionValues: number[];
   bytes: number;
-  /** Most of each there can be. */
+  /** Maximum number of each. */
   maxAnchors: number;
   maxCandidates: number;
 }
@@ -43,7 +43,7 @@ export function planMemory(
   const maxCandidates = twoStage
     ? Math.min(decoder.proposals.postNms, maxAnchors) * classes.length
     : Math.min(decoder.preNms, places);
-  // Moments: those of the order, then proposals, detections, suppression.
+  // Moments: the steps in order, then proposals, detections, NMS.
   const [proposing, detecting, suppressing] = [0, 1, 2].map((after) => order.length + after);
   const first = twoStage ? detecting : proposing;
   const outputs = new Set(inputs.outputs.map(({ value }) => mapOf.get(value)!));
@@ -83,7 +83,7 @@ const rowCells = ({ shape, border }: RowMap): number => (shape.width + 2 * borde
 const isCutOut = ({ regionOperations }: DecoderInputs, value: number): boolean =>
   regionOperations.some(({ operation }) => operation.op !== "linear" && operation.input === value);
 
-/** The longest row that a convolution reads beyond the edge of a map. */
+/** The longest row that a convolution reads outside a map. */
 function zerosBytes({ maps, steps }: RowProgram, formats: readonly MapFormat[]): number {
   const read = steps.flatMap(({ operation, reads }) => (operation?.op === "conv" ? reads : []));
   return Math.max(0, ...read.map((map) => (formats[map].bytes === 1 ? rowCells(maps[map]) : 0)));

@@ -1,4 +1,4 @@
-// What the decoder reads of a network: outputs, and maps that regions are cut out of.
+// What the decoder reads from a network: outputs, and maps for pooling regions.
 import {
   inferShapes,
   type Linear,
@@ -8,32 +8,32 @@ import {
   type RoiAlign,
 } from "@qmimic/runtime";
 
-/** An output of the network on maps. */
+/** A map output of the network. */
 export interface MapOutput {
-  /** Number in the model's list. */
+  /** Index in the model's list. */
   value: number;
-  /** The decoder takes e to the power of min(x, max), of those cells alone that it reads. */
+  /** The decoder computes exp(min(x, max)), only for the cells that it reads. */
   exp?: number;
 }
 
 export interface RegionOperation {
   operation: RoiAlign | PsRoiAlign | Linear;
-  /** Of the model's list. */
+  /** From the model's list. */
   index: number;
-  /** Numbers that it reads of a region, 0 where it reads a map; and that it makes. */
+  /** Numbers that it reads per region (0 if it reads a map), and that it produces. */
   reads: number;
   makes: number;
 }
 
 export interface DecoderInputs {
-  /** In the order of the model's outputs, those of regions left out. */
+  /** In the order of the model's outputs, without region outputs. */
   outputs: MapOutput[];
-  /** All values of maps that stay until they are decoded. */
+  /** All map values needed until decoding. */
   kept: number[];
   regionOperations: RegionOperation[];
 }
 
-/** @throws Error naming an operation on regions that has no C */
+/** @throws Error naming a region operation that is not supported in C */
 export function decoderInputs({ operations, outputs: named, decoder, input }: Model): DecoderInputs {
   const regionOperations = operationsOnRegions(operations, 4 * input.grid);
   const ofRegions = new Set(regionOperations.map(({ index }) => index + 1));
@@ -44,7 +44,7 @@ export function decoderInputs({ operations, outputs: named, decoder, input }: Mo
   return { outputs, kept: [...new Set([...outputs.map(({ value }) => value), ...cut])], regionOperations };
 }
 
-/** @param side of a picture, on which nothing of a region depends */
+/** @param side of an image; regions do not depend on it */
 function operationsOnRegions(operations: readonly Operation[], side: number): RegionOperation[] {
   const sizes = inferShapes(operations, side, side).map(({ channels, height, width, regions }) =>
     regions ? channels * height * width : 0,
@@ -55,17 +55,17 @@ function operationsOnRegions(operations: readonly Operation[], side: number): Re
     if (operation.op === "roiAlign" || operation.op === "psRoiAlign" || operation.op === "linear")
       found.push({ operation, index, reads: sizes[operation.input], makes: sizes[index + 1] });
     else if (!values.has(operation.input)) return;
-    else throw new Error(`export to C: there is no ${operation.op} of regions (operation ${index})`);
+    else throw new Error(`export to C: ${operation.op} of regions is not supported (operation ${index})`);
     values.add(index + 1);
   });
   return found;
 }
 
-/** Where nothing but the decoder reads an exp, it is computed of few cells. */
+/** If only the decoder reads an exp, it is computed only for a few cells. */
 function distancesOf(value: number, operations: readonly Operation[]): MapOutput {
   const maker = operations[value - 1];
   const readers = operations.filter(
-    (one) => one.input === value || (one.op === "add" && one.other === value),
+    (operation) => operation.input === value || (operation.op === "add" && operation.other === value),
   );
   return maker.op === "exp" && readers.length === 0 ? { value: maker.input, exp: maker.max } : { value };
 }

@@ -1,41 +1,41 @@
-// What a step of the generated source reads beside maps, whatever its numbers are.
+// What a step of the generated source reads besides maps, for both number formats.
 import type { Operation } from "@qmimic/runtime";
 import type { RowMap } from "./steps.js";
 
 export interface StepParameters {
-  /** The C function that makes a row, and the library's file that has it. */
+  /** The C function that computes a row, and its file in the library. */
   row: string;
   file: string;
   weights: ArrayLike<number>;
   biases: ArrayLike<number>;
-  /** Of integers: a sum times its factor / 2^(32 + shift) is a number of the map. */
+  /** For integers: a sum times its factor / 2^(32 + shift) is a number in the map. */
   factors: readonly number[];
   shift: number;
 }
 
 export interface MapFormat {
-  /** Of a number. */
+  /** Size of a number. */
   bytes: number;
-  /** The number that means 0, and what a step of one means. */
+  /** Zero point and scale. */
   zero: number;
   scale: number;
 }
 
-/** A network with all of its numbers, as 32-bit floats or as integers. */
+/** A network with all its numbers, as float32 or integers. */
 export interface Lowered {
   maps: MapFormat[];
   steps: StepParameters[];
-  /** Of each operation on regions. */
+  /** Per region operation. */
   regions: { weights: ArrayLike<number>; biases: ArrayLike<number> }[];
-  /** That a level of 0 to 255 of red, green and blue is multiplied by, and what is added. */
+  /** Scale and shift of 0..255 red, green and blue values. */
   gains: number[];
   shifts: number[];
 }
 
-/** Of a step that has none. */
+/** For a step without parameters. */
 export const NO_PARAMETERS = { weights: [], biases: [], factors: [], shift: 1 };
 
-/** The C function of each operation. */
+/** The C function per operation. */
 export const FUNCTIONS = {
   conv: { row: "conv_row", file: "conv" },
   groupedConv: { row: "grouped_conv_row", file: "groupedConv" },
@@ -50,10 +50,10 @@ export const FUNCTIONS = {
 export const functionOf = (operation: Operation): keyof typeof FUNCTIONS => {
   if (operation.op === "conv") return operation.groups === 1 ? "conv" : "groupedConv";
   if (operation.op in FUNCTIONS) return operation.op as keyof typeof FUNCTIONS;
-  throw new Error(`export to C: there is no ${operation.op} of maps`);
+  throw new Error(`export to C: ${operation.op} of maps is not supported`);
 };
 
-/** [channels, inputs, kernel, kernel] -> [channels, kernel, kernel, inputs]: as cells lie in a row. */
+/** [channels, inputs, kernel, kernel] -> [channels, kernel, kernel, inputs]: the order of cells in a row. */
 export function cellMajor<T extends Float32Array | Int8Array>(
   weights: T,
   operation: Operation,

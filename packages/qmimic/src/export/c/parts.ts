@@ -1,4 +1,4 @@
-// All that a source is written from.
+// The input for writing a source file.
 import type { Model } from "@qmimic/runtime";
 import type { WeightFormat } from "../modelFile.js";
 import type { MemoryPlan } from "./memory.js";

@@ -1,4 +1,4 @@
-// The generated source as a program of this machine: compiled with a small main that prints what it finds in pictures.
+// Compiles the generated source for this machine, with a small main that prints its detections in images.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { InputError } from "../../errors.js";
 import type { DetectImages } from "../../eval/detect.js";
 import { toDetections } from "../detections.js";
 
-// From dist/export/c and from src/export/c alike.
+// Works from dist/export/c and from src/export/c.
 const MAIN = new URL("../../../src/export/c/program/main.c", import.meta.url);
 
 /** Whether a program can be started. */
@@ -21,7 +21,7 @@ export function has(program: string): boolean {
   }
 }
 
-/** The bytes that main.c reads. */
+/** The input of main.c. */
 export function pictureBytes(pictures: readonly RawImage[]): Buffer {
   return Buffer.concat(
     pictures.flatMap(({ data, width, height }) => [
@@ -31,7 +31,7 @@ export function pictureBytes(pictures: readonly RawImage[]): Buffer {
   );
 }
 
-/** Writes files and main.c, for a source of this name, into a folder. */
+/** Writes files and main.c, for a source with this name, to a folder. */
 export function writeProgram(folder: string, files: Record<string, string>, name = "detector"): void {
   const main = readFileSync(MAIN, "utf8")
     .replaceAll("detector", name)
@@ -41,7 +41,10 @@ export function writeProgram(folder: string, files: Record<string, string>, name
     writeFileSync(join(folder, file), text);
 }
 
-/** Writes files and main.c into a folder, and compiles `program` there. @throws InputError with what the compiler says */
+/**
+ * Writes files and main.c to a folder, and compiles `program` there.
+ * @throws InputError with the compiler's message
+ */
 export function compileProgram(
   folder: string,
   files: Record<string, string>,
@@ -57,7 +60,7 @@ export function compileProgram(
   }
 }
 
-/** What main.c prints of each picture. @throws InputError when a picture is refused, or the network overflows */
+/** Parses main.c's output per image. @throws InputError if an image is rejected, or the network overflows */
 export function parseFound(text: string, classes: readonly string[]): Detection[][] {
   const lines = text.trim().split("\n");
   const found: Detection[][] = [];
@@ -75,7 +78,7 @@ export function parseFound(text: string, classes: readonly string[]): Detection[
   return found;
 }
 
-/** Runs the program of a folder on pictures. */
+/** Runs the program in a folder on images. */
 export function runProgram(
   folder: string,
   pictures: readonly RawImage[],
@@ -92,14 +95,14 @@ export function runProgram(
   return parseFound(printed, classes);
 }
 
-/** The program of a folder, as training and evaluation know detectors. */
+/** The program in a folder as a detector for training and evaluation. */
 export const detectCompiled =
   (folder: string, classes: readonly string[]): DetectImages =>
   (images) =>
     runProgram(folder, images, classes).map((found, i) => toDetections(found, classes, images[i]));
 
 export interface ProgramSource {
-  /** Texts of NAME.h and NAME.c by name. */
+  /** Contents of NAME.h and NAME.c by name. */
   files: Record<string, string>;
   name: string;
   classes: readonly string[];
@@ -108,8 +111,8 @@ export interface ProgramSource {
 }
 
 /**
- * Compiles a detector, finds with it whatever its score is, and leaves nothing behind.
- * @throws InputError when there is no such compiler, or it cannot compile
+ * Compiles a detector and runs it with all scores, then removes all files.
+ * @throws InputError if there is no such compiler, or compiling fails
  */
 export async function withProgram<T>(
   { files, name, classes, command }: ProgramSource,

@@ -1,4 +1,4 @@
-// The generated source: settings, the functions of the library that are used, tables, and the order of steps.
+// The generated source: settings, the library functions used, tables, and the order of steps.
 import { libraryFile } from "./library.js";
 import type { DecoderInputs, RegionOperation } from "./outputs.js";
 import type { SourceParts } from "./parts.js";
@@ -9,9 +9,9 @@ import { cFloat, floatAtLeast, floatAtMost } from "./text.js";
 export function sourceText(parts: SourceParts): string {
   const { name, format, lowered, inputs, model } = parts;
   const file = (part: string) => libraryFile(part, format);
-  const rowFiles = [...new Set(lowered.steps.map((step) => step.file))].filter((one) => one !== "picture");
+  const rowFiles = [...new Set(lowered.steps.map((step) => step.file))].filter((file) => file !== "picture");
   return `${[
-    `/* Written by qmimic. ${name}.h says how it is called. */`,
+    `/* Written by qmimic. See ${name}.h for usage. */`,
     `#include "${name}.h"`,
     "#include <math.h>\n#include <stddef.h>\n#include <string.h>",
     settings(parts),
@@ -70,7 +70,7 @@ function settings({ name, width, height, model, program, memory, format, ...part
   });
 }
 
-/** The logit from which a score is at least this. */
+/** The logit of a score. */
 const logitOf = (score: number): string => cFloat(floatAtLeast(Math.log(score / (1 - score))));
 
 function decoderSettings({

@@ -1,47 +1,44 @@
-// The operations on maps as steps that each make one row, in an order in which few rows are in memory at a time.
-//
-// A row of a map is made when a row of an output first needs it, and its place is taken again when nothing needs it any
-// more. What is in memory of a map is a ring of rows: between two convolutions of 3x3 that is three.
+// Map operations as steps that each compute one row, ordered so that few rows are in memory at a time. A row is
+// computed when an output row first needs it, and its memory is reused when it is no longer needed. A map is
+// stored as a ring buffer of rows: three between two 3x3 convolutions.
 import { inferShapes, type Model, type Operation, type Shape } from "@qmimic/runtime";
 
-/** A map, or the part of one that is in memory. */
+/** A map, or the part of it in memory. */
 export interface RowMap {
-  /** Number in the model's list. */
+  /** Index in the model's list. */
   value: number;
   shape: Shape;
-  /** Cells of zeros on either side of a row, for convolutions that read them. */
+  /** Zero padding on either side of a row, for convolutions. */
   border: number;
   /** Rows in memory. */
   rows: number;
-  /** Whether the decoder reads it: then all of its rows stay. */
+  /** Whether the decoder reads it: then all its rows are kept. */
   kept: boolean;
-  /** First and last place in the order at which it is written or read; kept maps: the end of the order. */
+  /** First and last step that writes or reads it; for kept maps: the last step. */
   from: number;
   to: number;
 }
 
-/** What makes the rows of one map. */
+/** The operation that computes the rows of a map. */
 export interface Step {
-  /** Undefined: the picture is drawn. */
+  /** Undefined: drawing the input image. */
   operation: Operation | undefined;
-  /** Of the model's list. */
+  /** From the model's list. */
   index: number;
-  /** Numbers of maps; step i makes map i. */
+  /** Indices of maps; step i computes map i. */
   reads: number[];
 }
 
 export interface RowProgram {
   maps: RowMap[];
   steps: Step[];
-  /** Numbers of steps: each makes the next row of its map. */
+  /** Indices of steps: each computes the next row of its map. */
   order: number[];
-  /** Maps of the model's values; values that are left to the decoder, or not of maps, have none. */
+  /** Maps of the model's values; undefined for values computed by the decoder, or not maps. */
   mapOf: ReadonlyMap<number, number>;
 }
 
-/**
- * @param kept values of maps that the decoder reads
- */
+/** @param kept map values read by the decoder */
 export function planSteps(model: Model, width: number, height: number, kept: readonly number[]): RowProgram {
   const { operations } = model;
   const shapes = inferShapes(operations, height, width);
@@ -64,7 +61,7 @@ export function planSteps(model: Model, width: number, height: number, kept: rea
   };
   operations.forEach((operation, index) => {
     if (!wanted.has(index + 1)) return;
-    // The picture is drawn anew for each of its readers: its rows are the largest, and readers are far apart.
+    // The image is drawn again for each of its readers: its rows are the largest, and readers are far apart.
     const reads = inputsOf(operation).map((input) =>
       input === 0 ? push({ operation: undefined, index: -1, reads: [] }, 0) : mapOf.get(input)!,
     );
@@ -77,7 +74,7 @@ export function planSteps(model: Model, width: number, height: number, kept: rea
 const inputsOf = (operation: Operation): number[] =>
   operation.op === "add" ? [operation.input, operation.other] : [operation.input];
 
-/** Rows of what is read that row `y` needs. */
+/** Input rows needed for row `y`. */
 function rowsRead({ operation }: Step, y: number, height: number): { first: number; last: number } {
   switch (operation?.op) {
     case "conv":
@@ -94,7 +91,7 @@ function rowsRead({ operation }: Step, y: number, height: number): { first: numb
   }
 }
 
-/** Makes rows as outputs need them, and notes in `maps` how many of each are in memory, and when. */
+/** Schedules rows as outputs need them, and records rows in memory and lifetimes in `maps`. */
 function orderRows(maps: RowMap[], steps: readonly Step[]): number[] {
   const order: number[] = [];
   const made = new Int32Array(maps.length);

@@ -16,7 +16,7 @@ export function mapTable({ program, lowered, memory, format }: SourceParts): str
 export const inputTables = ({ gains, shifts }: Lowered): string =>
   [cArray("float", "input_gains", gains, cFloat), cArray("float", "input_shifts", shifts, cFloat)].join("\n");
 
-/** Weights and the like of every step, and the table of steps with their order. */
+/** Parameters of every step, and the table of steps with their order. */
 export function operationTables({ program, lowered, format }: SourceParts): string {
   const { steps, order } = program;
   const arrays: string[] = [];
@@ -79,7 +79,7 @@ export function regionTables({ inputs, lowered, memory, program, format }: Sourc
   return [...arrays, cTable("struct region_operation", "region_operations", rows)].join("\n\n");
 }
 
-/** The anchors of the cell at the upper left, and the weights of the second stage's offsets. */
+/** The anchors of the top left cell, and the weights of the second stage's deltas. */
 export function anchorTables({
   anchorSizes: sizes,
   aspectRatios,
@@ -94,7 +94,7 @@ export function anchorTables({
   return `${table}\n${cArray("float", "box_weights", boxWeights, cFloat)}`;
 }
 
-/** What the header declares. */
+/** Definitions for the header's declarations. */
 export function classTables({ name, model: { classes, thresholds } }: SourceParts): string {
   const scores = thresholds.map((score) => cFloat(floatAtLeast(score)));
   return [

@@ -1,8 +1,8 @@
-// Numbers and tables as text of C.
+// Numbers and tables as C source.
 
 const f32 = Math.fround;
 
-/** A float constant: nine digits name every float. */
+/** A float constant: nine digits identify every float. */
 export function cFloat(value: number): string {
   if (!Number.isFinite(value)) return value > 0 ? "INFINITY" : "(-INFINITY)";
   const digits = String(Number(f32(value).toPrecision(9)));
@@ -17,7 +17,7 @@ export const floatAtLeast = (value: number): number =>
 export const floatAtMost = (value: number): number =>
   f32(value) <= value ? f32(value) : neighbour(value, -1);
 
-/** The float next to that of a value, above it or below it. */
+/** The next float above or below a value. */
 function neighbour(value: number, direction: 1 | -1): number {
   const floats = Float32Array.of(value);
   const bits = new Int32Array(floats.buffer);
@@ -27,7 +27,7 @@ function neighbour(value: number, direction: 1 | -1): number {
 
 const LINE = 118;
 
-/** `const TYPE NAME[] = {...};` in lines of a bearable length. */
+/** `const TYPE NAME[] = {...};` wrapped into lines. */
 export function cArray(
   type: string,
   name: string,
@@ -46,11 +46,11 @@ export function cArray(
   return `static const ${type} ${name}[] = {\n${[...lines, line].join("\n")}\n};`;
 }
 
-/** A table of structures, a row each. */
+/** A table of structures, one row each. */
 export const cTable = (type: string, name: string, rows: readonly (readonly (string | number)[])[]): string =>
   `static const ${type} ${name}[] = {\n${rows.map((row) => `  {${row.join(", ")}},`).join("\n")}\n};`;
 
-/** A string constant: bytes of UTF-8 that are not plain letters are written in octal. */
+/** A string constant in UTF-8: bytes other than plain characters are written in octal. */
 export const cString = (text: string): string =>
   `"${[...Buffer.from(text, "utf8")]
     .map((byte) => {

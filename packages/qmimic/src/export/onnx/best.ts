@@ -1,8 +1,8 @@
-// The best entries of a list of scores, and where they stand on a map.
+// The best entries of a list of scores, and their positions on a map.
 import { ELEMENT, type Graph, type Value } from "./graph.js";
 
 export interface Best {
-  /** [N] numbers of the entries, best first; among equals the lower number first */
+  /** [N] indices of the entries, best first; ties: lower index first */
   places: Value;
   /** [N] */
   values: Value;
@@ -10,32 +10,32 @@ export interface Best {
 
 /**
  * @param all scores or logits, of any shape
- * @param most entries at most; any number when absent
- * @param compare with `least`: how a value that counts does
+ * @param max maximum number of entries; default: unlimited
+ * @param compare operator for values to keep: value `compare` `min`
  */
 export function bestEntries(
   graph: Graph,
   all: Value,
-  { most, compare, least }: { most?: number; compare: "Greater" | "GreaterOrEqual"; least: number },
+  { max, compare, min }: { max?: number; compare: "Greater" | "GreaterOrEqual"; min: number },
 ): Best {
   const flat = graph.add("flat", "Reshape", [all, graph.ints(-1)]);
   const length = graph.add("length", "Shape", [flat]);
-  const count = most === undefined ? length : graph.add("count", "Min", [length, graph.ints(most)]);
+  const count = max === undefined ? length : graph.add("count", "Min", [length, graph.ints(max)]);
   const [values, places] = graph.addMany(["sorted", "sorted_places"], "TopK", [flat, count]);
-  const enough = graph.add("is_enough", compare, [values, graph.float(least)]);
+  const enough = graph.add("is_enough", compare, [values, graph.float(min)]);
   return {
     places: graph.rowsWhere("best_places", places, enough),
     values: graph.rowsWhere("best", values, enough),
   };
 }
 
-/** What a sigmoid makes a score of. */
+/** The logit of a score. */
 export const logit = (score: number): number => Math.log(score / (1 - score));
 
 /**
- * Where entries stand.
+ * Positions of entries.
  * @param map [1, C, H, W]
- * @param places [N] numbers of entries of it
+ * @param places [N] flat indices into it
  * @returns channel [N], cell [N] (row * W + column), and position [N, 2] column and row as float32
  */
 export function locate(

@@ -1,8 +1,8 @@
-// Box geometry in ONNX operators: the counterparts of packages/runtime/src/geometry. Boxes are [N, 4] xyxy.
+// Box geometry with ONNX operators: the counterpart of packages/runtime/src/geometry. Boxes are [N, 4] xyxy.
 import { type BoxWeights, MAX_LOG_SCALE } from "@qmimic/runtime";
 import type { Graph, Value } from "./graph.js";
 
-/** Upper left and lower right corners, or any two pairs of four numbers, [N, 2] each. */
+/** Top left and bottom right corners, or any two pairs of four numbers, [N, 2] each. */
 export const halves = (graph: Graph, boxes: Value, names: readonly [string, string]): Value[] =>
   graph.addMany(names, "Split", [boxes, graph.ints(2, 2)], { axis: -1 });
 
@@ -30,9 +30,9 @@ export function decodeBoxes(graph: Graph, deltas: Value, anchors: Value, weights
 }
 
 /**
- * Clips boxes to the picture, and says which are still at least `minSide` pixels wide and high.
- * @param limits [4] width, height, width, height of the picture
- * @returns clipped [N, 4], and whether each is large enough, [N]
+ * Clips boxes to the image, and determines which are still at least `minSide` pixels wide and high.
+ * @param limits [4] width, height, width, height of the image
+ * @returns clipped boxes [N, 4], and whether each is large enough, [N]
  */
 export function clipBoxes(
   graph: Graph,

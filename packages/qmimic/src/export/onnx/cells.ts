@@ -1,4 +1,4 @@
-// The counterpart of decode/cells.ts in @qmimic/runtime: from what is said of every cell to boxes with scores.
+// The counterpart of decode/cells.ts in @qmimic/runtime: from cell outputs to boxes with scores.
 import type { CellsDecoder } from "@qmimic/runtime";
 import { bestEntries, locate, logit } from "./best.js";
 import { halves } from "./boxes.js";
@@ -12,9 +12,9 @@ export function scoredCells(
   { preNms, score, stride }: CellsDecoder,
 ): ScoredBoxes {
   const { places, values } = bestEntries(graph.within("best"), logits, {
-    most: preNms,
+    max: preNms,
     compare: "GreaterOrEqual",
-    least: logit(score),
+    min: logit(score),
   });
   const { channel, cell, position } = locate(graph, logits, places);
   const planes = graph.add("distance_planes", "Reshape", [distances, graph.ints(4, -1)]);

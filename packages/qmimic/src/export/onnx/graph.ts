@@ -1,18 +1,18 @@
-// A graph of ONNX operators while it is built. Values are known by their names, and a node has the name of what it makes, so
-// that a viewer shows what each is for.
+// Builder for a graph of ONNX operators. Values are identified by name, and a node has the name of its result,
+// so that viewers show its purpose.
 
-/** Numbers of the types of elements, as the attribute of a cast has them. */
+/** Element type numbers, as in Cast's attribute. */
 export const ELEMENT = { float32: 1, int64: 7 } as const;
 
-/** Name of a value. */
+/** A value's name. */
 export type Value = string;
 
-/** A number is an integer; floats say so. */
+/** Plain numbers are integers; floats are marked. */
 export type Attribute = number | string | readonly number[] | { float: number };
 
 export interface Node {
   type: string;
-  /** "" where an optional input is left out. */
+  /** "" for an omitted optional input. */
   inputs: readonly Value[];
   outputs: readonly Value[];
   attributes: Readonly<Record<string, Attribute>>;
@@ -28,18 +28,18 @@ export interface Constant {
 export class Graph {
   private constructor(
     private readonly scope: string,
-    /** In an order in which they can run. */
+    /** In execution order. */
     readonly nodes: Node[],
     readonly constants: Map<Value, Constant>,
     private readonly names: Set<Value>,
   ) {}
 
-  /** @param inputs names of the inputs of the whole graph */
+  /** @param inputs names of the graph's inputs */
   static of(...inputs: Value[]): Graph {
     return new Graph("", [], new Map(), new Set(inputs));
   }
 
-  /** The same graph; what is added through this one has a name that begins with `scope/`. */
+  /** A view of the graph that prefixes the names of added nodes with `scope/`. */
   within(scope: string): Graph {
     return new Graph(`${this.scope}${scope}/`, this.nodes, this.constants, this.names);
   }
@@ -54,7 +54,7 @@ export class Graph {
     return this.addMany([name], type, inputs, attributes)[0];
   }
 
-  /** Adds a node with a result for each name. */
+  /** Adds a node with one result per name. */
   addMany(
     names: readonly string[],
     type: string,
@@ -72,7 +72,7 @@ export class Graph {
   }
 
   private claim(name: string): Value {
-    if (this.names.has(name)) throw new Error(`export: two values are called ${name}`);
+    if (this.names.has(name)) throw new Error(`export: two values have the name ${name}`);
     this.names.add(name);
     return name;
   }
@@ -93,7 +93,7 @@ export class Graph {
     return value;
   }
 
-  /** A scalar float32, named after its value; the same one wherever it is asked for. */
+  /** A scalar float32, named after its value and shared. */
   float(value: number): Value {
     return this.shared(`${value}`, { data: Float32Array.of(value), shape: [] });
   }

@@ -1,4 +1,4 @@
-// From the pixels of a picture to what the network reads: normalised, and padded with zeros to whole cells of every map.
+// From image pixels to the network's input: normalised, and zero-padded to whole cells of every map.
 
 import { NO_AUGMENTATION } from "../../data/augment.js";
 import { GRID } from "../../data/drawing.js";

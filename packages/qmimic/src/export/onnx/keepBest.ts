@@ -11,7 +11,7 @@ export interface ScoredBoxes {
   labels: Value;
 }
 
-/** @param limits [4] width, height, width, height of the picture */
+/** @param limits [4] width, height, width, height of the image */
 export function keepBest(
   graph: Graph,
   found: ScoredBoxes,
@@ -26,10 +26,10 @@ export function keepBest(
   };
   const suppressed = suppress(graph.within("nms"), all.boxes, {
     iou,
-    most: detections,
+    max: detections,
     classes: { labels: all.labels, count: classes },
   });
-  // Class by class so far: the lowest numbers are the best.
+  // Grouped by class so far: the lowest indices are the best.
   const count = graph.add("kept_count", "Min", [
     graph.add("suppressed_count", "Shape", [suppressed]),
     graph.ints(detections),
@@ -45,7 +45,7 @@ export function keepBest(
 }
 
 /**
- * Each kept box moved to the mean, weighted by score, of all boxes of its label that overlap it.
+ * Box voting: moves each kept box to the score-weighted mean of all boxes of its label that overlap it.
  * @returns [K, 4]
  */
 function voteBoxes(graph: Graph, all: ScoredBoxes, kept: ScoredBoxes, iou: number): Value {
@@ -68,7 +68,7 @@ function voteBoxes(graph: Graph, all: ScoredBoxes, kept: ScoredBoxes, iou: numbe
 function pairwiseIou(graph: Graph, a: Value, b: Value): Value {
   const [fromA, toA] = halves(graph, a, ["kept_from", "kept_to"]);
   const [fromB, toB] = halves(graph, b, ["from", "to"]);
-  // The axis is not counted from the end: where there are no boxes, ONNX Runtime then does not find it.
+  // The axis is not negative: without boxes, ONNX Runtime would not find it.
   const area = (name: string, sides: Value, axis: number) =>
     graph.add(name, "ReduceProd", [sides], { axes: [axis], keepdims: 0 });
   const shared = graph.add("shared_sides", "Sub", [

@@ -1,4 +1,4 @@
-// What an .onnx file says of itself: ONNX Runtime's JavaScript does not hand it out.
+// Reads an .onnx file's metadata, which ONNX Runtime's JavaScript API does not expose.
 
 /** ModelProto.metadata_props, and in each of them key and value (onnx.proto). */
 const METADATA_PROPS = 14;
@@ -7,7 +7,7 @@ const VALUE = 2;
 
 /**
  * The metadata of an .onnx file, by key.
- * @throws RangeError when the bytes are no protocol buffer
+ * @throws RangeError if the bytes are not a protocol buffer
  */
 export function readOnnxMetadata(bytes: Uint8Array): Record<string, string> {
   const metadata: Record<string, string> = Object.create(null);
@@ -20,7 +20,7 @@ export function readOnnxMetadata(bytes: Uint8Array): Record<string, string> {
   return metadata;
 }
 
-/** The fields of a message that have a length, with their numbers; others are passed over. */
+/** The length-delimited fields of a message, with their numbers; skips others. */
 function* messages(bytes: Uint8Array): Generator<[field: number, value: Uint8Array]> {
   let at = 0;
   const varint = (): number => {
@@ -40,7 +40,7 @@ function* messages(bytes: Uint8Array): Generator<[field: number, value: Uint8Arr
     else if (wireType === 5) at += 4;
     else if (wireType === 2) {
       const length = varint();
-      if (at + length > bytes.length) throw new RangeError("cut off, or not a protocol buffer");
+      if (at + length > bytes.length) throw new RangeError("truncated, or not a protocol buffer");
       yield [field, bytes.subarray(at, at + length)];
       at += length;
     } else throw new RangeError("not a protocol buffer");

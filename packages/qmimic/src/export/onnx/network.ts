@@ -1,5 +1,5 @@
-// The list of operations as ONNX operators: what each becomes is said here and nowhere else. Maps are [1, C, H, W]; values
-// of regions are [N, C, size, size] behind a roiAlign, [N, C] behind others.
+// Converts the list of operations to ONNX operators. Maps are [1, C, H, W]; region values are [N, C, size,
+// size] after roiAlign, [N, C] after others.
 import { inferShapes, type Operation, type Shape } from "@qmimic/runtime";
 import { GRID } from "../../data/drawing.js";
 import type { TracedNetwork } from "../trace.js";
@@ -8,19 +8,19 @@ import { roundToMultiples, roundToPowers } from "./quantizers.js";
 import { alignRegions, alignVotes } from "./regionMaps.js";
 
 export interface OnnxNetwork {
-  /** Adds the operations on maps. @param picture [1, 3, H, W], sides multiples of GRID */
+  /** Adds the map operations. @param picture [1, 3, H, W], sides multiples of GRID */
   onMaps(picture: Value): void;
-  /** Adds the operations on regions, behind those on maps. @param regions [N, 4] xyxy, pixels of the picture */
+  /** Adds the region operations, after those on maps. @param regions [N, 4] xyxy, in image pixels */
   onRegions(regions: Value): void;
-  /** What the detector called so. */
+  /** Values by the detector's names. */
   output(name: string): Value;
-  /** Of an output. */
+  /** Channels of an output. */
   channels(name: string): number;
 }
 
 export function onnxNetwork(graph: Graph, network: TracedNetwork): OnnxNetwork {
   const { operations, parameters, outputs } = network;
-  // Channels are the same at every size of the picture.
+  // Channels do not depend on the image size.
   const shapes = inferShapes(operations, 4 * GRID, 4 * GRID);
   const values: Value[] = [];
   const addAll = (ofRegions: boolean, regions: Value): void =>
@@ -47,11 +47,11 @@ export function onnxNetwork(graph: Graph, network: TracedNetwork): OnnxNetwork {
 
 interface Surroundings {
   name: string;
-  /** All that has been made. */
+  /** All results so far. */
   values: readonly Value[];
-  /** Shape of what is read. */
+  /** Shape of the input. */
   from: Shape;
-  /** [N, 4] xyxy, for what reads them. */
+  /** [N, 4] xyxy, for region operations. */
   regions: Value;
   parameters: TracedNetwork["parameters"][number];
 }

@@ -1,4 +1,4 @@
-// A detector as one .onnx file: the pixels of a picture go in, detections come out, and all between is standard operators.
+// A detector as one .onnx file, from image pixels to detections, with only standard operators.
 import type { Detector } from "../../models/index.js";
 import { thresholdsOf } from "../modelFile.js";
 import { traceDetector } from "../trace.js";
@@ -15,7 +15,7 @@ const IMAGE: Port = {
   name: "image",
   type: "float32",
   shape: [1, 3, "height", "width"],
-  meaning: "planes of red, green and blue, 0..255, of a picture whose longest side is the metadata's side",
+  meaning: "red, green and blue planes, 0..255, of an image whose longest side is the metadata's side",
 };
 
 const OUTPUTS: Port[] = [
@@ -35,7 +35,7 @@ const OUTPUTS: Port[] = [
 ];
 
 /**
- * @param thresholds of each class, null: none is known
+ * @param thresholds per class, null: unknown
  * @returns the bytes of an .onnx file, see docs/onnx.md
  */
 export function onnxFile(
@@ -52,7 +52,7 @@ export function onnxFile(
   for (const { name } of OUTPUTS) graph.add(name, "Identity", [best[name as keyof ScoredBoxes]]);
   return serializeOnnx({
     name: detector.config.detector,
-    meaning: "Finds objects in a picture.",
+    meaning: "Detects objects in an image.",
     graph,
     inputs: [IMAGE],
     outputs: OUTPUTS,
@@ -64,7 +64,7 @@ export function onnxFile(
   });
 }
 
-/** What the network says, as boxes with scores. */
+/** Decodes the network's outputs to boxes with scores. */
 function scoredBoxes(
   graph: Graph,
   { config, decoder }: Detector,

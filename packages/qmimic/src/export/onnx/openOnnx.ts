@@ -1,4 +1,4 @@
-// An .onnx file of onnxFile in ONNX Runtime, where one is installed: it is not among the dependencies.
+// Runs an .onnx file from onnxFile in ONNX Runtime, if installed: it is not a dependency.
 import { type Detections, drawPicture, placePicture } from "@qmimic/runtime";
 import type { InferenceSession, TensorConstructor } from "onnxruntime-common";
 import { z } from "zod";
@@ -9,14 +9,14 @@ import { readOnnxMetadata } from "./metadata.js";
 export interface OnnxDetector {
   classes: readonly string[];
   thresholds: readonly number[];
-  /** Longest side of an image that the network was trained with, in pixels. */
+  /** Longest side of images in training, in pixels. */
   side: number;
-  /** Detections in the pixels of an image's file, seen with a longest side of `side` pixels. */
+  /** Detections in pixels of the image's file, with the input scaled to a longest side of `side` pixels. */
   detect(image: RawImage, side: number): Promise<Detections>;
   release(): Promise<void>;
 }
 
-/** The part of either package that is used. */
+/** The used part of either package. */
 interface OnnxRuntime {
   InferenceSession: { create(bytes: Uint8Array): Promise<InferenceSession> };
   Tensor: TensorConstructor;
@@ -31,19 +31,19 @@ const metadataSchema = z.object({
 });
 
 /**
- * @param file named in errors
- * @throws InputError when it is not an .onnx file of this project, or no ONNX Runtime is installed
+ * @param file name for errors
+ * @throws InputError if it is not an .onnx file from qmimic, or ONNX Runtime is not installed
  */
 export async function openOnnx(bytes: Uint8Array, file: string): Promise<OnnxDetector> {
   let metadata: z.infer<typeof metadataSchema>;
   try {
     metadata = metadataSchema.parse(readOnnxMetadata(bytes));
   } catch (error) {
-    throw new InputError(`${file}: not an ONNX file of qmimic export, or damaged: ${reasonOf(error)}`);
+    throw new InputError(`${file}: not an ONNX file from qmimic export, or damaged: ${reasonOf(error)}`);
   }
   const { InferenceSession, Tensor } = await findRuntime(file);
   const session = await InferenceSession.create(bytes).catch((error: Error) => {
-    throw new InputError(`${file}: ONNX Runtime does not take it: ${error.message}`);
+    throw new InputError(`${file}: ONNX Runtime cannot load it: ${error.message}`);
   });
   return {
     ...metadata,
@@ -68,7 +68,7 @@ export async function openOnnx(bytes: Uint8Array, file: string): Promise<OnnxDet
   };
 }
 
-/** The file's input is 0..255. */
+/** The file's input range is 0..255. */
 const AS_THEY_ARE = { grid: 1, mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };
 
 async function findRuntime(file: string): Promise<OnnxRuntime> {
@@ -78,5 +78,5 @@ async function findRuntime(file: string): Promise<OnnxRuntime> {
     if (name === "onnxruntime-web") found.env.wasm.numThreads = 1;
     return found;
   }
-  throw new InputError(`${file}: no ONNX Runtime is installed; npm install onnxruntime-node`);
+  throw new InputError(`${file}: ONNX Runtime is not installed; run npm install onnxruntime-node`);
 }

@@ -1,5 +1,5 @@
-// The counterpart of decode/proposals.ts in @qmimic/runtime: from what is said of anchors to regions. The anchors of a cell
-// are constants; where the cells are follows from the size of the map.
+// The counterpart of decode/proposals.ts in @qmimic/runtime: from anchor outputs to regions. The anchors of a
+// cell are constants; the cells' positions follow from the map size.
 import {
   anchorsPerCell,
   generateAnchors,
@@ -14,7 +14,7 @@ import { suppress } from "./suppression.js";
 
 /**
  * @param maps logits [1, A, H, W], deltas [1, 4A, H, W]
- * @param limits [4] width, height, width, height of the picture
+ * @param limits [4] width, height, width, height of the image
  * @returns [N, 4], best first
  */
 export function proposeRegions(
@@ -25,9 +25,9 @@ export function proposeRegions(
 ): Value {
   const { score, preNms, postNms, nms } = proposals;
   const { places } = bestEntries(graph.within("best"), logits, {
-    most: preNms,
+    max: preNms,
     compare: "GreaterOrEqual",
-    least: logit(score),
+    min: logit(score),
   });
   const { channel, position } = locate(graph, logits, places);
 
@@ -38,7 +38,7 @@ export function proposeRegions(
   const toCorners = graph.add("cell_offsets", "Concat", [offset, offset], { axis: 1 });
   const anchors = graph.add("placed_anchor", "Add", [anchor, toCorners]);
 
-  // [A, 4, cells] -> a row for each entry of the logits.
+  // [A, 4, cells] -> one row per logit.
   const grouped = graph.add("grouped_deltas", "Reshape", [deltas, graph.ints(perCell, 4, -1)]);
   const last = graph.add("deltas_last", "Transpose", [grouped], { perm: [0, 2, 1] });
   const rows = graph.add("delta_rows", "Reshape", [last, graph.ints(-1, 4)]);
@@ -47,6 +47,6 @@ export function proposeRegions(
   const decoded = decodeBoxes(graph.within("decode"), taken, anchors, UNIT_WEIGHTS);
   const { clipped, large } = clipBoxes(graph, decoded, limits, MIN_REGION_SIDE);
   const boxes = graph.rowsWhere("boxes", clipped, large);
-  const kept = suppress(graph.within("nms"), boxes, { iou: nms, most: postNms });
+  const kept = suppress(graph.within("nms"), boxes, { iou: nms, max: postNms });
   return graph.add("regions", "Gather", [boxes, kept]);
 }

@@ -1,5 +1,5 @@
-// The wire format of protocol buffers, as far as an ONNX file needs it: a message is its fields one after another, each led
-// by its number and wire type (protobuf.dev, "Encoding").
+// The protocol buffers wire format, as far as needed for ONNX: a message is a sequence of fields, each with its
+// number and wire type first (protobuf.dev, "Encoding").
 
 const VARINT = 0;
 const LENGTH_DELIMITED = 2;
@@ -15,7 +15,7 @@ export function join(parts: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
   return all;
 }
 
-/** Seven bits a byte, lowest first; a negative number as the 64 bits of its two's complement. */
+/** A varint: seven bits per byte, lowest first; negative numbers as 64-bit two's complement. */
 function varint(value: number | bigint): Uint8Array {
   const bytes: number[] = [];
   let rest = BigInt.asUintN(64, BigInt(value));

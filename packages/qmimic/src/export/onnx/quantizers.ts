@@ -1,4 +1,4 @@
-// Rounding to a dictionary (Quantization Mimic, section 3.1): nearest entry, ties down, nothing below 0.
+// Rounding to a dictionary (Quantization Mimic, section 3.1): nearest entry, ties down, clamped at 0.
 import type { Round, RoundPow2 } from "@qmimic/runtime";
 import type { Graph, Value } from "./graph.js";
 
@@ -11,8 +11,8 @@ export function roundToMultiples(graph: Graph, x: Value, { step }: Round): Value
 }
 
 /**
- * Nearest of {0, 2^min, ..., 2^max}. There is no logarithm to base 2, and another's rounding may miss a power by one: then
- * the test against 1.5 times the power below gives the same result.
+ * Nearest of {0, 2^min, ..., 2^max}. ONNX has no base 2 logarithm, and rounding in another base may be off by
+ * one power: then the comparison with 1.5 times the power below gives the same result.
  */
 export function roundToPowers(graph: Graph, x: Value, { min, max }: RoundPow2): Value {
   const [lowest, highest] = [graph.float(2 ** min), graph.float(2 ** max)];

@@ -1,5 +1,5 @@
-// What regions see of a map: RoIAlign (He et al., Mask R-CNN, ICCV 2017, section 3) and the votes of position-sensitive maps
-// (Dai et al., R-FCN, NeurIPS 2016, section 2.2).
+// Pooling of regions: RoIAlign (He et al., Mask R-CNN, ICCV 2017, section 3) and position-sensitive voting (Dai
+// et al., R-FCN, NeurIPS 2016, section 2.2).
 import type { PsRoiAlign, RoiAlign } from "@qmimic/runtime";
 import type { Graph, Value } from "./graph.js";
 
@@ -27,9 +27,9 @@ export function alignRegions(
 }
 
 /**
- * The maps of each cell of a region become an image of their own in a batch of size x size, and each cell of each region a
- * region of it: so nothing is read that does not count.
- * @param map [1, channels, H, W]; channel (c * size + i) * size + j is what cell (i, j) sees
+ * The maps of each region cell become an image in a batch of size x size images, and each cell of each region
+ * becomes a region in its image, so that nothing unnecessary is read.
+ * @param map [1, channels, H, W]; channel (c * size + i) * size + j is read by cell (i, j)
  * @param regions [N, 4]
  * @returns [N, channels / size^2], the means over the cells
  */

@@ -1,4 +1,5 @@
-// The counterpart of decode/regions.ts in @qmimic/runtime: from what a head says of regions to boxes with scores.
+// The counterpart of decode/regions.ts in @qmimic/runtime: from a head's outputs for regions to boxes with
+// scores.
 import type { RegionsDecoder } from "@qmimic/runtime";
 import { bestEntries } from "./best.js";
 import { decodeBoxes } from "./boxes.js";
@@ -6,7 +7,7 @@ import type { Graph, Value } from "./graph.js";
 import type { ScoredBoxes } from "./keepBest.js";
 
 /**
- * @param outputs logits [N, classes + 1], deltas [N, 4 (classes + 1)], or [N, 4] where all labels share them
+ * @param outputs logits [N, classes + 1], deltas [N, 4 (classes + 1)], or [N, 4] if all labels share them
  * @param regions [N, 4]
  */
 export function scoredRegions(
@@ -22,7 +23,7 @@ export function scoredRegions(
     graph.ints(classes + 1),
     graph.ints(1),
   ]);
-  const { places, values } = bestEntries(graph.within("best"), objects, { compare: "Greater", least: score });
+  const { places, values } = bestEntries(graph.within("best"), objects, { compare: "Greater", min: score });
   const row = graph.add("region", "Div", [places, graph.int(classes)]);
   const labels = graph.add("labels", "Add", [
     graph.add("class", "Mod", [places, graph.int(classes)]),

@@ -1,8 +1,9 @@
-// A graph to the bytes of an .onnx file. Numbers of fields and types are those of the ONNX project's onnx.proto.
+// Serializes a graph to the bytes of an .onnx file. Field and type numbers are from the ONNX project's
+// onnx.proto.
 import { type Attribute, type Constant, ELEMENT, type Graph, type Node } from "./graph.js";
 import { bytes, float, int, join, message, text } from "./protobuf.js";
 
-/** Version of the operators: RoiAlign has its coordinate modes since 16, and from 18 on reductions take their axes as inputs. */
+/** Operator set version: RoiAlign has coordinate modes since 16, and since 18 reductions take axes as inputs. */
 const OPSET = 17;
 /** Version of the file format that came with opset 17. */
 const IR_VERSION = 8;
@@ -12,7 +13,7 @@ const ATTRIBUTE = { float: 1, int: 2, string: 3, ints: 7 };
 export interface Port {
   name: string;
   type: keyof typeof ELEMENT;
-  /** A name where the size is not known beforehand. */
+  /** A name if the size is dynamic. */
   shape: readonly (number | string)[];
   meaning: string;
 }
@@ -57,14 +58,14 @@ function attributeFields(value: Attribute): Uint8Array[] {
   if (typeof value === "number") return [int(3, value), int(20, ATTRIBUTE.int)];
   if (typeof value === "string") return [text(4, value), int(20, ATTRIBUTE.string)];
   if ("float" in value) return [float(2, value.float), int(20, ATTRIBUTE.float)];
-  return [...value.map((one) => int(8, one)), int(20, ATTRIBUTE.ints)];
+  return [...value.map((entry) => int(8, entry)), int(20, ATTRIBUTE.ints)];
 }
 
 const constantFields = (name: string, { data, shape }: Constant): Uint8Array[] => [
   ...shape.map((length) => int(1, length)),
   int(2, data instanceof Float32Array ? ELEMENT.float32 : ELEMENT.int64),
   text(8, name),
-  // Little-endian, as typed arrays are on x86 and ARM.
+  // Little-endian, like typed arrays on x86 and ARM.
   bytes(9, new Uint8Array(data.buffer, data.byteOffset, data.byteLength)),
 ];
 

@@ -1,4 +1,4 @@
-/** The page's script, as text: it runs in a browser beside the runtime's bundle. */
+/** The page's script, as text: it runs in a browser together with the runtime's bundle. */
 export const APP = `
 (async () => {
   const $ = (id) => document.getElementById(id);
@@ -17,12 +17,12 @@ export const APP = `
 
   const canvas = $("canvas");
   const context = canvas.getContext("2d");
-  const mean = detector.thresholds.reduce((sum, one) => sum + one, 0) / detector.thresholds.length;
-  let threshold; // undefined: each class's own
+  const mean = detector.thresholds.reduce((sum, value) => sum + value, 0) / detector.thresholds.length;
+  let threshold; // undefined: per-class thresholds
   let picture;
   let stream;
 
-  /** Draws a picture or a frame, and the boxes over it. */
+  /** Draws an image or a video frame, and the boxes over it. */
   function show(source, width, height) {
     canvas.width = width;
     canvas.height = height;
@@ -57,7 +57,7 @@ export const APP = `
       picture = await createImageBitmap(file, { imageOrientation: "from-image" });
       again();
     } catch (error) {
-      status((file.name || "the picture") + " cannot be shown: " + error.message);
+      status("cannot open " + (file.name || "the image") + ": " + error.message);
     }
   }
 
@@ -81,9 +81,9 @@ export const APP = `
     }
     picture = undefined;
     $("camera").textContent = "Stop camera";
-    const own = stream;
+    const current = stream;
     const frame = () => {
-      if (stream !== own) return;
+      if (stream !== current) return;
       if (video.videoWidth > 0) show(video, video.videoWidth, video.videoHeight);
       requestAnimationFrame(frame);
     };
@@ -106,7 +106,7 @@ export const APP = `
     if (file) open(file);
   });
   addEventListener("paste", (event) => {
-    const file = [...event.clipboardData.files].find((one) => one.type.startsWith("image/"));
+    const file = [...event.clipboardData.files].find((item) => item.type.startsWith("image/"));
     if (file) open(file);
   });
   again();

@@ -1,5 +1,5 @@
-// One page with everything in it: the runtime, the model, and what is needed to try them on pictures or with a camera. It opens
-// from disk and asks no server for anything.
+// A self-contained page with the runtime, the model, and a demo for images and the camera. It can be opened
+// from disk and needs no server.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { APP } from "./app.js";
@@ -8,7 +8,7 @@ import { STYLE } from "./style.js";
 
 /**
  * @param model the bytes of a model file
- * @param title shown at the top, for instance the classes
+ * @param title page title, for instance the classes
  */
 export function htmlPage(model: Uint8Array, title: string): string {
   const runtime = readFileSync(fileURLToPath(import.meta.resolve("@qmimic/runtime/bundle")), "utf8");
@@ -22,13 +22,13 @@ export function htmlPage(model: Uint8Array, title: string): string {
 <header><h1>${name}</h1><p id="status" role="status">loading</p></header>
 <main>
   <div class="controls">
-    <label class="button">Open pictures<input id="files" type="file" accept="image/*" multiple></label>
+    <label class="button">Open images<input id="files" type="file" accept="image/*" multiple></label>
     <button id="camera" type="button">Start camera</button>
-    <label>Score from <output id="shown"></output>
+    <label>Minimum score <output id="shown"></output>
       <input id="threshold" type="range" min="0.01" max="0.99" step="0.01"></label>
-    <button id="reset" type="button" title="each class's own threshold, from the model">Default</button>
+    <button id="reset" type="button" title="the model's threshold for each class">Default</button>
   </div>
-  <div id="stage"><canvas id="canvas" width="1" height="1"></canvas><p id="hint">Drop a picture here, paste one, or use the buttons.</p></div>
+  <div id="stage"><canvas id="canvas" width="1" height="1"></canvas><p id="hint">Drop or paste an image here, or use the buttons.</p></div>
   <table id="found"><caption>Objects</caption><thead><tr><th>label<th>score<th>x<th>y<th>width<th>height</thead><tbody></tbody></table>
 </main>
 ${packedElement("model", model)}
@@ -38,7 +38,7 @@ ${packedElement("program", Buffer.from(`${runtime}\n${APP}`))}
 `;
 }
 
-/** Runs the program. What a browser is too old for is said. */
+/** Runs the program, or says which browsers can. */
 const START = `
 unpack("program").then((program) => {
   const script = document.createElement("script");

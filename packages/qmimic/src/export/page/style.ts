@@ -1,4 +1,4 @@
-/** The page's style: readable on a phone, light and dark. */
+/** The page's style sheet: works on phones, light and dark mode. */
 export const STYLE = `
 :root{color-scheme:light dark;--line:#8886;--accent:#0a6cdb}
 *{box-sizing:border-box}

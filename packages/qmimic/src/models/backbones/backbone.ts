@@ -1,4 +1,4 @@
-// Names to networks.
+// Builds networks by name.
 import type { Random } from "@qmimic/torch";
 import { type DetectorConfig, narrowed, parseBackbone } from "../config.js";
 import { ResNet } from "./resnet.js";
@@ -7,7 +7,7 @@ import { TopDown } from "./topDown.js";
 import type { Backbone } from "./types.js";
 import { Vgg } from "./vgg.js";
 
-/** The network that a configuration names, with fresh weights. @throws InputError for an unknown name */
+/** The network named in a configuration, with fresh weights. @throws InputError for an unknown name */
 export function createBackbone(
   config: Pick<DetectorConfig, "backbone" | "outputStride" | "neck"> &
     Partial<Pick<DetectorConfig, "convolution" | "convolutionGroups">>,

@@ -1,4 +1,4 @@
-// What stands again and again in these networks: a convolution, its batch norm, a ReLU.
+// The common building block: convolution, batch norm, ReLU.
 import { BatchNorm2d, type Layer, ReLU } from "@qmimic/torch";
 
 export const normed = (conv: Layer & { readonly outChannels: number }): Layer[] => [

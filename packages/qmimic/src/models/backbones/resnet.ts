@@ -1,5 +1,5 @@
-// ResNet-18 and -34 (He et al., CVPR 2016) at 1/n of their width; parameter names are torchvision's.
-// Detectors need finer maps than the original's stride 32: the last stages keep their resolution instead.
+// ResNet-18 and -34 (He et al., CVPR 2016) at 1/n of their width; parameter names are as in torchvision.
+// Detectors need finer maps than the original's stride 32, so the last stages do not downsample.
 import {
   add,
   BatchNorm2d,
@@ -55,12 +55,12 @@ class BasicBlock extends Layer {
   }
 }
 
-/** The stages whose ends are levels: the last at each of the strides 4, 8 and 16. */
+/** The stages that end a level: the last one at each of the strides 4, 8 and 16. */
 const LEVELS = [0, 1, 3];
 
 interface ResNetOptions {
   family: keyof typeof DEPTHS;
-  /** How many channels a layer of so many has here. */
+  /** Maps the original's number of channels to this network's. */
   widthOf(channels: number): number;
   outputStride: number;
 }

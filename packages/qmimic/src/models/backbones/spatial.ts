@@ -1,7 +1,7 @@
-// The 3x3 layers of a backbone and its neck, in three kinds: plain; depthwise-separable, a 3x3 of each channel alone and a 1x1
-// of all (Howard et al., MobileNets, arXiv 1704.04861, section 3.1); and grouped, a 3x3 within groups of channels (Xie et al.,
-// ResNeXt, CVPR 2017, section 3.3) and a 1x1 that mixes them, without which the groups would be networks side by side. Layers
-// that read the image's pixels are plain in all of them.
+// The 3x3 layers of a backbone and its neck, in three types: plain; depthwise-separable, a depthwise 3x3 and a
+// 1x1 (Howard et al., MobileNets, arXiv 1704.04861, section 3.1); and grouped, a grouped 3x3 (Xie et al.,
+// ResNeXt, CVPR 2017, section 3.3) and a 1x1 that mixes the groups, which would otherwise be separate networks.
+// Layers that read the image are always plain.
 import { BatchNorm2d, Conv2d, Layer, type Random, type Tensor } from "@qmimic/torch";
 import type { Convolution } from "../config.js";
 
@@ -10,7 +10,7 @@ export interface SpatialOptions {
   bias?: boolean;
 }
 
-/** One of the kinds of a 3x3 layer, padded by 1, without the batch norm behind it. */
+/** A 3x3 layer of one of the types, with padding 1, without its batch norm. */
 export type SpatialLayer = (
   inChannels: number,
   outChannels: number,
@@ -21,22 +21,25 @@ export type SpatialLayer = (
 export const plainLayer: SpatialLayer = (inChannels, outChannels, random, options = {}) =>
   new Conv2d(inChannels, outChannels, 3, random, { ...options, padding: 1, init: "kaiming" });
 
-/** @param mostGroups of grouped layers; each has as many, up to that, as divide its channels (see narrowed) */
-export function spatialLayer(kind: Convolution, mostGroups: number): SpatialLayer {
+/**
+ * @param maxGroups for grouped layers; each has the largest number up to this that divides its channels (see
+ * narrowed)
+ */
+export function spatialLayer(kind: Convolution, maxGroups: number): SpatialLayer {
   if (kind === "plain") return plainLayer;
-  const groupsOf = (channels: number) => (kind === "separable" ? channels : groupsFor(channels, mostGroups));
+  const groupsOf = (channels: number) => (kind === "separable" ? channels : groupsFor(channels, maxGroups));
   return (inChannels, outChannels, random, options = {}) =>
     new Mixed(inChannels, outChannels, groupsOf(inChannels), random, options);
 }
 
-/** The most groups, up to `most`, into which channels can be divided evenly. */
-function groupsFor(channels: number, most: number): number {
-  let groups = Math.min(channels, most);
+/** The largest number of groups, up to `max`, that divides the channels evenly. */
+function groupsFor(channels: number, max: number): number {
+  let groups = Math.min(channels, max);
   while (channels % groups !== 0) groups--;
   return groups;
 }
 
-/** A 3x3 in groups, batch norm, a ReLU, and a 1x1 that mixes what came out. */
+/** A grouped 3x3, batch norm, a ReLU, and a 1x1 that mixes the groups. */
 class Mixed extends Layer {
   private readonly spatial: Conv2d;
   private readonly norm: BatchNorm2d;

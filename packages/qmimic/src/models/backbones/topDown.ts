@@ -1,7 +1,7 @@
-// Top-down pathway (Lin et al., Feature Pyramid Networks, CVPR 2017, section 3), down to one map: what the coarse maps
-// understand is added to the fine ones, where small objects still have a place. Unlike a pyramid, only the finest map
-// is kept, so that the detector still has *one* last feature map, which is quantized and mimicked. A detail path may
-// join in (detail.ts).
+// Top-down pathway (Lin et al., Feature Pyramid Networks, CVPR 2017, section 3) to a single map: coarse
+// semantic maps are added to fine ones, which resolve small objects. Unlike in a pyramid, only the finest map
+// is kept, so that the detector has *one* last feature map, which is quantized and mimicked. A detail path may
+// be added (detail.ts).
 import {
   add,
   BatchNorm2d,
@@ -26,8 +26,8 @@ export class TopDown extends Module implements Backbone {
   private readonly detail: Detail | null;
 
   /**
-   * @param trunk of output stride 16
-   * @param options `outputStride` of the map that is made, 4 or 8, and whether the image also reaches it past the trunk
+   * @param trunk network with output stride 16
+   * @param options `outputStride` of the resulting map, 4 or 8, and whether to add a detail path from the image
    */
   constructor(
     private readonly trunk: LevelledBackbone,

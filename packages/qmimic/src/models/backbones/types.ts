@@ -1,14 +1,14 @@
-// What a backbone is to its users.
+// The interface of a backbone.
 import type { Module, Tensor } from "@qmimic/torch";
 
 export interface Backbone extends Module {
-  /** Of its last map. */
+  /** Stride of its last map. */
   readonly outChannels: number;
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
   forward(x: Tensor): Tensor;
 }
 
-/** A network of output stride 16 that gives its maps at strides 4, 8 and 16. */
+/** A network with output stride 16 that outputs maps at strides 4, 8 and 16. */
 export interface LevelledBackbone extends Backbone {
   /** Channels of the maps at strides 4, 8 and 16. */
   readonly levelChannels: readonly number[];

@@ -1,5 +1,5 @@
-// VGG16 with batch norm (Simonyan and Zisserman, ICLR 2015, configuration D) at 1/n of its width.
-// Names are those of torchvision's vgg16_bn, so that its weights load as they are at n = 1.
+// VGG16 with batch norm (Simonyan and Zisserman, ICLR 2015, configuration D) at 1/n of its width. Parameter
+// names are as in torchvision's vgg16_bn, so that its weights can be loaded at n = 1.
 import {
   cast,
   Identity,
@@ -14,7 +14,7 @@ import { normed } from "./normed.js";
 import { plainLayer, type SpatialLayer } from "./spatial.js";
 import type { LevelledBackbone } from "./types.js";
 
-/** Channels of the 3x3 layers of each block; a 2x2 pooling stands behind a block while the map may shrink. */
+/** Channels of the 3x3 layers per block; a 2x2 pooling follows each block until the output stride is reached. */
 const BLOCKS = [
   [64, 64],
   [128, 128],
@@ -23,19 +23,19 @@ const BLOCKS = [
   [512, 512, 512],
 ];
 
-/** The first block whose end is a level: stride 4. */
+/** The first block that ends a level: stride 4. */
 const LEVELS_FROM = 2;
 
 export class Vgg extends Module implements LevelledBackbone {
   readonly levelChannels: number[];
   private readonly features: Sequential;
-  /** Where each block's own layers end, before its pooling. */
+  /** Index where each block's layers end, before its pooling. */
   private readonly blockEnds: number[] = [];
   private readonly last: { readonly outChannels: number };
 
   /**
-   * @param widthOf how many channels a layer of so many has here
-   * @param outputStride 16 leaves out the last pooling of VGG16, 8 the last two, 4 the last three
+   * @param widthOf maps VGG16's number of channels to this network's
+   * @param outputStride 16 removes the last pooling of VGG16, 8 the last two, 4 the last three
    */
   constructor(
     widthOf: (channels: number) => number,
@@ -77,7 +77,7 @@ export class Vgg extends Module implements LevelledBackbone {
     const maps: Tensor[] = [];
     let y = x;
     let from = 0;
-    // One range up to the first level: batch norm takes the pooling behind it along within a range.
+    // One range up to the first level: within a range, batch norm is fused with the pooling after it.
     for (const end of this.blockEnds.slice(LEVELS_FROM)) {
       y = this.features.forwardRange(y, from, end);
       maps.push(cast(y, "float32"));

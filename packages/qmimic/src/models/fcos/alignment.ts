@@ -1,12 +1,12 @@
-// How well a cell is aligned with an object: its score of the object's class, times the IoU of its box with the object (Feng
-// et al., "TOOD: Task-aligned One-stage Object Detection", ICCV 2021, section 3.2), times how near it is to the middle:
-//   score * IoU^6 * nearness
-// Nearness is not in the paper. Its detectors have maps of several strides, where some cell's first box fits; here one
-// map serves objects of all sizes. Plain loops, because they run over every cell of every object in every step.
+// Alignment of a cell with an object: its score for the object's class, times the IoU of its box with the
+// object (Feng et al., "TOOD: Task-aligned One-stage Object Detection", ICCV 2021, section 3.2), times its
+// centrality: score * IoU^6 * nearness Nearness is not in the paper. Its detectors have maps at several
+// strides, so that some cell's initial box fits; here one map serves objects of all sizes. Plain loops, because
+// they run over every cell of every object in every step.
 import type { CellGrid } from "@qmimic/runtime";
 import type { Target } from "../targets.js";
 
-/** What a head said of a batch, as arrays. */
+/** A head's outputs for a batch, as arrays. */
 export interface CellArrays extends CellGrid {
   /** [B, classes, height, width] */
   logits: Float32Array;
@@ -24,39 +24,39 @@ export interface CellRange {
   y1: number;
 }
 
-/** The best aligned cells of each object of an image, best first: object k's begin at k * `most`. */
+/** The best aligned cells of each object in an image, best first: object k's start at k * `max`. */
 export interface AlignedCells {
-  most: number;
-  /** [objects], at most `most` each; at least 1, unless the range is empty. */
+  max: number;
+  /** [objects] number of cells, at most `max`; at least 1, unless the range is empty. */
   counts: Int32Array;
-  /** [objects, most] numbers of cells in [height, width]. */
+  /** [objects, max] cell indices into [height, width]. */
   cells: Int32Array;
   alignments: Float64Array;
-  /** IoU of the cell's box and the object. */
+  /** IoU of the cell's box with the object. */
   overlaps: Float64Array;
 }
 
-/** An object is looked for in all cells of its box, but at least in this many a side: small ones get some, too. */
+/** Candidates are all cells in the object's box, but at least this many per side, for small objects. */
 const LEAST_SIDE = 2;
-/** Added to every IoU: while no box meets the object, score and nearness still order its cells. */
+/** Added to every IoU: while no box overlaps the object, score and nearness still rank its cells. */
 const LEAST_IOU = 1e-3;
 
 /**
- * @param image number in the batch
+ * @param image index in the batch
  * @param range the cells that may learn an object
- * @param most cells of an object
+ * @param max cells per object
  */
 export function alignedCells(
   said: CellArrays,
   image: number,
   { boxes, labels }: Target,
   range: CellRange,
-  most: number,
+  max: number,
 ): AlignedCells {
   const { classes, height, width, stride } = said;
-  const places = labels.length * most;
+  const places = labels.length * max;
   const found: AlignedCells = {
-    most,
+    max,
     counts: new Int32Array(labels.length),
     cells: new Int32Array(places),
     alignments: new Float64Array(places),
@@ -75,7 +75,7 @@ export function alignedCells(
     const centerY = (y1 + y2) / 2;
     const reachX = Math.max(x2 - x1, LEAST_SIDE) / 2;
     const reachY = Math.max(y2 - y1, LEAST_SIDE) / 2;
-    // An object whose middle is off the image gets the nearest cell on it.
+    // An object with its centre outside the image gets the nearest cell inside.
     const fromX = within(Math.ceil(centerX - reachX - 0.5), range.x0, range.x1 - 1);
     const toX = within(Math.floor(centerX + reachX - 0.5), range.x0, range.x1 - 1);
     const fromY = within(Math.ceil(centerY - reachY - 0.5), range.y0, range.y1 - 1);
@@ -93,7 +93,7 @@ export function alignedCells(
         const h = Math.min(bottom, y2) - Math.max(top, y1);
         const overlap = w > 0 && h > 0 ? (w * h) / ((right - left) * (bottom - top) + area - w * h) : 0;
         const score = 1 / (1 + Math.exp(-said.logits[logitsAt + cell]));
-        // IoU of the object and the object moved onto the cell.
+        // IoU of the object with itself moved onto the cell.
         const shared = shareY * Math.max(0, 1 - Math.abs(x + 0.5 - centerX) / (2 * reachX));
         const nearness = shared / (2 - shared);
         keepAligned(found, object, cell, score * (overlap + LEAST_IOU) ** 6 * nearness, overlap);
@@ -105,17 +105,17 @@ export function alignedCells(
 
 const within = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
 
-/** Puts a cell into its place among the best of an object, if it belongs there. */
+/** Inserts a cell into an object's list of best cells, if it is good enough. */
 function keepAligned(
-  { most, counts, cells, alignments, overlaps }: AlignedCells,
+  { max, counts, cells, alignments, overlaps }: AlignedCells,
   object: number,
   cell: number,
   alignment: number,
   overlap: number,
 ): void {
-  const first = object * most;
+  const first = object * max;
   let at = first + counts[object];
-  if (counts[object] < most) counts[object]++;
+  if (counts[object] < max) counts[object]++;
   else if (alignment > alignments[at - 1]) at--;
   else return;
   for (; at > first && alignments[at - 1] < alignment; at--) {

@@ -1,18 +1,18 @@
-// From what the cells say to the boxes where the detector would like to mimic.
+// Decodes cell outputs to candidate boxes for mimicking.
 import { clipBoxes, decodeDistances, nms, removeSmallBoxes, takeBoxes, topK } from "@qmimic/runtime";
 import type { CellArrays } from "./alignment.js";
 
-/** IoU above which a region is suppressed, and how many are left of an image. */
+/** IoU above which a region is suppressed, and maximum regions per image. */
 const REGION_NMS = 0.7;
 const MAX_REGIONS = 500;
 
 /**
- * Boxes of each image by their best score of any class, best first, clipped to the image and suppressed.
- * @param placed where each image lies on the canvas, [B, 4] xyxy
- * @param most boxes of an image before suppression
- * @returns [N, 4] xyxy of each image
+ * Boxes of each image by their best class score, best first, clipped to the image, after NMS.
+ * @param placed each image's area on the canvas, [B, 4] xyxy
+ * @param max boxes per image before NMS
+ * @returns [N, 4] xyxy per image
  */
-export function bestRegions(said: CellArrays, placed: Float32Array, most: number): Float32Array[] {
+export function bestRegions(said: CellArrays, placed: Float32Array, max: number): Float32Array[] {
   const { logits, classes, height, width } = said;
   const plane = height * width;
   return Array.from({ length: placed.length / 4 }, (_, image) => {
@@ -22,7 +22,7 @@ export function bestRegions(said: CellArrays, placed: Float32Array, most: number
       for (let i = 0; i < plane; i++) best[i] = Math.max(best[i], logits[at + i]);
     }
     const [left, top, right, bottom] = placed.subarray(4 * image, 4 * image + 4);
-    const boxes = clipBoxes(boxesOf(said, image, topK(best, most)), right, bottom, left, top);
+    const boxes = clipBoxes(boxesOf(said, image, topK(best, max)), right, bottom, left, top);
     return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), REGION_NMS, MAX_REGIONS));
   });
 }

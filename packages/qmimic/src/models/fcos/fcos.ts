@@ -1,5 +1,5 @@
-// A one-stage detector without anchors (Tian et al., FCOS, ICCV 2019) on one feature map: every cell says which class it
-// belongs to and how far the sides of its box are away. There are no proposals and no second stage.
+// An anchor-free one-stage detector (Tian et al., FCOS, ICCV 2019) on one feature map: every cell predicts its
+// class and the distances to the sides of its box. There are no proposals and no second stage.
 import { type CellsDecoder, type Detections, detectCells, type Size } from "@qmimic/runtime";
 import { cast, Module, noGrad, type Random, scope, type Tensor } from "@qmimic/torch";
 import { requireFinite } from "../../finite.js";
@@ -39,12 +39,12 @@ export class Fcos extends Module implements Detector {
   }
 
   trainingPass(settings: object): (batch: TrainingBatch) => TrainingPass {
-    const own = fcosSettings.parse(settings);
-    return (batch) => this.pass(batch, own);
+    const parsed = fcosSettings.parse(settings);
+    return (batch) => this.pass(batch, parsed);
   }
 
   private pass({ images, placed, targets }: TrainingBatch, settings: FcosSettings): TrainingPass {
-    // Wide layers may have computed in bfloat16; what is rounded and mimicked is float32.
+    // Wide layers may compute in bfloat16; quantizing and mimicking need float32.
     const features = timed("backbone", () => cast(this.backbone.forward(images), "float32"));
     const quantized = timed("quantize", () => applyQuantizer(features, this.config.quantizer));
     const outputs = timed("head", () => this.head.forward(quantized));
@@ -65,7 +65,7 @@ export class Fcos extends Module implements Detector {
   }
 
   headOutputs(features: Tensor, like: HeadOutputs): HeadOutputs {
-    if (like.of !== "cells") throw new TypeError(`heads of cells are asked about ${like.of}`);
+    if (like.of !== "cells") throw new TypeError(`heads with cells cannot be evaluated for ${like.of}`);
     return { of: "cells", ...this.head.forward(features) };
   }
 
@@ -83,11 +83,11 @@ export class Fcos extends Module implements Detector {
         for (const values of [logits, distances]) requireFinite(values, "detections");
         const plane = height * width;
         return sizes.map((size, image) => {
-          const own = {
+          const outputs = {
             logits: logits.subarray(image * classes * plane, (image + 1) * classes * plane),
             distances: distances.subarray(4 * image * plane, 4 * (image + 1) * plane),
           };
-          return detectCells(own, width, size, this.decoder);
+          return detectCells(outputs, width, size, this.decoder);
         });
       }),
     );
@@ -106,5 +106,5 @@ export const fcos = defineKind({
   create: (config, random) => new Fcos(config, random),
 });
 
-/** As wide as the last map, at most 32: a teacher's wide towers would run in every step of its student. */
+/** Channels of the last map, at most 32: a teacher's wide towers would run in every step of its student. */
 const autoWidth = (backbone: string): number => Math.min(32, narrowed(512, parseBackbone(backbone).divisor));

@@ -1,5 +1,6 @@
-// Two towers of 3x3 layers on one feature map, for classes and for boxes (Tian et al., FCOS, ICCV 2019, section 3.1), and a
-// 1x1 layer behind each that predicts, of every cell, the score of each class and the distances to the sides of a box.
+// Two towers of 3x3 layers on one feature map, for classes and for boxes (Tian et al., FCOS, ICCV 2019, section
+// 3.1), each followed by a 1x1 layer that predicts, for every cell, the score of each class or the distances to
+// the sides of a box.
 import {
   Conv2d,
   cast,
@@ -18,11 +19,11 @@ import {
 import { normed } from "../backbones/normed.js";
 import type { FcosConfig } from "./settings.js";
 
-/** The score that every cell starts with: few cells are objects (Lin et al., Focal Loss, ICCV 2017, section 4.1). */
+/** Initial score of every cell: few cells are objects (Lin et al., Focal Loss, ICCV 2017, section 4.1). */
 const FIRST_SCORE = 0.01;
-/** The distances, in cells, that every cell starts with. */
+/** Initial distances of every cell, in cells. */
 const FIRST_DISTANCE = 4;
-/** Where distances stop growing: beyond any map, and far from what float32 cannot hold. */
+/** Upper limit of distances: larger than any map, and far from float32's overflow. */
 const LARGEST_LOG = Math.log(1024);
 
 const clampMax = operator("aten::clamp_max");
@@ -54,7 +55,7 @@ export class FcosHead extends Module {
 
   /** features [B, C, H, W] */
   forward(features: Tensor): CellOutputs {
-    // Wide layers may compute in bfloat16; what is decoded and compared is float32.
+    // Wide layers may compute in bfloat16; decoding and comparing need float32.
     const logits = cast(this.logits.forward(this.classTower.forward(features)), "float32");
     const logs = cast(this.distances.forward(this.boxTower.forward(features)), "float32");
     return { logits, distances: exp(clampMax(logs, LARGEST_LOG)) };

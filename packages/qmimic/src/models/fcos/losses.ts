@@ -1,5 +1,6 @@
-// Losses of the cells: quality focal loss of the scores (Li et al., "Generalized Focal Loss", NeurIPS 2020, section 3.2), whose
-// goals are the IoU that the boxes reach, so that the score of a class is also that of its box; and GIoU of the boxes.
+// Losses of the cells: quality focal loss for the scores (Li et al., "Generalized Focal Loss", NeurIPS 2020,
+// section 3.2), with the boxes' IoU as targets, so that a score also rates its box; and GIoU loss for the
+// boxes.
 import {
   binaryCrossEntropyWithLogits,
   mul,
@@ -16,10 +17,13 @@ import type { CellOutputs } from "./head.js";
 
 const sigmoid = operator("aten::sigmoid");
 
-/** Of the box loss, relative to the class loss. */
+/** Weight of the box loss, relative to the class loss. */
 const BOX_WEIGHT = 2;
 
-/** |goal - score|^2 * BCE, summed and divided by the sum of the goals; mean GIoU loss of the cells that learn an object. */
+/**
+ * |goal - score|^2 * BCE, summed and divided by the sum of the goals; mean GIoU loss of the cells that learn an
+ * object.
+ */
 export function cellLosses(
   { logits, distances }: CellOutputs,
   assigned: AssignedCells,

@@ -1,5 +1,6 @@
-// Which anchors of the RPN's maps enter a loss or become proposals: plain loops over typed arrays, because they run for
-// thousands of anchors in every step. The maps hold anchors outermost ([A, H, W]), generateAnchors innermost ([H, W, A]).
+// Selects anchors for the RPN's losses and proposals: plain loops over typed arrays, because they run for
+// thousands of anchors in every step. In the maps, anchors are the outermost dimension ([A, H, W]), in
+// generateAnchors the innermost ([H, W, A]).
 import {
   encodeBoxes,
   matchAnchors,
@@ -10,44 +11,44 @@ import {
 import type { Random, Tensor } from "@qmimic/torch";
 import { ignoreRegions, type Target } from "../targets.js";
 
-/** How the RPN is trained; names and defaults as in torchvision's FasterRCNN. */
+/** Training settings of the RPN; names and defaults as in torchvision's FasterRCNN. */
 export interface RpnTraining {
-  /** IoU from which an anchor is an object, and below which it is background. */
+  /** IoU from which an anchor is positive, and below which it is negative. */
   rpnHigh: number;
   rpnLow: number;
-  /** Anchors of an image in the loss, and at most this share of them objects. */
+  /** Anchors per image in the loss, and the maximum fraction of positives. */
   rpnBatch: number;
   rpnPositives: number;
-  /** Proposals before and after suppression in training. */
+  /** Proposals before and after NMS in training. */
   rpnPreNmsTrain: number;
   rpnPostNmsTrain: number;
 }
 
-/** Scores and offsets of one batch, on the device and as arrays. */
+/** Scores and deltas of one batch, on the device and as arrays. */
 export interface RpnOutput {
   /** [B, A, H, W] */
   logits: Tensor;
-  /** [B, 4A, H, W]; channel 4a + k is offset k of anchor a */
+  /** [B, 4A, H, W]; channel 4a + k is delta k of anchor a */
   deltas: Tensor;
-  /** [H * W * A, 4] xyxy, as generateAnchors lays them out */
+  /** [H * W * A, 4] xyxy, in generateAnchors' order */
   anchors: Float32Array;
-  /** Of the anchors, for matchAnchors. */
+  /** Parameters of the anchors, for matchAnchors. */
   bounds: Float32Array;
   height: number;
   width: number;
 }
 
-/** Anchors picked for the losses, objects of an image first; places are into the flat maps of the batch. */
+/** Anchors sampled for the losses, positives of an image first; indices are into the batch's flat maps. */
 export interface SampledAnchors {
-  /** [N] places in the logits, and 1 for object, 0 for background */
+  /** [N] indices into the logits, and 1 for positive, 0 for negative */
   scores: Int32Array;
   objects: Float32Array;
-  /** [4 * objects] places in the deltas, and the offsets that should be there */
+  /** [4 * positives] indices into the deltas, and their targets */
   offsets: Int32Array;
   goals: Float32Array;
 }
 
-/** Matches the anchors of each image with its objects, and picks a share of objects and background at random. */
+/** Matches each image's anchors with its objects, and samples positives and negatives at random. */
 export function sampleAnchors(
   output: RpnOutput,
   targets: readonly Target[],
@@ -57,11 +58,11 @@ export function sampleAnchors(
   const { anchors, bounds, height, width } = output;
   const cells = height * width;
   const perCell = anchors.length / (4 * cells);
-  const most = targets.length * settings.rpnBatch;
-  const scores = new Int32Array(most);
-  const objects = new Float32Array(most);
-  const offsets = new Int32Array(4 * most);
-  const goals = new Float32Array(4 * most);
+  const capacity = targets.length * settings.rpnBatch;
+  const scores = new Int32Array(capacity);
+  const objects = new Float32Array(capacity);
+  const offsets = new Int32Array(4 * capacity);
+  const goals = new Float32Array(4 * capacity);
   let count = 0;
   let objectCount = 0;
   targets.forEach((target, image) => {
@@ -95,7 +96,7 @@ export function sampleAnchors(
   };
 }
 
-/** Places of an image's anchors in the logits of the batch, where its own begin at `first`. */
+/** Indices of an image's anchors in the batch's logits, where the image starts at `first`. */
 function toPlaces(
   anchors: Int32Array,
   perCell: number,
@@ -109,7 +110,7 @@ function toPlaces(
   }
 }
 
-/** Places in the logits of the batch -> those of the four offsets in the deltas: each map of the one is four of the other. */
+/** Indices in the logits -> indices of the four deltas: each logit map corresponds to four delta maps. */
 function toOffsetPlaces(places: Int32Array, cells: number, offsets: Int32Array): void {
   for (let i = 0; i < places.length; i++) {
     const map = Math.floor(places[i] / cells);

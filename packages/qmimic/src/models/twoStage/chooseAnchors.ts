@@ -1,4 +1,4 @@
-// Anchor sizes and shapes that fit the objects of a data set.
+// Chooses anchor sizes and aspect ratios for the objects in a data set.
 import type { Sample } from "../../data/types.js";
 import type { NetworkFacts } from "../detector.js";
 import type { TwoStageSettings } from "./settings.js";
@@ -9,11 +9,11 @@ export interface AnchorChoice {
 }
 
 /**
- * Anchor sizes at equal ratios between the objects' 1 % and 99 % quantiles (square roots of areas, in input pixels at scale
- * 1), and one, two or three aspect ratios, as many as the middle eight tenths of the objects' shapes need to be
- * within a factor of 1.5.
+ * Anchor sizes at equal ratios between the objects' 1 % and 99 % quantiles (square roots of areas, in input
+ * pixels at scale 1), and one, two or three aspect ratios, as needed for the middle 80 % of the objects' aspect
+ * ratios to be within a factor of 1.5.
  * @param side longest side of the input
- * @param count how many sizes
+ * @param count number of sizes
  */
 export function chooseAnchors(samples: readonly Sample[], side: number, count: number): AnchorChoice {
   const sizes: number[] = [];
@@ -39,7 +39,7 @@ export function chooseAnchors(samples: readonly Sample[], side: number, count: n
   });
   const middle = quantile(ratios, 0.5);
   const spread = Math.sqrt(quantile(ratios, 0.9) / quantile(ratios, 0.1));
-  // Not 0 for objects like threads.
+  // Not 0 for extremely thin objects.
   const round = (ratio: number) => Math.min(10_000, Math.max(1, Math.round(ratio * 100))) / 100;
   const aspectRatios =
     spread < 1.5
@@ -50,7 +50,7 @@ export function chooseAnchors(samples: readonly Sample[], side: number, count: n
   return { sizes: [...new Set(chosen)], aspectRatios };
 }
 
-/** The anchors that a recipe leaves to the data. */
+/** Resolves anchor settings that are "auto". */
 export function autoAnchors(
   { anchorSizes, aspectRatios, anchorCount }: TwoStageSettings,
   { samples, side }: NetworkFacts,

@@ -1,23 +1,23 @@
-// What a two-stage detector's head is: it says, of regions of a map, which class they are and how to move them.
+// The interface of a two-stage detector's head: predicts class and box deltas for regions of a map.
 import { Module, type Tensor } from "@qmimic/torch";
 
-/** What a head says of M regions. */
+/** A head's outputs for M regions. */
 export interface RegionOutputs {
   /** [M, classes + 1], label 0 is background */
   logits: Tensor;
-  /** [M, 4 * (classes + 1)], or [M, 4] where all classes share the offsets */
+  /** [M, 4 * (classes + 1)], or [M, 4] if all classes share the deltas */
   deltas: Tensor;
 }
 
 export abstract class RegionHead extends Module {
   /**
    * @param features [B, C, H, W]
-   * @param boxes [N, 4] xyxy of each image, pixels of the network's input
+   * @param boxes [N, 4] xyxy per image, in pixels of the network's input
    */
   abstract forward(features: Tensor, boxes: readonly Float32Array[]): RegionOutputs;
 }
 
-/** Boxes of each image -> [M, 5] of the image's number and the box, as RoIAlign takes them. */
+/** Boxes per image -> [M, 5] of image index and box, the input of RoIAlign. */
 export function numbered(boxes: readonly Float32Array[]): Float32Array {
   const rois = new Float32Array((5 * boxes.reduce((sum, list) => sum + list.length, 0)) / 4);
   let at = 0;

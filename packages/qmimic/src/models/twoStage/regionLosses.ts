@@ -1,14 +1,14 @@
-// The loss of a head over regions (Girshick, Fast R-CNN, ICCV 2015, section 2.3): cross-entropy of the labels, and smooth
-// L1 of the offsets of objects.
+// The loss of a region head (Girshick, Fast R-CNN, ICCV 2015, section 2.3): cross-entropy for the labels, and
+// smooth L1 for the deltas of positives.
 import { cast, crossEntropy, indexSelect, mul, reshape, smoothL1, type Tensor, tensor } from "@qmimic/torch";
 import { concatFloats, concatIntegers } from "../targets.js";
 import type { RegionOutputs } from "./regionHead.js";
 import type { SampledRegions } from "./regionSamples.js";
 
-/** Where smooth L1 turns from a square to a line, as in torchvision. */
+/** Where smooth L1 changes from quadratic to linear, as in torchvision. */
 const BETA = 1 / 9;
 
-/** Cross-entropy (mean), and smooth L1 of the objects' offsets (sum divided by all regions, beta 1/9). */
+/** Cross-entropy (mean), and smooth L1 of the positives' deltas (sum divided by all regions, beta 1/9). */
 export function regionLosses(
   { logits, deltas }: RegionOutputs,
   sampled: SampledRegions,
@@ -23,7 +23,7 @@ export function regionLosses(
   return { boxClass: mul(crossEntropy(logits, target, "sum"), weight), boxBox: mul(distance, weight) };
 }
 
-/** The loss of each region alone, [M]: what online hard example mining ranks by. */
+/** The loss per region, [M], for ranking in online hard example mining. */
 export function lossOfEach({ logits, deltas }: RegionOutputs, sampled: SampledRegions): Float32Array {
   const labels = concatIntegers(sampled.labels);
   const goals = concatFloats(...sampled.offsets);
@@ -31,12 +31,12 @@ export function lossOfEach({ logits, deltas }: RegionOutputs, sampled: SampledRe
   const sets = (deltas.shape[1] as number) / 4;
   const [scores, offsets] = [logits.toFloat32(), deltas.toFloat32()];
   return Float32Array.from(labels, (label, row) => {
-    const own = scores.subarray(labelCount * row, labelCount * (row + 1));
+    const regionScores = scores.subarray(labelCount * row, labelCount * (row + 1));
     let largest = Number.NEGATIVE_INFINITY;
-    for (const score of own) largest = Math.max(largest, score);
+    for (const score of regionScores) largest = Math.max(largest, score);
     let sum = 0;
-    for (const score of own) sum += Math.exp(score - largest);
-    let loss = Math.log(sum) + largest - own[label];
+    for (const score of regionScores) sum += Math.exp(score - largest);
+    let loss = Math.log(sum) + largest - regionScores[label];
     if (label === 0) return loss;
     const at = 4 * (row * sets + (sets === 1 ? 0 : label));
     for (let k = 0; k < 4; k++) {
@@ -48,11 +48,11 @@ export function lossOfEach({ logits, deltas }: RegionOutputs, sampled: SampledRe
 }
 
 /**
- * The offsets that are learned: those of objects, of their own class.
- * @param labels [M], of all images
- * @param offsets of each image, [n, 4]
- * @param sets of offsets that the head predicts for a region: one for each label, or 1 for all
- * @returns places in the flat [M, sets, 4] that the head predicts, and what should be there
+ * The target deltas: those of positives, for their class.
+ * @param labels [M], over all images
+ * @param offsets per image, [n, 4]
+ * @param sets number of deltas that the head predicts per region: one per label, or 1 for all
+ * @returns indices into the head's flat [M, sets, 4] output, and their targets
  */
 function offsetGoals(
   labels: Int32Array,

@@ -1,6 +1,6 @@
-// Which proposals the head is trained on, and what they should become: a random fraction of objects and background
-// (Girshick, Fast R-CNN, ICCV 2015, section 2.3), or those with the largest losses (Shrivastava, Gupta, Girshick, "Training
-// Region-based Object Detectors with Online Hard Example Mining", CVPR 2016, section 4).
+// Samples proposals for training the head, with their targets: a random fraction of positives and background
+// (Girshick, Fast R-CNN, ICCV 2015, section 2.3), or those with the largest losses (Shrivastava, Gupta,
+// Girshick, "Training Region-based Object Detectors with Online Hard Example Mining", CVPR 2016, section 4).
 import {
   type BoxWeights,
   encodeBoxes,
@@ -12,35 +12,35 @@ import {
 import type { Random } from "@qmimic/torch";
 import { concatFloats, ignoreRegions, type Target } from "../targets.js";
 
-/** How regions are labelled and picked; names and defaults as in torchvision's FasterRCNN. */
+/** Settings for labelling and sampling regions; names and defaults as in torchvision's FasterRCNN. */
 export interface RegionTraining {
-  /** IoU from which a proposal is an object, and below which it is background. */
+  /** IoU from which a proposal is positive, and below which it is background. */
   boxHigh: number;
   boxLow: number;
-  /** Proposals of an image in the loss, and at most this fraction of them objects. */
+  /** Proposals per image in the loss, and the maximum fraction of positives. */
   boxBatch: number;
   boxPositives: number;
 }
 
-/** Regions of each image that enter the loss, with what they should become. */
+/** Regions per image for the loss, with their targets. */
 export interface SampledRegions {
-  /** [N, 4] xyxy, objects first. */
+  /** [N, 4] xyxy, positives first. */
   boxes: Float32Array[];
   /** [N], 0 is background. */
   labels: Int32Array[];
-  /** Offsets to the matched object, [N, 4]; zeros for background. */
+  /** Deltas to the matched object, [N, 4]; zeros for background. */
   offsets: Float32Array[];
 }
 
-/** Proposals of one image with the objects added to them, and the object that each belongs to. */
+/** Proposals of one image plus its objects, and the object matched to each. */
 interface Candidates {
   boxes: Float32Array;
-  /** From matchAnchors: index of the object, or negative. */
+  /** From matchAnchors: the object's index, or negative. */
   matches: Int32Array;
   target: Target;
 }
 
-/** Picks at random, at most `boxPositives` of them objects. */
+/** Samples at random, with at most a fraction `boxPositives` of positives. */
 export function sampleRegions(
   proposals: readonly Float32Array[],
   targets: readonly Target[],
@@ -59,9 +59,9 @@ export function sampleRegions(
 }
 
 /**
- * Picks those with the largest losses. The paper first suppresses regions that overlap more than 0.7 with one of larger
- * loss; proposals have been suppressed like that by their scores already.
- * @param lossesOf the head's loss of each region of all images, [M]
+ * Selects those with the largest losses. The paper first applies NMS (IoU 0.7) by loss; here proposals have
+ * already been through NMS by score.
+ * @param lossesOf the head's loss per region, over all images, [M]
  */
 export function hardestRegions(
   proposals: readonly Float32Array[],
@@ -82,9 +82,9 @@ export function hardestRegions(
   let first = 0;
   return labelled(
     picks.map(({ positive, negative, ...candidates }) => {
-      const own = losses.subarray(first, first + positive.length + negative.length);
-      first += own.length;
-      const hard = topK(own, settings.boxBatch).sort();
+      const imageLosses = losses.subarray(first, first + positive.length + negative.length);
+      first += imageLosses.length;
+      const hard = topK(imageLosses, settings.boxBatch).sort();
       const objects = hard.filter((i) => i < positive.length);
       return {
         ...candidates,
@@ -96,7 +96,7 @@ export function hardestRegions(
   );
 }
 
-/** All are taken: nothing is drawn. */
+/** All are taken: no sampling. */
 const never = (): number => 0;
 
 function matchProposals(

@@ -1,5 +1,5 @@
-// Region proposal network (Ren et al., NeurIPS 2015, section 3.1): which anchors hold an object, and where exactly.
-// Structure, losses and parameter names are torchvision's.
+// Region proposal network (Ren et al., NeurIPS 2015, section 3.1): which anchors contain an object, and exactly
+// where. Structure, losses and parameter names are as in torchvision.
 import { blockBounds, generateAnchors, type ProposalSettings, proposeRegions } from "@qmimic/runtime";
 import {
   binaryCrossEntropyWithLogits,
@@ -19,7 +19,7 @@ import type { Target } from "../targets.js";
 import { type RpnOutput, type RpnTraining, sampleAnchors } from "./anchorSamples.js";
 import type { TwoStageConfig } from "./settings.js";
 
-/** Sizes of maps whose anchors are kept; at stride 4 they take about 1 MB each. */
+/** Maximum cached map sizes; at stride 4 their anchors take about 1 MB each. */
 const MAX_KNOWN = 32;
 
 class RpnHead extends Module {
@@ -29,8 +29,8 @@ class RpnHead extends Module {
 
   constructor(channels: number, anchors: number, random: Random) {
     super();
-    // torchvision draws all three with standard deviation 0.01, which suits 256 and more channels: with 16, signal and
-    // gradient all but vanish. These have the same effect at 256 channels whatever the width is.
+    // torchvision initializes all three with standard deviation 0.01, which suits 256 or more channels: with
+    // 16, signal and gradient almost vanish. These have the effect of 0.01 at 256 channels for any width.
     const prediction = { init: 0.16 / Math.sqrt(channels), predicts: true };
     this.conv = this.child(
       "conv.0.0",
@@ -42,7 +42,7 @@ class RpnHead extends Module {
 
   forward(features: Tensor): { logits: Tensor; deltas: Tensor } {
     const hidden = relu(this.conv.forward(features));
-    // Wide layers may compute in bfloat16; what is decoded and compared is float32.
+    // Wide layers may compute in bfloat16; decoding and comparing need float32.
     return {
       logits: cast(this.logits.forward(hidden), "float32"),
       deltas: cast(this.deltas.forward(hidden), "float32"),
@@ -71,7 +71,7 @@ export class Rpn extends Module {
     return { ...this.head.forward(features), ...this.anchorsOf(height, width), height, width };
   }
 
-  /** Batches come in a few sizes, again and again. */
+  /** Batches come in only a few sizes. */
   private anchorsOf(height: number, width: number): { anchors: Float32Array; bounds: Float32Array } {
     const key = `${height} x ${width}`;
     let found = this.known.get(key);
@@ -86,9 +86,9 @@ export class Rpn extends Module {
   }
 
   /**
-   * The best boxes of each image, best first, without gradient.
-   * @param placed where each image lies on the canvas, [B, 4] xyxy: boxes are clipped to it
-   * @returns [N, 4] xyxy of each image
+   * The proposals of each image, best first, without gradients.
+   * @param placed each image's area on the canvas, [B, 4] xyxy; boxes are clipped to it
+   * @returns [N, 4] xyxy per image
    */
   proposals(output: RpnOutput, placed: Float32Array, settings: ProposalSettings): Float32Array[] {
     const logits = output.logits.toFloat32();
@@ -96,18 +96,18 @@ export class Rpn extends Module {
     const cells = output.height * output.width;
     const count = cells * this.perCell;
     return Array.from({ length: placed.length / 4 }, (_, image) => {
-      const own = {
+      const outputs = {
         logits: logits.subarray(image * count, (image + 1) * count),
         deltas: deltas.subarray(4 * image * count, 4 * (image + 1) * count),
         anchors: output.anchors,
         cells,
       };
-      return proposeRegions(own, placed.subarray(4 * image, 4 * image + 4), settings);
+      return proposeRegions(outputs, placed.subarray(4 * image, 4 * image + 4), settings);
     });
   }
 
   /**
-   * Losses of sampled anchors: binary cross-entropy (mean), and smooth L1 of the objects' offsets (sum over
+   * Losses of sampled anchors: binary cross-entropy (mean), and smooth L1 of the positives' deltas (sum over
    * sampled anchors divided by their number, beta 1/9).
    */
   losses(
@@ -125,8 +125,8 @@ export class Rpn extends Module {
       "sum",
     );
     const distance = smoothL1(pick(output.deltas, offsets), tensor(goals).to(device), 1 / 9, "sum");
-    // Where everything is ignored nothing is sampled: the loss is 0, not the mean of nothing.
-    const share = 1 / Math.max(1, scores.length);
-    return { rpnClass: mul(entropy, share), rpnBox: mul(distance, share) };
+    // If everything is ignored, nothing is sampled: the loss is 0, not NaN.
+    const scale = 1 / Math.max(1, scores.length);
+    return { rpnClass: mul(entropy, scale), rpnBox: mul(distance, scale) };
   }
 }

@@ -1,5 +1,5 @@
-// Two-stage detectors on one feature map: backbone, quantizer, region proposals (Ren et al., Faster R-CNN, NeurIPS 2015),
-// and a head that says of each proposed region what it is. The kinds differ in their head.
+// Two-stage detectors on one feature map: backbone, quantizer, region proposals (Ren et al., Faster R-CNN,
+// NeurIPS 2015), and a head that classifies each proposal. The kinds differ only in their head.
 import {
   type BoxWeights,
   type Detections,
@@ -29,8 +29,8 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
   private readonly head: RegionHead;
 
   /**
-   * @param createHead for a map of so many channels
-   * @param backbone a network other than the one that the configuration names
+   * @param createHead creates the head for a map with the given number of channels
+   * @param backbone overrides the configuration's network
    */
   constructor(
     readonly config: C,
@@ -50,8 +50,8 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
   }
 
   trainingPass(settings: object): (batch: TrainingBatch, random: Random) => TrainingPass {
-    const own = twoStageSettingsSchema.parse(settings);
-    return (batch, random) => this.pass(batch, own, random);
+    const parsed = twoStageSettingsSchema.parse(settings);
+    return (batch, random) => this.pass(batch, parsed, random);
   }
 
   private pass(
@@ -59,7 +59,7 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     settings: TwoStageSettings,
     random: Random,
   ): TrainingPass {
-    // Wide layers may have computed in bfloat16; what is rounded, mimicked and pooled is float32.
+    // Wide layers may compute in bfloat16; quantizing, mimicking and pooling need float32.
     const features = timed("backbone", () => cast(this.backbone.forward(images), "float32"));
     const quantized = timed("quantize", () => applyQuantizer(features, this.config.quantizer));
     const output = timed("rpn", () => this.rpn.forward(quantized));
@@ -81,7 +81,7 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     };
   }
 
-  /** The regions that the head is trained on. */
+  /** The regions for training the head. */
   private sample(
     quantized: Tensor,
     proposals: readonly Float32Array[],
@@ -97,7 +97,7 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
   }
 
   headOutputs(features: Tensor, like: HeadOutputs): HeadOutputs {
-    if (like.of !== "regions") throw new TypeError(`heads of regions are asked about ${like.of}`);
+    if (like.of !== "regions") throw new TypeError(`heads with regions cannot be evaluated for ${like.of}`);
     return { of: "regions", boxes: like.boxes, ...this.head.forward(features, like.boxes) };
   }
 
@@ -145,12 +145,12 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     let row = 0;
     return proposals.map((regions, image) => {
       const end = row + regions.length / 4;
-      const own = {
+      const outputs = {
         logits: logits.subarray(labels * row, labels * end),
         deltas: deltas.subarray(width * row, width * end),
       };
       row = end;
-      return detectRegions(own, regions, sizes[image], this.decoder);
+      return detectRegions(outputs, regions, sizes[image], this.decoder);
     });
   }
 }

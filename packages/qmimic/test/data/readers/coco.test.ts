@@ -58,7 +58,7 @@ describe("COCO", () => {
     });
     const { notes, splits } = await checkDataset(set);
     expect(splits.map(({ name, images: count }) => [name, count])).toEqual([["train", 2]]);
-    expect(notes.join("\n")).toMatch(/2 JSON files of other tasks left out/);
+    expect(notes.join("\n")).toMatch(/2 JSON files for other tasks skipped/);
   });
 
   it("a category that only groups the others is no class, one with objects is", async () => {
@@ -79,11 +79,11 @@ describe("COCO", () => {
 
   const one = (change: object) => ({ ...coco, annotations: [{ ...annotations[0], ...change }] });
   it.each([
-    ["an unknown image", one({ image_id: 5 }), /annotation 1: there is no image with the id 5/],
-    ["an unknown category", one({ category_id: 2 }), /annotation 1: there is no category with the id 2/],
+    ["an unknown image", one({ image_id: 5 }), /annotation 1: there is no image with id 5/],
+    ["an unknown category", one({ category_id: 2 }), /annotation 1: there is no category with id 2/],
     ["no box", one({ bbox: undefined }), /annotation 1: "bbox" is missing/],
     ["a box of three", one({ bbox: [1, 2, 3] }), /annotation 1: "bbox" is \[1,2,3\]/],
-    ["a box outside", one({ bbox: [90, 2, 30, 4] }), /annotation 1: "toothbrush" has the box.*outside/],
+    ["a box outside", one({ bbox: [90, 2, 30, 4] }), /annotation 1: "toothbrush" has a box.*outside/],
     ["a box without area", one({ bbox: [9, 2, 0, 4] }), /annotation 1: .*no area/],
     ["iscrowd: 2", one({ iscrowd: 2 }), /"iscrowd" is 2/],
     ["text as id", one({ image_id: "3" }), /image_id "3"/],
@@ -108,8 +108,8 @@ describe("COCO", () => {
       /images\[0\]: the size is missing x 80/,
     ],
     ["images as an object", { images: {}, annotations, categories }, /"images" is not a list/],
-    ["no images", { annotations, categories }, /lists no "images"/],
-    ["text that is cut off", JSON.stringify(coco).slice(0, -9), /malformed JSON|ends too early/],
+    ["no images", { annotations, categories }, /has no "images"/],
+    ["text that is cut off", JSON.stringify(coco).slice(0, -9), /malformed JSON|unexpected end of file/],
     ["a comma too many", JSON.stringify(coco).replace("[{", "[,{"), /element of "images" is missing/],
   ])("refuses %s", async (_, content, expected) => {
     const set = await folder({ "a.json": content, "a.jpg": IMAGE, "b.jpg": IMAGE });
@@ -121,7 +121,7 @@ describe("COCO", () => {
       /b\.jpg: the image of .* is missing/,
     );
     const none = await message(await folder({ "a.json": coco }));
-    expect(none).toMatch(/1 problem in the data.[\s\S]*none of the 2 images of the split is there/);
+    expect(none).toMatch(/1 problem in the data.[\s\S]*all 2 images of the split are missing/);
   });
 
   it("two images of one id in different folders keep apart, in one they are refused", async () => {
@@ -134,14 +134,14 @@ describe("COCO", () => {
     const apart = await folder({ "a.json": named(["x/a.jpg", "y/a.jpg"]), ...files });
     expect((await read(apart)).map(({ id }) => id)).toEqual(["x/a", "y/a"]);
     const unclear = await message(await folder({ "a.json": named(["a.jpg"]), ...files }));
-    expect(unclear).toMatch(/could be x\/a\.jpg or y\/a\.jpg\. Name it with its folder/);
+    expect(unclear).toMatch(/could be x\/a\.jpg or y\/a\.jpg\. Include its folder in the name/);
   });
 
   it("an image of another split is not taken", async () => {
     const files = { "val2017/a.jpg": IMAGE, "val2017/b.jpg": IMAGE, "train2017/b.jpg": IMAGE };
     const set = await folder({ "annotations/instances_train2017.json": coco, ...files });
     expect(await message(set)).toMatch(
-      /a\.jpg: the image is not there, only val2017\/a\.jpg in the folder of another split/,
+      /a\.jpg: the image is missing; there is only val2017\/a\.jpg, in another split/,
     );
   });
 

@@ -42,8 +42,8 @@ describe("CVAT for images", () => {
       tag("box", 'xtl="ten" ytl="20" xbr="30" ybr="40"'),
       /image "a\.jpg", box: "cat": xtl is "ten"; expected a number/,
     ],
-    [tag("box", 'xtl="10" ytl="20" xbr="300" ybr="40"'), /image "a\.jpg", box: "cat" has the box.*outside/],
-    [tag("polygon", 'points="10,20;30"'), /not at least three pairs/],
+    [tag("box", 'xtl="10" ytl="20" xbr="300" ybr="40"'), /image "a\.jpg", box: "cat" has a box.*outside/],
+    [tag("polygon", 'points="10,20;30"'), /expected at least three points/],
   ])("refuses %j", async (shapes, expected) => {
     expect(await message(await folder({ "annotations.xml": of(shapes), "a.jpg": IMAGE }))).toMatch(expected);
   });

@@ -24,7 +24,7 @@ describe("which format", () => {
       "wider/faces_train.txt": "JPEGImages/a.jpg\n1\n1 2 3 4\n",
     });
     expect((await checkDataset(set)).notes.join("\n")).toMatch(
-      /other formats.*left out: WIDER FACE \(wider\)/,
+      /Ignored labels in other formats.*: WIDER FACE \(wider\)/,
     );
     expect(boxesOf((await readDataset(set, "train", { format: "wider" })).samples)).toEqual({
       "JPEGImages/a": [1, 2, 4, 6],

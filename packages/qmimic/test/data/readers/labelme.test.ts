@@ -84,7 +84,7 @@ describe("labelme", () => {
           [200, 2],
         ]),
       ]),
-      /shape 1: "cat" has the box.*outside/,
+      /shape 1: "cat" has a box.*outside/,
     ],
     [record([], { imageWidth: 90 }), /100 x 80 px.*a\.json states 90 x 80/],
     [record([], { imagePath: "b.jpg" }), "read"],

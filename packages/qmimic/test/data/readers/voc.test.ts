@@ -79,14 +79,16 @@ describe("Pascal VOC", () => {
       "VOC2012/Annotations/b.xml": xml,
       "VOC2012/JPEGImages/b.jpg": IMAGE,
     });
-    expect(await message(devkit)).toMatch(/holds 2 VOC folders: VOC2007, VOC2012\. Name one of them/);
+    expect(await message(devkit)).toMatch(/has 2 VOC folders: VOC2007, VOC2012\. Choose one of them/);
     expect(await read(join(devkit, "VOC2012"))).toHaveLength(1);
   });
 
   it("two images of one id are refused, unless <filename> tells which", async () => {
     const both = { "JPEGImages/a.jpg": IMAGE, "JPEGImages/a.png": IMAGE };
     const set = await folder({ "Annotations/a.xml": xml, ...both });
-    expect(await message(set)).toMatch(/two images for one id: JPEGImages\/a\.jpg and JPEGImages\/a\.png/);
+    expect(await message(set)).toMatch(
+      /two images with the same id: JPEGImages\/a\.jpg and JPEGImages\/a\.png/,
+    );
     expect((await checkDataset(set)).ok).toBe(false);
     const named = xml.replace("<size>", "<filename>a.png</filename><size>");
     const [sample] = await read(await folder({ "Annotations/a.xml": named, ...both }));
@@ -100,7 +102,7 @@ describe("Pascal VOC", () => {
     const taken = await folder({ "a.xml": named("b.jpg"), "b.xml": named("b.jpg"), "b.jpg": IMAGE });
     expect(await message(taken)).toMatch(/a\.\*: the image of .*a\.xml is missing/);
     const both = await folder({ "a.xml": named("old.jpg"), "b.xml": named("old.jpg"), "old.jpg": IMAGE });
-    expect(await message(both)).toMatch(/b\.xml: its image old\.jpg is that of "a" in a\.xml too/);
+    expect(await message(both)).toMatch(/b\.xml: its image old\.jpg also belongs to "a" in a\.xml/);
     const splits = { "train/0.xml": xml, "val/0.xml": xml, "val/0.jpg": IMAGE };
     expect(await message(await folder(splits))).toMatch(/train\/0\.\*: the image of .*0\.xml is missing/);
   });

@@ -20,7 +20,7 @@ describe("WIDER FACE", () => {
     expect(classes).toEqual(["face"]);
     expect(boxesOf(samples)).toEqual({ "0--Parade/a": [10, 20, 30, 40, 1, 2, 4, 6, 40, 40, 49, 49] });
     expect([...samples[0].difficult]).toEqual([0, 1, 0]);
-    expect((await notesOf(data)).join("\n")).toMatch(/boxes without area, left out: 1/);
+    expect((await notesOf(data)).join("\n")).toMatch(/boxes without area, skipped: 1/);
     const strict = await readDataset(path, "train", { ignore: ["heavy-blur"] });
     expect([...strict.samples[0].difficult]).toEqual([0, 1, 1]);
   });
@@ -47,11 +47,11 @@ describe("WIDER FACE", () => {
     [`${list(["10 20 20 20"])}0--Parade/b.jpg\nmany\n`, /line 4: "0--Parade\/b\.jpg" and "many"/],
     [
       list(["10 20 20 20"]).replace("\n1\n", "\n2\n"),
-      /line 2: "0--Parade\/a\.jpg" has 2 faces, and the list 1 more line\./,
+      /line 2: "0--Parade\/a\.jpg" has 2 faces, but the list has only 1 more line\./,
     ],
     [list(["10 20 20 20", "1 2 3 4 5"]), /line 4: "1 2 3 4 5"; expected/],
     [list(["10 20 20 20"], "0--Parade/b.jpg"), /b\.jpg: the image of .* is missing/],
-    [list(["90 20 20 20"]), /line 3: "face" has the box.*outside/],
+    [list(["90 20 20 20"]), /line 3: "face" has a box.*outside/],
   ])("refuses %j", async (text, expected) => {
     expect(await message(await set(text))).toMatch(expected);
   });

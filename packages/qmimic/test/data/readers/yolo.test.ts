@@ -106,22 +106,22 @@ describe("YOLO", () => {
     const report = await checkDataset(set);
     expect(report.classes).toEqual(["0"]);
     expect(report.notes.join("\n")).toMatch(
-      /called by their numbers[\s\S]*no labels for an image.*: 1 \(images\/b\.jpg\)/,
+      /class numbers are used[\s\S]*images without labels.*: 1 \(images\/b\.jpg\)/,
     );
     const unlabelled = { "val/images/b.jpg": IMAGE, "train/images/a.jpg": IMAGE, "train/labels/a.txt": line };
     expect(await message(await folder(unlabelled), "val")).toMatch(
-      /none of the 1 images of the split val has a label file/,
+      /none of the 1 images of split val has a label file/,
     );
   });
 
   it.each([
     ["0 0.2 0.375 0.2\n", /line 1: "0 0\.2 0\.375 0\.2": 4 numbers/],
-    [`${line}0 0.2 0.375 0.2 0.25 0.9\n`, /line 2: .*six numbers; a sixth is a score/],
+    [`${line}0 0.2 0.375 0.2 0.25 0.9\n`, /line 2: .*six numbers; the sixth is a score/],
     ["2 0.2 0.375 0.2 0.25\n", /the class is 2; data\.yaml has 2, 0 to 1/],
     ["0.5 0.2 0.375 0.2 0.25\n", /the class is 0\.5/],
     ["-1 0.2 0.375 0.2 0.25\n", /the class is -1/],
     ["0 0,2 0.375 0.2 0.25\n", /not a number/],
-    ["0 20 30 20 20\n", /line 1: "cat" has the box.*outside the image of 100 x 80/],
+    ["0 20 30 20 20\n", /line 1: "cat" has a box.*outside the image of 100 x 80/],
     ["0 0.2 0.375 0 0.25\n", /line 1: .*no area/],
     ["0 0.1 0.25 0.3 0.25 0.3 0.5 0.1\n", /8 numbers/],
   ])("refuses %j", async (text, expected) => {

@@ -155,7 +155,7 @@ int main(void)
 
 test("refuses what cannot be written", () => {
   const model = modelOf(CELLS);
-  expect(() => cFilesOf(model, { ...options, name: "2 cats" })).toThrow('"2 cats" is not a name in C');
+  expect(() => cFilesOf(model, { ...options, name: "2 cats" })).toThrow('"2 cats" is not a valid C name');
   expect(() => cFilesOf(model, { ...options, width: 100 })).toThrow("width 100: expected a multiple of 32");
   expect(() => cFilesOf(model, { ...options, height: 8192 })).toThrow("height 8192");
   expect(() => cFilesOf(model, { ...options, format: "int8" })).toThrow("int8: ");

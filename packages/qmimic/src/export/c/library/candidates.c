@@ -1,17 +1,17 @@
-/* What may be an object: place says of which cell or region, and of which class. */
+/* A candidate detection: place identifies its cell or region, and its class. */
 struct candidate {
   float score;
   uint32_t place;
   float box[4]; /* xmin, ymin, xmax, ymax, in pixels of the input */
 };
 
-/* Candidates in descending score, equal ones as their places are. */
+/* Sorts candidates by descending score, ties by place. */
 static int before(const struct candidate *a, const struct candidate *b)
 {
   return a->score > b->score || (a->score == b->score && a->place < b->place);
 }
 
-/* In a heap the last of all is at the root. Moves what is at `at` down to where it belongs. */
+/* Heap with the worst candidate at the root. Sifts down the entry at `at`. */
 static void sift_down(struct candidate *heap, int count, int at)
 {
   struct candidate moved = heap[at];
@@ -26,7 +26,7 @@ static void sift_down(struct candidate *heap, int count, int at)
   heap[at] = moved;
 }
 
-/* Puts a candidate into a heap of the `most` best, if it is among them; returns how many there are. */
+/* Inserts a candidate into a heap of the `most` best, if it is good enough; returns the heap's size. */
 static int keep_candidate(struct candidate *heap, int count, int most, const struct candidate *one)
 {
   int at = count;
@@ -44,7 +44,7 @@ static int keep_candidate(struct candidate *heap, int count, int most, const str
   return count + 1;
 }
 
-/* From a heap to a list, best first. */
+/* Sorts a heap, best first. */
 static void sort_candidates(struct candidate *heap, int count)
 {
   while (count > 1) {
@@ -55,7 +55,7 @@ static void sort_candidates(struct candidate *heap, int count)
   }
 }
 
-/* Clips boxes to the picture; those with a side thinner than `least` pixels are left out. Returns how many are left. */
+/* Clips boxes to the picture, and drops those with a side under `least` pixels. Returns how many are left. */
 static int clip_candidates(struct candidate *list, int count, float least)
 {
   int kept = 0;

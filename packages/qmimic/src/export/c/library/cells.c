@@ -1,4 +1,4 @@
-/* From what the network says of every cell to boxes with scores. */
+/* Decodes cell outputs to boxes with scores. */
 static int label_of(const struct candidate *one)
 {
   return (int)(one->place / CELLS);
@@ -21,7 +21,7 @@ static void place_box(struct candidate *one)
   one->box[3] = (y + distances[3]) * STRIDE;
 }
 
-/* Returns how many there are; -1: the network gave what is no number. */
+/* Returns their number; -1 if the network's output is not finite. */
 static int find_candidates(struct candidate *list)
 {
   const struct map *map = &maps[LOGITS];

@@ -1,4 +1,4 @@
-/* Greedy suppression within each class; kept[0..] are places in the list. Returns how many, at most `most`. */
+/* Greedy NMS within each class; kept[0..] are indices in the list. Returns their number, at most `most`. */
 static int suppress(const struct candidate *list, int count, uint32_t *kept, int most)
 {
   int found = 0;
@@ -11,7 +11,7 @@ static int suppress(const struct candidate *list, int count, uint32_t *kept, int
   return found;
 }
 
-/* Box `survivor` moved to the mean of the boxes of its class that overlap it, weighted by score. */
+/* Box voting: moves box `survivor` to the score-weighted mean of the boxes of its class that overlap it. */
 static void vote(const struct candidate *list, int count, int survivor, float *box)
 {
   float total = 0.0f;
@@ -27,7 +27,7 @@ static void vote(const struct candidate *list, int count, int survivor, float *b
   for (k = 0; k < 4; k++) box[k] = total > 0.0f ? box[k] / total : list[survivor].box[k];
 }
 
-/* Writes the best `most` detections, in pixels of the picture; returns how many. */
+/* Writes the best `most` detections, in pixels of the picture; returns their number. */
 static int keep_best(struct candidate *list, int count, struct DETECTOR(detection) *found, int most)
 {
   uint32_t *kept = (uint32_t *)(void *)(arena_bytes + KEPT_AT);

@@ -1,13 +1,13 @@
-/* The picture, and where it lies in the input: as large as fits, at the upper left; what it leaves is 0. */
+/* The picture, and its placement in the input: as large as fits, at the top left; the rest is 0. */
 static struct {
   const uint8_t *rgb;
   ptrdiff_t row_stride;
   int width, height;
   int taken_width, taken_height; /* of the input */
-  float scale; /* pixels of the input a pixel of the picture */
+  float scale; /* input pixels per picture pixel */
 } picture;
 
-/* Pictures are at most this many times as large as the input. */
+/* Maximum size of a picture relative to the input. */
 #define LARGEST_REDUCTION 32
 
 static float clamped(float value, float most)
@@ -35,8 +35,8 @@ static void place_picture(const uint8_t *rgb, int width, int height, ptrdiff_t r
   picture.scale = by_width ? (float)INPUT_WIDTH / (float)width : (float)INPUT_HEIGHT / (float)height;
 }
 
-/* What one position of the input is made of, along an axis: a triangle, one pixel of the input wide to each side where the
-   picture is reduced, one of the picture's where it is enlarged. */
+/* The filter for one input position along an axis: a triangle with a radius of one input pixel for downscaling,
+   of one picture pixel for upscaling. */
 struct taps {
   int first, count;
   float weights[2 * LARGEST_REDUCTION];
@@ -63,7 +63,7 @@ static void find_taps(struct taps *taps, int at, int length)
     for (t = 0; t < taps->count; t++) taps->weights[t] /= total;
 }
 
-/* A row of the input from bytes of its own size. */
+/* A row of the input from a picture of the input's size. */
 static void copy_row(const uint8_t *pixels, number *out)
 {
   int x, c;

@@ -1,7 +1,7 @@
-/* Largest growth of a box: 1000 / 16 times. */
+/* Maximum growth of a box: 1000 / 16 times. */
 #define LARGEST_LOG 4.13516665f
 
-/* Offsets dx, dy, dw, dh of a box, divided by their weights, to the box that they point to. */
+/* Decodes deltas dx, dy, dw, dh, divided by their weights, to a box. */
 static void move_box(const float *from, const float *deltas, const float *weights, float *box)
 {
   float width = from[2] - from[0];
@@ -37,7 +37,7 @@ static void place_proposal(struct candidate *one)
   move_box(from, deltas, unit, one->box);
 }
 
-/* The best regions, best first; returns how many there are, -1: the network gave what is no number. */
+/* The best regions, best first; returns their number, or -1 if the network's output is not finite. */
 static int propose(struct candidate *list)
 {
   const struct map *map = &maps[ANCHOR_LOGITS];

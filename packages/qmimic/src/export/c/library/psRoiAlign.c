@@ -1,4 +1,4 @@
-/* Position-sensitive RoIAlign and the mean over its cells: number c is of input channels c * size * size + cell. */
+/* Position-sensitive RoIAlign and the mean over its cells: output c uses input channels c * size * size + cell. */
 static void ps_roi_align(const struct region_operation *op, const float *region)
 {
   const struct map *map = &maps[op->map];

@@ -1,10 +1,10 @@
-/* From what the second stage says of every region to boxes with scores. */
+/* Decodes the second stage's region outputs to boxes with scores. */
 static int label_of(const struct candidate *one)
 {
   return (int)(one->place % LABELS) - 1;
 }
 
-/* Softmax over the labels, in place; returns whether all were numbers. */
+/* Softmax over the labels, in place; returns whether all numbers are finite. */
 static int softmax(float *logits)
 {
   float largest = logits[0];
@@ -22,7 +22,7 @@ static int softmax(float *logits)
   return 1;
 }
 
-/* Returns how many there are; -1: the network gave what is no number. */
+/* Returns their number; -1 if the network's output is not finite. */
 static int find_candidates(struct candidate *list)
 {
   struct candidate *regions = (struct candidate *)(void *)(arena_bytes + PROPOSALS_AT);

@@ -1,4 +1,4 @@
-/* RoIAlign as torchvision has it without "aligned": [channels][size][size]. */
+/* RoIAlign like torchvision's without "aligned": [channels][size][size]. */
 static void roi_align(const struct region_operation *op, const float *region)
 {
   const struct map *map = &maps[op->map];

@@ -1,4 +1,4 @@
-/* The network on the picture: each step makes the next row of its map. */
+/* Runs the network on the picture: each step computes the next row of its map. */
 static void run_network(void)
 {
   uint16_t rows[OPERATIONS];

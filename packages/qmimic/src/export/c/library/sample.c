@@ -1,10 +1,10 @@
-/* A point of a map: the four cells around it, and their shares. */
+/* A point on a map: the four cells around it, and their weights. */
 struct point {
   const number *cells[4];
   float shares[4];
 };
 
-/* Returns whether the point is at most a cell off the map; further out everything is 0. */
+/* Returns whether the point is at most one cell outside the map; beyond that everything is 0. */
 static int point_at(const struct map *map, float y, float x, struct point *point)
 {
   int top, left, right, below;

@@ -1,5 +1,5 @@
-/* Reads pictures (width and height as 32-bit integers, then RGB bytes) from a file and prints what is found in each. The
-   word detector is replaced by the name that the source was given. */
+/* Reads pictures (width and height as 32-bit integers, then RGB bytes) from a file and prints the detections in
+   each. The word detector is replaced by the source's name. */
 #include "detector.h"
 
 #include <stdio.h>
@@ -31,7 +31,7 @@ int main(void)
 #endif
   while (fread(size, sizeof size, 1, file) == 1) {
     size_t stride = 3u * (size_t)size[0] + SPARE;
-    /* No byte behind the last row's: reading on is noticed. */
+    /* No bytes after the last row, so that reading past it is detected. */
     uint8_t *rgb = (uint8_t *)malloc(stride * (size_t)size[1] - SPARE);
     if (rgb == NULL) return 1;
     for (y = 0; y < size[1]; y++)

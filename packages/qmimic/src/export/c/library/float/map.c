@@ -1,9 +1,9 @@
 typedef float number;
 
-/* A map of which the last `rows` rows are in memory, in a ring: row y is in place y % rows. Cells are side by side in a row,
-   a cell's channels are, too; `border` cells of zeros stand on either side. */
+/* A map with its last `rows` rows in a ring buffer: row y is at index y % rows. Cells are consecutive in a row,
+   and channels in a cell; a row has `border` zero cells on either side. */
 struct map {
-  uint32_t at; /* bytes from the beginning of the arena */
+  uint32_t at; /* offset in the arena, in bytes */
   uint16_t width, height, channels;
   uint16_t border;
   uint16_t rows;

@@ -1,4 +1,4 @@
-/* A level of 0 to 255 of channel c as the network sees it. */
+/* Normalizes a 0..255 value of channel c. */
 static float normalised(float level, int c)
 {
   return level * input_gains[c] + input_shifts[c];

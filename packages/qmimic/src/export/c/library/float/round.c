@@ -1,4 +1,4 @@
-/* The nearest entry of {0, step, 2 step, ...}, ties down. */
+/* Rounds to the nearest entry of {0, step, 2 step, ...}, ties down. */
 static void round_row(const struct operation *op, int y)
 {
   const struct map *to = &maps[op->to];

@@ -1,4 +1,4 @@
-/* The nearest entry of {0, 2^min, ..., 2^max}, ties down. */
+/* Rounds to the nearest entry of {0, 2^min, ..., 2^max}, ties down. */
 static void round_pow2_row(const struct operation *op, int y)
 {
   const struct map *to = &maps[op->to];

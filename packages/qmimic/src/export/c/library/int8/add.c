@@ -1,4 +1,4 @@
-/* Biases are a summand, because zeros are not 0, and a multiplier for each of both. */
+/* Biases are an offset (because zero points are not 0) and a multiplier for each of the two inputs. */
 static void add_row(const struct operation *op, int y)
 {
   const struct map *to = &maps[op->to];

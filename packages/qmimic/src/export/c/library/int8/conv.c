@@ -1,4 +1,5 @@
-/* Four numbers of each of two places in a row, times four weights of each of two channels. What is loaded is used twice. */
+/* Four numbers at each of two positions in a row, times four weights of each of two channels, so that each load
+   is used twice. */
 struct sums {
   int32_t av, aw, bv, bw;
 };
@@ -22,8 +23,9 @@ static inline void add_products(const int8_t *a, const int8_t *b, const int8_t *
 #endif
 }
 
-/* Weights are [channels / 2][kernel][span / 4][2][4], where a span is a row of the kernel over all inputs; channels and spans are
-   filled up with zeros, so what is read behind a span does not count. That zero is not 0 is in the biases. */
+/* Weights are [channels / 2][kernel][span / 4][2][4], where a span is a row of the kernel over all inputs;
+   channels and spans are padded with zeros, so numbers read past a span do not count. Zero points are included
+   in the biases. */
 static void conv_row(const struct operation *op, int y)
 {
   const struct map *from = &maps[op->from];

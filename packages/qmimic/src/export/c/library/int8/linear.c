@@ -1,4 +1,4 @@
-/* Weights are [channels][inputs], biases of each channel its bias and the scale of its weights. */
+/* Weights are [channels][inputs], biases are the bias and the weights' scale of each channel. */
 static void linear(const struct region_operation *op, const float *region)
 {
   const float *from = numbers_at(op->from_at);

@@ -1,4 +1,4 @@
-/* Weights are the result of each number, from -128 on. */
+/* Weights are the lookup table, starting at -128. */
 static void look_up_row(const struct operation *op, int y)
 {
   const struct map *to = &maps[op->to];

@@ -1,4 +1,4 @@
-/* A level of 0 to 255 of channel c as the network sees it; the shift is 256 too large, so that cutting off rounds down. */
+/* Normalizes a 0..255 value of channel c; the shift is 256 too large, so that truncation rounds down. */
 static int8_t normalised(float level, int c)
 {
   int32_t value = (int32_t)(level * input_gains[c] + input_shifts[c]) - 256;

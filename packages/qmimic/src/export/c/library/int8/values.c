@@ -1,4 +1,4 @@
-/* What number i of a row means. */
+/* The real value of number i of a row. */
 static float value_at(const struct map *map, const int8_t *row, int i)
 {
   int16_t wide;

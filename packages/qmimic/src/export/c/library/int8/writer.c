@@ -1,4 +1,4 @@
-/* A row of a map, or, above and below it, one of zeros as long as any. */
+/* A row of a map, or, above and below it, a row of zeros. */
 static const int8_t *row_or_zeros(const struct map *map, int y)
 {
   int8_t *zeros = (int8_t *)(arena_bytes + ZEROS_AT);
@@ -7,7 +7,7 @@ static const int8_t *row_or_zeros(const struct map *map, int y)
   return zeros + map->border * map->channels;
 }
 
-/* Where sums go that an operation makes. */
+/* Output parameters of an operation's sums. */
 struct writer {
   int8_t *row;
   int shift;
