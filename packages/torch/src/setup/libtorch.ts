@@ -64,10 +64,12 @@ async function fromSystem(): Promise<Libtorch | null> {
 
 function check(found: Omit<Libtorch, "version" | "cuda">): Libtorch {
   const header = join(found.include[1], "torch/version.h");
+  // Where newer versions keep what torch/version.h used to define.
+  const moved = join(found.include[0], "torch/headeronly/version.h");
   for (const file of [header, mainLibrary(found), join(found.lib, `libc10.${suffix}`)])
     if (!existsSync(file))
       throw new SetupError(`${found.source}: not a complete libtorch, ${file} is missing`);
-  const text = readFileSync(header, "utf8");
+  const text = readFileSync(existsSync(moved) ? moved : header, "utf8");
   const part = (name: string) => new RegExp(`#define TORCH_VERSION_${name} (\\d+)`).exec(text)?.[1] ?? "?";
   const version = ["MAJOR", "MINOR", "PATCH"].map(part).join(".");
   return { ...found, version, cuda: existsSync(join(found.lib, `libtorch_cuda.${suffix}`)) };

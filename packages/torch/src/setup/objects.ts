@@ -2,6 +2,7 @@
 // or another checkout of the same sources, compiles what is new.
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { identityOf, objectsFolder, temporaryName, touch } from "./cache.js";
 import type { Compiler } from "./compiler.js";
@@ -10,7 +11,8 @@ import { type Libtorch, mainLibrary } from "./libtorch.js";
 import { type AddonSources, hashOf, listObjects, type ObjectSource } from "./sources.js";
 
 export const isMac = process.platform === "darwin";
-const JOBS = 2; // torch's headers take about 1 GB of memory a job
+/** torch's headers take about 1 GB of memory per compiler. */
+const JOBS = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2e9)));
 
 /** The headers of Node-API, which come as packages. */
 const nodeHeaders = () =>

@@ -23,6 +23,8 @@ const put = (file: string, text: string): void => {
   mkdirSync(join(file, ".."), { recursive: true });
   writeFileSync(file, text);
 };
+const defines = (parts: readonly number[]): string =>
+  parts.map((n, i) => `#define TORCH_VERSION_${["MAJOR", "MINOR", "PATCH"][i]} ${n}\n`).join("");
 const answer = (value: number): void => put(join(root, "headers/answer.h"), `#define ANSWER ${value}\n`);
 const build = async () => buildAddon(sources, (await findLibtorch()) as Libtorch, cxx);
 const load = () => loadAddon<{ answer: number }>(sources);
@@ -31,10 +33,7 @@ beforeAll(async () => {
   process.env.LIBTORCH = libtorch;
   process.env.QMIMIC_CACHE = join(root, "cache");
   cxx = (await findCompiler()) as Compiler;
-  put(
-    join(libtorch, "include", version),
-    [9, 8, 7].map((n, i) => `#define TORCH_VERSION_${["MAJOR", "MINOR", "PATCH"][i]} ${n}\n`).join(""),
-  );
+  put(join(libtorch, "include", version), defines([9, 8, 7]));
   mkdirSync(join(libtorch, "lib"));
   for (const name of ["libtorch", "libtorch_cpu", "libc10"])
     execFileSync(cxx.name, ["-shared", "-xc++", "/dev/null", "-o", join(libtorch, `lib/${name}.so`)]);
@@ -82,6 +81,16 @@ it("is another one when a header changes: what includes it is compiled again", a
   answer(41);
   expect(load().answer).toBe(42);
   expect(await build()).toMatchObject({ compiled: 0, linked: false });
+});
+
+it("finds the version of a libtorch that defines it in another header", async () => {
+  const moved = join(libtorch, "include/torch/headeronly/version.h");
+  const header = join(libtorch, "include", version);
+  put(header, "#include <torch/headeronly/version.h>\n");
+  put(moved, defines([2, 11, 0]));
+  expect(await findLibtorch()).toMatchObject({ version: "2.11.0" });
+  rmSync(moved);
+  put(header, defines([9, 8, 7]));
 });
 
 it("is not used with a libtorch that changed, nor without one", async () => {
