@@ -7,7 +7,7 @@
 import { fail, isObject, show } from "./errors.js";
 
 interface OfOne {
-  /** Value that is read. */
+  /** Value that is read; by default that of the previous operation. */
   input: number;
 }
 
@@ -155,7 +155,7 @@ export function parseOperations(list: unknown): Operation[] {
     const { op } = entry;
     if (typeof op !== "string" || !Object.hasOwn(FIELDS, op))
       fail(`${where} is ${show(op)}: unknown, the file is damaged or needs a newer runtime`);
-    const fields = { input: whole(0, i), ...FIELDS[op as Operation["op"]] };
+    const fields = { input: inputOf(i), ...FIELDS[op as Operation["op"]] };
     const parsed: Record<string, unknown> = { op };
     for (const name of Object.keys(entry))
       if (name !== "op" && !Object.hasOwn(fields, name)) fail(`${where}, ${op}: ${show(name)} is unknown`);
@@ -172,10 +172,13 @@ export function parseOperations(list: unknown): Operation[] {
   });
 }
 
-/** As it stands in a file: without what is as usual. */
-export function formatOperation(operation: Operation): Record<string, unknown> {
-  const fields = FIELDS[operation.op];
+/** The operation at `index` as written to a file, without fields that have their default value. */
+export function formatOperation(operation: Operation, index: number): Record<string, unknown> {
+  const fields: Record<string, Field> = { input: inputOf(index), ...FIELDS[operation.op] };
   return Object.fromEntries(
-    Object.entries(operation).filter(([name, value]) => fields[name]?.absent !== value || name === "op"),
+    Object.entries(operation).filter(([name, value]) => fields[name]?.absent !== value),
   );
 }
+
+/** By default, an operation reads the previous one's value. */
+const inputOf = (index: number): Field => whole(0, index, index);
