@@ -1,4 +1,4 @@
-// A detector from a model file: a picture in, labelled boxes out.
+// A detector loaded from a model file: a picture in, labelled boxes out.
 import { type Decoder, detectCells, detectRegions } from "./decode/decoder.js";
 import type { Detections, Size } from "./decode/keepBest.js";
 import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
@@ -14,30 +14,30 @@ import { createWasmNetwork } from "./network/wasm.js";
 import { type Placement, placePicture } from "./picture/placement.js";
 import { type PictureSource, readPixels } from "./picture/source.js";
 
-/** One object. */
+/** A detected object. */
 export interface Detection {
   label: string;
   /** 0..1 */
   score: number;
-  /** Pixels of the picture. */
+  /** In pixels of the picture. */
   box: { xmin: number; ymin: number; xmax: number; ymax: number };
 }
 
 export interface DetectOptions {
-  /** Lowest score, 0..1. Default: each class's own, from the model file. */
+  /** Minimum score, 0..1. Default: the model's, per class. */
   threshold?: number;
-  /** Most detections of a picture, fewer or more than the model's own limit, which is the default; the best are kept. */
+  /** Maximum number of detections per picture; the best are kept. Default: the model's limit. May be larger than that. */
   maxDetections?: number;
 }
 
-/** What happened on the way to the detections. */
+/** Detections, with timings and intermediate results. */
 export interface Inspection {
   detections: Detection[];
-  /** Taking the picture's pixels, drawing them into the network's input, operations on maps, and all that follows. */
+  /** Reading the picture's pixels, drawing them into the network's input, operations on maps, and everything after. */
   milliseconds: { pixels: number; draw: number; maps: number; decode: number };
-  /** What a two-stage detector's first stage proposed, best first, [N, 4] xyxy in pixels of the picture; empty for other kinds. */
+  /** Proposals of a two-stage detector, best first, [N, 4] xyxy in pixels of the picture; empty for one-stage detectors. */
   regions: Float32Array;
-  /** The last map before the heads, and where the picture lies in the network's input. Until the next picture. */
+  /** The last map before the heads, and the picture's placement in the network's input. Valid until the next picture. */
   features: () => Value & { placement: Placement };
 }
 
@@ -51,28 +51,28 @@ export class Detector {
   ) {}
 
   /**
-   * Reads a model file.
-   * @throws ModelError when it is not one, or damaged; what fetch throws when it cannot be loaded
+   * Loads a model file.
+   * @throws ModelError if it is damaged or not a model; fetch's error if it cannot be downloaded
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
     const backend = options.backend ?? (hasSimd() ? "wasm" : "typescript");
     const bytes = readBytes(source, options);
     if (backend === "wasm") compileKernels();
-    const read = parseModel(await bytes);
+    const parsed = parseModel(await bytes);
     const model =
       options.side === undefined
-        ? read
-        : { ...read, input: { ...read.input, side: checkSide(options.side) } };
+        ? parsed
+        : { ...parsed, input: { ...parsed.input, side: checkSide(options.side) } };
     const create = backend === "wasm" ? createWasmNetwork : createReferenceNetwork;
     return new Detector(model, await create(model));
   }
 
-  /** The names that detections have. */
+  /** The class names, used as labels of detections. */
   get classes(): readonly string[] {
     return this.model.classes;
   }
 
-  /** The score from which each class is shown, 0..1. */
+  /** The minimum score per class, 0..1. */
   get thresholds(): readonly number[] {
     return this.model.thresholds;
   }
@@ -82,20 +82,20 @@ export class Detector {
     return this.model.input.side;
   }
 
-  /** Most detections of a picture, where detect is not given another limit. */
+  /** The default maximum number of detections per picture. */
   get maxDetections(): number {
     return this.model.decoder.keep.detections;
   }
 
   /**
-   * Finds objects, best first.
-   * @throws PictureError when the picture has no pixels; ModelError when the network overflows
+   * Detects objects, best first.
+   * @throws PictureError if the picture has no pixels; ModelError if the network's output overflows
    */
   detect(picture: PictureSource, options: DetectOptions = {}): Detection[] {
     return this.inspect(picture, options).detections;
   }
 
-  /** As detect, with what happened on the way: for tools that show how a detector works. */
+  /** Like detect, with timings and intermediate results, for tools that show how a detector works. */
   inspect(picture: PictureSource, options: DetectOptions = {}): Inspection {
     const { side, grid } = this.model.input;
     const times = [performance.now()];
@@ -109,7 +109,7 @@ export class Detector {
     const { found, regions } = this.decode(maps, placement, options.maxDetections);
     times.push(performance.now());
     return {
-      detections: this.listed(found, pixels, placement.scale, options),
+      detections: this.toDetections(found, pixels, placement.scale, options),
       milliseconds: {
         pixels: times[1] - times[0],
         draw: times[2] - times[1],
@@ -121,8 +121,8 @@ export class Detector {
     };
   }
 
-  /** What is shown of what was found, in pixels of the picture. */
-  private listed(
+  /** The detections above the threshold, in pixels of the picture. */
+  private toDetections(
     { boxes, scores, labels }: Detections,
     pixels: Size,
     scale: number,
@@ -142,14 +142,14 @@ export class Detector {
     return found;
   }
 
-  /** From the outputs on maps to detections; of a two-stage detector the regions are looked at in between. */
+  /** Decodes the map outputs to detections; a two-stage detector runs its second stage on the proposals in between. */
   private decode(
     [first, second]: readonly Value[],
     { size, canvas }: Placement,
     maxDetections = 0,
   ): { found: Detections; regions: Float32Array } {
     const { outputs } = this.model;
-    const decoder = withRoom(this.model.decoder, maxDetections);
+    const decoder = allowing(this.model.decoder, maxDetections);
     requireFinite(first, second);
     if (decoder.of === "cells") {
       const outputs = { logits: first.data, distances: second.data };
@@ -169,7 +169,7 @@ export class Detector {
     return { found, regions };
   }
 
-  /** Pictures are mostly of one size. */
+  /** Cached, because consecutive pictures usually have the same size. */
   private anchorsFor({ width, height }: Value): Float32Array {
     const { decoder } = this.model;
     const key = `${width} x ${height}`;
@@ -182,17 +182,17 @@ export class Detector {
   }
 }
 
-/** A decoder that lets out `detections` at least. */
-const withRoom = <D extends Decoder>(decoder: D, detections: number): D =>
+/** The decoder with a limit of at least `detections`. */
+const allowing = <D extends Decoder>(decoder: D, detections: number): D =>
   detections <= decoder.keep.detections ? decoder : { ...decoder, keep: { ...decoder.keep, detections } };
 
 function checkSide(side: number): number {
   if (Number.isInteger(side) && side >= 1 && side <= MAX_SIDE) return side;
-  return fail(`side is ${side}, expected a whole number from 1 to ${MAX_SIDE}`);
+  return fail(`side is ${side}, expected an integer from 1 to ${MAX_SIDE}`);
 }
 
-/** Finite weights can overflow all the same, and then nothing would be found without a word. */
+/** Even finite weights can overflow; without this check, the result would silently be no detections. */
 function requireFinite(...values: readonly Value[]): void {
   for (const { data, finite = !hasNonFinite(data) } of values)
-    if (!finite) fail("the network gives NaN or infinity: its weights are too large");
+    if (!finite) fail("the network's output is NaN or infinity: its weights are too large");
 }

@@ -1,25 +1,26 @@
-// Boxes with labels on a canvas.
+// Draws boxes with labels on a canvas.
 import type { Detection } from "./detector.js";
 
 export interface DrawOptions {
-  /** CSS colour of a label. Default: one of its own for each. */
+  /** CSS colour of a label. Default: a different colour for each label. */
   color?: (label: string) => string;
-  /** Width of lines in pixels of the canvas. Default: a 400th of its longer side, at least 1. */
+  /** Line width in canvas pixels. Default: 1/400 of its longer side, at least 1. */
   lineWidth?: number;
-  /** Pixels of the canvas a pixel of the picture. Default: 1. */
+  /** Canvas pixels per picture pixel. Default: 1. */
   scale?: number;
 }
 
 type Context = CanvasRenderingContext2D | OffscreenCanvasRenderingContext2D;
 
-/** Draws over what is on the canvas. @param canvas one with a 2d context */
+/** Draws on top of the canvas's contents. @param canvas with a 2d context */
 export function draw(
   canvas: { width: number; height: number },
   detections: readonly Detection[],
   options: DrawOptions = {},
 ): void {
   const context = (canvas as HTMLCanvasElement).getContext("2d") as Context | null;
-  if (context === null) throw new TypeError("draw: the canvas has no 2d context");
+  if (context === null)
+    throw new TypeError("draw: the canvas has no 2d context: pass a canvas without another kind of context");
   const {
     color = colorOf,
     lineWidth = Math.max(1, Math.max(canvas.width, canvas.height) / 400),
@@ -30,7 +31,7 @@ export function draw(
   context.lineWidth = lineWidth;
   context.font = `${size}px system-ui, sans-serif`;
   context.textBaseline = "top";
-  // The best lie on top.
+  // The best are drawn last, on top.
   for (const { label, score, box } of detections.toReversed()) {
     const [x, y] = [scale * box.xmin, scale * box.ymin];
     context.strokeStyle = color(label);
@@ -46,7 +47,7 @@ export function draw(
   context.restore();
 }
 
-/** A hue from the label's letters: the same wherever it is drawn, dark enough for white text. */
+/** A hue hashed from the label, so that it is the same in every drawing; dark enough for white text. */
 function colorOf(label: string): string {
   let hash = 7;
   for (const letter of label) hash = (Math.imul(hash, 31) + letter.codePointAt(0)!) >>> 0;

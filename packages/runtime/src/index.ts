@@ -1,4 +1,4 @@
-// Box geometry, decoding of what networks say, and (detector.ts) the detector that runs a model file.
+// Box geometry, decoding of network outputs, and (detector.ts) the detector that runs a model file.
 export * from "./decode/cells.js";
 export * from "./decode/decoder.js";
 export * from "./decode/keepBest.js";

@@ -1,19 +1,22 @@
-// Bytes of a model file from wherever it is.
+// Reads the bytes of a model file from any source.
 
 export type ModelSource = string | URL | Request | Response | Blob | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
-  /** What computes. Default: wasm where there is WebAssembly with SIMD, else plain TypeScript, which is some twenty times slower. */
+  /** Default: wasm if WebAssembly SIMD is supported, otherwise plain TypeScript, which is some twenty times slower. */
   backend?: "wasm" | "typescript";
-  /** Longest side of a picture in the network's input, in pixels. Default: the model's; larger finds smaller objects, smaller is faster. */
+  /**
+   * Longest side of a picture in the network's input, in pixels. Larger finds smaller objects, smaller is faster.
+   * Default: the model's.
+   */
   side?: number;
-  /** Called as bytes arrive; `total` is undefined where the server does not say it. */
+  /** Called as bytes arrive; `total` is undefined if the server does not send it. */
   onProgress?: (progress: { loaded: number; total: number | undefined }) => void;
-  /** Ends the download. */
+  /** Aborts the download. */
   signal?: AbortSignal;
 }
 
-/** @throws Error when the server refuses, naming address and status; what fetch throws when it cannot be reached */
+/** @throws Error with the URL and status if the response is not ok; fetch's error if the server cannot be reached */
 export async function readBytes(
   source: ModelSource,
   { onProgress, signal }: LoadOptions,
@@ -25,9 +28,9 @@ export async function readBytes(
   if (!response.ok)
     throw new Error(`${response.url || String(source)}: ${response.status} ${response.statusText}`);
   if (response.body === null || onProgress === undefined) return new Uint8Array(await response.arrayBuffer());
-  const stated = Number(response.headers.get("content-length"));
-  // Of a compressed answer the length is that of what travels, not of what arrives.
-  const total = stated > 0 && !response.headers.get("content-encoding") ? stated : undefined;
+  const contentLength = Number(response.headers.get("content-length"));
+  // For a compressed response, this is the compressed length, but the reader returns decompressed bytes.
+  const total = contentLength > 0 && !response.headers.get("content-encoding") ? contentLength : undefined;
   const parts: Uint8Array[] = [];
   let loaded = 0;
   const reader = response.body.getReader();

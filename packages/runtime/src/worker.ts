@@ -1,4 +1,4 @@
-// A detector on a thread of its own: the page stays smooth while it computes.
+// A detector in a worker, so that the page stays responsive.
 import type { Detection, DetectOptions } from "./detector.js";
 import type { LoadOptions } from "./load.js";
 import { type PictureSource, readPixels } from "./picture/source.js";
@@ -11,11 +11,11 @@ interface Waiting {
   reject(error: Error): void;
 }
 
-/** As Detector, but everything is a promise. Close it when it is not needed any more. */
+/** Like Detector, but asynchronous. Close it when it is no longer needed. */
 export class WorkerDetector {
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
-  /** The names that detections have. */
+  /** The class names, used as labels of detections. */
   classes: readonly string[] = [];
 
   private constructor(private readonly worker: Worker) {
@@ -26,7 +26,9 @@ export class WorkerDetector {
       else reject(Object.assign(new Error(data.error.message), { name: data.error.name }));
     };
     worker.onerror = (event) => {
-      const error = new Error(`the detector's worker failed: ${event.message || "it could not be loaded"}`);
+      const error = new Error(
+        `the detector's worker failed: ${event.message || "its script could not be loaded"}`,
+      );
       for (const { reject } of this.waiting.values()) reject(error);
       this.waiting.clear();
     };
@@ -34,9 +36,9 @@ export class WorkerDetector {
 
   /**
    * Starts a worker and loads a model file in it.
-   * @param source an address, or bytes (which stay usable here)
-   * @param worker one that runs workerMain.js, where a bundler or a page wants to make it itself
-   * @throws as Detector.load
+   * @param source a URL, or bytes (copied, so still usable afterwards)
+   * @param worker a worker running workerMain.js, if a bundler or page has to create it
+   * @throws like Detector.load
    */
   static async load(
     source: string | URL | Uint8Array | ArrayBuffer,
@@ -44,7 +46,7 @@ export class WorkerDetector {
     worker: Worker = new Worker(new URL("./workerMain.js", import.meta.url), { type: "module" }),
   ): Promise<WorkerDetector> {
     const detector = new WorkerDetector(worker);
-    // An address is one of this page, not of the worker's file.
+    // URLs are relative to this page, not to the worker's script.
     const model =
       typeof source === "string" || source instanceof URL
         ? new URL(source, globalThis.document?.baseURI ?? import.meta.url).href
@@ -59,7 +61,7 @@ export class WorkerDetector {
     return detector;
   }
 
-  /** @throws as Detector.detect */
+  /** @throws like Detector.detect */
   async detect(picture: PictureSource, options: DetectOptions = {}): Promise<Detection[]> {
     const raw = "data" in picture && ArrayBuffer.isView(picture.data);
     if (raw || typeof createImageBitmap === "undefined")

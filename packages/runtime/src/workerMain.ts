@@ -1,4 +1,4 @@
-// What runs in the worker of worker.ts: loads a detector, then answers one question after another.
+// The script run by the worker of worker.ts: loads a detector, then answers requests one after another.
 import { type DetectOptions, Detector } from "./detector.js";
 import type { LoadOptions } from "./load.js";
 import type { PictureSource } from "./picture/source.js";
@@ -9,7 +9,7 @@ export type Question =
 
 export interface Answer {
   id: number;
-  /** The classes' names, or detections. */
+  /** Class names, or detections. */
   result?: unknown;
   error?: { name: string; message: string };
 }

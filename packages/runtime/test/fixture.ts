@@ -1,4 +1,4 @@
-// Reads the values computed by torchvision (fixtures/make_fixtures.py).
+// Reads the values computed with torchvision (fixtures/make_fixtures.py).
 import { readFileSync } from "node:fs";
 
 type Numbers = number[];
@@ -67,10 +67,10 @@ export function randomBoxes(count: number, size: number, rng: () => number): Flo
 
 export function expectClose(actual: Float32Array, expected: number[], tolerance: number): void {
   if (actual.length !== expected.length)
-    throw new Error(`${actual.length} numbers, ${expected.length} expected`);
+    throw new Error(`${actual.length} numbers, expected ${expected.length}`);
   for (let i = 0; i < expected.length; i++) {
     if (!(Math.abs(actual[i] - expected[i]) <= tolerance * Math.max(1, Math.abs(expected[i])))) {
-      throw new Error(`number ${i} is ${actual[i]}, ${expected[i]} expected`);
+      throw new Error(`number ${i} is ${actual[i]}, expected ${expected[i]}`);
     }
   }
 }

@@ -14,7 +14,7 @@ import { expectClose, geometry, randomBoxes, randomNumbers } from "./fixture.js"
 const floats = (values: number[]) => Float32Array.from(values);
 
 describe("boxes", () => {
-  it("iou equals torchvision's box_iou, bit by bit", () => {
+  it("iou equals torchvision's box_iou, bit for bit", () => {
     const a = floats(geometry.boxes.a);
     const b = floats(geometry.boxes.b);
     const expected = floats(geometry.boxes.iou);
@@ -24,7 +24,7 @@ describe("boxes", () => {
     }
   });
 
-  it("computes areas, and IoU 0 where boxes touch or have no area", () => {
+  it("computes areas, and IoU 0 for boxes that only touch or have no area", () => {
     const boxes = floats([0, 0, 10, 10, 10, 0, 20, 10, 5, 5, 5, 5, 0, 5, 10, 15]);
     expect(boxArea(boxes, 0)).toBe(100);
     expect(iou(boxes, 0, boxes, 0)).toBe(1);
@@ -33,14 +33,14 @@ describe("boxes", () => {
     expect(iou(boxes, 0, boxes, 3)).toBe(Math.fround(1 / 3));
   });
 
-  it("clips in place as clip_boxes_to_image", () => {
+  it("clips in place like clip_boxes_to_image", () => {
     const { outside, clipped, width, height } = geometry.boxes;
     const boxes = floats(outside);
     expect(clipBoxes(boxes, width, height)).toBe(boxes);
     expect(boxes).toEqual(floats(clipped));
   });
 
-  it("finds the boxes that remove_small_boxes keeps", () => {
+  it("keeps the boxes that remove_small_boxes keeps", () => {
     expect([...removeSmallBoxes(floats(geometry.boxes.thin), 1)]).toEqual(geometry.boxes.kept);
   });
 });
@@ -71,7 +71,7 @@ describe("box coding", () => {
     expect(decodeBoxes(inPlace, proposals, [1, 1, 1, 1], inPlace)).toEqual(expected);
   });
 
-  it("names the lengths that do not fit", () => {
+  it("names mismatched lengths", () => {
     expect(() => encodeBoxes(new Float32Array(8), new Float32Array(4), [1, 1, 1, 1])).toThrow(
       /8 reference.* 4 /,
     );
@@ -83,7 +83,7 @@ describe("box coding", () => {
     );
     expect(() =>
       decodeBoxes(new Float32Array(4), new Float32Array(4), [1, 1, 1, 1], new Float32Array(8)),
-    ).toThrow(/8 numbers, 4 expected/);
+    ).toThrow(/8 numbers, expected 4/);
     expect(decodeBoxes(new Float32Array(0), new Float32Array(0), [1, 1, 1, 1]).length).toBe(0);
   });
 });
@@ -96,7 +96,7 @@ describe("anchors", () => {
     });
   }
 
-  it("names the setting that is wrong", () => {
+  it("names the invalid option", () => {
     const options = { sizes: [8], aspectRatios: [1], stride: 4, height: 2, width: 2 };
     expect(() => generateAnchors({ ...options, sizes: [8, 0] })).toThrow(/sizes \[8, 0\]/);
     expect(() => generateAnchors({ ...options, stride: Number.NaN })).toThrow(/stride \[NaN, NaN\]/);

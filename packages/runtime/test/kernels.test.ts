@@ -1,12 +1,12 @@
-// Compiling the kernels where engines differ: without relaxed SIMD, and where a module may not be compiled at once.
+// Compiling the kernels in different engines: without relaxed SIMD, and with synchronous compilation disallowed.
 import { afterEach, expect, test, vi } from "vitest";
 
 const real = WebAssembly;
 
-/** Kernels of an engine whose WebAssembly.Module and compile are these. */
-async function kernelsWith(own: Partial<typeof WebAssembly>) {
+/** Kernels in an engine with parts of its WebAssembly object replaced. */
+async function kernelsWith(replaced: Partial<typeof WebAssembly>) {
   vi.resetModules();
-  vi.stubGlobal("WebAssembly", { ...engine, ...own });
+  vi.stubGlobal("WebAssembly", { ...engine, ...replaced });
   const { instantiateKernels } = await import("../src/network/kernels.js");
   return instantiateKernels(new real.Memory({ initial: 1 }));
 }
@@ -17,7 +17,7 @@ afterEach(() => {
   vi.unstubAllGlobals();
 });
 
-/** Refuses the first modules that it is asked for. */
+/** A WebAssembly.Module that throws the first few times. */
 function refusing(times: number, error: Error) {
   let asked = 0;
   return class extends real.Module {
@@ -32,21 +32,21 @@ const noRelaxed = new real.CompileError("relaxed SIMD");
 const tooLarge = new RangeError("WebAssembly.Module is disallowed on the main thread");
 
 test.each([
-  ["at once", {}],
-  ["at once, without relaxed SIMD", { Module: refusing(1, noRelaxed) }],
-  ["by a thread of the engine's", { Module: refusing(2, tooLarge) }],
+  ["synchronously", {}],
+  ["synchronously, without relaxed SIMD", { Module: refusing(1, noRelaxed) }],
+  ["asynchronously", { Module: refusing(2, tooLarge) }],
   [
-    "by a thread of the engine's, without relaxed SIMD",
+    "asynchronously, without relaxed SIMD",
     {
       Module: refusing(2, tooLarge),
       compile: vi.fn(compile).mockRejectedValueOnce(noRelaxed),
     },
   ],
-])("the kernels are compiled %s", async (_, own) => {
-  const kernels = await kernelsWith(own);
+])("the kernels are compiled %s", async (_, replaced) => {
+  const kernels = await kernelsWith(replaced);
   expect(typeof kernels.conv4).toBe("function");
 });
 
-test("an engine that compiles neither module says why", async () => {
+test("an engine that can compile neither module throws its own error", async () => {
   await expect(kernelsWith({ Module: refusing(2, noRelaxed) })).rejects.toThrow("relaxed SIMD");
 });

@@ -12,7 +12,7 @@ describe("matchAnchors", () => {
     }
   });
 
-  it("equals the definition on proposals in no order", () => {
+  it("equals the definition on unordered proposals", () => {
     const rng = randomNumbers(5);
     const proposals = randomBoxes(700, 100, rng);
     const truth = randomBoxes(12, 100, rng);
@@ -26,7 +26,7 @@ describe("matchAnchors", () => {
     );
   });
 
-  it("matches nothing where there is no ground truth, or none that any anchor meets", () => {
+  it("matches nothing without ground truth, or if no anchor overlaps it", () => {
     const options = { high: 0.7, low: 0.3, allowLowQuality: true };
     const two = Float32Array.of(0, 0, 8, 8, 8, 8, 16, 16);
     expect([...matchAnchors(two, new Float32Array(0), options)]).toEqual([BELOW_LOW, BELOW_LOW]);
@@ -58,7 +58,7 @@ describe("samplePositivesNegatives", () => {
     });
   }
 
-  it("is fair, and the same for the same random numbers", () => {
+  it("is uniform, and reproducible for the same random numbers", () => {
     const matches = new Int32Array(20).fill(-1);
     const seen = new Int32Array(20);
     const rng = randomNumbers(8);

@@ -1,4 +1,4 @@
-// Model files, sound and not: what is wrong with one is said, and nothing hangs or takes memory that its size does not justify.
+// Valid and invalid model files: errors say what is wrong, and no file causes a hang or an excessive allocation.
 import { describe, expect, test } from "vitest";
 import {
   Detector,
@@ -46,17 +46,17 @@ interface Parts {
   weights?: Float32Array | Int8Array;
   biases?: Float32Array;
   scales?: Float32Array;
-  /** Changes the header before it is written. */
+  /** Edits the header before it is written. */
   header?: (header: Record<string, { data_offsets: number[] }>) => void;
 }
 
-const COUNTS = inferShapes(OPERATIONS, 64, 64);
+const SHAPES = inferShapes(OPERATIONS, 64, 64);
 const sum = (key: "weights" | "biases") =>
-  OPERATIONS.reduce((total, one) => total + parametersOf(one, COUNTS[one.input])[key], 0);
+  OPERATIONS.reduce((total, operation) => total + parametersOf(operation, SHAPES[operation.input])[key], 0);
 const WEIGHTS = Float32Array.from({ length: sum("weights") }, (_, i) => Math.sin(7 * i) / 3);
 const BIASES = Float32Array.from({ length: sum("biases") }, (_, i) => Math.cos(i) / 5);
 
-/** A file of these parts. */
+/** A model file with these parts; defaults make a valid one. */
 function fileOf({ description, metadata, weights, biases, scales, header: change }: Parts = {}): Uint8Array {
   const tensors = Object.entries({ weights: weights ?? WEIGHTS, biases: biases ?? BIASES, scales });
   const header: Record<string, unknown> = {
@@ -87,8 +87,8 @@ const PICTURE = {
   data: Uint8Array.from({ length: 61 * 40 * 3 }, (_, i) => (i * 31) % 256),
 };
 
-describe("sound", () => {
-  test("from bytes of any kind, even a slice of a larger buffer", async () => {
+describe("valid", () => {
+  test("loads from any kind of bytes, including a slice of a larger buffer", async () => {
     const file = fileOf();
     const inner = Buffer.concat([Buffer.alloc(3), file, Buffer.alloc(5)]).subarray(3, 3 + file.length);
     const found = (await Detector.load(file)).detect(PICTURE, { threshold: 0 });
@@ -98,7 +98,7 @@ describe("sound", () => {
       expect((await Detector.load(source)).detect(PICTURE, { threshold: 0 })).toEqual(found);
   });
 
-  test("int8: integers times their channel's scale", async () => {
+  test("int8: weights are multiplied by their channel's scale", async () => {
     const weights = Int8Array.from(WEIGHTS, (weight) => Math.round(100 * weight));
     const scales = new Float32Array(BIASES.length).fill(0.01);
     const rounded = Float32Array.from(weights, (weight) => weight * Math.fround(0.01));
@@ -107,7 +107,7 @@ describe("sound", () => {
     expect(a.parameters).toEqual(b.parameters);
   });
 
-  test("thresholds, the most detections, labels, order, boxes on the picture", async () => {
+  test("thresholds, maxDetections, labels, order, boxes clipped to the picture", async () => {
     const detector = await Detector.load(fileOf());
     const all = detector.detect(PICTURE, { threshold: 0 });
     expect(all.map(({ score }) => score)).toEqual(all.map(({ score }) => score).sort((a, b) => b - a));
@@ -117,20 +117,20 @@ describe("sound", () => {
       expect(box.xmax).toBeLessThanOrEqual(61);
       expect(box.ymax).toBeLessThanOrEqual(40);
     }
-    const own = all.filter(({ label, score }) => score >= (label === "cat" ? 0.2 : 0.3));
-    expect(detector.detect(PICTURE)).toEqual(own);
+    const byDefault = all.filter(({ label, score }) => score >= (label === "cat" ? 0.2 : 0.3));
+    expect(detector.detect(PICTURE)).toEqual(byDefault);
     expect(detector.detect(PICTURE, { threshold: 0, maxDetections: 2 })).toEqual(all.slice(0, 2));
     expect(detector.detect(PICTURE, { threshold: 1 })).toEqual([]);
   });
 
-  test("another side of the input", async () => {
+  test("overrides the input side", async () => {
     const detector = await Detector.load(fileOf(), { side: 96 });
     expect(detector.side).toBe(96);
     expect(detector.detect(PICTURE, { threshold: 0 }).length).toBeGreaterThan(0);
     await expect(Detector.load(fileOf(), { side: 0 })).rejects.toThrow("side is 0");
   });
 
-  test("inspect: times, and the last map before the heads, the same on both back ends", async () => {
+  test("inspect: timings, and equal feature maps on both backends", async () => {
     const [fast, plain] = await Promise.all(
       (["wasm", "typescript"] as const).map((backend) => Detector.load(fileOf(), { backend })),
     );
@@ -147,7 +147,7 @@ describe("sound", () => {
     });
   });
 
-  test("progress of a download", async () => {
+  test("reports download progress", async () => {
     const file = fileOf();
     const seen: unknown[] = [];
     const response = new Response(file.slice(), { headers: { "content-length": String(file.length) } });
@@ -171,7 +171,7 @@ describe("pictures", () => {
     expect(() => detector.detect(picture)).toThrow(PictureError);
   });
 
-  test("one pixel, one row, and one of 8000 x 8000", async () => {
+  test("one pixel, one row, and 8000 x 8000 pixels", async () => {
     const detector = await Detector.load(fileOf());
     for (const [width, height] of [
       [1, 1],
@@ -189,17 +189,17 @@ const changed = (change: (description: Record<string, never>) => void): Parts =>
   change(description);
   return { description };
 };
-// biome-ignore lint/suspicious/noExplicitAny: what stands in a damaged file has no type
+// biome-ignore lint/suspicious/noExplicitAny: the contents of a damaged file have no type
 type Anything = any;
 const change = (body: (description: Anything) => void): Parts => changed(body);
 
-describe("not sound", () => {
+describe("invalid", () => {
   test.each<[string, Parts, string]>([
-    ["of another format", { metadata: { format: "pt" } }, 'format is "pt"'],
-    ["of a later version", { metadata: { version: "2" } }, 'version is "2"'],
+    ["another format", { metadata: { format: "pt" } }, 'format is "pt"'],
+    ["a later version", { metadata: { version: "2" } }, 'version is "2"'],
     ["no description", { metadata: { model: "{" } }, "not JSON"],
     ["no classes", change((d) => (d.classes = [])), "classes are []"],
-    ["too few thresholds", change((d) => (d.thresholds = [0.5])), "one for each of 2 classes"],
+    ["too few thresholds", change((d) => (d.thresholds = [0.5])), "expected one number for each of 2 classes"],
     ["a side of 0", change((d) => (d.input.side = 0)), "input side is 0"],
     ["a side of 1e9", change((d) => (d.input.side = 1e9)), "input side is 1000000000"],
     ["std of 0", change((d) => (d.input.std[1] = 0)), "std is 0"],
@@ -216,10 +216,14 @@ describe("not sound", () => {
       "channels is 1000000000000",
     ],
     ["groups that do not fit", change((d) => (d.operations[1].groups = 3)), "in 3 groups"],
-    ["an output that is none", change((d) => (d.outputs[1] = 9)), "distances is 9"],
-    ["an output of other channels", change((d) => (d.outputs = [5, 3])), "4 channels, expected 2"],
-    ["an output of another stride", change((d) => (d.decoder.stride = 8)), "4 pixels apart"],
-    ["regions that there are none of", change((d) => (d.decoder.of = "regions")), "proposals is undefined"],
+    ["an output that does not exist", change((d) => (d.outputs[1] = 9)), "distances is 9"],
+    ["an output with other channels", change((d) => (d.outputs = [5, 3])), "4 channels, expected 2"],
+    ["an output with another stride", change((d) => (d.decoder.stride = 8)), "4 pixels apart"],
+    [
+      "a regions decoder without proposals",
+      change((d) => (d.decoder.of = "regions")),
+      "proposals is undefined",
+    ],
     ["no suppression", change((d) => delete d.decoder.keep.nms), "nms is undefined"],
     [
       "a kernel larger than the map",
@@ -230,21 +234,21 @@ describe("not sound", () => {
       "no cells",
     ],
     [
-      "weights that are NaN",
+      "a NaN weight",
       { weights: WEIGHTS.map((w, i) => (i === 7 ? Number.NaN : w)) },
-      "weights holds NaN at 7",
+      "weights contains NaN at index 7",
     ],
-    ["biases that are infinite", { biases: BIASES.map(() => 1 / 0) }, "biases holds Infinity at 0"],
+    ["infinite biases", { biases: BIASES.map(() => 1 / 0) }, "biases contains Infinity at index 0"],
     ["too few weights", { weights: WEIGHTS.slice(1) }, "the operations need"],
     ["integers without scales", { weights: new Int8Array(WEIGHTS.length) }, "no tensor scales"],
-    ["offsets beyond the file", { header: (h) => (h.biases.data_offsets[1] += 400) }, "lies at bytes"],
+    ["offsets beyond the file", { header: (h) => (h.biases.data_offsets[1] += 400) }, "has data_offsets"],
     [
-      "a hole",
+      "a gap",
       { header: (h) => (h.biases.data_offsets = h.biases.data_offsets.map((o) => o + 4)) },
-      "lies at bytes",
+      "has data_offsets",
     ],
     [
-      "tensors that overlap",
+      "overlapping tensors",
       { header: (h) => (h.biases.data_offsets = h.biases.data_offsets.map((o) => o - 4)) },
       "begins at byte",
     ],
@@ -253,13 +257,13 @@ describe("not sound", () => {
     expect(() => parseModel(fileOf(parts))).toThrow(ModelError);
   });
 
-  test("cut off anywhere", () => {
+  test("truncated anywhere", () => {
     const file = fileOf();
     for (let length = 0; length < file.length; length += 13)
       expect(() => parseModel(file.subarray(0, length))).toThrow(ModelError);
   });
 
-  test("maps that would take gigabytes, or hours", async () => {
+  test("maps that would need gigabytes or hours", async () => {
     const up = (input: number) => ({ op: "upsample", input, factor: 16 });
     const big = change((d) => d.operations.push(up(5), up(6), up(7)));
     const detector = await Detector.load(fileOf(big));
@@ -273,7 +277,7 @@ describe("not sound", () => {
     }
   });
 
-  test("10,000 damaged files: refused, or run", { timeout: 120_000 }, async () => {
+  test("10,000 damaged files either run or throw ModelError", { timeout: 120_000 }, async () => {
     const file = fileOf();
     let state = 5;
     const random = (below: number): number => {

@@ -1,11 +1,11 @@
-// Lists of operations on the kernels and in plain TypeScript: the same numbers, whatever the shapes.
+// The kernels and the plain TypeScript reference compute the same numbers, for operations of all shapes.
 import { describe, expect, test } from "vitest";
 import type { Decoder } from "../src/index.js";
 import { inferShapes, type Model, type Operation, parametersOf, placePicture } from "../src/index.js";
 import { createReferenceNetwork } from "../src/network/reference.js";
 import { createWasmNetwork } from "../src/network/wasm.js";
 
-/** Numbers that look random, the same each time. */
+/** Reproducible pseudo-random numbers. */
 function sequence(seed: number): () => number {
   let state = seed;
   return () => {
@@ -63,11 +63,11 @@ function expectClose(a: Float32Array, b: Float32Array): void {
 }
 
 const MAPS: Record<string, Operation[]> = {
-  "3x3 of 1 to 9 channels": [1, 2, 3, 4, 5, 6, 7, 8, 9].map((channels, i) =>
+  "3x3 with 1 to 9 channels": [1, 2, 3, 4, 5, 6, 7, 8, 9].map((channels, i) =>
     conv(i, channels, 3, { relu: i % 2 }),
   ),
-  "kernels of 1, 3, 5 and 7 in place": [conv(0, 5, 1), conv(1, 6, 3), conv(2, 3, 5), conv(3, 4, 7)],
-  "eight channels and more, on maps of odd and even sides": [
+  "kernels 1, 3, 5 and 7 in place": [conv(0, 5, 1), conv(1, 6, 3), conv(2, 3, 5), conv(3, 4, 7)],
+  "eight channels or more, on maps with odd and even sides": [
     { op: "maxPool", input: 0, kernel: 3, stride: 3, padding: 0 },
     conv(1, 8, 3),
     conv(2, 12, 3, { relu: 1 }),
@@ -79,12 +79,12 @@ const MAPS: Record<string, Operation[]> = {
     conv(0, 8, 3),
     conv(9, 20, 3),
   ],
-  "without padding, with too much": [
+  "without padding, with excess padding": [
     conv(0, 4, 3, { padding: 0 }),
     conv(1, 4, 3, { padding: 2 }),
     conv(2, 2, 2),
   ],
-  "strides of 2, 3 and 4": [
+  "strides 2, 3 and 4": [
     conv(0, 16, 4, { stride: 4, padding: 0 }),
     conv(0, 6, 7, { stride: 2, padding: 3 }),
     conv(2, 5, 3, { stride: 2, padding: 1 }),
@@ -106,7 +106,7 @@ const MAPS: Record<string, Operation[]> = {
     { op: "maxPool", input: 2, kernel: 3, stride: 3, padding: 0 },
     conv(4, 3, 3),
   ],
-  "sums, steps and enlarging": [
+  "add, round, exp and upsample": [
     conv(0, 3, 3),
     { op: "add", input: 0, other: 1, relu: 1 },
     { op: "upsample", input: 2, factor: 2 },
@@ -119,7 +119,7 @@ const MAPS: Record<string, Operation[]> = {
     { op: "add", input: 7, other: 8, relu: 0 },
     conv(10, 2, 3),
   ],
-  "a value that is needed long after others": [
+  "a value with a long lifetime": [
     conv(0, 3, 3),
     conv(1, 4, 3),
     conv(2, 3, 3),
@@ -134,7 +134,7 @@ describe("maps", () => {
     const values = operations.map((_, i) => i + 1);
     const model = modelOf(operations, values, cells);
     const [fast, plain] = [await createWasmNetwork(model), createReferenceNetwork(model)];
-    // Twice the same, then another size, then the first again: what a picture leaves must not be seen by the next.
+    // The same size twice, then another, then the first again: a picture must not affect the next.
     for (const [width, height] of [
       [90, 61],
       [90, 61],
@@ -151,7 +151,7 @@ describe("maps", () => {
     }
   });
 
-  test("only the last value, so that memory is used again and again", async () => {
+  test("with only the last value as output, so that memory is reused", async () => {
     const operations = Array.from({ length: 12 }, (_, i) => conv(i, 3 + (i % 3), 3, { relu: i % 2 }));
     const model = modelOf(operations, [12], cells);
     const picture = pictureOf(90, 80, 4);
@@ -166,11 +166,11 @@ describe("maps", () => {
 test.each([
   ["larger than the input", 301, 200, 3],
   ["smaller", 20, 13, 4],
-  ["of its size", 90, 77, 4],
+  ["the same size", 90, 77, 4],
   ["very wide", 1000, 9, 3],
   ["one pixel", 1, 1, 3],
   ["many rows", 50, 2000, 4],
-] as const)("a picture is drawn the same: %s", async (_, width, height, channels) => {
+] as const)("both backends draw the same picture: %s", async (_, width, height, channels) => {
   const model = modelOf([conv(0, 3, 1)], [1], cells);
   const picture = pictureOf(width, height, channels);
   const [fast, plain] = [await createWasmNetwork(model), createReferenceNetwork(model)];
@@ -178,7 +178,7 @@ test.each([
   expectClose(fast.runMaps([1])[0].data, plain.runMaps([1])[0].data);
 });
 
-test("regions: pooled, voted, fully connected, none, one and many", async () => {
+test("regions: pooled, position-sensitive, fully connected; none, one and many", async () => {
   const operations: Operation[] = [
     conv(0, 6, 4, { stride: 4, padding: 0, relu: 1 }),
     conv(1, 18, 1),
@@ -201,7 +201,7 @@ test("regions: pooled, voted, fully connected, none, one and many", async () => 
   }
   const random = sequence(3);
   for (const count of [0, 1, 25, 2]) {
-    // Some are outside of the map, some inverted, some tiny.
+    // Some are outside the map, some inverted, some tiny.
     const boxes = Float32Array.from(
       { length: 4 * count },
       (_, i) => (i % 4 < 2 ? 60 : 90) * (random() + 0.4),
@@ -213,7 +213,7 @@ test("regions: pooled, voted, fully connected, none, one and many", async () => 
   }
 });
 
-test("exp: to a unit or so in the last place, from 0 to the largest, and NaN stays NaN", async () => {
+test("exp: accurate to about one ulp over the whole range, and NaN stays NaN", async () => {
   const operations: Operation[] = [
     conv(0, 3, 1),
     { op: "exp", input: 1, max: 80 },
@@ -221,7 +221,7 @@ test("exp: to a unit or so in the last place, from 0 to the largest, and NaN sta
     conv(2, 4, 1),
   ];
   const model = modelOf(operations, [3, 4], cells);
-  // Each number as it is: red to the first channel, and so on.
+  // Diagonal weights: channel 0 is red, and so on.
   const scale = 40;
   model.parameters[0]!.weights.set([scale, 0, 0, 0, scale, 0, 0, 0, scale]);
   model.parameters[0]!.biases.set([0, -60, 60]);

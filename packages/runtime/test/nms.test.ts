@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { batchedNms, bestPlaces, iou, nms, topK } from "../src/index.js";
 import { geometry, randomBoxes, randomNumbers } from "./fixture.js";
 
-/** The definition, word by word. */
+/** The definition, without optimisation. */
 function slowNms(
   boxes: Float32Array,
   scores: Float32Array,
@@ -90,7 +90,7 @@ describe("nms", () => {
     expect([...nms(odd, new Float32Array(6), 0.5)]).toEqual([0, 1, 2, 3, 4, 5]);
   });
 
-  it("takes nothing, and names what does not fit", () => {
+  it("accepts empty input, and names mismatched lengths", () => {
     expect(nms(new Float32Array(0), new Float32Array(0), 0.5).length).toBe(0);
     expect(nms(boxes, scores, 0.5, 0).length).toBe(0);
     expect(() => nms(boxes, scores, 1.5)).toThrow(/threshold 1.5/);
@@ -100,7 +100,7 @@ describe("nms", () => {
 });
 
 describe("topK", () => {
-  it("equals a stable sort, whatever the scores", () => {
+  it("equals a stable sort for any scores", () => {
     const rng = randomNumbers(4);
     const kinds: (() => number)[] = [
       () => rng(),
@@ -123,7 +123,7 @@ describe("topK", () => {
     }
   });
 
-  it("puts NaN last and leaves the scores alone", () => {
+  it("puts NaN last and does not modify the scores", () => {
     const scores = Float32Array.of(Number.NaN, -1, Number.NEGATIVE_INFINITY, 2, Number.NaN);
     expect([...topK(scores)]).toEqual([3, 1, 2, 0, 4]);
     expect(scores[3]).toBe(2);
@@ -135,7 +135,7 @@ describe("bestPlaces", () => {
   // Many ties.
   const logits = Float32Array.from({ length: 500 }, () => Math.round(40 * (rng() - 0.5)) / 4);
 
-  it.each([0, 0.01, 0.5, 0.9, 1])("the best whose scores are at least %f, ties in their order", (least) => {
+  it.each([0, 0.01, 0.5, 0.9, 1])("the best with scores of at least %f, ties in order", (least) => {
     const scoreOf = (x: number) => 1 / (1 + Math.exp(-x));
     const expected = [...logits.keys()]
       .filter((i) => scoreOf(logits[i]) >= least)
@@ -153,9 +153,9 @@ describe("bestPlaces", () => {
     ["like the rest", (i: number) => (i * 7919) % 5000],
     ["the best", (i: number) => (i % 16 === 0 ? 1e6 + i : i % 5000)],
     ["the worst", (i: number) => (i % 16 === 0 ? -1e6 - i : i % 5000)],
-    ["no numbers", (i: number) => (i % 16 === 0 ? Number.NaN : i % 5000)],
-    ["all one", () => 3],
-  ])("of many, where those that are looked at first are %s", (_, numberAt) => {
+    ["NaN", (i: number) => (i % 16 === 0 ? Number.NaN : i % 5000)],
+    ["all equal", () => 3],
+  ])("the best of many, if the sampled logits are %s", (_, numberAt) => {
     const many = Float32Array.from({ length: 20_000 }, (_, i) => numberAt(i));
     const expected = [...many.keys()]
       .filter((i) => !Number.isNaN(many[i]))

@@ -1,8 +1,8 @@
-// Boxes as distances from the centres of cells, against the formula written out, and there and back.
+// Boxes as distances from cell centres, compared with the explicit formula, and round trips.
 import { expect, test } from "vitest";
 import { decodeDistances, encodeDistances } from "../src/index.js";
 
-// A map of 3 x 5 cells of 8 pixels: cell 7 is (2, 1), centre (20, 12); cell 4 is (4, 0), centre (36, 4).
+// A map of 3 x 5 cells with stride 8: cell 7 is (2, 1), centre (20, 12); cell 4 is (4, 0), centre (36, 4).
 const grid = { width: 5, stride: 8 };
 const cells = Int32Array.of(7, 4);
 const boxes = Float32Array.of(16, 4, 44, 28, 37, 0, 39, 6);
@@ -24,11 +24,11 @@ test("boxes of some cells of a map", () => {
     ...boxes.subarray(4),
     ...boxes.subarray(0, 4),
   ]);
-  // All distances 0: the centre itself.
+  // With all distances 0, the box is the centre itself.
   expect([...decodeDistances(map, Int32Array.of(14), grid)]).toEqual([36, 20, 36, 20]);
 });
 
-test("no cells, no boxes; lengths that do not fit are refused", () => {
+test("no cells give no boxes; mismatched lengths throw", () => {
   const none = new Int32Array(0);
   expect(encodeDistances(new Float32Array(0), none, grid)).toHaveLength(0);
   expect(decodeDistances(new Float32Array(60), none, grid)).toHaveLength(0);

@@ -2,17 +2,17 @@ import { describe, expect, it } from "vitest";
 import { voteBoxes } from "../src/index.js";
 
 describe("voteBoxes", () => {
-  // Two of label 1 that overlap by 0.6, the same again as label 2, one of label 1 far away.
+  // Two boxes of label 1 with IoU 0.6, the same two with label 2, and one of label 1 far away.
   const boxes = Float32Array.of(...[0, 0, 8, 10], ...[2, 0, 10, 10], ...[0, 0, 8, 10], ...[50, 50, 60, 60]);
   const scores = Float32Array.of(0.75, 0.25, 0.5, 0.125);
   const labels = Int32Array.of(1, 1, 2, 1);
 
-  it("moves a survivor to the mean of its label's overlapping boxes, weighted by score", () => {
+  it("moves a survivor to the score-weighted mean of its label's overlapping boxes", () => {
     const voted = voteBoxes(boxes, scores, labels, Int32Array.of(0, 2, 3), 0.6);
     expect([...voted]).toEqual([0.5, 0, 8.5, 10, 0, 0, 8, 10, 50, 50, 60, 60]);
   });
 
-  it("leaves boxes where they are when none overlaps enough", () => {
+  it("does not move boxes without enough overlap", () => {
     const kept = Int32Array.of(0, 2, 3);
     expect([...voteBoxes(boxes, scores, labels, kept, 0.61)]).toEqual([
       0, 0, 8, 10, 0, 0, 8, 10, 50, 50, 60, 60,
@@ -32,7 +32,7 @@ describe("voteBoxes", () => {
     ).toHaveLength(0);
   });
 
-  it("says which lengths and threshold do not fit", () => {
+  it("names mismatched lengths and an invalid threshold", () => {
     const none = new Int32Array(0);
     expect(() => voteBoxes(boxes, scores.subarray(1), labels, none, 0.5)).toThrow(
       "3 scores and 4 labels for 4 boxes",

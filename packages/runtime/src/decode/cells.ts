@@ -1,12 +1,12 @@
-// From what a one-stage detector says of every cell of a map to boxes with scores.
+// Decodes a one-stage detector's outputs per cell of a map to boxes with scores.
 import { decodeDistances } from "../geometry/points.js";
 import { bestPlaces, type ScoredBoxes } from "./keepBest.js";
 
-/** What is said of the cells of one image. */
+/** The outputs for the cells of one image. */
 export interface CellOutputs {
-  /** [classes, H, W] for a sigmoid */
+  /** [classes, H, W], before the sigmoid */
   logits: Float32Array;
-  /** [4, H, W] to the left, upper, right and lower side of a box, in cells */
+  /** [4, H, W], distances to the left, upper, right and lower side of a box, in cells */
   distances: Float32Array;
   /** W */
   width: number;
@@ -14,11 +14,11 @@ export interface CellOutputs {
   stride: number;
 }
 
-/** Boxes whose scores are at least `least` (0..1), one for each cell and class, at most `most`, best first. */
-export function scoredCells(outputs: CellOutputs, least: number, most: number): ScoredBoxes {
+/** Boxes with scores of at least `minScore` (0..1), one per cell and class, at most `limit`, best first. */
+export function scoredCells(outputs: CellOutputs, minScore: number, limit: number): ScoredBoxes {
   const { logits, distances } = outputs;
   const plane = distances.length / 4;
-  const places = bestPlaces(logits, most, least);
+  const places = bestPlaces(logits, limit, minScore);
   return {
     boxes: decodeDistances(
       distances,

@@ -1,48 +1,48 @@
-// How the outputs of a network become detections, as plain data: part of a model file.
+// How network outputs are decoded to detections, as plain data: part of a model file.
 import type { BoxWeights } from "../geometry/boxCoding.js";
 import { scoredCells } from "./cells.js";
 import { type Detections, type KeepSettings, keepBest, type Size } from "./keepBest.js";
 import type { ProposalSettings } from "./proposals.js";
 import { scoredRegions } from "./regions.js";
 
-/** A two-stage detector's: the first stage's outputs become regions, the second's become detections. */
+/** For two-stage detectors: the first stage's outputs become regions, the second's become detections. */
 export interface RegionsDecoder {
   of: "regions";
-  /** Pixels of the network's input between neighbouring cells of the map that anchors stand on. */
+  /** Pixels of the network's input between neighbouring cells of the map with the anchors. */
   stride: number;
   /** @see generateAnchors */
   anchorSizes: readonly number[];
   aspectRatios: readonly number[];
   proposals: ProposalSettings;
-  /** That the second stage's offsets are multiplied by. */
+  /** Weights by which the second stage's deltas are multiplied. */
   boxWeights: BoxWeights;
-  /** Lowest score of a detection, 0..1. */
+  /** Minimum score of a detection, 0..1. */
   score: number;
   keep: KeepSettings;
 }
 
-/** A one-stage detector's. */
+/** For one-stage detectors. */
 export interface CellsDecoder {
   of: "cells";
   /** Pixels of the network's input between neighbouring cells. */
   stride: number;
-  /** Most boxes before suppression. */
+  /** Maximum number of boxes before NMS. */
   preNms: number;
-  /** Lowest score of a detection, 0..1. */
+  /** Minimum score of a detection, 0..1. */
   score: number;
   keep: KeepSettings;
 }
 
 export type Decoder = RegionsDecoder | CellsDecoder;
 
-/** What a network gives, by decoder, in the order in which a model file names them. */
+/** The network's outputs per decoder, in the order of the model file. */
 export const OUTPUTS = {
   regions: ["anchorLogits", "anchorDeltas", "regionLogits", "regionDeltas"],
   cells: ["logits", "distances"],
 } as const;
 
 /**
- * Detections from what the second stage says of the regions of one image.
+ * Decodes the second stage's outputs for the regions of one image to detections.
  * @param outputs logits [N, labels], deltas [N, labels, 4] or [N, 4]
  * @param regions [N, 4] xyxy
  * @param size of the image in the network's input, from the top left
@@ -58,7 +58,7 @@ export function detectRegions(
 }
 
 /**
- * Detections from what is said of every cell.
+ * Decodes the outputs for all cells to detections.
  * @param outputs logits [classes, H, W], distances [4, H, W]
  * @param width W
  * @param size of the image in the network's input, from the top left

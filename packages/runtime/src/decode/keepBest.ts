@@ -1,4 +1,4 @@
-// From scored boxes to detections: one class at a time, suppressed, placed by votes, the best of each image kept.
+// From scored boxes to detections: NMS per class, box voting, and a limit per image.
 import { clipBoxes, takeBoxes } from "../geometry/boxes.js";
 import { batchedNms } from "../geometry/nms.js";
 import { topK } from "../geometry/topK.js";
@@ -10,9 +10,9 @@ export const MIN_DETECTION_SIDE = 0.01;
 export interface KeepSettings {
   /** IoU above which a detection of the same class is suppressed. */
   nms: number;
-  /** IoU from which others of the class help to place one that is kept; 1: none does. */
+  /** Minimum IoU with a kept detection for others of the class to vote on its box; 1: no voting. */
   vote: number;
-  /** Most detections of an image. */
+  /** Maximum number of detections per image. */
   detections: number;
 }
 
@@ -22,7 +22,7 @@ export interface Size {
   height: number;
 }
 
-/** What was found in one image, best first. */
+/** The detections in one image, best first. */
 export interface Detections {
   /** [N, 4] xyxy, pixels of the network's input */
   boxes: Float32Array;
@@ -32,7 +32,7 @@ export interface Detections {
   labels: Int32Array;
 }
 
-/** Boxes of one image whose scores are high enough, of any number of classes. */
+/** Boxes of one image with scores above the minimum, of any number of classes. */
 export interface ScoredBoxes {
   /** [N, 4] xyxy */
   boxes: Float32Array;
@@ -42,7 +42,7 @@ export interface ScoredBoxes {
   labels: Int32Array;
 }
 
-/** Clips to the image (in place), suppresses within each class, and keeps the best, in descending score. */
+/** Clips to the image (in place), applies NMS within each class, and keeps the best, in descending score. */
 export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings): Detections {
   const { nms, vote, detections } = settings;
   const clipped = clipBoxes(found.boxes, size.width, size.height);
@@ -64,19 +64,19 @@ export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings)
 }
 
 /**
- * Places of the best logits whose scores are at least `least`, in descending order.
- * @param most of them
- * @param least 0..1
+ * Indices of the best logits with scores of at least `minScore`, in descending order.
+ * @param limit maximum number of indices
+ * @param minScore 0..1
  */
-export function bestPlaces(logits: Float32Array, most: number, least: number): Int32Array {
-  const low = Math.log(least / (1 - least));
-  const guess = Math.max(low, leastOfMost(logits, most));
-  if (guess === Number.NEGATIVE_INFINITY) return withoutNaN(topK(logits, most), logits);
-  // Few are left by most thresholds; of what is left out nothing has to be sorted.
+export function bestPlaces(logits: Float32Array, limit: number, minScore: number): Int32Array {
+  const low = Math.log(minScore / (1 - minScore));
+  const guess = Math.max(low, guessCutoff(logits, limit));
+  if (guess === Number.NEGATIVE_INFINITY) return withoutNaN(topK(logits, limit), logits);
+  // Most thresholds leave few logits, so filter before sorting.
   let places = placesFrom(logits, guess);
-  // The sample was not like the rest.
-  if (guess > low && places.length < most) places = placesFrom(logits, low);
-  return topK(logitsAt(places, logits), most).map((i) => places[i]);
+  // The guess was too high: the sample was not representative.
+  if (guess > low && places.length < limit) places = placesFrom(logits, low);
+  return topK(logitsAt(places, logits), limit).map((i) => places[i]);
 }
 
 function withoutNaN(places: Int32Array, logits: Float32Array): Int32Array {
@@ -85,17 +85,17 @@ function withoutNaN(places: Int32Array, logits: Float32Array): Int32Array {
   return places.subarray(0, end);
 }
 
-/** Every so many logits are looked at to guess which are among the best. */
-const SAMPLED = 16;
+/** The cutoff is guessed from a sample of every 16th logit. */
+const SAMPLING_STEP = 16;
 
-/** A number that somewhat more than `most` of many logits are likely to reach. */
-function leastOfMost(logits: Float32Array, most: number): number {
-  if (logits.length < SAMPLED * 256 || logits.length < 4 * most) return Number.NEGATIVE_INFINITY;
-  const sample = new Float32Array(Math.ceil(logits.length / SAMPLED));
-  for (let i = 0; i < sample.length; i++) sample[i] = logits[SAMPLED * i];
-  const reached = Math.ceil((1.25 * most) / SAMPLED) + 8;
-  const least = sample[topK(sample, reached).at(-1)!];
-  return Number.isNaN(least) ? Number.NEGATIVE_INFINITY : least;
+/** A value that slightly more than `limit` of many logits probably reach. */
+function guessCutoff(logits: Float32Array, limit: number): number {
+  if (logits.length < SAMPLING_STEP * 256 || logits.length < 4 * limit) return Number.NEGATIVE_INFINITY;
+  const sample = new Float32Array(Math.ceil(logits.length / SAMPLING_STEP));
+  for (let i = 0; i < sample.length; i++) sample[i] = logits[SAMPLING_STEP * i];
+  const rank = Math.ceil((1.25 * limit) / SAMPLING_STEP) + 8;
+  const cutoff = sample[topK(sample, rank).at(-1)!];
+  return Number.isNaN(cutoff) ? Number.NEGATIVE_INFINITY : cutoff;
 }
 
 function placesFrom(logits: Float32Array, low: number): Int32Array {

@@ -1,32 +1,32 @@
-// From what the region proposal network says of anchors to regions (Ren et al., Faster R-CNN, NeurIPS 2015, section 3.1). The
-// maps hold anchors outermost ([A, H, W]), generateAnchors innermost ([H, W, A]).
+// Decodes the region proposal network's outputs to regions (Ren et al., Faster R-CNN, NeurIPS 2015, section 3.1). Anchors
+// are the outermost dimension in the maps ([A, H, W]), but the innermost in generateAnchors ([H, W, A]).
 import { type BoxWeights, decodeBoxes } from "../geometry/boxCoding.js";
 import { clipBoxes, removeSmallBoxes, takeBoxes } from "../geometry/boxes.js";
 import { nms } from "../geometry/nms.js";
 import { bestPlaces } from "./keepBest.js";
 
-/** Offsets of the region proposal network are not weighted. */
+/** Deltas of the region proposal network are not weighted. */
 export const UNIT_WEIGHTS: BoxWeights = [1, 1, 1, 1];
 
 /** Regions with a thinner side, in pixels, are dropped. */
 export const MIN_REGION_SIDE = 1e-3;
 
-/** What the network says of one image. */
+/** The outputs for the anchors of one image. */
 export interface AnchorOutputs {
-  /** [A, H, W] for a sigmoid */
+  /** [A, H, W], before the sigmoid */
   logits: Float32Array;
-  /** [4A, H, W]; channel 4a + k is offset k of anchor a */
+  /** [4A, H, W]; channel 4a + k is delta k of anchor a */
   deltas: Float32Array;
-  /** [H * W * A, 4] xyxy, as generateAnchors lays them out */
+  /** [H * W * A, 4] xyxy, in the order of generateAnchors */
   anchors: Float32Array;
   /** H * W */
   cells: number;
 }
 
 export interface ProposalSettings {
-  /** Lowest score, 0..1. */
+  /** Minimum score, 0..1. */
   score: number;
-  /** Most boxes before suppression, and after it. */
+  /** Maximum number of boxes before and after NMS. */
   preNms: number;
   postNms: number;
   /** IoU above which a box is suppressed. */
@@ -35,7 +35,7 @@ export interface ProposalSettings {
 
 /**
  * The best regions of an image, best first.
- * @param placed where the image lies in the network's input, xyxy: regions are clipped to it
+ * @param placed the image's placement in the network's input, xyxy: regions are clipped to it
  * @returns [N, 4] xyxy, N at most `postNms`
  */
 export function proposeRegions(
@@ -51,7 +51,7 @@ export function proposeRegions(
   return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, MIN_REGION_SIDE), threshold, postNms));
 }
 
-/** Anchors and their predicted offsets, [N, 4] each, of places in the logits. */
+/** The anchors and their predicted deltas, [N, 4] each, for indices in the logits. */
 function takeAnchors(
   places: Int32Array,
   { anchors, deltas, cells }: AnchorOutputs,

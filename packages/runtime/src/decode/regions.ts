@@ -1,32 +1,32 @@
-// From what a two-stage detector's head says of regions to boxes with scores.
+// Decodes the outputs of a two-stage detector's region head to boxes with scores.
 import { type BoxWeights, decodeBoxes } from "../geometry/boxCoding.js";
 import { takeBoxes } from "../geometry/boxes.js";
 import type { ScoredBoxes } from "./keepBest.js";
 
-/** What a head says of the N regions of one image. */
+/** The outputs for the N regions of one image. */
 export interface RegionOutputs {
-  /** [N, labels] for a softmax, label 0 is background */
+  /** [N, labels], before the softmax; label 0 is background */
   logits: Float32Array;
-  /** [N, labels, 4], or [N, 4] where all labels share the offsets */
+  /** [N, labels, 4], or [N, 4] if all labels share the deltas */
   deltas: Float32Array;
   /** [N, 4] xyxy */
   regions: Float32Array;
-  /** Classes and background. */
+  /** The number of classes, plus background. */
   labels: number;
 }
 
 /**
- * Each region as every class whose score is above `least`, moved by its offsets.
- * @param weights that the offsets are multiplied by
- * @param least 0..1
+ * A box for each region and class with a score above `minScore`, decoded with its deltas.
+ * @param weights by which the deltas are multiplied
+ * @param minScore 0..1
  */
 export function scoredRegions(
   { logits, deltas, regions, labels }: RegionOutputs,
   weights: BoxWeights,
-  least: number,
+  minScore: number,
 ): ScoredBoxes {
   const scores = softmaxRows(logits, labels);
-  const places = likely(scores, labels, least);
+  const places = placesAbove(minScore, scores, labels);
   const boxes = decodeBoxes(deltas, regions, weights);
   const shared = deltas.length === regions.length;
   return {
@@ -36,7 +36,7 @@ export function scoredRegions(
   };
 }
 
-/** exp(x), each row normalised to a sum of 1. */
+/** Softmax of each row. */
 function softmaxRows(logits: Float32Array, width: number): Float32Array {
   const scores = new Float32Array(logits.length);
   for (let row = 0; row < logits.length; row += width) {
@@ -49,12 +49,12 @@ function softmaxRows(logits: Float32Array, width: number): Float32Array {
   return scores;
 }
 
-/** Places in [N, labels] of the scores above `least`, background left out. */
-function likely(scores: Float32Array, labels: number, least: number): Int32Array {
+/** Indices in [N, labels] of the scores above `minScore`, without background. */
+function placesAbove(minScore: number, scores: Float32Array, labels: number): Int32Array {
   const places = new Int32Array(scores.length);
   let count = 0;
   for (let i = 0; i < scores.length; i++) {
-    if (i % labels !== 0 && scores[i] > least) places[count++] = i;
+    if (i % labels !== 0 && scores[i] > minScore) places[count++] = i;
   }
   return places.subarray(0, count);
 }

@@ -1,9 +1,9 @@
-/** A model file that cannot be run: damaged, of another version, or not a model of qmimic at all. */
+/** A model file cannot be run: it is damaged, has another version, or is not a qmimic model. */
 export class ModelError extends Error {
   override name = "ModelError";
 }
 
-/** A value as JSON, cut to a line. */
+/** A value as JSON, truncated to fit on a line. */
 export function show(value: unknown): string {
   let text: string;
   try {

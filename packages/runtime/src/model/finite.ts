@@ -1,6 +1,4 @@
-// Whether numbers are numbers.
-
-/** By the engine's own search, which is as fast in the first call as in any other. */
+/** Uses the engine's built-in search, which is as fast in the first call as in any other. */
 export const hasNonFinite = (values: Float32Array): boolean =>
   values.includes(Number.NaN) ||
   values.includes(Number.POSITIVE_INFINITY) ||

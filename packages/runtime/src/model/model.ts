@@ -1,4 +1,4 @@
-// A model file as plain data: what stands in it is checked here, once, and trusted afterwards.
+// A model file as plain data. Its contents are validated here, once, and trusted afterwards.
 import { type Decoder, OUTPUTS } from "../decode/decoder.js";
 import { fail, isObject, show } from "./errors.js";
 import { hasNonFinite } from "./finite.js";
@@ -9,33 +9,33 @@ import { inferShapes, parametersOf } from "./shapes.js";
 export const MODEL_FORMAT = "qmimic-model";
 export const MODEL_VERSION = 1;
 
-/** Longest side of a picture in the input of any network, in pixels. */
+/** Maximum for the longest side of a picture in the input of any network, in pixels. */
 export const MAX_SIDE = 8192;
 
-/** How a picture becomes the input of the network. */
+/** How a picture is converted to the network's input. */
 export interface ModelInput {
   /** Longest side of the picture in the input, in pixels. */
   side: number;
   /** Width and height of the input are multiples of this; the rest is 0. */
   grid: number;
-  /** Of red, green and blue in 0..1: (value - mean) / std. */
+  /** Normalisation of red, green and blue, from 0..1: (value - mean) / std. */
   mean: readonly number[];
   std: readonly number[];
 }
 
 export interface Model {
-  /** Label i is classes[i - 1]. */
+  /** classes[i - 1] is the name of label i. */
   classes: readonly string[];
-  /** The score from which a class is shown, 0..1. */
+  /** The minimum score per class, 0..1. */
   thresholds: readonly number[];
   input: ModelInput;
   operations: readonly Operation[];
-  /** Numbers of the values that the decoder reads, in the order of OUTPUTS. */
+  /** Indices of the values that the decoder reads, in the order of OUTPUTS. */
   outputs: readonly number[];
-  /** The last map that the detector's heads read: what a student mimics. */
+  /** Index of the last map before the detector's heads, the one that a student mimics. */
   features: number;
   decoder: Decoder;
-  /** Weights of each operation that has some, int8 ones multiplied by their scales, and biases. */
+  /** Weights (int8 ones already multiplied by their scales) and biases of each operation, undefined if it has none. */
   parameters: readonly (Parameters | undefined)[];
 }
 
@@ -44,34 +44,36 @@ export interface Parameters {
   biases: Float32Array;
 }
 
-/** @throws ModelError that names what is wrong */
+/** @throws ModelError that says what is wrong */
 export function parseModel(bytes: Uint8Array): Model {
   const { metadata, tensors } = readContainer(bytes);
   if (metadata.format !== MODEL_FORMAT)
     fail(
-      `the file's format is ${show(metadata.format)}, expected ${MODEL_FORMAT}: export it with qmimic export`,
+      `the file's format is ${show(metadata.format)}, expected ${MODEL_FORMAT}: create the file with qmimic export`,
     );
   if (metadata.version !== String(MODEL_VERSION))
-    fail(`the file's version is ${show(metadata.version)}; this runtime reads version ${MODEL_VERSION}`);
-  let described: unknown;
+    fail(
+      `the file's version is ${show(metadata.version)}, but this runtime reads version ${MODEL_VERSION}: export the model again, or use a matching runtime`,
+    );
+  let description: unknown;
   try {
-    described = JSON.parse(String(metadata.model));
+    description = JSON.parse(String(metadata.model));
   } catch {
-    fail("the metadata's model is not JSON");
+    fail("the metadata's model is not JSON: the file is damaged");
   }
-  if (!isObject(described)) fail(`the metadata's model is ${show(described)}, expected an object`);
-  const classes = parseClasses(described.classes);
-  const operations = parseOperations(described.operations);
-  const input = parseInput(described.input);
-  const decoder = parseDecoder(described.decoder);
-  const outputs = parseOutputs(described.outputs, operations, decoder, classes.length, input);
+  if (!isObject(description)) fail(`the metadata's model is ${show(description)}, expected an object`);
+  const classes = parseClasses(description.classes);
+  const operations = parseOperations(description.operations);
+  const input = parseInput(description.input);
+  const decoder = parseDecoder(description.decoder);
+  const outputs = parseOutputs(description.outputs, operations, decoder, classes.length, input);
   return {
     classes,
-    thresholds: parseThresholds(described.thresholds, classes.length),
+    thresholds: parseThresholds(description.thresholds, classes.length),
     input,
     operations,
     outputs,
-    features: wholeIn("features", described.features, 0, operations.length),
+    features: integerIn("features", description.features, 0, operations.length),
     decoder,
     parameters: sliceParameters(operations, input.grid, tensors),
   };
@@ -82,12 +84,12 @@ function parseClasses(value: unknown): string[] {
     Array.isArray(value) &&
     value.length > 0 &&
     value.every((name) => typeof name === "string" && name !== "");
-  return fits ? value : fail(`classes are ${show(value)}, expected a list of names`);
+  return fits ? value : fail(`classes are ${show(value)}, expected a non-empty list of names`);
 }
 
 function parseThresholds(value: unknown, count: number): number[] {
   if (!Array.isArray(value) || value.length !== count)
-    fail(`thresholds are ${show(value)}, expected one for each of ${count} classes`);
+    fail(`thresholds are ${show(value)}, expected one number for each of ${count} classes`);
   return value.map((threshold) => numberIn("threshold", threshold, 0, 1));
 }
 
@@ -100,8 +102,8 @@ function parseInput(value: unknown): ModelInput {
     return list.map((number) => numberIn(name, number, low, 1e6));
   };
   return {
-    side: wholeIn("input side", value.side, 1, MAX_SIDE),
-    grid: wholeIn("input grid", value.grid, 1, 1024),
+    side: integerIn("input side", value.side, 1, MAX_SIDE),
+    grid: integerIn("input grid", value.grid, 1, 1024),
     mean: three("mean", -1e6),
     std: three("std", 1e-6),
   };
@@ -116,19 +118,23 @@ function parseDecoder(value: unknown): Decoder {
   const list = (name: string, low: number): number[] => {
     const numbers = value[name];
     if (!Array.isArray(numbers) || numbers.length === 0 || numbers.length > 1000)
-      fail(`decoder: ${name} is ${show(numbers)}, expected a list of numbers`);
+      fail(`decoder: ${name} is ${show(numbers)}, expected a list of 1 to 1000 numbers`);
     return numbers.map((number) => numberIn(name, number, low, 1e6));
   };
-  const share = (of: Record<string, unknown>, name: string) => numberIn(name, of[name], 0, 1);
-  const count = (of: Record<string, unknown>, name: string) => wholeIn(name, of[name], 1, 1_000_000);
+  const fraction = (of: Record<string, unknown>, name: string) => numberIn(name, of[name], 0, 1);
+  const count = (of: Record<string, unknown>, name: string) => integerIn(name, of[name], 1, 1_000_000);
   const keep = section("keep");
   const shared = {
-    stride: wholeIn("stride", value.stride, 1, 1024),
-    score: share(value, "score"),
-    keep: { nms: share(keep, "nms"), vote: share(keep, "vote"), detections: count(keep, "detections") },
+    stride: integerIn("stride", value.stride, 1, 1024),
+    score: fraction(value, "score"),
+    keep: {
+      nms: fraction(keep, "nms"),
+      vote: fraction(keep, "vote"),
+      detections: count(keep, "detections"),
+    },
   };
   if (value.of === "cells") return { of: "cells", ...shared, preNms: count(value, "preNms") };
-  if (value.of !== "regions") fail(`decoder is of ${show(value.of)}, expected regions or cells`);
+  if (value.of !== "regions") fail(`decoder: of is ${show(value.of)}, expected "regions" or "cells"`);
   const proposals = section("proposals");
   const [wx, wy, ww, wh] = list("boxWeights", 1e-6);
   if (wh === undefined) fail(`decoder: boxWeights are ${show(value.boxWeights)}, expected four numbers`);
@@ -138,16 +144,16 @@ function parseDecoder(value: unknown): Decoder {
     anchorSizes: list("anchorSizes", 1e-6),
     aspectRatios: list("aspectRatios", 1e-6),
     proposals: {
-      score: share(proposals, "score"),
-      nms: share(proposals, "nms"),
+      score: fraction(proposals, "score"),
+      nms: fraction(proposals, "nms"),
       preNms: count(proposals, "preNms"),
-      postNms: wholeIn("postNms", proposals.postNms, 1, 100_000),
+      postNms: integerIn("postNms", proposals.postNms, 1, 100_000),
     },
     boxWeights: [wx, wy, ww, wh],
   };
 }
 
-/** Checks that what the decoder reads is there, and of the shapes that it reads. */
+/** Checks that the values read by the decoder exist and have the expected shapes. */
 function parseOutputs(
   value: unknown,
   operations: readonly Operation[],
@@ -157,8 +163,8 @@ function parseOutputs(
 ): number[] {
   const names = OUTPUTS[decoder.of];
   if (!Array.isArray(value) || value.length !== names.length)
-    fail(`outputs are ${show(value)}, expected the values of ${names.join(", ")}`);
-  const outputs = value.map((output, i) => wholeIn(names[i], output, 1, operations.length));
+    fail(`outputs are ${show(value)}, expected the indices of ${names.join(", ")}`);
+  const outputs = value.map((output, i) => integerIn(names[i], output, 1, operations.length));
   const side = grid * Math.ceil(256 / grid);
   const shapes = inferShapes(operations, side, side);
   const expected =
@@ -179,7 +185,7 @@ function parseOutputs(
       fail(
         `${where}: its cells are ${side / height} pixels apart, the decoder's stride is ${decoder.stride}`,
       );
-    if (i >= 2 && height !== 1) fail(`${where}: ${height} cells a side, expected 1`);
+    if (i >= 2 && height !== 1) fail(`${where}: ${height} cells per side, expected 1`);
   });
   return outputs;
 }
@@ -194,10 +200,10 @@ function sliceParameters(
   const counts = operations.map((operation) => parametersOf(operation, shapes[operation.input]));
   const total = (key: "weights" | "biases") => counts.reduce((sum, count) => sum + count[key], 0);
   const tensor = (name: string, length: number): Float32Array | Int8Array => {
-    const found = tensors.get(name) ?? fail(`there is no tensor ${name}`);
+    const found = tensors.get(name) ?? fail(`the file has no tensor ${name}`);
     return found.length === length
       ? found
-      : fail(`tensor ${name} has ${found.length} numbers, the operations need ${length}`);
+      : fail(`tensor ${name} has ${found.length} elements, but the operations need ${length}`);
   };
   const weights = tensor("weights", total("weights"));
   const biases = finite("biases", tensor("biases", total("biases")));
@@ -208,20 +214,20 @@ function sliceParameters(
   let biasAt = 0;
   return counts.map((count) => {
     if (count.weights === 0) return undefined;
-    const own = { weights: weights.subarray(weightAt, weightAt + count.weights), biasAt };
+    const [weightStart, biasStart] = [weightAt, biasAt];
     weightAt += count.weights;
     biasAt += count.biases;
     return {
       weights:
         scales === undefined
-          ? floats!.subarray(weightAt - count.weights, weightAt)
-          : scaled(own.weights, scales.subarray(own.biasAt, biasAt)),
-      biases: biases.subarray(own.biasAt, biasAt),
+          ? floats!.subarray(weightStart, weightAt)
+          : scaled(weights.subarray(weightStart, weightAt), scales.subarray(biasStart, biasAt)),
+      biases: biases.subarray(biasStart, biasAt),
     };
   });
 }
 
-/** Integers times the scale of their output channel. */
+/** Integer weights times the scale of their output channel. */
 function scaled(weights: Float32Array | Int8Array, scales: Float32Array): Float32Array {
   const row = weights.length / scales.length;
   const floats = new Float32Array(weights.length);
@@ -234,7 +240,7 @@ function finite(name: string, values: Float32Array | Int8Array): Float32Array {
   if (!(values instanceof Float32Array)) fail(`tensor ${name} is I8, expected F32`);
   if (!hasNonFinite(values)) return values;
   const at = values.findIndex((value) => !Number.isFinite(value));
-  return fail(`tensor ${name} holds ${values[at]} at ${at}`);
+  return fail(`tensor ${name} contains ${values[at]} at index ${at}, expected finite numbers`);
 }
 
 function numberIn(name: string, value: unknown, low: number, high: number): number {
@@ -242,7 +248,7 @@ function numberIn(name: string, value: unknown, low: number, high: number): numb
   return fail(`${name} is ${show(value)}, expected ${low} to ${high}`);
 }
 
-const wholeIn = (name: string, value: unknown, low: number, high: number): number =>
+const integerIn = (name: string, value: unknown, low: number, high: number): number =>
   Number.isInteger(value)
     ? numberIn(name, value, low, high)
-    : fail(`${name} is ${show(value)}, expected a whole number from ${low} to ${high}`);
+    : fail(`${name} is ${show(value)}, expected an integer from ${low} to ${high}`);

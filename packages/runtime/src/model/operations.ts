@@ -1,18 +1,18 @@
-// What a network does, as a list of operations: value 0 is the picture, operation i makes value i + 1. Every back end runs
-// this list, and nothing else of a network is in a model file.
+// A network as a list of operations: value 0 is the picture, operation i computes value i + 1. Every backend runs this
+// list; a model file contains nothing else about the network.
 //
-// Maps are [channels, height, width]. Behind a roiAlign or psRoiAlign values are of regions: [N, channels, height, width].
-// Weights lie in one array and biases in another, in the order of the list: of each conv and linear
+// Maps are [channels, height, width]. After a roiAlign or psRoiAlign, values are per region: [N, channels, height, width].
+// All weights are in one array and all biases in another, in the order of the list: for each conv and linear,
 // [channels, inputs / groups, kernel, kernel] weights and [channels] biases.
 import { fail, isObject, show } from "./errors.js";
 
-interface OfOne {
-  /** Value that is read; by default that of the previous operation. */
+interface OneInput {
+  /** Index of the value to read; by default that of the previous operation. */
   input: number;
 }
 
 /** Square convolution, padded with zeros; batch norm is folded into its weights. */
-export interface Conv extends OfOne {
+export interface Conv extends OneInput {
   op: "conv";
   channels: number;
   kernel: number;
@@ -23,8 +23,8 @@ export interface Conv extends OfOne {
   relu: number;
 }
 
-/** Largest value of each window; cells of the padding never win. */
-export interface MaxPool extends OfOne {
+/** Maximum of each window; padding is ignored. */
+export interface MaxPool extends OneInput {
   op: "maxPool";
   kernel: number;
   stride: number;
@@ -32,61 +32,61 @@ export interface MaxPool extends OfOne {
 }
 
 /** Sum of two maps of equal shape. */
-export interface Add extends OfOne {
+export interface Add extends OneInput {
   op: "add";
   other: number;
   relu: number;
 }
 
-/** Each cell becomes factor x factor equal ones. */
-export interface Upsample extends OfOne {
+/** Nearest neighbour: each cell becomes factor x factor equal cells. */
+export interface Upsample extends OneInput {
   op: "upsample";
   factor: number;
 }
 
 /** Nearest entry of {0, step, 2 step, ...}, ties down. */
-export interface Round extends OfOne {
+export interface Round extends OneInput {
   op: "round";
   step: number;
 }
 
 /** Nearest entry of {0, 2^min, ..., 2^max}, ties down. */
-export interface RoundPow2 extends OfOne {
+export interface RoundPow2 extends OneInput {
   op: "roundPow2";
   min: number;
   max: number;
 }
 
-/** e to the power of min(x, max). */
-export interface Exp extends OfOne {
+/** e^min(x, max). */
+export interface Exp extends OneInput {
   op: "exp";
   max: number;
 }
 
-/** RoIAlign of each region (He et al., Mask R-CNN, ICCV 2017, section 3), torchvision's with aligned=False. */
-export interface RoiAlign extends OfOne {
+/** RoIAlign of each region (He et al., Mask R-CNN, ICCV 2017, section 3), as in torchvision with aligned=False. */
+export interface RoiAlign extends OneInput {
   op: "roiAlign";
-  /** Cells a side of the result. */
+  /** Cells per side of the result. */
   size: number;
-  /** Samples of a cell, along each axis. */
+  /** Samples per cell, along each axis. */
   samples: number;
-  /** Pixels of the picture between neighbouring cells of the map. */
+  /** Pixels of the network's input between neighbouring cells of the map. */
   stride: number;
 }
 
 /**
- * Position-sensitive RoIAlign and the mean over its cells (Dai et al., R-FCN, NeurIPS 2016, section 2.2): result c reads, for
- * cell (i, j), input channel (c * size + i) * size + j.
+ * Position-sensitive RoIAlign and the mean over its cells (Dai et al., R-FCN, NeurIPS 2016, section 2.2): output c reads
+ * input channel (c * size + i) * size + j for cell (i, j).
  */
-export interface PsRoiAlign extends OfOne {
+export interface PsRoiAlign extends OneInput {
   op: "psRoiAlign";
   size: number;
   samples: number;
   stride: number;
 }
 
-/** Fully connected: reads all numbers of a region, [channels, height, width] row-major. */
-export interface Linear extends OfOne {
+/** Fully connected over all values of a region, [channels, height, width] row-major. */
+export interface Linear extends OneInput {
   op: "linear";
   channels: number;
   relu: number;
@@ -107,42 +107,42 @@ export type Operation =
 interface Field {
   low: number;
   high: number;
-  /** Left out in the file where the value is this. */
+  /** Default, omitted in the file. */
   absent?: number;
   real?: true;
 }
 
-const whole = (low: number, high: number, absent?: number): Field => ({
+const integer = (low: number, high: number, absent?: number): Field => ({
   low,
   high,
   ...(absent === undefined ? {} : { absent }),
 });
-const relu = whole(0, 1, 0);
-const channels = whole(1, 65_536);
-const regions = { size: whole(1, 64), samples: whole(1, 64), stride: whole(1, 64) };
+const relu = integer(0, 1, 0);
+const channels = integer(1, 65_536);
+const regions = { size: integer(1, 64), samples: integer(1, 64), stride: integer(1, 64) };
 
-/** The fields of each operation beside `input`, with their ranges. */
+/** The fields of each operation other than `input`, with their ranges. */
 export const FIELDS: Record<Operation["op"], Record<string, Field>> = {
   conv: {
     channels,
-    kernel: whole(1, 64),
-    stride: whole(1, 64, 1),
-    padding: whole(0, 64, 0),
-    groups: whole(1, 65_536, 1),
+    kernel: integer(1, 64),
+    stride: integer(1, 64, 1),
+    padding: integer(0, 64, 0),
+    groups: integer(1, 65_536, 1),
     relu,
   },
-  maxPool: { kernel: whole(1, 64), stride: whole(1, 64), padding: whole(0, 32, 0) },
-  add: { other: whole(0, 65_536), relu },
-  upsample: { factor: whole(1, 16) },
+  maxPool: { kernel: integer(1, 64), stride: integer(1, 64), padding: integer(0, 32, 0) },
+  add: { other: integer(0, 65_536), relu },
+  upsample: { factor: integer(1, 16) },
   round: { step: { low: 1e-30, high: 1e30, real: true } },
-  roundPow2: { min: whole(-125, 127), max: whole(-125, 127) },
+  roundPow2: { min: integer(-125, 127), max: integer(-125, 127) },
   exp: { max: { low: -80, high: 80, real: true } },
   roiAlign: regions,
   psRoiAlign: regions,
   linear: { channels, relu },
 };
 
-/** Longest list that is run. */
+/** Maximum length of the list. */
 const MAX_OPERATIONS = 10_000;
 
 /** @throws ModelError naming the operation and the field */
@@ -154,14 +154,14 @@ export function parseOperations(list: unknown): Operation[] {
     if (!isObject(entry)) fail(`${where} is ${show(entry)}, expected an object`);
     const { op } = entry;
     if (typeof op !== "string" || !Object.hasOwn(FIELDS, op))
-      fail(`${where} is ${show(op)}: unknown, the file is damaged or needs a newer runtime`);
+      fail(`${where} is ${show(op)}: unknown, so the file is damaged or needs a newer runtime`);
     const fields = { input: inputOf(i), ...FIELDS[op as Operation["op"]] };
     const parsed: Record<string, unknown> = { op };
     for (const name of Object.keys(entry))
       if (name !== "op" && !Object.hasOwn(fields, name)) fail(`${where}, ${op}: ${show(name)} is unknown`);
     for (const [name, field] of Object.entries(fields)) {
       const value = entry[name] ?? field.absent;
-      // What is read must have been made before: there is no cycle in a list.
+      // Operations only read earlier values, so the list has no cycles.
       const high = name === "other" ? i : field.high;
       const fits = field.real ? Number.isFinite(value) : Number.isInteger(value);
       if (!fits || (value as number) < field.low || (value as number) > high)
@@ -181,4 +181,4 @@ export function formatOperation(operation: Operation, index: number): Record<str
 }
 
 /** By default, an operation reads the previous one's value. */
-const inputOf = (index: number): Field => whole(0, index, index);
+const inputOf = (index: number): Field => integer(0, index, index);

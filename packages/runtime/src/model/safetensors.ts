@@ -1,5 +1,5 @@
-// The container of a model file: safetensors (8 bytes of header length, JSON, tensors). Only what model files use is read:
-// tensors of F32 and I8, and metadata. A file may come from anywhere, so everything is checked before it is used.
+// The container of a model file: safetensors (8 bytes of header length, JSON, tensors). Only the features used by model
+// files are supported: F32 and I8 tensors, and metadata. Files may be untrusted, so everything is checked before use.
 import { fail, isObject, show } from "./errors.js";
 
 export interface Container {
@@ -9,13 +9,14 @@ export interface Container {
 
 const ARRAYS = { F32: Float32Array, I8: Int8Array };
 
-/** @throws ModelError when `bytes` is not a sound safetensors file */
+/** @throws ModelError if `bytes` is not a valid safetensors file */
 export function readContainer(bytes: Uint8Array): Container {
-  if (bytes.length < 8) fail(`the file has ${bytes.length} bytes: cut off, or not a model`);
+  if (bytes.length < 8)
+    fail(`the file has ${bytes.length} bytes, expected at least 8: truncated, or not a model`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const start = 8 + view.getUint32(0, true);
   if (view.getUint32(4, true) !== 0 || start > bytes.length)
-    fail("the header is longer than the file: cut off, or not a model");
+    fail("the header is longer than the file: truncated, or not a model");
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, start)));
@@ -36,20 +37,22 @@ export function readContainer(bytes: Uint8Array): Container {
     const size = shape.reduce((product, side) => product * side, ArrayType.BYTES_PER_ELEMENT);
     if (end - begin !== size || start + end > bytes.length)
       fail(
-        `tensor ${show(name)} of shape ${show(shape)} lies at bytes ${begin} to ${end} of ${bytes.length - start}`,
+        `tensor ${show(name)} of shape ${show(shape)} has data_offsets ${begin} to ${end}, expected ${size} bytes within ${bytes.length - start}`,
       );
     ranges.push([begin, end, name]);
-    // A copy: the data need not be aligned, and the file can be freed. (slice() of Node's Buffer would be none.)
+    // A copy: the data may be unaligned, and the file can be freed. (Buffer.slice() of Node would not copy.)
     const data = new Uint8Array(bytes.subarray(start + begin, start + end));
     tensors.set(name, new ArrayType(data.buffer));
   }
   ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let at = 0;
   for (const [begin, end, name] of ranges) {
-    if (begin !== at) fail(`tensor ${show(name)} begins at byte ${begin}, expected ${at}`);
+    if (begin !== at)
+      fail(`tensor ${show(name)} begins at byte ${begin}, expected ${at}: tensors overlap or leave a gap`);
     at = end;
   }
-  if (start + at !== bytes.length) fail(`the tensors end at byte ${start + at} of ${bytes.length}`);
+  if (start + at !== bytes.length)
+    fail(`the tensors end at byte ${start + at}, but the file has ${bytes.length} bytes`);
   const metadata = header.__metadata__;
   return { metadata: isObject(metadata) ? metadata : {}, tensors };
 }

@@ -1,4 +1,4 @@
-// Sizes of every value of a list of operations.
+// Shapes of all values of a list of operations.
 import { fail } from "./errors.js";
 import type { Operation } from "./operations.js";
 
@@ -6,14 +6,14 @@ export interface Shape {
   channels: number;
   height: number;
   width: number;
-  /** Whether there is one of these for each region. */
+  /** Whether there is one such value per region. */
   regions: boolean;
 }
 
 /**
- * Of the picture and of every operation's result.
+ * Shapes of the picture and of every operation's result.
  * @param height, width of the picture
- * @throws ModelError where an operation does not fit what it reads
+ * @throws ModelError if an operation does not fit its input
  */
 export function inferShapes(operations: readonly Operation[], height: number, width: number): Shape[] {
   const shapes: Shape[] = [{ channels: 3, height, width, regions: false }];
@@ -21,7 +21,8 @@ export function inferShapes(operations: readonly Operation[], height: number, wi
     const where = `operation ${i}, ${operation.op}`;
     const from = shapes[operation.input];
     const shape = resultOf(operation, from, shapes, where);
-    if (shape.height < 1 || shape.width < 1) fail(`${where}: its result has no cells`);
+    if (shape.height < 1 || shape.width < 1)
+      fail(`${where}: its result has no cells, for an input of ${from.height} x ${from.width} cells`);
     shapes.push(shape);
   });
   return shapes;
@@ -30,11 +31,11 @@ export function inferShapes(operations: readonly Operation[], height: number, wi
 function resultOf(operation: Operation, from: Shape, shapes: readonly Shape[], where: string): Shape {
   const side = (length: number, kernel: number, stride: number, padding: number) =>
     Math.floor((length + 2 * padding - kernel) / stride) + 1;
-  const map = () => from.regions && fail(`${where}: reads regions, expected a map`);
+  const requireMap = () => from.regions && fail(`${where}: reads regions, expected a map`);
   switch (operation.op) {
     case "conv":
     case "maxPool": {
-      map();
+      requireMap();
       const { kernel, stride, padding } = operation;
       if (operation.op === "maxPool" && 2 * padding > kernel)
         fail(`${where}: padding ${padding}, expected at most half of kernel ${kernel}`);
@@ -42,7 +43,9 @@ function resultOf(operation: Operation, from: Shape, shapes: readonly Shape[], w
       if (operation.op === "conv") {
         const { groups } = operation;
         if (channels % groups !== 0 || from.channels % groups !== 0)
-          fail(`${where}: ${from.channels} to ${channels} channels in ${groups} groups`);
+          fail(
+            `${where}: ${from.channels} to ${channels} channels in ${groups} groups, expected multiples of ${groups}`,
+          );
       }
       const [height, width] = [from.height, from.width].map((length) =>
         side(length, kernel, stride, padding),
@@ -58,7 +61,7 @@ function resultOf(operation: Operation, from: Shape, shapes: readonly Shape[], w
       return from;
     }
     case "upsample":
-      map();
+      requireMap();
       return { ...from, height: from.height * operation.factor, width: from.width * operation.factor };
     case "round":
     case "exp":
@@ -67,10 +70,10 @@ function resultOf(operation: Operation, from: Shape, shapes: readonly Shape[], w
       if (operation.min > operation.max) fail(`${where}: min ${operation.min} is above max ${operation.max}`);
       return from;
     case "roiAlign":
-      map();
+      requireMap();
       return { channels: from.channels, height: operation.size, width: operation.size, regions: true };
     case "psRoiAlign": {
-      map();
+      requireMap();
       const cells = operation.size ** 2;
       if (from.channels % cells !== 0)
         fail(`${where}: ${from.channels} channels, expected a multiple of ${cells}`);
@@ -82,7 +85,7 @@ function resultOf(operation: Operation, from: Shape, shapes: readonly Shape[], w
   }
 }
 
-/** Numbers of weights that an operation has, and of biases; 0 for those that have none. */
+/** The number of weights and of biases of an operation. */
 export function parametersOf(operation: Operation, from: Shape): { weights: number; biases: number } {
   switch (operation.op) {
     case "conv": {

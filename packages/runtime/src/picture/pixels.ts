@@ -1,24 +1,24 @@
-// From bytes of a picture to the network's input: scaled, and normalised by mean and standard deviation. Sampling is bilinear;
-// where the picture gets smaller the filter is as much wider as an input pixel is (a triangle of one input pixel to each
-// side), so that nothing finer aliases into it. Training draws with the same filter.
+// Converts a picture's bytes to the network's input: scales, and normalises by mean and standard deviation. Upscaling is
+// bilinear; downscaling uses a triangle filter with a radius of one input pixel, to prevent aliasing. Training uses the
+// same filter.
 import type { ModelInput } from "../model/model.js";
 import type { Placement } from "./placement.js";
 
-/** Rows from the top, 8 bits a channel. */
+/** Rows from the top, 8 bits per channel. */
 export interface RawPicture {
   /** [height, width, channels] */
   data: Uint8Array | Uint8ClampedArray;
   width: number;
   height: number;
-  /** 3: RGB; 4: RGBA, transparency is laid over black. */
+  /** 3: RGB; 4: RGBA, composited over black. */
   channels: 3 | 4;
 }
 
-/** What each position of an output axis is made of. */
+/** The filter taps of each output position along an axis. */
 export interface Axis {
-  /** Source positions of one output position. */
+  /** Source positions per output position. */
   taps: number;
-  /** [size] first of them */
+  /** [size], the first source position */
   first: Int32Array;
   /** [size, taps] */
   weights: Float32Array;
@@ -27,13 +27,13 @@ export interface Axis {
 const f32 = Math.fround;
 
 /**
- * @param from, to lengths in pixels: of the picture, and of what it takes of the input
- * @param scale input pixels a pixel of the picture
+ * @param from, to lengths in pixels: of the picture, and of its area in the input
+ * @param scale input pixels per picture pixel
  */
 export function sampleAxis(from: number, to: number, scale: number): Axis {
   const exact = f32(scale);
   const slope = exact < 1 ? exact : 1;
-  // At its own size a pixel is made of itself.
+  // Without scaling, pixels are copied.
   const taps = exact === 1 ? 1 : Math.min(exact < 1 ? Math.ceil(f32(2 / exact)) : 2, from);
   const first = new Int32Array(to);
   const weights = new Float32Array(to * taps);
@@ -54,7 +54,7 @@ export function sampleAxis(from: number, to: number, scale: number): Axis {
 
 /**
  * Draws a picture into the input's planes.
- * @param planes [3, canvas.height, canvas.width]; all of it is written
+ * @param planes [3, canvas.height, canvas.width], fully overwritten
  */
 export function drawPicture(
   picture: RawPicture,
@@ -85,7 +85,7 @@ export function drawPicture(
   }
 }
 
-/** line[x, c] = the weighted sum of the rows that output row `y` is made of. */
+/** line[x, c] = the weighted sum of the source rows of output row `y`. */
 function sumRows(
   data: Uint8Array | Uint8ClampedArray,
   channels: number,
@@ -109,5 +109,5 @@ function sumRows(
   }
 }
 
-/** A colour of 0..255 that is transparent by 255 - alpha, in front of black; rounded down, as training's decoder does. */
+/** A colour value (0..255) with this alpha, composited over black; rounded down, as in training's decoder. */
 export const overBlack = (value: number, alpha: number): number => Math.floor((value * alpha) / 255);

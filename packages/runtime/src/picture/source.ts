@@ -1,7 +1,7 @@
-// Pixels of whatever a picture may be, in a browser or without one.
+// Reads the pixels of any kind of picture, with or without a browser.
 import type { RawPicture } from "./pixels.js";
 
-/** Bytes of a decoded picture, rows from the top; RGB or RGBA, as their number says. */
+/** The bytes of a decoded picture, rows from the top; RGB or RGBA, depending on their number. */
 export interface RawImage {
   data: Uint8Array | Uint8ClampedArray;
   width: number;
@@ -9,8 +9,8 @@ export interface RawImage {
 }
 
 /**
- * Pixels, or what a browser can draw: an img element, a video, a VideoFrame, a canvas, an ImageBitmap. Said by what they have,
- * so that these types need no browser's.
+ * Raw pixels, or anything a browser can draw: an img element, a video, a VideoFrame, a canvas, an ImageBitmap. These are
+ * typed by their properties, so that the types do not depend on the DOM library.
  */
 export type PictureSource =
   | RawImage
@@ -19,19 +19,21 @@ export type PictureSource =
   | { displayWidth: number; displayHeight: number }
   | { width: number; height: number };
 
-/** A picture that cannot be used: without pixels, or of too many. */
+/** A picture cannot be used: it has no pixels, or too many. */
 export class PictureError extends Error {
   override name = "PictureError";
 }
 
-/** Pixels of larger pictures are not taken. */
+/** Larger pictures are rejected. */
 const MAX_PIXELS = 100e6;
 
 /** @throws PictureError */
 export function readPixels(source: PictureSource): RawPicture {
   const { width, height } = sizeOf(source);
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1)
-    throw new PictureError(`the picture has ${width} x ${height} pixels: it is not loaded yet, or empty`);
+    throw new PictureError(
+      `the picture has ${width} x ${height} pixels, expected at least 1 x 1: it is empty, or not loaded yet`,
+    );
   if (width * height > MAX_PIXELS)
     throw new PictureError(`the picture has ${width} x ${height} pixels, expected at most ${MAX_PIXELS}`);
   if (!isRaw(source)) return draw(source, width, height);
@@ -48,7 +50,9 @@ const isRaw = (source: PictureSource): source is RawImage =>
 
 function sizeOf(source: PictureSource): { width: number; height: number } {
   if (typeof source !== "object" || source === null)
-    throw new PictureError(`a picture is ${typeof source}, expected an image, canvas, video or pixels`);
+    throw new PictureError(
+      `the picture is ${source === null ? "null" : typeof source}, expected an image, canvas, video or pixels`,
+    );
   if ("videoWidth" in source) return { width: source.videoWidth, height: source.videoHeight };
   if ("naturalWidth" in source) return { width: source.naturalWidth, height: source.naturalHeight };
   if ("displayWidth" in source) return { width: source.displayWidth, height: source.displayHeight };
@@ -59,19 +63,22 @@ let canvas: OffscreenCanvas | HTMLCanvasElement | undefined;
 
 function draw(source: Exclude<PictureSource, RawImage>, width: number, height: number): RawPicture {
   if (typeof OffscreenCanvas === "undefined" && typeof document === "undefined")
-    throw new PictureError("without a browser a picture is { data, width, height } with RGB or RGBA bytes");
+    throw new PictureError(
+      "without a browser, pass the picture as { data, width, height } with RGB or RGBA bytes",
+    );
   canvas ??=
     typeof OffscreenCanvas === "undefined"
       ? document.createElement("canvas")
       : new OffscreenCanvas(width, height);
-  // Setting the size clears the canvas, too.
+  // Setting the size also clears the canvas.
   canvas.width = width;
   canvas.height = height;
   const context = canvas.getContext("2d", { willReadFrequently: true }) as
     | OffscreenCanvasRenderingContext2D
     | CanvasRenderingContext2D
     | null;
-  if (context === null) throw new PictureError("the browser gives no 2d canvas to read pixels from");
+  if (context === null)
+    throw new PictureError("the browser could not create a 2d canvas to read the picture's pixels");
   context.drawImage(source as unknown as CanvasImageSource, 0, 0, width, height);
   return { data: context.getImageData(0, 0, width, height).data, width, height, channels: 4 };
 }
