@@ -1,6 +1,6 @@
 // What the module exports. Memory is planned by its caller and imported: nothing is allocated here.
 export { clear, clearPads, conv1, conv2, conv4 } from "./conv";
 export { add, channelsLast, exp, halve, maxPool, phase, phases, round, unpad, upsample } from "./maps";
-export { overBlack, spreadRow, sumColumns, sumRows } from "./picture";
+export { overBlack, rgbToRgba, spreadRow, sumColumns, sumRows } from "./picture";
 export { linear, psRoiAlign, roiAlign } from "./regions";
 export { transformWeights, winograd } from "./winograd";

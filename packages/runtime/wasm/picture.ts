@@ -122,3 +122,13 @@ export function overBlack(at: usize, bytes: usize): void {
     }
   }
 }
+
+/** RGB bytes as RGBA with alpha 0; reads and writes whole vectors, up to 3 pixels beyond the last one. */
+export function rgbToRgba(pixels: usize, output: usize, count: i32): void {
+  const end = output + ((<usize>count) << 2);
+  for (; output < end; output += 16) {
+    const four = v128.load(pixels);
+    v128.store(output, i8x16.swizzle(four, i8x16(0, 1, 2, -1, 3, 4, 5, -1, 6, 7, 8, -1, 9, 10, 11, -1)));
+    pixels += 12;
+  }
+}

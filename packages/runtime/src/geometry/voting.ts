@@ -1,7 +1,7 @@
 // Box voting (Gidaris and Komodakis, "Object detection via a multi-region and semantic segmentation-aware CNN model",
 // ICCV 2015, section 5): what non-maximum suppression drops still knows where the object is.
 
-import { iou } from "./boxes.js";
+import { iou, takeValues } from "./boxes.js";
 import { topK } from "./topK.js";
 
 /**
@@ -32,8 +32,10 @@ export function voteBoxes(
   }
   // From right to left. Of boxes that overlap by IoU t, the left sides are at most (1 - t) / t of either's width apart: few of the
   // others have to be looked at.
-  const order = topK(Float32Array.from(scores, (_, i) => boxes[4 * i]));
-  const lefts = Float32Array.from(order, (i) => boxes[4 * i]);
+  const sides = new Float32Array(scores.length);
+  for (let i = 0; i < sides.length; i++) sides[i] = boxes[4 * i];
+  const order = topK(sides);
+  const lefts = takeValues(sides, order);
   // A little wider, because IoU is rounded to single precision.
   const reach = ((1 - iouThreshold) / iouThreshold) * 1.001 + 1e-4;
   const voted = new Float32Array(4 * kept.length);

@@ -78,6 +78,7 @@ export interface Kernels {
     inRow: number,
   ): number;
   overBlack(at: number, bytes: number): void;
+  rgbToRgba(pixels: number, output: number, count: number): void;
   sumRows(rows: number, row: number, taps: number, weights: number, width: number, line: number): void;
   sumColumns(
     line: number,

@@ -38,8 +38,10 @@ export function drawIntoPlanes(
   const rowWeights = take(rows.weights.byteLength);
   const gains = take(32);
   const line = take(4 * pitch);
-  const band = take(0);
-  machine.reserve(band + pitch * mostRows(rows));
+  const bandRows = mostRows(rows);
+  const rgb = take(channels === 3 ? 3 * width * bandRows : 0);
+  const band = take(pitch * bandRows);
+  machine.reserve(end);
   const { bytes } = machine;
   new Int32Array(bytes.buffer).set(columns.first, first / 4);
   machine.floats.set(columns.weights, columnWeights / 4);
@@ -52,14 +54,14 @@ export function drawIntoPlanes(
     const bottom = Math.min(size.height, top + BAND);
     const begin = rows.first[top];
     const stop = rows.first[bottom - 1] + rows.taps;
-    if (channels === 4 && pitch === 4 * width) bytes.set(data.subarray(begin * pitch, stop * pitch), band);
-    else
-      for (let y = begin; y < stop; y++) {
-        const to = band + (y - begin) * pitch;
-        if (channels === 4) bytes.set(data.subarray(4 * y * width, 4 * (y + 1) * width), to);
-        else copyRow(data, y * width, width, bytes, to);
-      }
-    if (channels === 4) kernels.overBlack(band, (stop - begin) * pitch);
+    if (channels === 3) {
+      bytes.set(data.subarray(3 * begin * width, 3 * stop * width), rgb);
+      for (let y = 0; y < stop - begin; y++) kernels.rgbToRgba(rgb + 3 * y * width, band + y * pitch, width);
+    } else {
+      for (let y = begin; y < stop; y++)
+        bytes.set(data.subarray(4 * y * width, 4 * (y + 1) * width), band + (y - begin) * pitch);
+      kernels.overBlack(band, (stop - begin) * pitch);
+    }
     for (let y = top; y < bottom; y++) {
       const from = band + (rows.first[y] - begin) * pitch;
       const to = address + 4 * y * row;
@@ -80,19 +82,4 @@ function mostRows({ first, taps }: Axis): number {
   for (let top = 0; top < first.length; top += BAND)
     most = Math.max(most, first[Math.min(first.length, top + BAND) - 1] - first[top] + taps);
   return most;
-}
-
-/** A row of RGB as RGBA. */
-function copyRow(
-  data: Uint8Array | Uint8ClampedArray,
-  pixel: number,
-  width: number,
-  bytes: Uint8Array,
-  to: number,
-): void {
-  for (let x = 0, from = 3 * pixel; x < width; x++, from += 3, to += 4) {
-    bytes[to] = data[from];
-    bytes[to + 1] = data[from + 1];
-    bytes[to + 2] = data[from + 2];
-  }
 }
