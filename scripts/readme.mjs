@@ -1,5 +1,5 @@
 // npm run readme: runs the commands of the READMEs as they are written, those of the repository in a new clone of what is
-// committed, those of qmimic's package in an empty folder with the packed packages. Photographs are generated. Takes about 15
+// committed, those of qmimic's package in an empty folder with the packed packages. Photographs are generated, and few. Takes about 10
 // minutes on two cores; --all adds npm run demo and npm test.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
@@ -51,7 +51,7 @@ function expectFiles(folder, ...files) {
 
 /** Generated photographs where the README has the reader's own. */
 function generatePhotos(cwd) {
-  run("npx qmimic data demo photos --train 48 --val 16 --test 16", cwd);
+  run("npx qmimic data demo photos --train 12 --val 6 --test 6", cwd);
   const images = join(cwd, "photos/JPEGImages");
   mkdirSync(join(cwd, "holiday"));
   for (const name of readdirSync(images).slice(-4)) cpSync(join(images, name), join(cwd, "holiday", name));

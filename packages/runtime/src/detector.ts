@@ -26,7 +26,9 @@ export interface Detection {
 export interface DetectOptions {
   /** Minimum score, 0..1. Default: the model's, per class. */
   threshold?: number;
-  /** Maximum number of detections per picture; the best are kept. Default: the model's limit. May be larger than that. */
+  /**
+   * Maximum number of detections per picture; the best are kept. Default: the model's limit. May be larger than that.
+   */
   maxDetections?: number;
 }
 
@@ -35,9 +37,14 @@ export interface Inspection {
   detections: Detection[];
   /** Reading the picture's pixels, drawing them into the network's input, operations on maps, and everything after. */
   milliseconds: { pixels: number; draw: number; maps: number; decode: number };
-  /** Proposals of a two-stage detector, best first, [N, 4] xyxy in pixels of the picture; empty for one-stage detectors. */
+  /**
+   * Proposals of a two-stage detector, best first, [N, 4] xyxy in pixels of the picture; empty for one-stage
+   * detectors.
+   */
   regions: Float32Array;
-  /** The last map before the heads, and the picture's placement in the network's input. Valid until the next picture. */
+  /**
+   * The last map before the heads, and the picture's placement in the network's input. Valid until the next picture.
+   */
   features: () => Value & { placement: Placement };
 }
 

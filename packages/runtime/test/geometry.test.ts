@@ -83,7 +83,7 @@ describe("box coding", () => {
     );
     expect(() =>
       decodeBoxes(new Float32Array(4), new Float32Array(4), [1, 1, 1, 1], new Float32Array(8)),
-    ).toThrow(/8 numbers, expected 4/);
+    ).toThrow(/8 elements, expected 4/);
     expect(decodeBoxes(new Float32Array(0), new Float32Array(0), [1, 1, 1, 1]).length).toBe(0);
   });
 });

@@ -199,11 +199,7 @@ describe("invalid", () => {
     ["a later version", { metadata: { version: "2" } }, 'version is "2"'],
     ["no description", { metadata: { model: "{" } }, "not JSON"],
     ["no classes", change((d) => (d.classes = [])), "classes are []"],
-    [
-      "too few thresholds",
-      change((d) => (d.thresholds = [0.5])),
-      "expected one number for each of 2 classes",
-    ],
+    ["too few thresholds", change((d) => (d.thresholds = [0.5])), "one number for each of 2 classes"],
     ["a side of 0", change((d) => (d.input.side = 0)), "input side is 0"],
     ["a side of 1e9", change((d) => (d.input.side = 1e9)), "input side is 1000000000"],
     ["std of 0", change((d) => (d.input.std[1] = 0)), "std is 0"],

@@ -1,11 +1,11 @@
-// Convolution: out[p] = bias + sum over taps of weight * in[p + offset], for rows of neighbouring p. What the kernel's shape,
-// padding and groups are stands in the offsets alone: one for each input channel and cell of the kernel, in bytes.
-// Several output channels are made at once, because each loaded pixel then serves all of them. Eight to twelve
-// vectors of sums are under way at once: fewer do not keep the processor busy, more do not fit its registers.
+// Convolution: out[p] = bias + sum over taps of weight * in[p + offset], for consecutive p in rows. The kernel's shape,
+// padding and groups are only in the offsets: one per input channel and cell of the kernel, in bytes.
+// Several output channels are computed at once, to use each loaded pixel for all of them. There are eight to twelve
+// vectors of sums: fewer would not keep the processor busy, more would not fit into its registers.
 //
-// block: the biases of the outputs made at once, then for each tap their weights.
-// Rows are inRow and outRow bytes apart, output channels `plane` bytes. Whole vectors are written: up to 23 cells behind a row's
-// end (or the last row's) are overwritten.
+// block: the biases of the outputs computed at once, then for each tap their weights. Rows are inRow and outRow bytes
+// apart, output channels `plane` bytes. Whole vectors are written, so up to 23 cells after the end of a row (also the
+// last) are overwritten.
 import { madd } from "./madd";
 
 /** Four outputs, eight cells at a time. */
@@ -198,7 +198,7 @@ export function conv1(
   }
 }
 
-/** Zeros between the rows of a map, where a convolution has left what its whole vectors wrote. */
+/** Restores the zeros between the rows of a map that whole vectors have overwritten. */
 export function clearPads(output: usize, rows: i32, width: i32, pad: i32): void {
   const row = (<usize>(width + pad)) << 2;
   const bytes = (<usize>pad) << 2;

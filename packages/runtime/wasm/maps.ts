@@ -1,6 +1,6 @@
-// Operations that move or change single cells. Maps have rows `inRow` and `outRow` bytes apart.
+// Operations that move or change individual cells. Rows of maps are `inRow` and `outRow` bytes apart.
 
-/** out[c, y, x] = largest of in[c, 2y..2y+1, 2x..2x+1]; whole vectors of four results are written. */
+/** out[c, y, x] = maximum of in[c, 2y..2y+1, 2x..2x+1]; whole vectors of four results are written. */
 export function halve(input: usize, output: usize, rows: i32, width: i32, inRow: usize, outRow: usize): void {
   for (let y = 0; y < rows; y++) {
     for (let x = 0; x < width; x += 4) {
@@ -16,7 +16,7 @@ export function halve(input: usize, output: usize, rows: i32, width: i32, inRow:
   }
 }
 
-/** The same for windows of any size, that may hang over the edge. */
+/** Max pooling with windows of any size, which may extend past the edges. */
 export function maxPool(
   input: usize,
   output: usize,
@@ -48,7 +48,7 @@ export function maxPool(
   }
 }
 
-/** out = max(a + b, low) of so many bytes, a multiple of 16; out may be a or b. */
+/** out = max(a + b, low); `bytes` is a multiple of 16; out may be a or b. */
 export function add(a: usize, b: usize, output: usize, bytes: usize, low: f32): void {
   const floor = f32x4.splat(low);
   for (let i: usize = 0; i < bytes; i += 16) {
@@ -56,7 +56,7 @@ export function add(a: usize, b: usize, output: usize, bytes: usize, low: f32): 
   }
 }
 
-/** Each cell becomes factor x factor equal ones. `width` is the input's. */
+/** Each cell becomes factor x factor equal cells. `rows` and `width` are the input's. */
 export function upsample(
   input: usize,
   output: usize,
@@ -83,8 +83,8 @@ export function upsample(
 }
 
 /**
- * One of stride x stride phases of a map, in rows of its own: out[y, x] = in[stride y + dy, stride x + dx], 0 outside. A
- * convolution with a stride is one without over the phases of its input.
+ * One of the stride x stride phases of a map: out[y, x] = in[stride y + dy, stride x + dx], 0 outside. A strided
+ * convolution is an unstrided one over the phases of its input.
  */
 export function phase(
   input: usize,
@@ -116,7 +116,7 @@ export function phase(
   }
 }
 
-/** The transpose of four vectors, its rows `step` bytes apart. */
+/** Stores the transpose of four vectors, with rows `step` bytes apart. */
 function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, step: usize): void {
   const lowAb = v128.shuffle<f32>(a, b, 0, 4, 1, 5);
   const highAb = v128.shuffle<f32>(a, b, 2, 6, 3, 7);
@@ -132,8 +132,8 @@ function storeTransposed(a: v128, b: v128, c: v128, d: v128, to: usize, step: us
 }
 
 /**
- * All stride x stride phases of a plane at once, where stride is a multiple of 4 and nothing is outside: as phase has them, one
- * `outPlane` bytes behind another. `width` is rounded up to whole vectors.
+ * All stride x stride phases of a plane at once, like `phase`, if stride is a multiple of 4 and no cells are outside
+ * the map. Phases are `outPlane` bytes apart. `width` is rounded up to whole vectors.
  */
 export function phases(
   input: usize,
@@ -170,7 +170,10 @@ export function phases(
   }
 }
 
-/** Nearest entry of {0, step, 2 step, ...}, ties down; so many bytes, a multiple of 16. The quotient is taken in double: there ties are exact. */
+/**
+ * Nearest entry of {0, step, 2 step, ...}, ties down; `bytes` is a multiple of 16. The division is in double precision,
+ * so that ties are exact.
+ */
 export function round(input: usize, output: usize, bytes: usize, step: f32): void {
   const divisor = f64x2.splat(<f64>step);
   const half = f64x2.splat(0.5);
@@ -188,8 +191,8 @@ export function round(input: usize, output: usize, bytes: usize, step: f32): voi
 }
 
 /**
- * [channels, rows, width] -> [rows, width, channels], channels rounded up to a multiple of 4 (the caller clears those); up to 3 cells
- * behind the last are overwritten.
+ * [channels, rows, width] -> [rows, width, channels], with channels rounded up to a multiple of 4 (the caller clears
+ * the additional ones); up to 3 cells after the last are overwritten.
  */
 export function channelsLast(
   input: usize,
@@ -234,8 +237,9 @@ export function channelsLast(
 }
 
 /**
- * [channels, rows, width] without what lies between rows and planes; up to 3 cells behind it are overwritten. Padding is zeros.
- * @returns whether all are numbers, neither NaN nor infinite
+ * Copies [channels, rows, width] without the padding between rows and planes, which must be zeros; up to 3 cells after
+ * the output are overwritten.
+ * @returns whether all values are finite
  */
 export function unpad(
   input: usize,
@@ -266,8 +270,9 @@ export function unpad(
 }
 
 /**
- * e^min(x, high) of so many bytes, a multiple of 16, high at most 88: 2^n e^r with |r| at most half of ln 2, the latter by a
- * polynomial (S. L. Moshier's Cephes, expf), to about one unit in the last place. Below -87 it is 0, NaN stays NaN.
+ * e^min(x, high); `bytes` is a multiple of 16, high at most 88. Computes 2^n e^r with |r| at most ln(2) / 2, where
+ * e^r is a polynomial (S. L. Moshier's Cephes, expf), accurate to about one ulp. The result is 0 for x < -87, NaN for
+ * NaN.
  */
 export function exp(input: usize, output: usize, bytes: usize, high: f32): void {
   const top = f32x4.splat(high);
@@ -277,7 +282,7 @@ export function exp(input: usize, output: usize, bytes: usize, high: f32): void 
     const given = v128.load(input + i);
     const x = f32x4.max(f32x4.min(given, top), bottom);
     const n = f32x4.nearest(f32x4.mul(x, f32x4.splat(<f32>Math.LOG2E)));
-    // ln 2 in two parts, of which the first times n is exact.
+    // ln 2 split into two parts, so that n times the first is exact.
     const r = f32x4.sub(
       f32x4.sub(x, f32x4.mul(n, f32x4.splat(0.693359375))),
       f32x4.mul(n, f32x4.splat(-2.1219444e-4)),

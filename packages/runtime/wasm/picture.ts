@@ -1,7 +1,11 @@
-// A picture becomes the network's input: rows first, then columns, four bytes (red, green, blue, anything) a pixel.
+// Converts a picture to the network's input: rows first, then columns. Pixels are four bytes: red, green, blue,
+// ignored.
 import { madd } from "./madd";
 
-/** line = weighted sum of `taps` rows of RGBA bytes, as floats. `width` pixels, rounded up to a multiple of 4 in both. */
+/**
+ * line = weighted sum of `taps` rows of RGBA bytes, as floats. Reads and writes `width` pixels, rounded up to a
+ * multiple of 4.
+ */
 export function sumRows(rows: usize, row: usize, taps: i32, weights: usize, width: i32, line: usize): void {
   const bytes = (<usize>width) << 2;
   for (let i: usize = 0; i < bytes; i += 16) {
@@ -31,7 +35,7 @@ export function sumRows(rows: usize, row: usize, taps: i32, weights: usize, widt
 
 /**
  * Red, green and blue of one output row: plane[x] = gain * sum of taps of the line + shift.
- * first: [width] pixel of the line; weights: [width, taps]; gains: RGBA gains, then RGBA shifts.
+ * first: [width], indices of pixels in the line; weights: [width, taps]; gains: RGBA gains, then RGBA shifts.
  */
 export function sumColumns(
   line: usize,
@@ -84,7 +88,7 @@ function pixel(line: usize, first: usize, weights: usize, taps: i32, gains: usiz
   return madd(sum, v128.load(gains), v128.load(gains, 16));
 }
 
-/** The same of a row of RGBA bytes that is not scaled; up to 3 cells behind it are overwritten. */
+/** Like sumRows and sumColumns, for an unscaled row of RGBA bytes; up to 3 cells after the output are overwritten. */
 export function spreadRow(pixels: usize, width: i32, gains: usize, output: usize, plane: usize): void {
   const end = output + ((<usize>width) << 2);
   const red = v128.load32_splat(gains);
@@ -106,7 +110,7 @@ export function spreadRow(pixels: usize, width: i32, gains: usize, output: usize
   }
 }
 
-/** RGBA bytes laid over black, in place: colour * alpha / 255, rounded down. `bytes` is a multiple of 16. */
+/** Composites RGBA bytes over black, in place: colour * alpha / 255, rounded down. `bytes` is a multiple of 16. */
 export function overBlack(at: usize, bytes: usize): void {
   const end = at + bytes;
   const opaque = i32x4.splat(255);

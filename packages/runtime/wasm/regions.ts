@@ -1,22 +1,22 @@
-// Regions of a map, and fully connected layers over them.
+// Pools regions of a map, and runs fully connected layers on them.
 //
-// Bilinear sampling and averaging are both separable, so a cell of a region is a weighted sum of (few rows) x (few columns).
-// What each cell's rows and columns are is worked out first, once for all channels: taps of (offset in bytes, weight).
+// Bilinear sampling and averaging are both separable, so a cell of a region is a weighted sum over few rows x few
+// columns. These rows and columns are computed first, once for all channels, as taps of (offset in bytes, weight).
 import { madd } from "./madd";
 
 /**
- * Bytes of the taps of one axis: for each cell the end of its taps, 4 bytes, and the taps of all of them, 8 bytes each. A sample
- * touches two rows (or columns).
+ * Size of the taps of one axis: for each cell the end address of its taps, 4 bytes, then all taps, 8 bytes each. A
+ * sample uses two rows (or columns).
  */
 function axisBytes(size: i32, samples: i32): usize {
   return ((<usize>size) << 2) + ((<usize>(size * samples)) << 4);
 }
 
 /**
- * Regions, channels last: out[i, j] = sum over the taps of row i and of column j of weight * weight * map[row, column]. A region is
- * at least a cell wide and high, as torchvision has it without "aligned".
- * @param map [height, width, channels], `cell` bytes of channels, a multiple of 16
- * @param regions [count, 4] xyxy in pixels, `stride` of them a cell
+ * RoIAlign with channels last: out[i, j] = sum over the taps of row i and of column j of weight * weight * map[row,
+ * column]. A region is at least one cell wide and high, like in torchvision with aligned=False.
+ * @param map [height, width, channels], `cell` bytes per cell, a multiple of 16
+ * @param regions [count, 4] xyxy in pixels, `stride` pixels per cell
  * @param taps 2 * (4 * size + 16 * size * samples) bytes
  */
 export function roiAlign(
@@ -49,8 +49,8 @@ export function roiAlign(
 }
 
 /**
- * Regions, position-sensitive: out[c] = mean over cells (i, j) of the pooled plane (c * size + i) * size + j. Shifted by half a cell,
- * so that the centres of cells line up.
+ * Position-sensitive RoIAlign: out[c] = mean over cells (i, j) of the pooled plane (c * size + i) * size + j. Shifted
+ * by half a cell, to align cell centres.
  * @param map [channels * size * size, height, width], planes and rows `plane` and `row` bytes apart
  */
 export function psRoiAlign(
@@ -84,7 +84,7 @@ export function psRoiAlign(
 }
 
 /**
- * Of one axis: the samples of a cell become one weight for each row (or column) that they touch.
+ * Computes the taps of one axis: merges the samples of a cell to one weight per row (or column).
  * @param start of the region in cells of the map, and `step`, the length of one of its cells
  * @param length rows or columns of the map, `bytes` apart
  */
@@ -102,7 +102,7 @@ function writeTaps(
     const first = end;
     for (let s = 0; s < samples; s++) {
       const point = start + step * (<f64>i + (<f64>s + 0.5) / <f64>samples);
-      // More than a cell outside of the map there is nothing.
+      // Points more than a cell outside the map count as 0.
       if (!(point >= -1 && point <= <f64>length)) continue;
       const place = max(0, point);
       const low = min(<i32>place, length - 1);
@@ -114,7 +114,7 @@ function writeTaps(
   }
 }
 
-/** @returns the end of the taps */
+/** Adds to the tap with this offset, or appends one. @returns the end of the taps */
 function addTap(first: usize, end: usize, offset: usize, weight: f32): usize {
   for (let at = first; at < end; at += 8) {
     if (load<u32>(at) === offset) {
@@ -127,7 +127,7 @@ function addTap(first: usize, end: usize, offset: usize, weight: f32): usize {
   return end + 8;
 }
 
-/** One region, with the taps of its rows and columns. */
+/** Pools one region, given the taps of its rows and columns. */
 function pool(map: usize, down: usize, across: usize, size: i32, cell: usize, output: usize): void {
   const cells = (<usize>size) << 2;
   let row = down + cells;
@@ -177,7 +177,7 @@ function pool(map: usize, down: usize, across: usize, size: i32, cell: usize, ou
   }
 }
 
-/** One region, position-sensitive, with the taps of its rows and columns. */
+/** Position-sensitive pooling of one region, given the taps of its rows and columns. */
 function poolVotes(
   map: usize,
   plane: usize,
@@ -214,9 +214,9 @@ function poolVotes(
 }
 
 /**
- * out[m, n] = max(bias[n] + sum over k of in[m, k] * weight[k, n], low), sixteen n and two m at a time.
- * in: [count, inputs], count even; weights: blocks of sixteen outputs, each 16 biases and then [inputs, 16]; out: [count, outputs],
- * outputs a multiple of 16.
+ * out[m, n] = max(bias[n] + sum over k of in[m, k] * weight[k, n], low), for sixteen n and two m at a time.
+ * in: [count, inputs], count even; weights: blocks of sixteen outputs, each with 16 biases and then weights [inputs,
+ * 16]; out: [count, outputs], outputs a multiple of 16.
  */
 export function linear(
   input: usize,

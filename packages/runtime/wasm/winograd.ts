@@ -1,28 +1,30 @@
-// 3x3 convolution with stride 1 and one cell of padding by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast
-// Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.3): 36 products for 16 outputs instead of 144. The points
-// are 0, +-1, +-2 and infinity. Transforms take differences first: in a tile that is flat all places but one are then exactly zero
-// and the results exactly equal, as they are by any other way, and boxes of one score stay in order.
+// 3x3 convolution with stride 1 and padding 1 by Winograd's minimal filtering F(4x4, 3x3) (Lavin and Gray, "Fast
+// Algorithms for Convolutional Neural Networks", CVPR 2016, section 4.3): 36 products for 16 outputs instead of 144.
+// The points are 0, +-1, +-2 and infinity. Transforms compute differences first: in a constant tile, all elements but
+// one are then exactly zero and the outputs exactly equal, as with any other algorithm, so boxes with equal scores
+// keep their order.
 //
-// Four output rows are made at a time, eight tiles of 4x4 cells in each step: every input channel is transformed (V); four
-// outputs at a time, the channels are mixed at each of the 36 places of a tile (M), and the results are transformed back.
+// Four output rows are computed at a time, eight tiles of 4x4 cells per step: every input channel is transformed (V);
+// for four outputs at a time, the channels are mixed at each of the 36 elements of a tile (M), and the results are
+// transformed back.
 import { madd, nmadd } from "./madd";
 
-/** Tiles of a step, and bytes of their numbers. */
+/** Tiles per step, and the bytes for one element of each. */
 const TILES = 8;
 const STEP: usize = TILES * 4;
-/** Places of a tile. */
+/** Elements of a transformed tile. */
 const PLACES: usize = 36;
-/** Bytes of half a step's cells in a row, of which transformed rows lie in scratch: four tiles, and the two cells beside them. */
+/** Bytes per transformed row in scratch, for half of a step: four tiles, and the two cells next to them. */
 const STRIP: usize = 80;
-/** Bytes of the transformed rows, of input or output. */
+/** Bytes of all transformed rows, of input or output. */
 const ROWS: usize = 6 * STRIP;
 
 /**
- * @param constants 2, 4, 8: written out in the code they would be put together anew wherever they are used
+ * @param constants 2, 4, 8: as literals, they would be constructed again at every use
  * @param weights [outputs / 4, 36, inputs, 4], transformed; biases [outputs]; outputs a multiple of 4
  * @param scratch 36 * (inputs + 4) * 32 + 480 bytes
- * @param row bytes from one row to the next, of input and output, a multiple of 16; cells from `width` on become zeros
- * @param low the least result
+ * @param row bytes from one row to the next, of input and output, a multiple of 16; cells from `width` on are set to 0
+ * @param low lower bound of the output
  */
 export function winograd(
   input: usize,
@@ -48,7 +50,7 @@ export function winograd(
     for (let x = 0; x < width; x += 4 * TILES) {
       const at = (<usize>x) << 2;
       const second = width - x > 16;
-      // One cell to the left: neighbouring tiles share two cells.
+      // Starts one cell to the left: neighbouring tiles overlap by two cells.
       let from = input + at - 4;
       let to = values;
       for (let c = 0; c < inputs; c++) {
@@ -86,7 +88,7 @@ export function winograd(
   }
 }
 
-/** B^T d B of four tiles beside one another: columns first, then rows. Place (i, j) goes to `to` + (6 i + j) * place. */
+/** B^T d B of four adjacent tiles: columns first, then rows. Element (i, j) is stored at `to` + (6 i + j) * place. */
 function transformInput(
   from: usize,
   row: usize,
@@ -97,7 +99,7 @@ function transformInput(
   to: usize,
   place: usize,
 ): void {
-  // What lies below the row of zeros at the end of a map is another map's.
+  // Rows are clamped to the row of zeros below the map: the memory after it belongs to another map.
   const r0 = from + <usize>y * row - row;
   const r1 = r0 + row;
   const r2 = from + <usize>min(y + 1, rows) * row;
@@ -161,7 +163,10 @@ function transformInput(
   }
 }
 
-/** Four outputs at each place of the tiles: M[o] = sum over c of U[c][o] * V[c]. `place` bytes are the inputs' of a place. */
+/**
+ * Four outputs for each element of the tiles: M[o] = sum over c of U[c][o] * V[c]. `place`: bytes of the inputs per
+ * element.
+ */
 function mix(weights: usize, from: usize, to: usize, place: usize): void {
   const end = to + PLACES * 4 * STEP;
   for (; to < end; to += 4 * STEP) {
@@ -202,7 +207,7 @@ function mix(weights: usize, from: usize, to: usize, place: usize): void {
   }
 }
 
-/** A^T m A of four tiles: columns first, then rows. Of sixteen cells in four rows, `height` x `width` at most are written. */
+/** A^T m A of four tiles: columns first, then rows. Writes at most `height` x `width` of sixteen cells in four rows. */
 function transformOutput(
   from: usize,
   scratch: usize,
@@ -267,7 +272,7 @@ function transformOutput(
       v128.store(to, third, 32);
       v128.store(to, fourth, 48);
     } else {
-      // The end of a row: zeros up to the next vector, and nothing beyond it.
+      // At the end of a row, writes zeros up to the next vector, and nothing past it.
       v128.store(to, v128.and(first, i32x4.lt_s(lanes, i32x4.splat(width))));
       if (width > 4) v128.store(to, v128.and(second, i32x4.lt_s(lanes, i32x4.splat(width - 4))), 16);
       if (width > 8) v128.store(to, v128.and(third, i32x4.lt_s(lanes, i32x4.splat(width - 8))), 32);
@@ -304,7 +309,9 @@ export function transformWeights(weights: usize, output: usize, inputs: i32, out
   }
 }
 
-/** A row of G: the polynomial a + b x + d x^2 at one of the points, over what the products lack. */
+/**
+ * A row of G: the polynomial a + b x + d x^2 at one of the points, divided by a factor that the products do not have.
+ */
 function valueAt(point: i32, a: f64, b: f64, d: f64): f64 {
   if (point === 0) return a / 4;
   if (point === 5) return d;

@@ -1,5 +1,5 @@
-// Decodes the region proposal network's outputs to regions (Ren et al., Faster R-CNN, NeurIPS 2015, section 3.1). Anchors
-// are the outermost dimension in the maps ([A, H, W]), but the innermost in generateAnchors ([H, W, A]).
+// Decodes the region proposal network's outputs to regions (Ren et al., Faster R-CNN, NeurIPS 2015, section 3.1).
+// Anchors are the outermost dimension in the maps ([A, H, W]), but the innermost in generateAnchors ([H, W, A]).
 import { type BoxWeights, decodeBoxes } from "../geometry/boxCoding.js";
 import { clipBoxes, removeSmallBoxes, takeBoxes } from "../geometry/boxes.js";
 import { nms } from "../geometry/nms.js";

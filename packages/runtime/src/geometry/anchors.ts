@@ -1,8 +1,8 @@
-// Anchors of one feature map: Ren et al., "Faster R-CNN" (NeurIPS 2015), section 3.1.1, laid out and rounded as
-// torchvision's AnchorGenerator does.
+// Anchors of one feature map: Ren et al., "Faster R-CNN" (NeurIPS 2015), section 3.1.1, ordered and rounded like
+// torchvision's AnchorGenerator.
 
 export interface AnchorOptions {
-  /** Side of the square anchor in pixels of the network's input, one for each scale. */
+  /** Side of the square anchor, in pixels of the network's input, per scale. */
   sizes: readonly number[];
   /** height / width. */
   aspectRatios: readonly number[];
@@ -14,7 +14,7 @@ export interface AnchorOptions {
   width: number;
 }
 
-/** Anchors at each cell: sizes x aspect ratios. */
+/** The number of anchors per cell: sizes x aspect ratios. */
 export function anchorsPerCell(options: Pick<AnchorOptions, "sizes" | "aspectRatios">): number {
   return options.sizes.length * options.aspectRatios.length;
 }
@@ -23,10 +23,10 @@ export function anchorsPerCell(options: Pick<AnchorOptions, "sizes" | "aspectRat
  * All anchors of one feature map, not clipped to the image.
  *
  * Anchor a of cell (x, y) is box (y*width + x)*A + a, A = anchorsPerCell, where a runs over aspect ratios (outer)
- * and sizes (inner). A cell's anchors are centred at (x*stride, y*stride), the base corners rounded to whole
- * pixels, halves to even.
+ * and sizes (inner). A cell's anchors are centred at (x*stride, y*stride), with base corners rounded to integers
+ * (half to even).
  * @returns [height*width*A, 4] xyxy
- * @throws RangeError for sizes, ratios, strides or map sides that are not positive (map sides: whole, 0 allowed)
+ * @throws RangeError if sizes, ratios or strides are not positive, or map sides are not integers from 0
  */
 export function generateAnchors(options: AnchorOptions): Float32Array {
   const { height, width, stride } = options;
@@ -34,7 +34,7 @@ export function generateAnchors(options: AnchorOptions): Float32Array {
   check("stride", [strideX, strideY]);
   for (const side of [height, width]) {
     if (!Number.isInteger(side) || side < 0) {
-      throw new RangeError(`generateAnchors: map of ${height} x ${width} cells; whole numbers expected`);
+      throw new RangeError(`generateAnchors: map of ${height} x ${width} cells, expected integers from 0`);
     }
   }
   const base = baseAnchors(options.sizes, options.aspectRatios);
@@ -53,7 +53,7 @@ export function generateAnchors(options: AnchorOptions): Float32Array {
   return anchors;
 }
 
-/** The anchors around the origin, [A, 4] xyxy, in single-precision steps as in torchvision. */
+/** The anchors around the origin, [A, 4] xyxy, computed in single precision like in torchvision. */
 function baseAnchors(sizes: readonly number[], aspectRatios: readonly number[]): Float32Array {
   check("sizes", sizes);
   check("aspectRatios", aspectRatios);
@@ -84,6 +84,6 @@ function roundHalfToEven(value: number): number {
 
 function check(name: string, values: readonly number[]): void {
   if (values.length === 0 || !values.every((v) => Number.isFinite(v) && v > 0)) {
-    throw new RangeError(`generateAnchors: ${name} [${values.join(", ")}]; positive numbers expected`);
+    throw new RangeError(`generateAnchors: ${name} [${values.join(", ")}], expected positive numbers`);
   }
 }

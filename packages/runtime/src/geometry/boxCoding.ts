@@ -1,19 +1,22 @@
-// Boxes as offsets from a reference box: (tx, ty, tw, th) of Girshick et al., "Rich feature hierarchies for
-// accurate object detection" (CVPR 2014), appendix C, with the weights and clamp of torchvision's BoxCoder.
+// Boxes as deltas relative to a reference box: (tx, ty, tw, th) of Girshick et al., "Rich feature hierarchies for
+// accurate object detection" (CVPR 2014), appendix C, with the weights and clamping of torchvision's BoxCoder.
 
-/** Multipliers of the four offsets: [wx, wy, ww, wh]. RPN uses [1, 1, 1, 1], Fast R-CNN heads [10, 10, 5, 5]. */
+/**
+ * Weights by which the four deltas are multiplied: [wx, wy, ww, wh]. RPN uses [1, 1, 1, 1], Fast R-CNN heads [10, 10,
+ * 5, 5].
+ */
 export type BoxWeights = readonly [wx: number, wy: number, ww: number, wh: number];
 
-/** Largest log-scale that decodeBoxes takes: a box grows at most 1000/16 times (in float32, as torch clamps). */
+/** Maximum log-scale for decodeBoxes: a box grows at most 1000/16 times (in float32, as clamped by torch). */
 export const MAX_LOG_SCALE = Math.fround(Math.log(1000 / 16));
 
 /**
- * Offsets that turn each proposal into its reference box; the inverse of decodeBoxes.
+ * The deltas from each proposal to its reference box; the inverse of decodeBoxes.
  * @param reference [N, 4] xyxy, the boxes to reach (ground truth)
- * @param proposals [N, 4] xyxy, the boxes to start from (anchors or proposals), sides above 0
- * @param out [N, 4], written and returned; allocated when absent
+ * @param proposals [N, 4] xyxy, the boxes to start from (anchors or proposals), with positive sides
+ * @param out [N, 4], written and returned; allocated by default
  * @returns [N, 4] dx, dy, dw, dh
- * @throws RangeError when the lengths differ
+ * @throws RangeError if the lengths differ
  */
 export function encodeBoxes(
   reference: Float32Array,
@@ -23,7 +26,7 @@ export function encodeBoxes(
 ): Float32Array {
   if (reference.length !== proposals.length) {
     throw new RangeError(
-      `encodeBoxes: ${reference.length} reference coordinates for ${proposals.length} proposal coordinates; one reference box a proposal expected`,
+      `encodeBoxes: ${reference.length} reference coordinates for ${proposals.length} proposal coordinates, expected one reference box per proposal`,
     );
   }
   checkOut("encodeBoxes", out, proposals.length);
@@ -44,12 +47,12 @@ export function encodeBoxes(
 }
 
 /**
- * Boxes that the offsets point to. With C offsets a box (one for each class), box n of class c is at n*C + c.
+ * Decodes deltas to boxes. With C sets of deltas per anchor (one per class), box n of class c is at n*C + c.
  * @param deltas [N, C, 4] dx, dy, dw, dh; dw/ww and dh/wh above log(1000/16) are clamped
  * @param anchors [N, 4] xyxy, anchors or proposals
- * @param out [N, C, 4], written and returned; may be `deltas` itself; allocated when absent
+ * @param out [N, C, 4], written and returned; may be `deltas` itself; allocated by default
  * @returns [N, C, 4] xyxy, not clipped to the image
- * @throws RangeError when `deltas` is not a whole multiple of `anchors`
+ * @throws RangeError if the length of `deltas` is not a multiple of the length of `anchors`
  */
 export function decodeBoxes(
   deltas: Float32Array,
@@ -60,7 +63,7 @@ export function decodeBoxes(
   const classes = anchors.length === 0 ? 0 : deltas.length / anchors.length;
   if (!Number.isInteger(classes) || (classes === 0 && deltas.length + anchors.length > 0)) {
     throw new RangeError(
-      `decodeBoxes: ${deltas.length} deltas for ${anchors.length} anchor coordinates; a whole multiple expected`,
+      `decodeBoxes: ${deltas.length} deltas for ${anchors.length} anchor coordinates, expected a multiple`,
     );
   }
   checkOut("decodeBoxes", out, deltas.length);
@@ -86,5 +89,5 @@ export function decodeBoxes(
 
 function checkOut(name: string, out: Float32Array, length: number): void {
   if (out.length !== length)
-    throw new RangeError(`${name}: out has ${out.length} numbers, ${length} expected`);
+    throw new RangeError(`${name}: out has ${out.length} elements, expected ${length}`);
 }

@@ -1,7 +1,7 @@
 // Axis-aligned boxes in flat arrays: box i is [4i .. 4i+3] = xmin, ymin, xmax, ymax in pixels.
 //
-// Areas and IoU are rounded to single precision after every operation, as torchvision.ops.boxes does on
-// float32 tensors, so that thresholds and ties fall the same way in training, in tests and in the browser.
+// Areas and IoU are rounded to single precision after every operation, like torchvision.ops.boxes on float32
+// tensors, so that thresholds and ties have the same outcome in training, in tests and in the browser.
 
 const f32 = Math.fround;
 
@@ -15,7 +15,7 @@ export function boxArea(boxes: Float32Array, i: number): number {
 }
 
 /**
- * Intersection over union of box `i` of `a` and box `j` of `b`, in 0..1. Two boxes without any area have IoU 0
+ * Intersection over union of box `i` of `a` and box `j` of `b`, in 0..1. Two boxes without area have IoU 0
  * (torchvision: NaN).
  * @param a [N, 4] xyxy
  * @param b [M, 4] xyxy
@@ -31,7 +31,7 @@ export function iou(a: Float32Array, i: number, b: Float32Array, j: number): num
 }
 
 /**
- * Clip boxes to an area, in place: x to left..right, y to top..bottom (torchvision `clip_boxes_to_image`, whose image
+ * Clips boxes to an area, in place: x to left..right, y to top..bottom (torchvision `clip_boxes_to_image`, whose image
  * starts at 0, 0).
  * @param boxes [N, 4] xyxy
  * @returns `boxes`
@@ -51,7 +51,7 @@ export function clipBoxes(
 }
 
 /**
- * Indices of the boxes whose two sides are at least `minSize` pixels (torchvision `remove_small_boxes`).
+ * Indices of the boxes with both sides at least `minSize` pixels (torchvision `remove_small_boxes`).
  * @param boxes [N, 4] xyxy
  * @returns ascending indices of the boxes to keep
  */
@@ -66,7 +66,7 @@ export function removeSmallBoxes(boxes: Float32Array, minSize: number): Int32Arr
 }
 
 /**
- * The rows `indices` of flat boxes.
+ * The boxes at `indices`.
  * @param boxes [N, 4]
  * @returns [indices.length, 4]
  */

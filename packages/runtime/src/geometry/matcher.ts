@@ -1,6 +1,6 @@
-// Which ground truth each anchor (or proposal) should learn: torchvision's Matcher over box_iou, without the
-// [ground truths, anchors] matrix. Anchors are taken in blocks, and a block is skipped when its bounding box does
-// not meet the ground truth; neighbouring anchors lie together, so most blocks are.
+// Assigns ground truth to anchors (or proposals): torchvision's Matcher over box_iou, without the [ground truths,
+// anchors] matrix. Anchors are processed in blocks, and a block is skipped if its bounding box does not overlap the
+// ground truth. Most are, because anchors close in memory are also close in the image.
 
 /** Match of an anchor whose best IoU is below `low`: background. */
 export const BELOW_LOW = -1;
@@ -10,25 +10,25 @@ export const BETWEEN = -2;
 const BLOCK = 64;
 
 export interface MatchOptions {
-  /** IoU from which an anchor is matched. */
+  /** Minimum IoU for a match. */
   high: number;
   /** IoU below which an anchor is background. */
   low: number;
-  /** Also match, for each ground truth, the anchors that overlap it most (all that tie), however little. */
+  /** For each ground truth, also match the anchors with the highest IoU (all on ties), however low. */
   allowLowQuality: boolean;
 }
 
 /**
- * Index of the ground truth that each anchor overlaps most (ties: the lower index), or BELOW_LOW or BETWEEN.
+ * The index of the ground truth with the highest IoU for each anchor (ties: the lower index), or BELOW_LOW or BETWEEN.
  *
- * An anchor matched through `allowLowQuality` takes the ground truth that *it* overlaps most, as in torchvision.
- * Unlike torchvision, a ground truth that overlaps no anchor at all matches none (there: all that it does not
- * meet), and no ground truth means that all are BELOW_LOW (there: an error).
+ * An anchor matched by `allowLowQuality` gets the ground truth with which *it* has the highest IoU, as in torchvision.
+ * Unlike torchvision, a ground truth that overlaps no anchor matches none (in torchvision: all that it does not
+ * overlap), and without ground truth all are BELOW_LOW (in torchvision: an error).
  * @param anchors [N, 4] xyxy, anchors or proposals
  * @param groundTruth [G, 4] xyxy
- * @param bounds blockBounds(anchors), for anchors that are matched again and again
+ * @param bounds blockBounds(anchors), to precompute for anchors that are matched repeatedly
  * @returns [N]
- * @throws RangeError when low > high
+ * @throws RangeError if low > high
  */
 export function matchAnchors(
   anchors: Float32Array,
@@ -44,7 +44,7 @@ export function matchAnchors(
 
   const n = anchors.length >> 2;
   if (groundTruth.length === 0) return new Int32Array(n).fill(BELOW_LOW);
-  // What no ground truth meets has IoU 0.
+  // Anchors that overlap no ground truth have IoU 0.
   const matches = new Int32Array(n).fill(low > 0 ? BELOW_LOW : BETWEEN);
   const best = new Float32Array(n);
   const met = new Uint8Array(bounds.length >> 2);
@@ -101,7 +101,7 @@ export function matchAnchors(
   return matches;
 }
 
-/** Bounding box of each run of 64 anchors, [ceil(N / 64), 4] xyxy, for matchAnchors. */
+/** The bounding boxes of blocks of 64 anchors, [ceil(N / 64), 4] xyxy, for matchAnchors. */
 export function blockBounds(anchors: Float32Array): Float32Array {
   const n = anchors.length >> 2;
   const bounds = new Float32Array(4 * Math.ceil(n / BLOCK));

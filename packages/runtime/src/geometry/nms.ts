@@ -1,21 +1,21 @@
-// Greedy non-maximum suppression, as torchvision.ops.nms does on the CPU: boxes in descending score; one that
-// overlaps a kept box by more than the threshold is dropped.
+// Greedy non-maximum suppression, like torchvision.ops.nms on the CPU: in descending score, drops each box that
+// overlaps a kept one by more than the threshold.
 //
-// A box can only be suppressed by one of similar size nearby: IoU > t bounds the ratio of the widths by 1/t and the
-// distance of the centres by width * (1-t) / (2t), likewise for heights. So kept boxes are filed in a grid by
-// their centre, and a candidate looks only into the cells within that distance.
+// A box can only be suppressed by a nearby one of similar size: IoU > t limits the ratio of the widths to 1/t and the
+// distance between the centres to width * (1-t) / (2t), likewise for heights. So kept boxes are stored in a grid by
+// their centres, and a candidate is only compared with those in cells within that distance.
 
 import { topK } from "./topK.js";
 
 const GRID = 32;
 
 /**
- * Indices of the boxes that survive, in descending score (ties: lower index first).
+ * Indices of the kept boxes, in descending score (ties: lower index first).
  * @param boxes [N, 4] xyxy
- * @param scores [N] scores; or, as Int32Array, the indices of the boxes to look at, best first
- * @param iouThreshold 0..1; a box is dropped when its IoU with a kept one is above this
- * @param limit stop after this many survivors
- * @throws RangeError when lengths or the threshold do not fit
+ * @param scores [N] scores; or an Int32Array with the indices of the candidates, best first
+ * @param iouThreshold 0..1; a box is dropped if its IoU with a kept one is above this
+ * @param limit maximum number of boxes to keep
+ * @throws RangeError if lengths do not match or the threshold is out of range
  */
 export function nms(
   boxes: Float32Array,
@@ -27,9 +27,9 @@ export function nms(
 }
 
 /**
- * As nms, but boxes of different labels do not suppress each other (torchvision `batched_nms`).
+ * Like nms, but boxes with different labels do not suppress each other (torchvision `batched_nms`).
  * @param boxes [N, 4] xyxy
- * @param scores [N] scores; or, as Int32Array, the indices of the boxes to look at, best first
+ * @param scores [N] scores; or an Int32Array with the indices of the candidates, best first
  * @param labels [N]
  * @returns indices over all labels in descending score
  */
@@ -41,7 +41,9 @@ export function batchedNms(
   limit: number = Number.POSITIVE_INFINITY,
 ): Int32Array {
   if (labels.length * 4 !== boxes.length) {
-    throw new RangeError(`batchedNms: ${labels.length} labels for ${boxes.length / 4} boxes`);
+    throw new RangeError(
+      `batchedNms: ${labels.length} labels for ${boxes.length / 4} boxes, expected one label per box`,
+    );
   }
   return suppress(boxes, scores, labels, iouThreshold, limit);
 }
@@ -54,29 +56,31 @@ function suppress(
   limit: number,
 ): Int32Array {
   if (!(iouThreshold >= 0 && iouThreshold <= 1)) {
-    throw new RangeError(`nms: IoU threshold ${iouThreshold}; a number in 0..1 expected`);
+    throw new RangeError(`nms: IoU threshold ${iouThreshold}, expected 0 to 1`);
   }
   if (scores instanceof Float32Array && scores.length * 4 !== boxes.length) {
-    throw new RangeError(`nms: ${scores.length} scores for ${boxes.length / 4} boxes`);
+    throw new RangeError(
+      `nms: ${scores.length} scores for ${boxes.length / 4} boxes, expected one score per box`,
+    );
   }
   const order = scores instanceof Float32Array ? topK(scores) : scores;
   const f32 = Math.fround;
   const n = order.length;
-  const most = Math.min(n, Math.max(0, Math.floor(limit)));
-  const kept = new Int32Array(most);
-  // Kept boxes by value, [kept, 5] xyxy and area, in the order kept: the inner loop then reads one array.
-  const values = new Float32Array(5 * most);
+  const maxKept = Math.min(n, Math.max(0, Math.floor(limit)));
+  const kept = new Int32Array(maxKept);
+  // Kept boxes, [kept, 5] xyxy and area: a copy, so that the inner loop reads a single array.
+  const values = new Float32Array(5 * maxKept);
   const heads = new Int32Array(GRID * GRID).fill(-1);
-  const next = new Int32Array(most);
+  const next = new Int32Array(maxKept);
 
   const extent = centerExtent(boxes, order);
   const scaleX = GRID / Math.max(extent[2] - extent[0], 1e-6);
   const scaleY = GRID / Math.max(extent[3] - extent[1], 1e-6);
-  // A little wider than the bound, because IoU is rounded to single precision.
+  // Slightly larger than the bound, because IoU is rounded to single precision.
   const reach = ((1 - iouThreshold) / (2 * iouThreshold)) * 1.001 + 1e-4;
 
   let count = 0;
-  for (let o = 0; o < n && count < most; o++) {
+  for (let o = 0; o < n && count < maxKept; o++) {
     const i = order[o];
     const x1 = boxes[4 * i];
     const y1 = boxes[4 * i + 1];
@@ -125,12 +129,12 @@ function suppress(
   return kept.slice(0, count);
 }
 
-/** Grid coordinate of a scaled position; NaN (a box that is not finite) goes to 0. */
+/** The grid coordinate of a scaled position; 0 for NaN (non-finite boxes). */
 function cell(position: number): number {
   return position > 0 ? (position < GRID ? position | 0 : GRID - 1) : 0;
 }
 
-/** Smallest and largest centre: [xmin, ymin, xmax, ymax]. */
+/** The bounding box of all centres: [xmin, ymin, xmax, ymax]. */
 function centerExtent(boxes: Float32Array, order: Int32Array): [number, number, number, number] {
   let left = Number.POSITIVE_INFINITY;
   let top = Number.POSITIVE_INFINITY;

@@ -1,20 +1,21 @@
 // Boxes as the distances from a cell's centre to their four sides (Tian et al., "FCOS: Fully Convolutional One-Stage
-// Object Detection", ICCV 2019, section 3.1). Cell (x, y) of a map is number y * width + x; its centre lies at
-// ((x + 0.5) * stride, (y + 0.5) * stride) pixels. Distances are in cells, so that they are of the same size at any stride.
+// Object Detection", ICCV 2019, section 3.1). Cell (x, y) of a map has index y * width + x; its centre is at
+// ((x + 0.5) * stride, (y + 0.5) * stride) pixels. Distances are in cells, so that their scale does not depend on the
+// stride.
 
-/** A map's columns, and the pixels of the network's input between neighbouring cells. */
+/** A map's number of columns, and the pixels of the network's input between neighbouring cells. */
 export interface CellGrid {
   width: number;
   stride: number;
 }
 
 /**
- * Distances from the centres of cells to the left, upper, right and lower side of a box each; negative where the side
- * lies on the other side of the centre. The inverse of decodeDistances.
+ * Distances from the centres of cells to the left, upper, right and lower side of one box per cell; negative if the
+ * centre is outside that side. The inverse of decodeDistances.
  * @param boxes [N, 4] xyxy in pixels
- * @param cells [N] numbers of cells
+ * @param cells [N] indices of cells
  * @returns [N, 4] in cells
- * @throws RangeError when the lengths do not fit
+ * @throws RangeError if the lengths do not match
  */
 export function encodeDistances(
   boxes: Float32Array,
@@ -22,7 +23,9 @@ export function encodeDistances(
   { width, stride }: CellGrid,
 ): Float32Array {
   if (boxes.length !== 4 * cells.length) {
-    throw new RangeError(`encodeDistances: ${boxes.length} coordinates for ${cells.length} cells`);
+    throw new RangeError(
+      `encodeDistances: ${boxes.length} coordinates for ${cells.length} cells, expected four per cell`,
+    );
   }
   const distances = new Float32Array(boxes.length);
   for (let i = 0, k = 0; i < cells.length; i++, k += 4) {
@@ -38,9 +41,9 @@ export function encodeDistances(
 }
 
 /**
- * Boxes of some cells of a map.
+ * Decodes the boxes of some cells of a map.
  * @param distances [4, height, width] in cells: to the left, upper, right and lower side
- * @param cells [N] numbers of cells
+ * @param cells [N] indices of cells
  * @returns [N, 4] xyxy in pixels, not clipped to the image
  */
 export function decodeDistances(

@@ -1,16 +1,16 @@
-// A random share of positives and negatives for the loss: Girshick, "Fast R-CNN" (ICCV 2015), section 2.3, as
-// torchvision's BalancedPositiveNegativeSampler, with the random numbers given from outside.
+// Samples positives and negatives for the loss: Girshick, "Fast R-CNN" (ICCV 2015), section 2.3, like torchvision's
+// BalancedPositiveNegativeSampler, with a random number generator passed in.
 
 export interface SampleOptions {
-  /** Positives and negatives together, at most. */
+  /** Maximum number of positives and negatives together. */
   count: number;
-  /** Largest share of positives, 0..1; where there are fewer, negatives fill up. */
+  /** Maximum fraction of positives, 0..1; if there are fewer, more negatives are sampled. */
   positiveFraction: number;
 }
 
 /**
- * Picks at random, without repetition, from the result of matchAnchors: a match >= 0 is positive, -1 negative, -2
- * is never picked. (torchvision's sampler takes labels: these plus one.)
+ * Samples without replacement from the result of matchAnchors: a match >= 0 is positive, -1 negative, and -2 is never
+ * sampled. (torchvision's sampler takes labels, which are these plus one.)
  * @param matches [N]
  * @param rng uniform in [0, 1)
  * @returns ascending indices into `matches`
@@ -35,7 +35,7 @@ export function samplePositivesNegatives(
   return { positive, negative };
 }
 
-/** `wanted` of the first `count` indices, ascending: the first steps of a Fisher-Yates shuffle, in place. */
+/** Samples `wanted` of the first `count` indices, ascending, by the first steps of a Fisher-Yates shuffle in place. */
 function pick(indices: Int32Array, count: number, wanted: number, rng: () => number): Int32Array {
   if (wanted < count) {
     for (let i = 0; i < wanted; i++) {

@@ -1,14 +1,14 @@
-// The k largest scores, in order: a histogram of the leading bits finds the few that can be among them, a radix
-// sort (stable, so ties keep their order) sorts those.
+// The k largest scores, in order: a histogram of the leading bits selects the candidates, and a radix sort (stable,
+// so ties keep their order) sorts them.
 
 const BITS = 11;
 const BINS = 1 << BITS;
 const MASK = BINS - 1;
 
 /**
- * Indices of the `k` largest scores, in descending score; among equal scores the lower index first. NaN comes last.
+ * Indices of the `k` largest scores, in descending score (ties: lower index first). NaN comes last.
  * @param scores [N]
- * @param k at most this many; all of them when absent or above N
+ * @param k maximum number of indices, default: N
  * @returns [min(k, N)]
  */
 export function topK(scores: Float32Array, k: number = scores.length): Int32Array {
@@ -30,7 +30,7 @@ export function topK(scores: Float32Array, k: number = scores.length): Int32Arra
   return radixSort(indices, keys).subarray(0, wanted).slice();
 }
 
-/** Unsigned integers that ascend where the floats descend. */
+/** Unsigned integers with the reverse order of the floats. */
 function descendingKeys(scores: Float32Array): Uint32Array {
   const keys = new Uint32Array(scores.length);
   new Float32Array(keys.buffer).set(scores);
@@ -44,7 +44,7 @@ function descendingKeys(scores: Float32Array): Uint32Array {
   return keys;
 }
 
-/** Sorts `indices` by ascending key, stable; returns one of two buffers. */
+/** Stable sort of `indices` by ascending key; overwrites `indices`, returns it or another buffer. */
 function radixSort(indices: Int32Array, keys: Uint32Array): Int32Array {
   const n = indices.length;
   let from: Int32Array = indices;

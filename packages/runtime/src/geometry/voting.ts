@@ -1,19 +1,19 @@
 // Box voting (Gidaris and Komodakis, "Object detection via a multi-region and semantic segmentation-aware CNN model",
-// ICCV 2015, section 5): what non-maximum suppression drops still knows where the object is.
+// ICCV 2015, section 5): boxes dropped by non-maximum suppression still indicate where the object is.
 
 import { iou, takeValues } from "./boxes.js";
 import { topK } from "./topK.js";
 
 /**
- * Boxes that survived suppression, each moved to the mean of the boxes of its label that overlap it, itself among
- * them, weighted by score. Scores, and so the order, stay as they are.
- * @param boxes [N, 4] xyxy, all that went into suppression
+ * Moves each box kept by NMS to the score-weighted mean of the overlapping boxes with its label, including itself.
+ * Scores, and therefore the order, do not change.
+ * @param boxes [N, 4] xyxy, the input of NMS
  * @param scores [N], 0..1
  * @param labels [N]
- * @param kept [K] indices of the survivors
- * @param iouThreshold 0..1; a box votes when its IoU with the survivor is at least this
+ * @param kept [K] indices of the kept boxes
+ * @param iouThreshold 0..1; a box votes if its IoU with the kept one is at least this
  * @returns [K, 4] xyxy
- * @throws RangeError when lengths or the threshold do not fit
+ * @throws RangeError if lengths do not match or the threshold is out of range
  */
 export function voteBoxes(
   boxes: Float32Array,
@@ -23,20 +23,20 @@ export function voteBoxes(
   iouThreshold: number,
 ): Float32Array {
   if (!(iouThreshold >= 0 && iouThreshold <= 1)) {
-    throw new RangeError(`voteBoxes: IoU threshold ${iouThreshold}; a number in 0..1 expected`);
+    throw new RangeError(`voteBoxes: IoU threshold ${iouThreshold}, expected 0 to 1`);
   }
   if (scores.length * 4 !== boxes.length || labels.length !== scores.length) {
     throw new RangeError(
-      `voteBoxes: ${scores.length} scores and ${labels.length} labels for ${boxes.length / 4} boxes`,
+      `voteBoxes: ${scores.length} scores and ${labels.length} labels for ${boxes.length / 4} boxes, expected one per box`,
     );
   }
-  // From right to left. Of boxes that overlap by IoU t, the left sides are at most (1 - t) / t of either's width apart: few of the
-  // others have to be looked at.
+  // Sorted from right to left. The left sides of boxes with IoU t are at most (1 - t) / t of either's width apart, so
+  // each box is compared with few others.
   const sides = new Float32Array(scores.length);
   for (let i = 0; i < sides.length; i++) sides[i] = boxes[4 * i];
   const order = topK(sides);
   const lefts = takeValues(sides, order);
-  // A little wider, because IoU is rounded to single precision.
+  // Slightly larger, because IoU is rounded to single precision.
   const reach = ((1 - iouThreshold) / iouThreshold) * 1.001 + 1e-4;
   const voted = new Float32Array(4 * kept.length);
   const sum = new Float64Array(4);
@@ -44,10 +44,10 @@ export function voteBoxes(
     const survivor = kept[k];
     const left = boxes[4 * survivor];
     const width = Math.abs(boxes[4 * survivor + 2] - left);
-    const least = left - reach * width;
+    const minLeft = left - reach * width;
     sum.fill(0);
     let total = 0;
-    for (let o = firstAtMost(lefts, left + reach * width); o < order.length && !(lefts[o] < least); o++) {
+    for (let o = firstAtMost(lefts, left + reach * width); o < order.length && !(lefts[o] < minLeft); o++) {
       const i = order[o];
       const votes =
         i === survivor || (labels[i] === labels[survivor] && iou(boxes, i, boxes, survivor) >= iouThreshold);
@@ -60,13 +60,13 @@ export function voteBoxes(
   return voted;
 }
 
-/** Place of the first number that is not above `most`, in numbers that descend. */
-function firstAtMost(numbers: Float32Array, most: number): number {
+/** The index of the first number of at most `max`, in descending numbers. */
+function firstAtMost(numbers: Float32Array, max: number): number {
   let low = 0;
   let high = numbers.length;
   while (low < high) {
     const middle = (low + high) >> 1;
-    if (numbers[middle] > most) low = middle + 1;
+    if (numbers[middle] > max) low = middle + 1;
     else high = middle;
   }
   return low;

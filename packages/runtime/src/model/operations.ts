@@ -1,8 +1,8 @@
 // A network as a list of operations: value 0 is the picture, operation i computes value i + 1. Every backend runs this
 // list; a model file contains nothing else about the network.
 //
-// Maps are [channels, height, width]. After a roiAlign or psRoiAlign, values are per region: [N, channels, height, width].
-// All weights are in one array and all biases in another, in the order of the list: for each conv and linear,
+// Maps are [channels, height, width]. After a roiAlign or psRoiAlign, values are per region: [N, channels, height,
+// width]. All weights are in one array and all biases in another, in the order of the list: for each conv and linear,
 // [channels, inputs / groups, kernel, kernel] weights and [channels] biases.
 import { fail, isObject, show } from "./errors.js";
 
@@ -75,8 +75,8 @@ export interface RoiAlign extends OneInput {
 }
 
 /**
- * Position-sensitive RoIAlign and the mean over its cells (Dai et al., R-FCN, NeurIPS 2016, section 2.2): output c reads
- * input channel (c * size + i) * size + j for cell (i, j).
+ * Position-sensitive RoIAlign and the mean over its cells (Dai et al., R-FCN, NeurIPS 2016, section 2.2): output c
+ * reads input channel (c * size + i) * size + j for cell (i, j).
  */
 export interface PsRoiAlign extends OneInput {
   op: "psRoiAlign";

@@ -1,4 +1,4 @@
-// Convolutions as steps: by Winograd's algorithm, or tap by tap over the input or over phases of it.
+// Convolution steps: Winograd's algorithm, or tap by tap over the input or its phases.
 import type { Conv } from "../model/operations.js";
 import type { Machine } from "./machine.js";
 import { type MapLayout, OVERRUN } from "./memory.js";
@@ -6,20 +6,20 @@ import { isWinograd, winogradParts } from "./packing.js";
 import type { PlacedMap } from "./plan.js";
 import { clearZeros } from "./zeros.js";
 
-/** Whether a convolution reads its input where it lies: its output has the same cells. */
+/** Whether the output has the same cells as the input, so that the kernel can read the input in place. */
 const inPlace = ({ kernel, stride, padding }: Conv): boolean => stride === 1 && 2 * padding === kernel - 1;
 
-/** A convolution, and where its maps lie. */
+/** A convolution with its placed maps. */
 interface ConvolutionTask {
   machine: Machine;
   operation: Conv;
   from: PlacedMap;
   to: PlacedMap;
-  /** Of the operation in its network. */
+  /** The operation's index in the network. */
   index: number;
-  /** Address of what convolutionTables asked for. */
+  /** Address of the floats requested by convolutionTables. */
   scratch: number;
-  /** The least result. */
+  /** Lower bound of the output. */
   low: number;
 }
 
@@ -52,11 +52,11 @@ function winogradStep({ machine, from, to, index, scratch, low }: ConvolutionTas
 }
 
 interface ConvolutionTables {
-  /** Floats that the step needs: a table of offsets, and the phases of the input where it has some. */
+  /** Scratch memory of the step, in floats: a table of offsets, and the phases of the input, if any. */
   floats: number;
-  /** Of the table; the phases begin behind it. */
+  /** Size of the table, in floats; the phases follow it. */
   tableFloats: number;
-  /** Phases that are read, [dy, dx]. */
+  /** The phases used, [dy, dx]. */
   phases: [number, number][];
   phaseRow: number;
   phaseRows: number;
@@ -65,18 +65,21 @@ interface ConvolutionTables {
 
 const NO_PHASES = { phases: [], phaseRow: 0, phaseRows: 0, phasePlane: 0 };
 
-/** Rows of phases that are made and read at a time, while they are in the cache, where they need nothing of those beside them. */
+/**
+ * Rows of phases computed and read at a time so that they stay in the cache, if rows do not depend on their
+ * neighbours.
+ */
 const BAND = 4;
 
-/** Whether the kernel's cells fall apart into whole vectors, so that all phases are made at once. */
+/** Whether windows do not overlap and consist of whole vectors, so that all phases are computed at once. */
 const inVectors = ({ kernel, stride, padding }: Conv): boolean =>
   stride === kernel && stride % 4 === 0 && padding === 0;
 
-/** A convolution with a stride reads phases of its input: every stride-th row and column, in a map of its own. */
+/** A strided convolution reads phases of its input: every stride-th row and column, as a separate map. */
 export function convolutionTables(operation: Conv, from: MapLayout, to: MapLayout): ConvolutionTables {
   const { kernel, stride } = operation;
   if (isWinograd(operation, from.channels, from.width)) {
-    // Transformed tiles of a step, see winograd.ts.
+    // The transformed tiles of a step, see winograd.ts.
     return { ...NO_PHASES, floats: 36 * 8 * (from.channels + 4) + 120, tableFloats: 0 };
   }
   const tableFloats = ((from.channels / operation.groups) * kernel ** 2 + 3) & ~3;
@@ -99,16 +102,16 @@ function tapsStep({ machine, operation, from, to, index, scratch, low }: Convolu
   const tables = convolutionTables(operation, from, to);
   const inputs = from.channels / groups;
   const taps = inputs * kernel ** 2;
-  const here = inPlace(operation);
+  const readsInPlace = inPlace(operation);
   const { phases, phaseRow, phaseRows, phasePlane } = tables;
   const perSide = Math.min(stride, kernel);
-  const inputPlane = here ? from.plane : phases.length * phasePlane;
-  const input = here ? from.address : scratch + 4 * tables.tableFloats;
+  const inputPlane = readsInPlace ? from.plane : phases.length * phasePlane;
+  const input = readsInPlace ? from.address : scratch + 4 * tables.tableFloats;
   const offsets = new Int32Array(taps);
   for (let c = 0, t = 0; c < inputs; c++)
     for (let y = 0; y < kernel; y++)
       for (let x = 0; x < kernel; x++, t++) {
-        const within = here
+        const within = readsInPlace
           ? (y - padding) * from.row + x - padding
           : ((y % stride) * perSide + (x % stride)) * phasePlane +
             Math.floor(y / stride) * phaseRow +
@@ -116,10 +119,10 @@ function tapsStep({ machine, operation, from, to, index, scratch, low }: Convolu
         offsets[t] = 4 * (c * inputPlane + within);
       }
   const convolve = { 1: kernels.conv1, 2: kernels.conv2, 4: kernels.conv4 };
-  // Where input and output have the same rows a plane is one long row.
-  const [rows, width] = here ? [1, to.height * to.row] : [to.height, to.width];
-  const inRow = here ? 0 : 4 * phaseRow;
-  const outRow = here ? 0 : 4 * to.row;
+  // If input and output have the same row layout, a plane is processed as one long row.
+  const [rows, width] = readsInPlace ? [1, to.height * to.row] : [to.height, to.width];
+  const inRow = readsInPlace ? 0 : 4 * phaseRow;
+  const outRow = readsInPlace ? 0 : 4 * to.row;
   const clear = clearZeros(machine, to);
   const table = new Uint8Array(offsets.buffer);
   const makePhases = (): void => {

@@ -1,7 +1,7 @@
-// The module of packages/runtime/wasm, made once and instantiated for each network with a memory of its own.
+// The WebAssembly module of packages/runtime/wasm, compiled once and instantiated per network, with separate memory.
 import { KERNELS_BASE64, RELAXED_KERNELS_BASE64 } from "./kernelsBase64.js";
 
-/** What the module exports; meanings stand in packages/runtime/wasm. Addresses and strides are in bytes. */
+/** The module's exports, documented in packages/runtime/wasm. Addresses and strides are in bytes. */
 export interface Kernels {
   conv1: Convolution;
   conv2: Convolution;
@@ -67,7 +67,7 @@ export interface Kernels {
     inRow: number,
     cell: number,
   ): void;
-  /** @returns 1 when all are numbers */
+  /** @returns 1 if all values are finite */
   unpad(
     input: number,
     output: number,
@@ -165,21 +165,22 @@ type Convolution = (
 
 let compiled: WebAssembly.Module | Promise<WebAssembly.Module> | undefined;
 
-/** Compiles the module where it has not been. There is time for that while a model is loading. */
+/** Compiles the module, once. Called while a model is downloading, to use that time. */
 export function compileKernels(): WebAssembly.Module | Promise<WebAssembly.Module> {
   compiled ??= compile();
   return compiled;
 }
 
-/** @throws where there is no WebAssembly with SIMD */
+/** @throws without WebAssembly SIMD */
 export async function instantiateKernels(memory: WebAssembly.Memory): Promise<Kernels> {
   const instance = new WebAssembly.Instance(await compileKernels(), { env: { memory } });
   return instance.exports as unknown as Kernels;
 }
 
 /**
- * With fused multiply-adds where the engine has them, which are up to a third faster. At once, as the module is small: handing
- * it to another thread and waiting takes longer. Where the engine does not allow that (RangeError), by its own thread.
+ * Uses fused multiply-adds if the engine supports them, which are up to a third faster. Compiles synchronously, because
+ * the module is small and an asynchronous compilation takes longer; asynchronously only if the engine does not allow
+ * that (RangeError).
  */
 function compile(): WebAssembly.Module | Promise<WebAssembly.Module> {
   const relaxed = bytesOf(RELAXED_KERNELS_BASE64);
@@ -200,7 +201,7 @@ function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-/** A module of one function that returns a vector. */
+/** A module with a single function that returns a vector. */
 const SIMD_PROBE = [
   0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98,
   11,

@@ -1,4 +1,4 @@
-// One module with its memory: weights at the bottom, for good; above them what a plan places there.
+// A module instance with its memory: weights at the bottom, permanently; above them, the memory used by a plan.
 import type { Model, Parameters } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
 import { instantiateKernels, type Kernels } from "./kernels.js";
@@ -15,25 +15,25 @@ import { rowLayouts } from "./rows.js";
 /** A block of a convolution, with the address of its weights. */
 export type PlacedBlock = Omit<ConvBlock, "packed"> & { address: number };
 
-/** Weights of an operation. Which of a convolution's two forms is read depends on the size of its map. */
+/** The weights of an operation. Which of a convolution's two forms is used depends on the size of its map. */
 export type PlacedWeights = { blocks: PlacedBlock[]; winograd?: number } | { address: number } | undefined;
 
 export interface Machine {
   kernels: Kernels;
-  /** Of each operation. */
+  /** Per operation. */
   weights: readonly PlacedWeights[];
-  /** The first byte that is free. */
+  /** Address of the first free byte. */
   free: number;
-  /** All of the memory; made anew when it has grown. */
+  /** Views of the whole memory, replaced when it grows. */
   floats: Float32Array;
   bytes: Uint8Array;
-  /** Makes sure that there are so many bytes. */
+  /** Grows the memory to at least this many bytes. */
   reserve(bytes: number): void;
 }
 
 const PAGE = 65_536;
 
-/** @param shapes of the model's values for a picture of any size: none of what is read of them depends on it */
+/** @param shapes of the model's values, for any picture size: only properties independent of it are used */
 export async function createMachine(model: Model, shapes: readonly Shape[]): Promise<Machine> {
   const memory = new WebAssembly.Memory({ initial: 1 });
   const kernels = await instantiateKernels(memory);
@@ -53,20 +53,20 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
   };
   const packed: { at: number; numbers: Float32Array }[] = [];
   const transformed: { address: number; parameters: Parameters }[] = [];
-  const reserved = (bytes: number): number => {
+  const allocate = (bytes: number): number => {
     const address = machine.free;
     // Kernels read whole vectors.
     machine.free = (address + bytes + 31) & ~15;
     return address;
   };
   const place = (numbers: Float32Array): number => {
-    const address = reserved(numbers.byteLength);
+    const address = allocate(numbers.byteLength);
     packed.push({ at: address / 4, numbers });
     return address;
   };
   const placeWinograd = (parameters: Parameters): number => {
     const outputs = parameters.biases.length;
-    const address = reserved(winogradParts(parameters.weights.length / (9 * outputs), outputs).bytes);
+    const address = allocate(winogradParts(parameters.weights.length / (9 * outputs), outputs).bytes);
     transformed.push({ address, parameters });
     return address;
   };
@@ -86,14 +86,14 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
       return { address: place(packLinear(parameters!, rows[operation.input]!.order)) };
     return undefined;
   });
-  // Memory grows once: each time it does all views of it are made anew.
+  // Memory grows only once, because growing replaces all views.
   const largest = transformed.reduce(
-    (most, { parameters }) => Math.max(most, parameters.weights.byteLength),
+    (max, { parameters }) => Math.max(max, parameters.weights.byteLength),
     0,
   );
   machine.reserve(machine.free + largest);
   for (const { at, numbers } of packed) machine.floats.set(numbers, at);
-  // By the kernels, which are quick from the first call on: plain loops would be half of the time that loading takes.
+  // By the kernels, which are fast from the first call on: JavaScript loops would take half of the loading time.
   for (const { address, parameters } of transformed) {
     const { weights, biases } = parameters;
     const inputs = weights.length / (9 * biases.length);

@@ -1,4 +1,4 @@
-// Operations on maps as steps: addresses are worked out once, a step only calls kernels.
+// Steps for operations on maps: addresses are computed once, so that a step only calls kernels.
 import type { Model } from "../model/model.js";
 import { convolutionStep } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
@@ -8,7 +8,7 @@ import { clearZeros } from "./zeros.js";
 
 const LOWEST = Number.NEGATIVE_INFINITY;
 
-/** @param scratch address of what convolutionTables asked for */
+/** @param scratch address of the floats requested by convolutionTables */
 export function mapStep(
   model: Model,
   machine: Machine,
@@ -22,7 +22,7 @@ export function mapStep(
   const to = plan.maps[index + 1]!;
   const [inRow, outRow] = [4 * from.row, 4 * to.row];
   const low = "relu" in operation && operation.relu ? 0 : LOWEST;
-  /** Of one plane after another: `body` gets their addresses. */
+  /** Calls `body` with the addresses of each plane. */
   const eachPlane = (body: (input: number, output: number) => void): (() => void) => {
     const clear = clearZeros(machine, to);
     return () => {
@@ -78,7 +78,7 @@ export function mapStep(
   }
 }
 
-/** Operations that change each number by itself, over `count` floats (a multiple of 4): the zeros between rows stay zeros. */
+/** Elementwise operations on `count` floats (a multiple of 4), including the zeros between rows. */
 export function eachNumber(
   machine: Machine,
   operation: Model["operations"][number],
@@ -98,7 +98,7 @@ export function eachNumber(
         for (let i = 0; i < count; i++) floats[to / 4 + i] = roundPow2(floats[from / 4 + i], min, max);
       };
     default:
-      throw new Error(`${operation.op} is not an operation of single numbers`);
+      throw new Error(`${operation.op} is not an elementwise operation`);
   }
 }
 

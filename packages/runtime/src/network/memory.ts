@@ -1,6 +1,6 @@
-// Where each value lies in the module's memory. A map's rows have `pad` zeros behind them and a map's planes as many rows of
-// zeros: what a padded convolution reads beyond an edge is then the zeros of the row or plane beside it, and a whole plane is
-// one long row.
+// The layout of values in the module's memory. Each row of a map is followed by `pad` zeros, and each plane by `pad`
+// rows of zeros, so that a padded convolution reads zeros past any edge, and can process a whole plane as one long
+// row.
 import type { Shape } from "../model/shapes.js";
 
 export interface MapLayout {
@@ -12,16 +12,16 @@ export interface MapLayout {
   plane: number;
   /** Zeros before the first plane. */
   lead: number;
-  /** Floats in all. */
+  /** Total number of floats. */
   size: number;
 }
 
-/** Cells that whole vectors may write behind the end of a row. */
+/** Number of cells past the end of a row that may be overwritten, because kernels write whole vectors. */
 export const OVERRUN = 24;
 
 const multipleOf4 = (length: number): number => (length + 3) & ~3;
 
-/** @param pad the most that any convolution pads */
+/** @param pad the maximum padding of any convolution */
 export function layOutMap({ channels, height, width }: Shape, pad: number): MapLayout {
   const row = multipleOf4(width + pad);
   const lead = multipleOf4(pad * row + pad);
@@ -29,18 +29,18 @@ export function layOutMap({ channels, height, width }: Shape, pad: number): MapL
   return { channels, height, width, row, plane, lead, size: lead + channels * plane + lead + OVERRUN };
 }
 
-/** Something that needs memory from one step of a run to another. */
+/** A block of memory needed during some steps of a run. */
 export interface Tenant {
-  /** Floats. */
+  /** In floats. */
   size: number;
-  /** First and last step that it is needed in. */
+  /** The first and last step that use it. */
   from: number;
   to: number;
 }
 
 /**
- * Places tenants so that those of one time do not overlap: each in the lowest gap that it fits.
- * @returns the place of each in floats, multiples of 4, and the floats needed in all
+ * Allocates memory so that tenants used at the same time do not overlap: each in the first gap that is large enough.
+ * @returns the offset of each in floats, multiples of 4, and the total number of floats
  */
 export function placeTenants(tenants: readonly Tenant[]): { places: number[]; size: number } {
   const places: number[] = [];

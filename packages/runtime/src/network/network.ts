@@ -1,4 +1,4 @@
-// What a back end is: it runs a model's operations, in two stages where some are of regions.
+// The interface of a backend, which runs a model's operations: first those on maps, then those on regions, if any.
 
 import type { Size } from "../decode/keepBest.js";
 import { fail } from "../model/errors.js";
@@ -8,44 +8,47 @@ import { inferShapes, type Shape } from "../model/shapes.js";
 import type { RawPicture } from "../picture/pixels.js";
 import type { Placement } from "../picture/placement.js";
 
-/** What an operation made. */
+/** The result of an operation. */
 export interface Value extends Shape {
-  /** [channels, height, width], or that of each region */
+  /** [channels, height, width], or [N, channels, height, width] for N regions */
   data: Float32Array;
-  /** Whether all are numbers, neither NaN nor infinite, where that is known. */
+  /** Whether all values are finite, undefined if unknown. */
   finite?: boolean;
 }
 
 export interface Network {
-  /** Draws a picture into the network's input. @throws ModelError when its maps would be too large */
+  /** Draws a picture into the network's input. @throws ModelError if its maps would be too large */
   draw(picture: RawPicture, placement: Placement): void;
-  /** Runs the operations on maps, once for each picture drawn: its memory may then be another value's. @returns the values asked for, until the next run */
+  /**
+   * Runs the operations on maps. Call it once per picture drawn, because it may overwrite the input.
+   * @returns the requested values, valid until the next run
+   */
   runMaps(values: readonly number[]): Value[];
   /** A map that is kept until the next picture: an output, or the features. */
   readMap(value: number): Value;
   /**
-   * Runs the operations of regions.
+   * Runs the operations on regions.
    * @param regions [N, 4] xyxy, pixels of the input
    */
   runRegions(regions: Float32Array, values: readonly number[]): Value[];
 }
 
-/** Most regions that a decoder proposes. */
-export const mostRegions = ({ decoder }: Model): number =>
+/** The maximum number of regions proposed by the decoder. */
+export const maxRegions = ({ decoder }: Model): number =>
   decoder.of === "regions" ? decoder.proposals.postNms : 0;
 
-/** Of a picture of some size, to look at what does not depend on it. */
+/** The input size for a picture of arbitrary size, to compute things that do not depend on it. */
 export function nominalCanvas({ grid }: ModelInput): Size {
   const side = grid * Math.ceil(256 / grid);
   return { width: side, height: side };
 }
 
-/** Numbers that all values of a picture may have together: 1 GiB. */
-const MAX_NUMBERS = 2 ** 28;
-/** Multiply-adds of a picture: some 20 seconds. No model of use is near; a damaged file can ask for more. */
+/** Limit on the total number of elements of all values: 1 GiB. */
+const MAX_ELEMENTS = 2 ** 28;
+/** Limit on multiply-adds per picture: some 20 seconds. Useful models need far fewer; damaged files may need more. */
 const MAX_MULTIPLY_ADDS = 2 ** 38;
 
-/** Shapes of all values for a picture, when they can be held and made. */
+/** Shapes of all values for an input size. @throws ModelError if they need too much memory or computation */
 export function planShapes(
   operations: readonly Operation[],
   { width, height }: Size,
@@ -54,19 +57,19 @@ export function planShapes(
   const shapes = inferShapes(operations, height, width);
   const count = ({ channels, height, width, regions: each }: Shape): number =>
     channels * height * width * (each ? regions : 1);
-  const numbers = shapes.reduce((sum, shape) => sum + count(shape), 0);
+  const elements = shapes.reduce((sum, shape) => sum + count(shape), 0);
   const work = operations.reduce(
     (sum, operation, i) => sum + count(shapes[i + 1]) * multiplyAdds(operation, shapes[operation.input]),
     0,
   );
-  if (numbers > MAX_NUMBERS || work > MAX_MULTIPLY_ADDS)
+  if (elements > MAX_ELEMENTS || work > MAX_MULTIPLY_ADDS)
     fail(
-      `an input of ${width} x ${height} pixels needs ${Math.round(numbers / 2 ** 18)} MiB and ${Math.round(work / 1e9)} billion multiply-adds; at most ${MAX_NUMBERS / 2 ** 18} and ${Math.round(MAX_MULTIPLY_ADDS / 1e9)} are run. Take a smaller side.`,
+      `an input of ${width} x ${height} pixels needs ${Math.round(elements / 2 ** 18)} MiB and ${Math.round(work / 1e9)} billion multiply-adds, expected at most ${MAX_ELEMENTS / 2 ** 18} and ${Math.round(MAX_MULTIPLY_ADDS / 1e9)}: use a smaller side`,
     );
   return shapes;
 }
 
-/** Of one number of an operation's result, about. */
+/** The approximate multiply-adds per element of an operation's result. */
 function multiplyAdds(operation: Operation, from: Shape): number {
   switch (operation.op) {
     case "conv":

@@ -1,11 +1,11 @@
-// Weights in the order in which the kernels read them.
+// Packs weights in the order in which the kernels read them.
 import type { Parameters } from "../model/model.js";
 import type { Conv } from "../model/operations.js";
 
-/** Output channels that one call of a convolution kernel makes. */
+/** The output channels computed by one call of a convolution kernel. */
 export interface ConvBlock {
   outputs: 1 | 2 | 4;
-  /** The first of them, and the first input channel that they read. */
+  /** The first output channel, and the first input channel that they read. */
   firstOutput: number;
   firstInput: number;
   /** Biases, then for each tap the weights of the outputs. */
@@ -13,8 +13,8 @@ export interface ConvBlock {
 }
 
 /**
- * Blocks of four outputs as far as they go, then of two and one; none reaches over two groups. Taps are input channels, each
- * with the cells of its kernel.
+ * Splits the outputs into blocks of four, then two and one; no block spans two groups. Taps are ordered by input
+ * channel, then by cell of the kernel.
  */
 export function packConvolution({ weights, biases }: Parameters, groups: number): ConvBlock[] {
   const taps = weights.length / biases.length;
@@ -34,7 +34,7 @@ export function packConvolution({ weights, biases }: Parameters, groups: number)
   return blocks;
 }
 
-/** Whether a convolution can be made by Winograd's algorithm, and has channels enough for that to be faster. */
+/** Whether Winograd's algorithm applies to a convolution, and is faster because it has enough channels. */
 export const hasWinograd = ({ kernel, stride, padding, groups, channels }: Conv, inputs: number): boolean =>
   kernel === 3 &&
   stride === 1 &&
@@ -44,19 +44,19 @@ export const hasWinograd = ({ kernel, stride, padding, groups, channels }: Conv,
   Math.max(inputs, channels) >= 8 &&
   channels % 4 === 0;
 
-/** Narrower maps leave more than half of the cells that are made at a time unused. */
+/** On narrower maps, more than half of the cells computed at a time are unused. */
 const MIN_WINOGRAD_WIDTH = 17;
 
-/** Whether it is made so on a map of this many channels and columns. */
+/** Whether Winograd's algorithm is used on a map with this many channels and columns. */
 export const isWinograd = (operation: Conv, inputs: number, width: number): boolean =>
   hasWinograd(operation, inputs) && width >= MIN_WINOGRAD_WIDTH;
 
-/** Places of a tile, see wasm/winograd.ts. */
+/** Elements of a transformed tile, see wasm/winograd.ts. */
 const PLACES = 36;
-/** That transforms multiply by. */
+/** Constants of the transforms. */
 export const WINOGRAD_CONSTANTS = [2, 4, 8, 0];
 
-/** Where what Winograd's algorithm reads of a layer lies behind its constants, in bytes, and all of it. */
+/** Offsets of a layer's weights and biases from the address of the constants, and the total size, in bytes. */
 export function winogradParts(
   inputs: number,
   outputs: number,
@@ -66,14 +66,14 @@ export function winogradParts(
   return { weights, biases, bytes: biases + 4 * outputs };
 }
 
-/** Outputs of a fully connected layer that are made at once. */
+/** Outputs of a fully connected layer computed at a time. */
 export const LINEAR_BLOCK = 16;
 
 export const linearOutputs = (channels: number): number => Math.ceil(channels / LINEAR_BLOCK) * LINEAR_BLOCK;
 
 /**
- * @param order where each number of an input row stands in the layer's weights, -1: it is padding
- * @returns blocks of sixteen outputs, each of 16 biases and then [order.length, 16]
+ * @param order the index in the layer's weights of each element of an input row, -1: padding
+ * @returns blocks of sixteen outputs, each with 16 biases and then weights [order.length, 16]
  */
 export function packLinear({ weights, biases }: Parameters, order: Int32Array): Float32Array {
   const inputs = weights.length / biases.length;

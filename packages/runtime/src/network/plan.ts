@@ -1,4 +1,4 @@
-// What is done for pictures of one size: where every value lies, and the list of steps.
+// The plan for pictures of one size: the memory layout of all values, and the list of steps.
 import type { Size } from "../decode/keepBest.js";
 import type { Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
@@ -6,12 +6,13 @@ import { convolutionTables } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
 import { mapStep } from "./mapSteps.js";
 import { layOutMap, type MapLayout, placeTenants, type Tenant } from "./memory.js";
-import { mostRegions, planShapes, type Value } from "./network.js";
+import { maxRegions, planShapes, type Value } from "./network.js";
 import { regionScratch, regionStep } from "./regionSteps.js";
 import { type RowLayout, rowLayouts } from "./rows.js";
 
-/** A map in memory: the address of its first plane, in bytes. */
+/** A map in memory. */
 export interface PlacedMap extends MapLayout {
+  /** Of its first plane, in bytes. */
   address: number;
 }
 
@@ -24,28 +25,28 @@ export interface Plan {
   shapes: readonly Shape[];
   maps: readonly (PlacedMap | undefined)[];
   rows: readonly (PlacedRows | undefined)[];
-  /** Nothing is planned beyond this byte. */
+  /** Address of the first byte after the planned memory. */
   end: number;
   mapSteps: (() => void)[];
   regionSteps: ((regions: Float32Array) => void)[];
 }
 
-/** Zeros that convolutions read beyond an edge of a map, at most: those whose output is as large as their input read in place. */
+/** The maximum number of zeros that convolutions in place read past an edge of a map. */
 const padOf = ({ operations }: Model): number =>
   operations.reduce(
-    (most, operation) => (operation.op === "conv" ? Math.max(most, operation.padding) : most),
+    (max, operation) => (operation.op === "conv" ? Math.max(max, operation.padding) : max),
     1,
   );
 
 export function planNetwork(model: Model, machine: Machine, canvas: Size): Plan {
   const { operations } = model;
-  const shapes = planShapes(operations, canvas, mostRegions(model));
+  const shapes = planShapes(operations, canvas, maxRegions(model));
   const pad = padOf(model);
   const layouts = shapes.map((shape) => (shape.regions ? undefined : layOutMap(shape, pad)));
   const orders = rowLayouts(operations, shapes);
-  const regions = mostRegions(model) + 1;
+  const regions = maxRegions(model) + 1;
 
-  // Steps on maps come first, those of regions after all of them.
+  // All steps on maps precede all steps on regions.
   const time = (value: number): number =>
     value === 0 ? -1 : value - 1 + (shapes[value].regions ? operations.length : 0);
   const kept = new Set([...model.outputs, model.features]);
@@ -59,13 +60,13 @@ export function planNetwork(model: Model, machine: Machine, canvas: Size): Plan 
     from: time(value),
     to: last[value],
   }));
-  // Behind the values: what a step needs for itself.
+  // After the values: the scratch memory of each step.
   operations.forEach((operation, i) => {
     const from = layouts[operation.input];
     const size =
       operation.op === "conv"
         ? convolutionTables(operation, from!, layouts[i + 1]!).floats
-        : regionScratch(operation, from, mostRegions(model));
+        : regionScratch(operation, from, maxRegions(model));
     tenants.push({ size, from: time(i + 1), to: time(i + 1) });
   });
   const { places, size } = placeTenants(tenants);
@@ -91,14 +92,16 @@ export function planNetwork(model: Model, machine: Machine, canvas: Size): Plan 
   return plan;
 }
 
-/** Maps without the zeros between their rows, behind the plan: until the next picture is drawn, or others are read. */
+/**
+ * Copies maps, without padding, to the memory after the plan. Valid until the next picture is drawn or maps are read.
+ */
 export function readMaps(plan: Plan, machine: Machine, values: readonly number[]): Value[] {
   const { maps, shapes, end } = plan;
   const sizes = values.map((value) => {
     const { channels, height, width } = shapes[value];
     return channels * height * width;
   });
-  // Whole vectors are written.
+  // Space for 4 more floats, because whole vectors are written.
   machine.reserve(end + 4 * sizes.reduce((sum, size) => sum + size + 4, 0));
   let next = end;
   return values.map((value, i) => {

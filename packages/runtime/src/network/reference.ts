@@ -1,9 +1,9 @@
-// The operations in plain TypeScript: what every other back end is compared with, and the fallback where there is no wasm.
+// The operations in plain TypeScript: the reference for every other backend, and the fallback without WebAssembly.
 import type { Size } from "../decode/keepBest.js";
 import type { Model, Parameters } from "../model/model.js";
 import type { Operation } from "../model/operations.js";
 import { drawPicture } from "../picture/pixels.js";
-import { mostRegions, type Network, planShapes, type Value } from "./network.js";
+import { maxRegions, type Network, planShapes, type Value } from "./network.js";
 import {
   addValues,
   convolve,
@@ -20,10 +20,10 @@ export function createReferenceNetwork(model: Model): Network {
   let canvas: Size = { width: 0, height: 0 };
   let values: Value[] = [];
 
-  /** Shapes and memory of all values: kept while pictures are of one size. */
+  /** Shapes and memory of all values, kept as long as pictures have the same size. */
   function plan(wanted: Size): void {
     if (wanted.width === canvas.width && wanted.height === canvas.height) return;
-    const shapes = planShapes(operations, wanted, mostRegions(model));
+    const shapes = planShapes(operations, wanted, maxRegions(model));
     values = shapes.map((shape) => ({
       ...shape,
       data: new Float32Array(shape.regions ? 0 : shape.channels * shape.height * shape.width),

@@ -1,4 +1,4 @@
-// One operation each, in plain TypeScript; what they mean stands in model/operations.ts.
+// One function per operation, in plain TypeScript; see model/operations.ts for their meaning.
 import type { Size } from "../decode/keepBest.js";
 import type { Parameters } from "../model/model.js";
 import type { Conv, Linear, MaxPool, Operation, PsRoiAlign, RoiAlign } from "../model/operations.js";
@@ -17,21 +17,21 @@ export function convolve(
   const inputs = from.channels / groups;
   const outputs = biases.length / groups;
   for (let o = 0, w = 0; o < biases.length; o++) {
-    const own = to.subarray(o * plane, (o + 1) * plane).fill(biases[o]);
+    const output = to.subarray(o * plane, (o + 1) * plane).fill(biases[o]);
     const first = Math.floor(o / outputs) * inputs;
     for (let i = first; i < first + inputs; i++) {
       const read = from.data.subarray(i * from.width * from.height, (i + 1) * from.width * from.height);
       for (let ky = 0; ky < kernel; ky++) {
         for (let kx = 0; kx < kernel; kx++, w++) {
-          addShifted(read, from, own, { width, height }, weights[w], stride, ky - padding, kx - padding);
+          addShifted(read, from, output, { width, height }, weights[w], stride, ky - padding, kx - padding);
         }
       }
     }
-    if (relu) for (let p = 0; p < plane; p++) own[p] = Math.max(0, own[p]);
+    if (relu) for (let p = 0; p < plane; p++) output[p] = Math.max(0, output[p]);
   }
 }
 
-/** to[y, x] += weight * from[stride * y + dy, stride * x + dx], where that lies on the map. */
+/** to[y, x] += weight * from[stride * y + dy, stride * x + dx], for positions inside the map. */
 function addShifted(
   read: Float32Array,
   from: Size,
@@ -80,7 +80,7 @@ export function addValues(a: Float32Array, b: Float32Array, relu: number, to: Fl
 
 export function upsample(factor: number, { data, channels, height, width }: Value, to: Float32Array): void {
   for (let row = 0, k = 0; row < channels * height; row++) {
-    for (let again = 0; again < factor; again++)
+    for (let copy = 0; copy < factor; copy++)
       for (let x = 0; x < width * factor; x++, k++) to[k] = data[row * width + Math.floor(x / factor)];
   }
 }
@@ -122,7 +122,7 @@ export function linear(
   }
 }
 
-/** Bilinear value of a map at a point, 0 more than a cell outside of it. */
+/** Bilinear interpolation of a map at a point, 0 if it is more than a cell outside. */
 function sampleAt(data: Float32Array, plane: number, { width, height }: Shape, y: number, x: number): number {
   if (!(y >= -1 && y <= height && x >= -1 && x <= width)) return 0;
   const row = Math.max(0, y);
@@ -170,7 +170,7 @@ export function roiAlign(
   for (let r = 0, k = 0; r < regions.length; r += 4) {
     const left = regions[r] / stride;
     const top = regions[r + 1] / stride;
-    // A region is at least a cell wide and high, as torchvision has it without "aligned".
+    // A region is at least one cell wide and high, like in torchvision with aligned=False.
     const cellWidth = Math.max(regions[r + 2] / stride - left, 1) / size;
     const cellHeight = Math.max(regions[r + 3] / stride - top, 1) / size;
     const box = { left, top, cellWidth, cellHeight };
@@ -188,7 +188,7 @@ export function psRoiAlign(
 ): void {
   const channels = from.channels / size ** 2;
   for (let r = 0, k = 0; r < regions.length; r += 4) {
-    // Shifted by half a cell, so that cell centres line up.
+    // Shifted by half a cell, to align cell centres.
     const left = regions[r] / stride - 0.5;
     const top = regions[r + 1] / stride - 0.5;
     const cellWidth = (regions[r + 2] / stride - 0.5 - left) / size;

@@ -1,4 +1,4 @@
-// Operations of regions as steps. How many regions there are is known when they come: each step gets them.
+// Steps for operations on regions. Each step gets the regions, because their number varies.
 import type { Model } from "../model/model.js";
 import type { Operation, PsRoiAlign, RoiAlign } from "../model/operations.js";
 import type { Machine } from "./machine.js";
@@ -11,21 +11,21 @@ type Step = (regions: Float32Array) => void;
 const isRoi = (operation: Operation): operation is RoiAlign | PsRoiAlign =>
   operation.op === "roiAlign" || operation.op === "psRoiAlign";
 
-/** Floats of the taps of one region, see wasm/regions.ts. */
+/** Size of the taps of one region in floats, see wasm/regions.ts. */
 const tapFloats = ({ size, samples }: RoiAlign | PsRoiAlign): number => 2 * (size + 4 * size * samples);
 
-/** Floats that a step needs for itself: taps, the regions (at most `most`), and the map with its channels last. */
-export function regionScratch(operation: Operation, from: MapLayout | undefined, most: number): number {
+/** Scratch memory of a step, in floats: taps, the regions (at most `maxCount`), and the map with channels last. */
+export function regionScratch(operation: Operation, from: MapLayout | undefined, maxCount: number): number {
   if (!isRoi(operation) || from === undefined) return 0;
   const cells = operation.op === "roiAlign" ? from.height * from.width * channelsOf(from) : 0;
-  // Up to three cells behind the map are overwritten.
-  return cells + 3 * channelsOf(from) + 4 * most + tapFloats(operation);
+  // Up to three cells after the map are overwritten.
+  return cells + 3 * channelsOf(from) + 4 * maxCount + tapFloats(operation);
 }
 
-/** Of a cell of a map whose channels lie together, in whole vectors. */
+/** Floats per cell of a map with channels last, rounded up to whole vectors. */
 const channelsOf = ({ channels }: MapLayout): number => (channels + 3) & ~3;
 
-/** @param scratch address of so many floats as regionScratch says */
+/** @param scratch address of the floats requested by regionScratch */
 export function regionStep(model: Model, machine: Machine, plan: Plan, index: number, scratch: number): Step {
   const operation = model.operations[index];
   const to = plan.rows[index + 1]!;
@@ -45,7 +45,7 @@ export function regionStep(model: Model, machine: Machine, plan: Plan, index: nu
       const { address } = machine.weights[index] as { address: number };
       const low = operation.relu ? 0 : Number.NEGATIVE_INFINITY;
       return (regions) => {
-        // Two at a time; there is room for one more than the most.
+        // The kernel processes two regions at a time; rows have space for one more than the maximum.
         const count = (regions.length / 4 + 1) & ~1;
         machine.kernels.linear(from.address, address, to.address, count, from.order.length, rowFloats, low);
       };
@@ -75,7 +75,7 @@ function poolStep(
   const { size, samples, stride } = operation;
   const { address, channels, height, width } = map;
   const [plane, row] = [4 * map.plane, 4 * map.row];
-  // Bytes of a cell whose channels lie together, where they do.
+  // Bytes per cell with channels last, 0 if they are not.
   const cell = operation.op === "roiAlign" ? 4 * channelsOf(map) : 0;
   const boxes = scratch + height * width * cell;
   return (regions) => {
@@ -86,7 +86,7 @@ function poolStep(
       if (channels % 4 > 0) kernels.clear(scratch, boxes - scratch);
       kernels.channelsLast(address, scratch, channels, height, width, plane, row, cell);
     }
-    // Behind the map: its last vectors reach over here.
+    // After channelsLast, which overwrites up to three cells here.
     machine.floats.set(regions, boxes / 4);
     if (cell > 0) kernels.roiAlign(scratch, height, width, cell, ...pooled);
     else kernels.psRoiAlign(address, height, width, plane, row, channels / size ** 2, ...pooled);

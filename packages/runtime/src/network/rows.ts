@@ -1,12 +1,12 @@
-// How values of regions lie in memory: a row of floats for each region, in the order in which it is cheapest to make them.
+// The memory layout of values per region: a row of floats for each region, in the order that is cheapest to compute.
 import type { Operation } from "../model/operations.js";
 import type { Shape } from "../model/shapes.js";
 import { linearOutputs } from "./packing.js";
 
 export interface RowLayout {
-  /** Where each float of a row stands in [channels, height, width], -1: it is padding. Its length is the row's. */
+  /** The index of each float of a row in [channels, height, width], -1: padding. */
   order: Int32Array;
-  /** Floats of a row that mean something, in that order; where they are the first, in order, they can be read as they are. */
+  /** Number of floats of a row without padding. */
   size: number;
 }
 
@@ -25,7 +25,7 @@ function channelsLast({ channels, height, width }: Shape): RowLayout {
   return { order, size: channels * cells };
 }
 
-/** Of each value; undefined for those that are maps. */
+/** The layout of each value, undefined for maps. */
 export function rowLayouts(
   operations: readonly Operation[],
   shapes: readonly Shape[],

@@ -1,4 +1,4 @@
-// The operations by the kernels of packages/runtime/wasm. What is done for pictures of one size is planned once.
+// Runs the operations with the kernels of packages/runtime/wasm. The plan is computed once per picture size.
 import type { Model } from "../model/model.js";
 import { inferShapes } from "../model/shapes.js";
 import { createMachine } from "./machine.js";
@@ -6,7 +6,7 @@ import { type Network, nominalCanvas } from "./network.js";
 import { type Plan, planNetwork, readMaps, readRows } from "./plan.js";
 import { drawIntoPlanes } from "./wasmPicture.js";
 
-/** @throws where there is no WebAssembly with SIMD */
+/** @throws without WebAssembly SIMD */
 export async function createWasmNetwork(model: Model): Promise<Network> {
   const { width, height } = nominalCanvas(model.input);
   const machine = await createMachine(model, inferShapes(model.operations, height, width));

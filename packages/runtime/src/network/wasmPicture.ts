@@ -1,4 +1,4 @@
-// Drawing a picture with the kernels: as drawPicture does it, a band of rows at a time, so that large pictures take little memory.
+// drawPicture with the kernels, processing a band of rows at a time, so that large pictures need little memory.
 import type { ModelInput } from "../model/model.js";
 import { type Axis, type RawPicture, sampleAxis } from "../picture/pixels.js";
 import type { Placement } from "../picture/placement.js";
@@ -6,7 +6,7 @@ import type { Machine } from "./machine.js";
 import type { Plan } from "./plan.js";
 import { clearZeros } from "./zeros.js";
 
-/** Output rows drawn from one copy of the picture's rows. */
+/** Output rows per band. */
 const BAND = 16;
 
 const aligned = (bytes: number): number => (bytes + 15) & ~15;
@@ -24,23 +24,23 @@ export function drawIntoPlanes(
   const rows = sampleAxis(height, size.height, scale);
   const map = plan.maps[0]!;
   const { address, row, plane } = map;
-  // Behind the plan: tables, a line of floats, and the rows of a band.
-  const asItIs = Math.fround(scale) === 1;
+  const unscaled = Math.fround(scale) === 1;
   const pitch = aligned(4 * width);
+  // In the memory after the plan: tables, a line of floats, and the rows of a band.
   let end = aligned(plan.end);
-  const take = (bytes: number): number => {
+  const allocate = (bytes: number): number => {
     const at = end;
     end = aligned(end + bytes);
     return at;
   };
-  const first = take(columns.first.byteLength);
-  const columnWeights = take(columns.weights.byteLength);
-  const rowWeights = take(rows.weights.byteLength);
-  const gains = take(32);
-  const line = take(4 * pitch);
-  const bandRows = mostRows(rows);
-  const rgb = take(channels === 3 ? 3 * width * bandRows : 0);
-  const band = take(pitch * bandRows);
+  const first = allocate(columns.first.byteLength);
+  const columnWeights = allocate(columns.weights.byteLength);
+  const rowWeights = allocate(rows.weights.byteLength);
+  const gains = allocate(32);
+  const line = allocate(4 * pitch);
+  const bandRows = maxBandRows(rows);
+  const rgb = allocate(channels === 3 ? 3 * width * bandRows : 0);
+  const band = allocate(pitch * bandRows);
   machine.reserve(end);
   const { bytes } = machine;
   new Int32Array(bytes.buffer).set(columns.first, first / 4);
@@ -65,7 +65,7 @@ export function drawIntoPlanes(
     for (let y = top; y < bottom; y++) {
       const from = band + (rows.first[y] - begin) * pitch;
       const to = address + 4 * y * row;
-      if (asItIs) kernels.spreadRow(from, width, gains, to, 4 * plane);
+      if (unscaled) kernels.spreadRow(from, width, gains, to, 4 * plane);
       else {
         kernels.sumRows(from, pitch, rows.taps, rowWeights + 4 * y * rows.taps, width, line);
         kernels.sumColumns(line, first, columnWeights, columns.taps, size.width, gains, to, 4 * plane);
@@ -76,10 +76,10 @@ export function drawIntoPlanes(
   clearZeros(machine, { ...map, ...size })();
 }
 
-/** Of the picture's rows that a band is made of. */
-function mostRows({ first, taps }: Axis): number {
-  let most = 0;
+/** The maximum number of picture rows that any band reads. */
+function maxBandRows({ first, taps }: Axis): number {
+  let max = 0;
   for (let top = 0; top < first.length; top += BAND)
-    most = Math.max(most, first[Math.min(first.length, top + BAND) - 1] - first[top] + taps);
-  return most;
+    max = Math.max(max, first[Math.min(first.length, top + BAND) - 1] - first[top] + taps);
+  return max;
 }

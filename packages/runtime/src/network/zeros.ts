@@ -2,7 +2,10 @@
 import type { Machine } from "./machine.js";
 import type { PlacedMap } from "./plan.js";
 
-/** Restores the zeros before, between and behind the rows of a map: memory is used again and again, and whole vectors are written. */
+/**
+ * Restores the zeros before, between and after the rows of a map, because memory is reused and kernels write whole
+ * vectors.
+ */
 export function clearZeros({ kernels }: Machine, map: PlacedMap): () => void {
   const { address, lead, channels, height, width, row, plane, size } = map;
   const pad = row - width;

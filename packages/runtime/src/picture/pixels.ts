@@ -1,6 +1,6 @@
-// Converts a picture's bytes to the network's input: scales, and normalises by mean and standard deviation. Upscaling is
-// bilinear; downscaling uses a triangle filter with a radius of one input pixel, to prevent aliasing. Training uses the
-// same filter.
+// Converts a picture's bytes to the network's input: scales, and normalises by mean and standard deviation. Upscaling
+// is bilinear; downscaling uses a triangle filter with a radius of one input pixel, to prevent aliasing. Training
+// uses the same filter.
 import type { ModelInput } from "../model/model.js";
 import type { Placement } from "./placement.js";
 

@@ -9,8 +9,8 @@ export interface RawImage {
 }
 
 /**
- * Raw pixels, or anything a browser can draw: an img element, a video, a VideoFrame, a canvas, an ImageBitmap. These are
- * typed by their properties, so that the types do not depend on the DOM library.
+ * Raw pixels, or anything a browser can draw: an img element, a video, a VideoFrame, a canvas, an ImageBitmap. These
+ * are typed by their properties, so that the types do not depend on the DOM library.
  */
 export type PictureSource =
   | RawImage
