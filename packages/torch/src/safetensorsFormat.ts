@@ -101,7 +101,8 @@ function parseHeader(
   bytes: Uint8Array,
   source: string,
 ): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.length < 8) fail(source, `${bytes.length} bytes; expected at least 8, for the length of the header`);
+  if (bytes.length < 8)
+    fail(source, `${bytes.length} bytes; expected at least 8, for the length of the header`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES) {
     fail(source, `the header's length is ${length}; expected at most ${MAX_HEADER_BYTES} bytes`);

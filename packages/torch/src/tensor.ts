@@ -122,7 +122,9 @@ export class Tensor {
   toFloat32(): Float32Array {
     const data = this.toArray();
     if (!(data instanceof Float32Array))
-      throw new TypeError(`toFloat32: the tensor is ${this.dtype}, expected float32. Use toArray() or cast()`);
+      throw new TypeError(
+        `toFloat32: the tensor is ${this.dtype}, expected float32. Use toArray() or cast()`,
+      );
     return data;
   }
 

@@ -117,7 +117,9 @@ describe("writing", () => {
     expect(() => write(one("w", { dtype: "F64", shape: [1], data }))).toThrow(
       /expected Float64Array for F64/,
     );
-    expect(() => write(one("w", { dtype: "F8", shape: [1], data }))).toThrow(/dtype "F8"; expected one of BOOL/);
+    expect(() => write(one("w", { dtype: "F8", shape: [1], data }))).toThrow(
+      /dtype "F8"; expected one of BOOL/,
+    );
     expect(() => write(one("w", { dtype: "F32", shape: [-1], data }))).toThrow(/shape \[-1\]/);
     expect(() => write(one("__metadata__", { dtype: "F32", shape: [1], data }))).toThrow(/reserved/);
     expect(() => write(new Map(), { epoch: 3 })).toThrow(/metadata\["epoch"\] is 3; expected a string/);
@@ -152,17 +154,33 @@ describe("reading", () => {
   it.each<[string, Uint8Array, RegExp]>([
     ["nothing", new Uint8Array(0), /0 bytes; expected at least 8/],
     ["a header longer than the file", file("{}", eight, 99n), /length is 99, but only 10 bytes follow/],
-    ["a giant header", file("{}", eight, 2n ** 63n), /length is 9223372036854775808; expected at most 100000000/],
+    [
+      "a giant header",
+      file("{}", eight, 2n ** 63n),
+      /length is 9223372036854775808; expected at most 100000000/,
+    ],
     ["an empty header", file("", new Uint8Array([0x7b, 0x7d])), /does not begin with \{/],
     ["another kind of file", file("<html></html>"), /does not begin with \{/],
     ["broken JSON", file('{"w":'), /not UTF-8 encoded JSON/],
     ["broken UTF-8", file(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)), /not UTF-8 encoded JSON/],
     ["metadata that is a list", file('{"__metadata__":[]}'), /__metadata__ is \[\]; expected an object/],
-    ["metadata that is not text", file('{"__metadata__":{"a":1}}'), /__metadata__\["a"\] is 1; expected a string/],
+    [
+      "metadata that is not text",
+      file('{"__metadata__":{"a":1}}'),
+      /__metadata__\["a"\] is 1; expected a string/,
+    ],
     ["an entry that is not an object", file('{"w":3}'), /tensor "w": 3; expected an object/],
-    ["an unknown dtype", file(`{"w":${entry("F8_E4M3", [8], 0, 8)}}`, eight), /dtype "F8_E4M3"; expected one of/],
+    [
+      "an unknown dtype",
+      file(`{"w":${entry("F8_E4M3", [8], 0, 8)}}`, eight),
+      /dtype "F8_E4M3"; expected one of/,
+    ],
     ["dtype toString", file(`{"w":${entry("toString", [8], 0, 8)}}`, eight), /dtype "toString"/],
-    ["a negative side", file(`{"w":${entry("U8", [-8], 0, 8)}}`, eight), /shape \[-8\]; expected an array of integers/],
+    [
+      "a negative side",
+      file(`{"w":${entry("U8", [-8], 0, 8)}}`, eight),
+      /shape \[-8\]; expected an array of integers/,
+    ],
     ["a broken side", file(`{"w":${entry("U8", [1.5], 0, 8)}}`, eight), /shape \[1.5\]/],
     ["no shape", file('{"w":{"dtype":"U8","data_offsets":[0,8]}}', eight), /shape undefined/],
     [

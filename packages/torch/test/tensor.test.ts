@@ -231,9 +231,7 @@ describe("networks without values", () => {
 describe("errors", () => {
   test("shapes whose size overflows, and sides that are not integers", () => {
     const data = new Float32Array(4);
-    expect(() => tensor(data, [2 ** 40, 2 ** 40])).toThrow(
-      /16 bytes given, shape .* needs 2\^63 or more/,
-    );
+    expect(() => tensor(data, [2 ** 40, 2 ** 40])).toThrow(/16 bytes given, shape .* needs 2\^63 or more/);
     expect(() => tensor(data, [2 ** 40])).toThrow(
       /16 bytes given, shape \[1099511627776\] .* needs 4398046511104/,
     );

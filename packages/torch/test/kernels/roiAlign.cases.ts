@@ -30,7 +30,10 @@ function weights(shape: number[], rois: Float32Array, options: RoiAlignOptions):
     const shift = aligned ? 0.5 : 0;
     const [x0, y0, x1, y1] = [1, 2, 3, 4].map((c) => rois[5 * k + c] * spatialScale - shift);
     const minSide = aligned ? Number.NEGATIVE_INFINITY : 1;
-    const [cellWidth, cellHeight] = [Math.max(x1 - x0, minSide) / pooled, Math.max(y1 - y0, minSide) / pooled];
+    const [cellWidth, cellHeight] = [
+      Math.max(x1 - x0, minSide) / pooled,
+      Math.max(y1 - y0, minSide) / pooled,
+    ];
     for (let bin = 0; bin < pooled * pooled; bin++) {
       for (let sample = 0; sample < samplingRatio ** 2; sample++) {
         const y =
