@@ -51,9 +51,9 @@ function withListener<T>(temporary: Listener | null, body: () => T): T {
 }
 
 /**
- * Calls `see` after each operator that runs inside `body`, while its tensors can still be read. They are the same objects
- * that were passed and returned, so a result can be recognized when it is used as an argument. Operators that `see` calls
- * are not observed.
+ * Calls `see` after each operator that runs inside `body`, while its tensors can still be read. They are the same
+ * objects that were passed and returned, so a result can be recognized when it is used as an argument. Operators that
+ * `see` calls are not observed.
  */
 export const observeOperators = <T>(see: (call: OperatorCall) => void, body: () => T): T =>
   withListener((call) => withListener(null, () => see(call)), body);
@@ -66,7 +66,8 @@ export function recordOperators(body: () => void): OperatorCall[] {
 }
 
 /**
- * The operator `name` ("aten::conv2d", or "aten::add.Tensor" with its overload). It is looked up once, at the first call.
+ * The operator `name` ("aten::conv2d", or "aten::add.Tensor" with its overload). It is looked up once, at the first
+ * call.
  * @throws Error if libtorch has no such operator, or rejects the arguments (the message contains their shapes)
  */
 export function operator<R extends OperatorResult = Tensor>(

@@ -19,9 +19,9 @@ interface BinOptions extends RoiAlignOptions {
 }
 
 /**
- * One grid_sample per image takes the samples of all its regions, repeating the border; samples more than one cell outside
- * are then set to 0, and average pooling produces the bins. Channels are in groups: roiAlign has one group, read by all
- * bins, and psRoiAlign one group per bin.
+ * One grid_sample per image takes the samples of all its regions, repeating the border; samples more than one cell
+ * outside are then set to 0, and average pooling produces the bins. Channels are in groups: roiAlign has one group,
+ * read by all bins, and psRoiAlign one group per bin.
  */
 function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tensor {
   return scope(() => {

@@ -1,6 +1,6 @@
 // The addon's operators for very narrow networks (native/kernels), registered in libtorch's dispatcher like any other.
-// They run on the CPU in float32. On other devices, both RoIAligns and nn's layers use libtorch operators (fallbacks.ts);
-// everything else here accepts only CPU tensors.
+// They run on the CPU in float32. On other devices, both RoIAligns and nn's layers use libtorch operators
+// (fallbacks.ts); everything else here accepts only CPU tensors.
 import { operator } from "./dispatcher.js";
 import { psRoiAlignFallback, roiAlignFallback } from "./fallbacks.js";
 import type { Tensor } from "./tensor.js";

@@ -28,9 +28,9 @@ export {
 } from "./safetensorsFormat.js";
 
 /**
- * Writes a file atomically: readers see the old file or the complete new one (temporary name, fsync, rename). Equal tensors
- * and metadata give equal bytes, those of the reference implementation: tensors are sorted by dtype (widest first), then by
- * name.
+ * Writes a file atomically: readers see the old file or the complete new one (temporary name, fsync, rename). Equal
+ * tensors and metadata give equal bytes, those of the reference implementation: tensors are sorted by dtype (widest
+ * first), then by name.
  * @throws SafetensorsError if a tensor's data does not fit its dtype or shape; file system errors
  */
 export function writeSafetensors(

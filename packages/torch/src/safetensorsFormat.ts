@@ -32,14 +32,16 @@ export interface SafetensorsFile {
 }
 
 /**
- * An invalid file, or invalid input for writing one. The message names the file, the tensor, the value found and the value
- * expected.
+ * An invalid file, or invalid input for writing one. The message names the file, the tensor, the value found and the
+ * value expected.
  */
 export class SafetensorsError extends Error {
   override name = "SafetensorsError";
 }
 
-/** In the reference implementation's order, which writes the last dtype first: wide elements first keeps all aligned. */
+/**
+ * In the reference implementation's order, which writes the last dtype first: wide elements first keeps all aligned.
+ */
 export const ARRAYS = {
   BOOL: Uint8Array,
   U8: Uint8Array,

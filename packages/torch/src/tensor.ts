@@ -169,8 +169,8 @@ function collect(value: unknown, found: Set<Tensor>): Set<Tensor> {
 
 /**
  * Runs `body` and frees every tensor it created, except those it returns (directly, or in plain arrays, objects, maps
- * and sets); these move to the enclosing scope. The body must be synchronous: tensors created after an await would belong
- * to no scope.
+ * and sets); these move to the enclosing scope. The body must be synchronous: tensors created after an await would
+ * belong to no scope.
  */
 export function scope<T>(body: () => T): T {
   const made = new Set<Tensor>();

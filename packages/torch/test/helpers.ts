@@ -28,8 +28,8 @@ export function uniform(length: number, random: Random, low = -1, high = 1): Flo
 }
 
 /**
- * RoIAlign boxes, [K, 5], for an image of `height` x `width` pixels, alternating between the images: inside, crossing the
- * border, enclosing the image, thin, empty, with swapped corners, outside.
+ * RoIAlign boxes, [K, 5], for an image of `height` x `width` pixels, alternating between the images: inside, crossing
+ * the border, enclosing the image, thin, empty, with swapped corners, outside.
  */
 export function regions(images: readonly number[], height: number, width: number, random: Random): Tensor {
   const rows = Array.from({ length: 20 }, (_, i) => {
@@ -104,7 +104,9 @@ export function evaluate(
   });
 }
 
-/** Asserts that two functions to [B, C, H, W] agree on outputs and gradients, for dense and expanded output gradients. */
+/**
+ * Asserts that two functions to [B, C, H, W] agree on outputs and gradients, for dense and expanded output gradients.
+ */
 export function expectSame(
   ours: (...inputs: Tensor[]) => Tensor,
   reference: (...inputs: Tensor[]) => Tensor,

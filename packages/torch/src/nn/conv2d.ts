@@ -16,9 +16,9 @@ let precision: Precision = "float32";
 const MIN_BFLOAT16_CHANNELS = 32;
 
 /**
- * Sets the dtype of the inputs and outputs of wide convolutions in training, like PyTorch's autocast: weights stay float32,
- * products are accumulated in float32, batch norm and ReLU preserve bfloat16, narrow layers convert back to float32.
- * Evaluation always uses float32, because bfloat16 does not speed up libtorch's forward pass.
+ * Sets the dtype of the inputs and outputs of wide convolutions in training, like PyTorch's autocast: weights stay
+ * float32, products are accumulated in float32, batch norm and ReLU preserve bfloat16, narrow layers convert back to
+ * float32. Evaluation always uses float32, because bfloat16 does not speed up libtorch's forward pass.
  */
 export function setPrecision(wanted: Precision): void {
   precision = wanted;

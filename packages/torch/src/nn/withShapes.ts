@@ -4,8 +4,8 @@ import type { Tensor } from "../tensor.js";
 import type { Module } from "./module.js";
 
 /**
- * Builds a module in which the tensors named in `shapes` have these shapes from the start; larger ones are never allocated.
- * Layers derive their numbers of channels from their weights.
+ * Builds a module in which the tensors named in `shapes` have these shapes from the start; larger ones are never
+ * allocated. Layers derive their numbers of channels from their weights.
  * @param build creates the same tensors in the same order each time it is called
  * @throws RangeError for a name that the module does not have, or a shape with the wrong number of dimensions
  */

@@ -1,5 +1,5 @@
-// Shared by the optimizers: libtorch's _foreach_ operators (one call for all parameters instead of one per parameter), and
-// the moments of the parameters, which are used in steps and stored in checkpoints.
+// Shared by the optimizers: libtorch's _foreach_ operators (one call for all parameters instead of one per parameter),
+// and the moments of the parameters, which are used in steps and stored in checkpoints.
 import { operator } from "../dispatcher.js";
 import { keep, noGrad, scope, type Tensor } from "../tensor.js";
 import type { Optimizer, ParameterGroup } from "./optimizer.js";

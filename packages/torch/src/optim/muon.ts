@@ -1,7 +1,7 @@
 // Muon: momentum whose singular values are made (nearly) equal before it is applied, so that a layer learns in all
 // directions at once, not only in the few with large gradients. Jordan et al., "Muon: An optimizer for hidden layers in
-// neural networks", 2024; step size as in Liu et al., "Muon is Scalable for LLM Training", arXiv 2502.16982, section 2.2,
-// so that AdamW's learning rates fit.
+// neural networks", 2024; step size as in Liu et al., "Muon is Scalable for LLM Training", arXiv 2502.16982, section
+// 2.2, so that AdamW's learning rates fit.
 import { operator } from "../dispatcher.js";
 import { add, div, flatten, matmul, mul, permute, reshape } from "../ops.js";
 import { scope, type Tensor } from "../tensor.js";
@@ -18,8 +18,8 @@ const ROUNDS = 5;
 const RMS = 0.2;
 
 /**
- * A matrix with the singular vectors of x and singular values near 1, by Newton-Schulz iteration: singular values between
- * 0.003 and 1 times the Frobenius norm of x become 0.68 to 1.20; smaller ones stay smaller.
+ * A matrix with the singular vectors of x and singular values near 1, by Newton-Schulz iteration: singular values
+ * between 0.003 and 1 times the Frobenius norm of x become 0.68 to 1.20; smaller ones stay smaller.
  * @param x [rows, columns]
  */
 export const orthogonalized = (x: Tensor): Tensor =>

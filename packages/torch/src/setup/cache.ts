@@ -1,5 +1,5 @@
-// Where built addons are stored: a folder of the user that survives reinstalling packages, is shared by all projects, and is
-// writable even if the installed packages are not.
+// Where built addons are stored: a folder of the user that survives reinstalling packages, is shared by all projects,
+// and is writable even if the installed packages are not.
 //
 //   CACHE/objects/KEY.o                 compiled sources; the key hashes all inputs
 //   CACHE/addons/NAME-SOURCES/          addons built from the same sources

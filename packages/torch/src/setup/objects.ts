@@ -1,5 +1,5 @@
-// Compiled sources, cached under a hash of all their inputs: after a change to one source, or in another checkout of the same
-// sources, only what is new is compiled.
+// Compiled sources, cached under a hash of all their inputs: after a change to one source, or in another checkout of
+// the same sources, only what is new is compiled.
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";

@@ -11,8 +11,9 @@ export interface Consent {
 }
 
 /**
- * The command to put before apt-get: empty for root, as in a container; sudo if it needs no password, but only on request
- * (--yes, or CI=true), because users decide which packages are on their machine. Null if apt-get may not be run.
+ * The command to put before apt-get: empty for root, as in a container; sudo if it needs no password, but only on
+ * request (--yes, or CI=true), because users decide which packages are on their machine. Null if apt-get may not be
+ * run.
  */
 export async function prefix({
   yes,

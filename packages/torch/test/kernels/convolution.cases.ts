@@ -1,4 +1,5 @@
-// qmimic::conv3x3 against libtorch's conv2d in double precision (in single precision, its sums over large maps are less exact).
+// qmimic::conv3x3 against libtorch's conv2d in double precision (in single precision, its sums over large maps are less
+// exact).
 import { expect, test } from "vitest";
 import { cast, conv2d, conv3x3, scope, type Tensor, tensor } from "../../src/index.js";
 import { evaluate, expectSame, type Input, seeded, sizeOf, uniform } from "../helpers.js";

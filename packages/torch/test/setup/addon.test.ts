@@ -1,5 +1,5 @@
-// Builds and loads an addon: built once, found again, rebuilt when sources or libtorch change. To be fast, libtorch is three
-// empty libraries.
+// Builds and loads an addon: built once, found again, rebuilt when sources or libtorch change. To be fast, libtorch is
+// three empty libraries.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
