@@ -1,7 +1,8 @@
 // node bench/growth.mjs --data FOLDER [--rounds 3] [--steps 12] [--out FILE]
 //
-// How the cost of training with Quantization Mimic grows: one setting at a time is changed from a common base, all in
-// turn, round after round. Prints images a second relative to the base, and what the teacher's maps take an image.
+// How the cost of training with Quantization Mimic grows: each case changes one setting of a common base; the cases run
+// in turn, round after round. Prints images per second relative to the base, and the cost of the teacher's maps per
+// image.
 import { execFile } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +20,7 @@ const BASE = {
   student: "vgg-1-32",
   teacher: "resnet18-1-4",
 };
-/** Values of each setting; the base's own is among them. */
+/** Values of each setting, including the base's. */
 const VALUES = {
   split: ["val", "test"],
   side: ["320", "480", "640"],
@@ -89,7 +90,7 @@ for (const row of rows) {
 }
 writeReport(given.out, { base: BASE, rows });
 
-/** Images a second of all rounds: the median step of each. */
+/** Images per second of each round: its median step. */
 function rates(name) {
   return results.get(name).map((result) => median(result.imagesPerSecond));
 }

@@ -1,8 +1,9 @@
-// node bench/microcontroller.mjs WEIGHTS --data FOLDER [--merge CLASS] [--sizes 160x160,192x192] [--formats float32,int8]
+// node bench/microcontroller.mjs WEIGHTS --data FOLDER [--merge CLASS] [--sizes 160x160,192x192]
+//      [--formats float32,int8]
 //      [--calibration 64] [--out FILE]
 //
-// A detector as generated C: average precision on val of what the compiled program finds, in floats and in integers of eight
-// bits; bytes of RAM and flash for Cortex-M4 and M7; and instructions of one picture of the input's size, and of one of 320 x 240,
+// A detector exported as C, in float32 and int8: average precision of the compiled program on val; RAM and flash in
+// bytes for Cortex-M4 and M7; and the number of instructions for an image of the input's size and for one of 320 x 240,
 // on QEMU's Cortex-M4 and M7. Needs gcc; the last two need arm-none-eabi-gcc and qemu-system-arm.
 import { execFileSync, spawnSync } from "node:child_process";
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -57,7 +58,7 @@ const generate = (options) => {
   return made;
 };
 
-/** AP of what the compiled program finds in val. */
+/** AP of the compiled program on val. */
 async function averagePrecision({ files }) {
   let result;
   const command = ["gcc", "-std=c99", "-O2", "-march=native"];
@@ -69,7 +70,7 @@ async function averagePrecision({ files }) {
   return result;
 }
 
-/** Bytes of flash of the object file, and instructions of each picture. */
+/** The object file's size in flash, and the number of instructions per image. */
 function onBoard({ cpu, fpu, board }, images) {
   const target = [`-mcpu=${cpu}`, `-mfpu=${fpu}`, "-mfloat-abi=hard", "-mthumb", "-std=c99", "-O2"];
   start("arm-none-eabi-gcc", [...target, "-c", "detector.c", "-o", "detector.o"]);
@@ -84,7 +85,7 @@ function onBoard({ cpu, fpu, board }, images) {
     [...qemu, "-semihosting-config", "enable=on,target=native", "-kernel", "board.elf"],
     { cwd: folder, encoding: "utf8" },
   );
-  // An instruction takes a nanosecond of the simulated clock, whose ticks are 40.
+  // With -icount shift=0, an instruction takes 1 ns of simulated time; a tick of the clock is 40 ns.
   return {
     flashBytes: text + initialised,
     instructions: run.stderr
@@ -106,7 +107,7 @@ const resized = (image, width, height) => ({
 });
 
 const hasBoards = ["arm-none-eabi-gcc", "qemu-system-arm"].every(
-  (one) => !spawnSync(one, ["--version"]).error,
+  (program) => !spawnSync(program, ["--version"]).error,
 );
 const rows = [];
 for (const size of given.sizes.split(",")) {

@@ -1,12 +1,12 @@
 // npm run bench -- train-scratch --data FOLDER [--rounds 3] [--steps 20] [--only peer,peer-tuned,ours]
 //
-// Runs ours and the peer round after round, and prints ratios of medians. In a round all sides are started, and then take
-// some steps each in turn (--turns), so that what slows the machine for a while falls on all of them. The peer runs twice:
-// as people run it, and with all that ours gets from its environment, which is malloc's thresholds raised, and OpenMP's
-// threads that spin for a short time only.
-// Each side writes a file {imagesPerSecond: [one a step], phases: {name: seconds a step}, peakRssBytes}; ours also says
-// the multiply-adds of an image and how many a second a wide convolution reaches on the machine.
-// The peer needs Debian's python3-torch and python3-torchvision; nothing else of the project does.
+// Runs ours and the peer round after round, and prints ratios of medians. Each round starts all sides, which then take
+// a few steps each in turn (--turns), so that temporary slowdowns of the machine affect all of them. The peer runs
+// twice: as it is usually run, and with the same environment settings as ours, which are higher malloc thresholds and
+// OpenMP threads that spin only briefly.
+// Each side writes a file {imagesPerSecond: [per step], phases: {name: seconds per step}, peakRssBytes}; ours adds the
+// multiply-adds per image, and how many per second a wide convolution reaches on this machine.
+// The peer needs Debian's python3-torch and python3-torchvision; nothing else in the project does.
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { dataFolder, median, ours, root, writeReport } from "./common.mjs";
 import { startSide } from "./turns.mjs";
 
-/** Settings that both sides take, with their defaults; a bench may add to them. */
+/** Settings of both sides, with their defaults; a benchmark may add more. */
 const COMMON = {
   split: "train",
   side: "480",
@@ -29,7 +29,7 @@ const COMMON = {
 };
 const BENCHES = {
   "train-scratch": { peer: "train_scratch.py", settings: COMMON },
-  // The same student from scratch runs along: what does the teacher cost?
+  // Also trains the same student from scratch, to show what the teacher costs.
   "train-mimic": {
     peer: "train_mimic.py",
     settings: { ...COMMON, teacher: "resnet18-1-1" },
@@ -37,8 +37,8 @@ const BENCHES = {
   },
   "teacher-forward": { peer: "teacher_forward.py", settings: { ...COMMON, teacher: "resnet18-1-1" } },
   "evaluate-voc": { peer: "evaluate_voc.py", settings: { ...COMMON, warmup: "1", steps: "3", turns: "1" } },
-  // Loaders work ahead, also while others have their turn, and a step's own time says little: no turns, and all steps of a
-  // round together make one rate.
+  // Loaders work ahead, even during other sides' turns, so the time of a single step means little: no turns, and one
+  // rate for all steps of a round.
   "data-loading": { peer: "data_loading.py", settings: { ...COMMON, steps: "72", turns: "0" }, whole: true },
 };
 const TUNED = {
@@ -47,7 +47,7 @@ const TUNED = {
   MALLOC_TRIM_THRESHOLD_: "4294967296",
   MALLOC_TOP_PAD_: "268435456",
 };
-const RENAMED = { student: "backbone" }; // ours: the peer's name
+const RENAMED = { student: "backbone" }; // our name: the peer's name
 
 const name = process.argv[2];
 const bench = BENCHES[name];
@@ -82,25 +82,25 @@ const sides = {
 };
 const chosen = given.only ? given.only.split(",") : Object.keys(sides);
 for (const side of chosen)
-  if (!sides[side]) throw new Error(`--only ${side}: not one of ${Object.keys(sides)}`);
+  if (!sides[side]) throw new Error(`--only ${side}: expected one of ${Object.keys(sides).join(", ")}`);
 
 const folder = mkdtempSync(join(tmpdir(), "bench-"));
 const results = Object.fromEntries(chosen.map((side) => [side, []]));
 let started = [];
 try {
   for (let round = 0; round < rounds; round++) {
-    // Each round starts with another side: none is always the first, or the one that runs on a warm machine.
+    // Each round starts with a different side, so that none always runs first, or always on a warm machine.
     const order = chosen.map((_, i) => chosen[(i + round) % chosen.length]);
     const file = (side) => join(folder, `${side}.json`);
     started = [];
-    // The next one starts when the one before has warmed up and waits for its turn, or has ended.
+    // Start the next side when the previous one has warmed up and waits for its turn, or has exited.
     for (const side of order) {
       const { command, env } = sides[side];
-      const one = startSide([...command, "--json", file(side)], { ...process.env, ...env });
-      started.push(one);
-      await one.waits();
+      const program = startSide([...command, "--json", file(side)], { ...process.env, ...env });
+      started.push(program);
+      await program.waits();
     }
-    while (started.some((one) => !one.ended())) for (const one of started) await one.turn();
+    while (started.some((program) => !program.ended())) for (const program of started) await program.turn();
     for (const side of order) {
       const result = JSON.parse(readFileSync(file(side), "utf8"));
       if (bench.whole) result.imagesPerSecond = [harmonicMean(result.imagesPerSecond)];
@@ -112,7 +112,7 @@ try {
     }
   }
 } finally {
-  for (const one of started) one.stop();
+  for (const program of started) program.stop();
   rmSync(folder, { recursive: true });
 }
 
@@ -125,12 +125,12 @@ for (const [side, s] of Object.entries(summary)) {
   const memory = `${(s.peakRssBytes / 2 ** 20).toFixed(0)} MiB`;
   const spread = `${s.low.toFixed(2)} to ${s.high.toFixed(2)}`;
   console.log(
-    `${side.padEnd(12)} ${s.median.toFixed(2)} img/s (${spread}), peak ${memory}, ms a step: ${phases.join(", ")}`,
+    `${side.padEnd(12)} ${s.median.toFixed(2)} img/s (${spread}), peak ${memory}, ms per step: ${phases.join(", ")}`,
   );
 }
 const ratios = {};
 for (const side of chosen.filter((key) => key !== "ours" && summary.ours)) {
-  // Round by round for the spread: what disturbs a round disturbs both sides of it.
+  // The spread is of ratios within rounds: a disturbance affects both sides of a round.
   const each = results[side].map(
     (r, i) => median(results.ours[i].imagesPerSecond) / median(r.imagesPerSecond),
   );
@@ -147,25 +147,25 @@ const part = peakShare(results.ours ?? []);
 if (part) {
   const peak = (part.convolutionPeak / 1e9).toFixed(0);
   console.log(
-    `ours: ${(100 * part.share).toFixed(0)} % of the convolution peak, ${peak} billion multiply-adds a second`,
+    `ours: ${(100 * part.share).toFixed(0)} % of the convolution peak, ${peak} billion multiply-adds per second`,
   );
 }
 
 const out = given.out ?? join(root, "results/bench", `${name}.json`);
-const { data: _, ...stored } = settings; // the folder is this machine's affair
+const { data: _, ...stored } = settings; // the folder differs between machines
 writeReport(out, { name, settings: stored, rounds, tuned: TUNED, ratios, summary, ...part });
 
-/** Medians over all steps of all rounds; low and high are the quartiles; memory is the largest. */
+/** Medians over all steps of all rounds; low and high are the quartiles; memory is the maximum. */
 function summarize(runs) {
   const rates = runs.flatMap((r) => r.imagesPerSecond).sort((a, b) => a - b);
   const phases = {};
   for (const phase of Object.keys(runs[0].phases)) phases[phase] = median(runs.map((r) => r.phases[phase]));
-  const at = (share) => rates[Math.round(share * (rates.length - 1))];
+  const at = (fraction) => rates[Math.round(fraction * (rates.length - 1))];
   const peakRssBytes = Math.max(...runs.map((r) => r.peakRssBytes));
   return { median: median(rates), low: at(0.25), high: at(0.75), peakRssBytes, phases };
 }
 
-/** Our share of the largest peak seen, or nothing where a bench has no layers. */
+/** Our fraction of the highest convolution peak measured; null if a benchmark runs no layers. */
 function peakShare(runs) {
   const peaks = runs.flatMap((r) => r.convolutionPeak ?? []);
   if (peaks.length === 0) return null;
@@ -174,7 +174,7 @@ function peakShare(runs) {
   return { convolutionPeak: peak, share: rate / peak };
 }
 
-/** Of equal batches' rates: the rate of all of them together. */
+/** The overall rate of batches of equal size, from their individual rates. */
 function harmonicMean(rates) {
   return rates.length / rates.reduce((sum, rate) => sum + 1 / rate, 0);
 }

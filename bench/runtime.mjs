@@ -1,15 +1,15 @@
 // npm run bench:runtime -- [--rounds 6] [--runs 20] [--cold 5] [--weights one-stage=FILE,NAME=FILE] [--only NAME,NAME]
 //   [--data FOLDER --split val --merge CLASS] [--out FILE] [--report FILE]
 //
-// Whole detectors, picture to boxes, on one thread: the runtime against ONNX Runtime on the same network's ONNX export. In Chromium
-// against onnxruntime-web, in Node against onnxruntime-web and, where it is installed, onnxruntime-node; and in Chromium against
-// face-api's tinyFaceDetector at its 416 px, a detector of its own. In a round each side has its turn of --runs pictures in one
-// process, and rounds begin with another side each time. From a cold load: a new browser, from the start of the navigation to the
-// first detections, nothing compressed, from a server of this machine; every page preloads its side's model. Memory: the peak of
-// a process with one side alone.
-// Ours gets a picture's pixels, face-api a canvas, ONNX Runtime the float planes that its file wants; warm, these are made before
-// the clock starts. With --data: AP at IoU 0.5 on a split of photographs.
-// Writes the numbers (--out), a picture beside them (.svg) and, with --report, a page of Markdown.
+// Complete detectors, image to boxes, on one thread: the runtime against ONNX Runtime on the same network's ONNX
+// export. In Chromium against onnxruntime-web, in Node against onnxruntime-web and, if installed, onnxruntime-node; and
+// in Chromium against face-api's tinyFaceDetector at its 416 px, a different detector. In each round, every side
+// detects in --runs images in turn, in one process; each round starts with a different side. Cold load: a new browser,
+// from the start of the navigation to the first detections, uncompressed, from a local server; every page preloads its
+// side's model. Memory: the peak of a process that runs only one side.
+// Ours gets an image's pixels, face-api a canvas, ONNX Runtime the float planes that its model expects; for warm runs,
+// these are prepared before the clock starts. With --data: AP at IoU 0.5 on a split of photographs.
+// Writes the numbers (--out), a chart next to them (.svg) and, with --report, a Markdown page.
 
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -48,14 +48,14 @@ const weights = Object.fromEntries(
   given.weights
     .split(",")
     .filter(Boolean)
-    .map((one) => one.split("=")),
+    .map((pair) => pair.split("=")),
 );
 const names = given.only
   ? given.only.split(",")
   : [...new Set([...Object.keys(NETWORKS), ...Object.keys(weights)])];
 
 const require = createRequire(import.meta.url);
-/** The folder of a package's file, undefined where it is not installed. */
+/** The folder of a package's file, undefined if the package is not installed. */
 const folderOf = (name, file) => {
   try {
     return dirname(require.resolve(`${name}/${file}`));
@@ -65,10 +65,10 @@ const folderOf = (name, file) => {
 };
 const faceApi = folderOf("@vladmandic/face-api", "package.json");
 const tfWasm = folderOf("@tensorflow/tfjs-backend-wasm", "dist/tfjs-backend-wasm-simd.wasm");
-if (!faceApi) console.log("face-api is left out: npm install brings it");
+if (!faceApi) console.log("face-api is skipped because it is not installed. Run npm install");
 else if (!tfWasm)
   console.log(
-    "face-api runs on its JavaScript back end, which is several times slower than its wasm: npm install --no-save @tensorflow/tfjs-backend-wasm@4.22.0",
+    "face-api uses its JavaScript back end, which is several times slower than its wasm back end. To use wasm: npm install --no-save @tensorflow/tfjs-backend-wasm@4.22.0",
   );
 const sides = ["ours", "onnxruntime-web", ...(faceApi ? ["face-api"] : [])];
 const wasm = tfWasm !== undefined;
@@ -136,13 +136,13 @@ const result = {
 writeReport(given.out, result);
 const picture = given.out.replace(/(\.json)?$/, ".svg");
 writeFileSync(picture, chart(result));
-console.log(`written: ${picture}`);
+console.log(`wrote ${picture}`);
 if (given.report) {
   writeFileSync(given.report, markdown(result, { picture, page: given.report }));
-  console.log(`written: ${given.report}`);
+  console.log(`wrote ${given.report}`);
 }
 
-/** Milliseconds of every side, and as a multiple of ours, round by round. */
+/** Latency of every side in milliseconds, and as a multiple of ours, computed per round. */
 async function inTurn({ sides, close }) {
   const all = Object.keys(sides);
   const times = Object.fromEntries(all.map((side) => [side, []]));
@@ -153,7 +153,7 @@ async function inTurn({ sides, close }) {
   await close();
   return Object.fromEntries(
     all.map((side) => {
-      const each = times[side].map((own, i) => median(own) / median(times.ours[i]));
+      const each = times[side].map((round, i) => median(round) / median(times.ours[i]));
       const sorted = times[side].flat().sort((a, b) => a - b);
       const total = sorted.reduce((sum, time) => sum + time, 0);
       const numbers = {
@@ -167,7 +167,7 @@ async function inTurn({ sides, close }) {
   );
 }
 
-/** Peak resident bytes of a Node process with each side alone; "bare" detects nothing. */
+/** Peak resident bytes of a Node process that runs only one side; "bare" detects nothing. */
 function nodeMemory(models) {
   const folder = mkdtempSync(join(tmpdir(), "qmimic-bench-"));
   for (const [name, bytes] of Object.entries(models)) writeFileSync(join(folder, name), bytes);

@@ -1,18 +1,21 @@
-// A program that says "turn" on its standard output before each few steps, and takes them when it is sent a line.
+// Starts a program that prints "turn" before every few steps, and runs them when it receives a line.
 import { spawn } from "node:child_process";
 
-/** Starts it. `waits` resolves when it asks for a turn or has ended, and rejects when it failed; `turn` gives one and waits. */
+/**
+ * Starts a side. `waits` resolves when it requests a turn or has exited, and rejects if it failed; `turn` grants a turn
+ * and waits.
+ */
 export function startSide([program, ...flags], env) {
   const child = spawn(program, flags, { env, stdio: ["pipe", "pipe", "pipe"] });
-  let said = "";
+  let output = "";
   let errors = "";
   let asked = 0;
   let given = 0;
   let code = null;
   let wake = () => {};
   child.stdout.on("data", (text) => {
-    said += text;
-    asked = said.split("\n").filter((line) => line === "turn").length;
+    output += text;
+    asked = output.split("\n").filter((line) => line === "turn").length;
     wake();
   });
   child.stderr.on("data", (text) => {

@@ -1,4 +1,4 @@
-// qmimic as a library: from labelled photographs to a model file, and from that to boxes, without the command line.
+// qmimic as a library, without the command line: from labelled photographs to a model file, and from that to boxes.
 //   node examples/train.mjs [--folder DIR] [--pictures COUNT] [--epochs COUNT] [--side PIXELS]
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -32,12 +32,12 @@ const { values } = parseArgs({
 });
 const pictures = Number(values.pictures);
 
-// Photographs with labels, in the layout of Pascal VOC. Yours may be in any format that docs/data.md names.
+// Labelled images in the Pascal VOC layout. Yours may be in any format listed in docs/data.md.
 const data = join(values.folder, "signs");
 const drawn = await generateDemo(data, { train: pictures, val: Math.ceil(pictures / 7), test: 4 });
 console.log(`${drawn.images} pictures with ${drawn.objects} signs of ${drawn.classes.length} kinds`);
 
-// Settings are those of docs/recipe.md; what is not named has its default. A wrong one throws an InputError that says so.
+// docs/recipe.md lists the settings and their defaults. An invalid setting throws an InputError that names it.
 const recipe = parseRecipe(
   {
     data,
@@ -56,7 +56,7 @@ const recipe = parseRecipe(
   "examples/train.mjs",
 );
 
-// Everything that can be wrong with the data is found before a folder is made.
+// All checks of the data happen before a run folder is created.
 const splits = await prepareRun(recipe);
 const folder = await createRunFolder(recipe, splits);
 const lock = lockRunFolder(folder);
@@ -76,20 +76,20 @@ const stages = await runStages(
 );
 lock.release();
 
-// The student, scored on val: average precision, and the score from which on each class is worth showing.
+// Evaluates the student on val: average precision, and the score threshold of each class.
 const detector = loadDetector(stages[stages.length - 1].weights);
 const { dataset, store } = splits.val;
 const found = await detectSamples(detectWith(detector), dataset.samples, store);
 const evaluation = evaluate(dataset, found);
 console.log(`student: AP50 ${(100 * (evaluation.mAP50 ?? 0)).toFixed(1)}`);
 
-// A photograph that no stage has seen.
+// An image that no stage has seen.
 const [name] = (await readdir(join(data, "JPEGImages"))).filter((file) => file.startsWith("test-"));
 const image = await decodeImage(join(data, "JPEGImages", name));
 const [{ scores }] = detectImages(detector, [image]);
 console.log(`${name}: ${scores.length} boxes in the trainer`);
 
-// What leaves: a file of some 60 kB, and a runtime without libtorch that finds the same.
+// The exported model: a file of about 60 kB. The runtime finds the same boxes without libtorch.
 const model = join(folder, "signs.int8.safetensors");
 await writeFile(model, exportModel(detector, bestThresholds(evaluation), "int8"));
 detector.dispose();

@@ -1,5 +1,5 @@
-// Compiles the packages: the runtime's kernels, TypeScript, and the runtime in one file. What is up to date is left as it is, so
-// that several may run at once. Needs the npm packages alone.
+// Compiles the packages: the runtime's kernels, TypeScript, and the single-file bundle of the runtime. Leaves
+// everything that is up to date untouched, so that several builds may run at once. Needs only the npm packages.
 import { execFileSync } from "node:child_process";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -13,7 +13,7 @@ const compile = (...projects) =>
     stdio: "inherit",
   });
 
-// How steps are printed is in @qmimic/torch, which has to be compiled first.
+// @qmimic/torch contains the code that prints steps, so it has to be compiled first.
 compile("packages/torch");
 const { step } = await import("../packages/torch/dist/setup/index.js");
 await step("wasm", async () => {
@@ -26,5 +26,5 @@ await step("packages", async () => {
 });
 await step("bundle", async () => {
   const { bytes, gzip } = await buildBundle(root);
-  return { value: null, text: `the runtime in one file: ${bytes} bytes, ${gzip} gzipped` };
+  return { value: null, text: `single-file runtime: ${bytes} bytes, ${gzip} gzipped` };
 });

@@ -1,6 +1,6 @@
-// npm run demo: generated street scenes, a teacher, its quantized form and a very tiny student, all evaluated, pictures of
-// what the student sees, and files that run it: for browsers, for ONNX Runtime, as C, and as a page. Runs after
-// scripts/setup.mjs; needs no download. Each time a new run folder.
+// npm run demo: generates street scenes, trains a teacher, a quantized teacher and a very tiny student, evaluates them,
+// draws what the student detects, and exports the student for browsers, for ONNX Runtime, as C, and as a page. Run
+// scripts/setup.mjs first; nothing is downloaded. Every run gets a new folder.
 import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -12,7 +12,7 @@ const runs = join(root, "runs");
 const data = join(runs, "demo-data");
 const start = performance.now();
 
-/** Small in every way, so that all three stages end within minutes on two cores. docs/recipe.md explains each. */
+/** Small enough for all three stages to finish within minutes on two cores. docs/recipe.md explains each setting. */
 const SETTINGS = {
   side: 320,
   "output-stride": 8,
@@ -30,9 +30,9 @@ const SETTINGS = {
 
 async function main() {
   if (existsSync(join(data, "ImageSets/Main/test.txt"))) {
-    title(`Pictures: those in ${show(data)}`);
+    title(`Images: using those in ${show(data)}`);
   } else {
-    title("Pictures: drawing street scenes with traffic signs");
+    title("Images: drawing street scenes with traffic signs");
     await qmimic("data", "demo", data);
   }
 
@@ -42,7 +42,7 @@ async function main() {
   const settings = Object.entries(SETTINGS).flatMap(([key, value]) => [`--${key}`, String(value)]);
   await qmimic("train", "--data", data, "--runs", runs, "--name", name, ...settings);
 
-  title("Evaluation on the test split, which no stage has seen");
+  title("Evaluation on the test split, which was not used in training");
   const scores = {};
   for (const [who, flags] of Object.entries({ teacher: ["--teacher"], student: [] })) {
     const json = join(run, `test-${who}.json`);
@@ -51,7 +51,7 @@ async function main() {
     console.log("");
   }
 
-  title("Detections in pictures of the test split");
+  title("Detections in images of the test split");
   const ids = readFileSync(join(data, "ImageSets/Main/test.txt"), "utf8").trim().split("\n");
   const images = ids.slice(0, 12).map((id) => join(data, "JPEGImages", `${id}.jpg`));
   const out = join(run, "predictions");
@@ -62,34 +62,34 @@ async function main() {
   const teacher = ["--teacher", "--format", "safetensors", "--out", join(run, "export-teacher")];
   await qmimic("export", run, ...teacher, "--no-compare");
 
-  title(`Done in ${((performance.now() - start) / 60_000).toFixed(1)} minutes. AP at IoU 0.5, in per cent`);
+  title(`Done in ${((performance.now() - start) / 60_000).toFixed(1)} minutes. AP at IoU 0.5, in percent`);
   const { stages, cost } = read(join(run, "metrics.json"));
   for (const { stage, val } of stages) console.log(`  ${stage.padEnd(18)} val  ${percent(val)}`);
   console.log(`  ${"quantized-teacher".padEnd(18)} test ${percent(scores.teacher.mAP50)}`);
   console.log(`  ${"student".padEnd(18)} test ${percent(scores.student.mAP50)}`);
   const kilobytes = (bytes) => `${Math.round(bytes / 1000)} kB`;
   console.log(
-    `\nThe student: ${cost.parameters.toLocaleString("en")} parameters, ${kilobytes(cost.bytesFp32)}, as 8-bit numbers ${kilobytes(cost.bytesInt8)}`,
+    `\nThe student: ${cost.parameters.toLocaleString("en")} parameters, ${kilobytes(cost.bytesFp32)}, or ${kilobytes(cost.bytesInt8)} with 8-bit weights`,
   );
   console.log("\nOpen these:");
   for (const [what, path] of [
-    ["all of it on one page", join(run, "report.html")],
-    ["signs found, and truth", join(run, "pictures/overview.png")],
-    ["signs in test pictures", out],
+    ["report of the run", join(run, "report.html")],
+    ["detections and truth", join(run, "pictures/overview.png")],
+    ["signs in test images", out],
     ["detections as JSON", join(out, "predictions.json")],
     ["metrics", join(run, "metrics.json")],
     ["the student's weights", join(run, "student/weights/best.safetensors")],
     ["model for browsers", join(run, "export/detector.int8.safetensors")],
     ["model for ONNX Runtime", join(run, "export/detector.onnx")],
     ["model as C", join(run, "export/detector_int8.c")],
-    ["try it: a page", join(run, "export/detector.int8.html")],
+    ["page to try it", join(run, "export/detector.int8.html")],
   ]) {
     if (!existsSync(path)) throw new Error(`${path} is missing`);
     console.log(`  ${what.padEnd(24)}${show(path)}`);
   }
 }
 
-/** The first of name, name-2, ... that no run has. */
+/** The first unused run name of name, name-2, ... */
 function freeName(name) {
   for (let number = 1; ; number++) {
     const candidate = number === 1 ? name : `${name}-${number}`;
@@ -97,7 +97,7 @@ function freeName(name) {
   }
 }
 
-/** Runs a command of qmimic with this terminal; stops the demo where it fails. */
+/** Runs a qmimic command in this terminal; exits if it fails. */
 function qmimic(...args) {
   return new Promise((resolve) => {
     const child = spawn(process.execPath, [bin, ...args], { stdio: "inherit" });

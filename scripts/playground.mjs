@@ -1,4 +1,4 @@
-// npm run playground: the playground on a server of this machine, with the demo's models and pictures when there are some.
+// npm run playground: serves the playground locally, with the demo's models and images if they exist.
 import { createReadStream, existsSync, readdirSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,7 +8,7 @@ const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const run = join(root, "runs/demo");
 const TYPES = { jpg: "image/jpeg", safetensors: "application/octet-stream" };
 
-/** Address -> file: teacher and student of the demo, and some of its pictures. */
+/** Maps URL paths to files: the demo's teacher and student, and some of its images. */
 function demoFiles() {
   const files = {};
   for (const who of ["teacher", "student"]) {
@@ -21,7 +21,7 @@ function demoFiles() {
   return files;
 }
 
-/** Answers for the demo's files; everything else is the page's. */
+/** Serves the demo's files; Vite serves the page. */
 const demo = {
   name: "demo",
   configureServer(server) {
@@ -33,7 +33,7 @@ const demo = {
       if (path === "/demo.json" && addresses.some(isModel)) {
         response.setHeader("content-type", "application/json");
         const models = addresses.filter(isModel);
-        response.end(JSON.stringify({ models, pictures: addresses.filter((one) => !isModel(one)) }));
+        response.end(JSON.stringify({ models, pictures: addresses.filter((path) => !isModel(path)) }));
       } else if (Object.hasOwn(files, path)) {
         response.setHeader("content-type", TYPES[path.split(".").at(-1)] ?? "application/octet-stream");
         createReadStream(files[path]).pipe(response);
@@ -51,4 +51,4 @@ await server.listen();
 const [url] = server.resolvedUrls.local;
 console.log(`playground ${url}`);
 if (!existsSync(join(run, "export")))
-  console.log("npm run demo makes models to try; or drop your own onto the page");
+  console.log("No demo models found. Create some with npm run demo, or drop your own model onto the page");

@@ -1,6 +1,6 @@
-// Makes a checkout ready: npm packages, the compiled packages, libtorch and OpenBLAS, the native addons. Safe to run twice; what
-// is done is skipped. Settings: LIBTORCH, LIBTORCH_USE_PYTORCH=1, CXX, QMIMIC_CACHE. System packages are installed as root
-// alone, or with --yes or CI=true through sudo.
+// Sets up a checkout: npm packages, compiled packages, libtorch and OpenBLAS, native addons. Safe to run again:
+// finished steps are skipped. Environment: LIBTORCH, LIBTORCH_USE_PYTORCH=1, CXX, QMIMIC_CACHE. System packages are
+// installed only as root, or with sudo if --yes or CI=true is given.
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,13 +12,13 @@ async function main() {
   const start = performance.now();
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19))
-    return fail(`Node ${process.versions.node} is too old: 20.19 or newer is needed`);
+    return fail(`Node ${process.versions.node} is too old, expected 20.19 or newer`);
   try {
-    if (packagesMatchLock()) console.log("npm        packages match the lock file");
+    if (packagesMatchLock()) console.log("npm        packages match package-lock.json");
     else execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: root, stdio: "inherit" });
     await import("./build.mjs");
   } catch (error) {
-    // The command that failed has said why.
+    // The failed command has already printed the reason.
     if (error.status === undefined) throw error;
     return fail(error.message);
   }
@@ -39,7 +39,7 @@ function fail(message) {
   process.exitCode = 1;
 }
 
-/** npm notes what it installed; compare that with the lock, since times of files say little after a checkout. */
+/** Compares npm's record of installed packages with the lock file; file times mean little after a checkout. */
 function packagesMatchLock() {
   const installed = join(root, "node_modules/.package-lock.json");
   if (!existsSync(installed)) return false;
@@ -48,7 +48,7 @@ function packagesMatchLock() {
   const same = (name) =>
     have[name]?.version === want[name]?.version && have[name]?.integrity === want[name]?.integrity;
   const needed = Object.keys(want).filter((name) => name.startsWith("node_modules/"));
-  // Optional packages are those of other systems.
+  // Optional packages may be for other platforms.
   const complete = needed.every((name) => same(name) || (!have[name] && want[name].optional));
   return complete && Object.keys(have).every((name) => !name.startsWith("node_modules/") || name in want);
 }

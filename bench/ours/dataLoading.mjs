@@ -1,11 +1,11 @@
-// Batches from JPEG files, nothing kept in memory: decoding, reducing, augmenting, drawing.
+// Batches from JPEG files, with no images kept in memory: decoding, downscaling, augmenting, drawing.
 import { epochOrder, makeBatch } from "../../packages/qmimic/dist/train/batches.js";
 import { openSplits } from "../../packages/qmimic/dist/train/splits.js";
 import { batchSettings } from "../../packages/qmimic/dist/train/step.js";
 import { measureSteps, peerRecipe } from "./settings.mjs";
 export async function benchmarkDataLoading(settings) {
   const recipe = peerRecipe(settings);
-  // The smallest budget there is: every image is decoded at every use.
+  // No memory budget: every image is decoded at every use.
   const { train } = await openSplits({ ...recipe, memory: 0 });
   const { samples } = train.dataset;
   const batches = batchSettings(recipe, recipe.outputStride);

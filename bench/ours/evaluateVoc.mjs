@@ -1,4 +1,4 @@
-// VOC average precision of many detections.
+// Computing VOC average precision of many detections.
 import { createRandom } from "../../packages/qmimic/dist/data/random.js";
 import { evaluateVoc } from "../../packages/qmimic/dist/eval/voc.js";
 import { measureSteps } from "./settings.mjs";
@@ -7,7 +7,10 @@ const IMAGES = 5000;
 const CLASSES = 20;
 const OBJECTS = 4;
 const DETECTIONS = 50;
-/** As many objects and detections as VOC's test set has with 50 detections an image; made the same way by the peer. */
+/**
+ * As many objects and detections as VOC's test set with 50 detections per image; the peer generates them in the same
+ * way.
+ */
 export async function benchmarkEvaluateVoc(settings) {
   const { groundTruths, detections } = makeDetections();
   const classes = Array.from({ length: CLASSES }, (_, i) => `class ${i}`);
@@ -33,7 +36,7 @@ function makeDetections() {
     }
     const id = String(image);
     groundTruths.push({ id, boxes, labels, difficult: new Uint8Array(OBJECTS) });
-    // Each detection is an object of the image, moved: some are right, most are not.
+    // Each detection is a shifted object of the image: some are correct, most are not.
     const found = new Float32Array(4 * DETECTIONS);
     const foundLabels = new Int32Array(DETECTIONS);
     const scores = Float32Array.from({ length: DETECTIONS }, random);

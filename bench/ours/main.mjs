@@ -1,4 +1,4 @@
-// Our side of a bench: one part of training on a data set, against the clock.
+// Our side of a benchmark: times one part of training on a data set.
 import { writeFileSync } from "node:fs";
 import { resourceUsage } from "node:process";
 import { parseArgs } from "node:util";
@@ -18,7 +18,7 @@ const BENCHES = {
   "data-loading": benchmarkDataLoading,
 };
 
-/** What a bench takes, with defaults; numbers are numbers in the settings. */
+/** Options of a benchmark, with defaults; options with a numeric default become numbers. */
 const DEFAULTS = {
   data: "",
   split: "train",
@@ -33,10 +33,10 @@ const DEFAULTS = {
   teacher: "resnet18-1-1",
   threads: 2,
   precision: "float32",
-  /** Steps before the clock starts, and steps that are measured. */
+  /** Steps before the clock starts, and measured steps. */
   warmup: 3,
   steps: 20,
-  /** Says "turn" before each so many steps, and waits for a line; 0: never. */
+  /** Print "turn" and wait for a line before every this many steps; 0: never. */
   turns: 0,
   json: "",
 };

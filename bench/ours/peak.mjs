@@ -1,4 +1,4 @@
-// The machine's convolution peak: what a wide layer reaches in libtorch. Others are stated as a part of it.
+// The machine's convolution peak: what a wide layer reaches in libtorch. Other rates are given as a fraction of it.
 import { Conv2d, noGrad, scope, tensor } from "@qmimic/torch";
 import { createRandom } from "../../packages/qmimic/dist/data/random.js";
 
@@ -6,7 +6,10 @@ const CHANNELS = 256;
 const SIDE = 56;
 const IMAGES = 4;
 const ROUNDS = 8;
-/** Multiply-adds a second of the fastest of some passes through a 3x3 layer, 256 to 256 channels, 4 x 56 x 56 cells. */
+/**
+ * Multiply-adds per second in the fastest of several passes through a 3x3 layer, 256 to 256 channels, 4 x 56 x 56
+ * cells.
+ */
 export function convolutionPeak() {
   return noGrad(() =>
     scope(() => {

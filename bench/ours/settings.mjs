@@ -1,9 +1,11 @@
-// What every benchmark is given, and what it measures.
+// Settings and measurements shared by our benchmarks.
 import { once } from "node:events";
 import { quantiles } from "../../packages/qmimic/dist/data/quantiles.js";
 import { profiled } from "../../packages/qmimic/dist/profile.js";
 import { parseRecipe } from "../../packages/qmimic/dist/train/recipe.js";
-/** What the peer (bench/peers) does: torchvision's sampling and SGD, one anchor ratio, mirrored images and nothing else. */
+/**
+ * The peer's settings (bench/peers): torchvision's sampling and SGD, one anchor ratio, only mirroring as augmentation.
+ */
 export const PEER_SETTINGS = {
   "rpn-high": 0.7,
   "rpn-low": 0.3,
@@ -32,7 +34,7 @@ export const PEER_SETTINGS = {
   "group-shapes": false,
   merge: "object",
 };
-/** A training recipe that does what the peer does. */
+/** A training recipe equivalent to the peer's. */
 export const peerRecipe = (settings, more = {}) => {
   const { data, split, side, batch, outputStride, neck, headWidth, mimicRegions, student, teacher, threads } =
     settings;
@@ -46,7 +48,7 @@ export const peerRecipe = (settings, more = {}) => {
     "benchmark",
   );
 };
-/** Runs `step` for warm-up, then on the clock; a step returns how many images it took. */
+/** Runs `step` for warm-up, then timed; a step returns how many images it processed. */
 export async function measureSteps({ warmup, steps, turns }, step) {
   for (let i = 0; i < warmup; i++) await step(i);
   const imagesPerSecond = [];
@@ -67,13 +69,13 @@ export async function measureSteps({ warmup, steps, turns }, step) {
   };
 }
 /**
- * Says "turn" and waits for a line: bench/run.mjs lets the sides run some steps each in turn, so that what slows the
- * machine for a while falls on all of them.
+ * Prints "turn" and waits for a line: bench/run.mjs lets the sides run a few steps each in turn, so that temporary
+ * slowdowns of the machine affect all of them.
  */
 async function takeTurn() {
   console.log("turn");
   process.stdin.resume();
   await once(process.stdin, "data");
-  // Else the open input would keep the process alive after its last step.
+  // Otherwise, the open input would keep the process alive after its last step.
   process.stdin.pause();
 }

@@ -1,4 +1,4 @@
-// The teacher's backbone on whole batches, without gradient: what its maps cost.
+// The teacher's backbone on whole batches, without gradients: the cost of its maps.
 import { countMultiplyAdds, noGrad, scope } from "@qmimic/torch";
 import { drawWhole } from "../../packages/qmimic/dist/data/drawing.js";
 import { createRandom } from "../../packages/qmimic/dist/data/random.js";

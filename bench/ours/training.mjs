@@ -1,4 +1,4 @@
-// Training steps of a student: from scratch, or with the stored maps of a teacher.
+// Training steps of a student: from scratch, or with a teacher's stored maps.
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,14 +11,14 @@ import { detectorConfig } from "../../packages/qmimic/dist/train/networks.js";
 import { decodeAll, openSplits } from "../../packages/qmimic/dist/train/splits.js";
 import { batchSettings, createTrainee, trainingStep } from "../../packages/qmimic/dist/train/step.js";
 import { measureSteps, peerRecipe } from "./settings.mjs";
-/** Every object is of the first of `classes` classes: speed depends on how many there are. */
+/** All objects belong to the first of `classes` classes: speed depends on the number of classes. */
 export async function benchmarkTraining(settings, method) {
-  // Maps are computed anew, so that the time they take is known.
+  // Maps are always recomputed, to measure how long that takes.
   const cache = await mkdtemp(join(tmpdir(), "qmimic-benchmark-"));
   try {
-    // The teacher has random weights. All of the mimic loss and its gradients are computed, but do not steer the student:
-    // it would find other proposals, and more of them to suppress, than the student from scratch that is beside it. The
-    // peer mimics no head.
+    // The teacher has random weights. The mimic loss and its gradients are fully computed, but do not affect the
+    // student: otherwise it would produce different proposals, and more of them to suppress, than the student trained
+    // from scratch that it is compared with. The peer does not mimic heads.
     return await measureTraining(
       settings,
       peerRecipe(settings, { method, cache, lambda: 0, "lambda-head": 0 }),
@@ -35,7 +35,7 @@ async function measureTraining(settings, recipe) {
   const detector = createDetector(config, createRandom("student"));
   const batches = batchSettings(recipe, recipe.outputStride);
   const order = epochOrder(samples, batches, 0);
-  // Images are decoded before the clock starts: later epochs find them in memory.
+  // Images are decoded before the clock starts, as in later epochs, when they are in memory.
   await decodeAll([train], () => {});
   const started = performance.now();
   const mimic = recipe.method === "scratch" ? undefined : await mimicTask(recipe, detector, train);
@@ -54,7 +54,8 @@ async function measureTraining(settings, recipe) {
   });
   const maps = mimic && { seconds, bytes: mimic.maps.bytes, images: samples.length };
   mimic?.close();
-  // Backward makes two products for each of forward's: the gradients of the weights, and of the input.
+  // The backward pass computes two products for each one in the forward pass: the gradients of the weights and of the
+  // input.
   return { ...measured, multiplyAdds: 3 * forward, ...(maps ? { maps } : {}) };
 }
 /** A teacher with random weights: speed does not depend on them. */

@@ -1,4 +1,5 @@
-"""The peer for data-loading: a torch DataLoader that decodes with Pillow, resizes, mirrors and pads, with a worker a thread.
+"""The peer for data-loading: a torch DataLoader that decodes with Pillow, resizes, mirrors and pads, with one worker per
+thread.
 
     /usr/bin/python3 data_loading.py --data FOLDER --steps 20
 """
@@ -21,7 +22,7 @@ class Photographs(Dataset):
 
     def __getitem__(self, index):
         image = Image.open(self.paths[index])
-        image.draft("RGB", (self.side, self.side))  # lets the JPEG decoder reduce, as ours may
+        image.draft("RGB", (self.side, self.side))  # lets the JPEG decoder downscale, as in ours
         pixels = pixels_of(resized(image.convert("RGB"), self.side)).float().div_(255)
         return pixels.flip(2) if torch.rand(()) < 0.5 else pixels
 
@@ -39,7 +40,7 @@ def main():
     loader = DataLoader(photographs, o.batch, shuffle=True, num_workers=o.threads, collate_fn=padded, persistent_workers=True)
     source = endless(loader)
     rates = timed(o, lambda: len(next(source)))
-    del source, loader  # ends the workers, whose memory is then known
+    del source, loader  # ends the workers, so that their memory is known
     report(o, rates, workers=o.threads)
 
 

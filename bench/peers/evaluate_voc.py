@@ -1,9 +1,9 @@
-"""The peer for evaluate-voc: average precision over all points with NumPy, the way the VOC development kit goes about it:
+"""The peer for evaluate-voc: average precision over all points with NumPy, by the algorithm of the VOC development kit:
 class by class, detections by descending score, each compared with all objects of its image.
 
     /usr/bin/python3 evaluate_voc.py --data IGNORED --steps 3
 
-Objects and detections are drawn as in bench/ours/evaluateVoc.mjs: same numbers of them, other values.
+Objects and detections are generated as in bench/ours/evaluateVoc.mjs: in the same numbers, with other values.
 """
 import numpy as np
 

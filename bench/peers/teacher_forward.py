@@ -1,4 +1,4 @@
-"""The peer for teacher-forward: the backbone in PyTorch on whole batches, without gradient.
+"""The peer for teacher-forward: the backbone in PyTorch on whole batches, without gradients.
 
     /usr/bin/python3 teacher_forward.py --data FOLDER --steps 20 --teacher resnet18-1-1
 """

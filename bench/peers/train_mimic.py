@@ -1,4 +1,4 @@
-"""The peer for mimic training: the same loop as train_scratch.py, with the frozen teacher run in every step.
+"""The peer for mimic training: the same loop as train_scratch.py, but runs the frozen teacher in every step.
 
     /usr/bin/python3 train_mimic.py --data FOLDER --steps 20 --teacher resnet18-1-1
 
@@ -11,13 +11,13 @@ from train_scratch import backbone, detector, measure, options
 
 
 def quantize(x, stride):
-    """Nearest of 0, stride, 2 stride, ...; ties go down; the gradient passes unchanged."""
+    """Rounds to the nearest of 0, stride, 2 stride, ..., ties down; the gradient passes unchanged."""
     q = ((x.detach() / stride - 0.5).ceil() * stride).clamp(min=0)
     return x + (q - x.detach())
 
 
 def cell_weights(proposals, shape, stride):
-    """[images, 1, height, width]: for each cell the sum of 1 / (2 N m) over the regions, of m cells, that cover it."""
+    """[images, 1, height, width]: for each cell, the sum of 1 / (2 N m) over the regions, of m cells each, that cover it."""
     height, width = shape
     weights = torch.zeros(len(proposals), 1, height + 1, width + 1)
     count = sum(len(p) for p in proposals)
@@ -28,7 +28,7 @@ def cell_weights(proposals, shape, stride):
         y0, y1 = y0.clamp(0, height - 1), y1.clamp(max=height)
         x1, y1 = torch.maximum(x1, x0 + 1), torch.maximum(y1, y0 + 1)
         value = 1 / (2 * count * (x1 - x0) * (y1 - y0))
-        # The four corners of each rectangle, then running sums: one pass for any number of regions.
+        # Mark the four corners of each rectangle, then cumulative sums: one pass for any number of regions.
         for ys, xs, sign in ((y0, x0, 1), (y0, x1, -1), (y1, x0, -1), (y1, x1, 1)):
             image[0].index_put_((ys, xs), sign * value, accumulate=True)
     return weights.cumsum(2).cumsum(3)[:, :, :height, :width]

@@ -1,9 +1,9 @@
-"""The peer: torchvision's Faster R-CNN with a very tiny backbone, trained from scratch; how many images a second?
+"""The peer: trains torchvision's Faster R-CNN with a very tiny backbone from scratch, and measures images per second.
 
     /usr/bin/python3 train_scratch.py --data FOLDER --steps 20      (Debian: python3-torch, python3-torchvision)
 
-Data is in the Pascal VOC layout, every class taken as one. In the peer's favour, images are decoded and resized once
-and then kept in memory. Settings not named here are torchvision's defaults; flags carry torchvision's names.
+Data is in the Pascal VOC layout, with all classes merged into one. In the peer's favour, images are decoded and resized
+once and then kept in memory. All other settings are torchvision's defaults; flags have torchvision's names.
 """
 import argparse
 import json
@@ -30,7 +30,7 @@ VGG16 = [64, 64, "M", 128, 128, "M", 256, 256, 256, "M", 512, 512, 512, "M", 512
 
 
 class VGG(nn.Module):
-    """VGG16's convolutions with every width divided, batch norm, no last pool. Stride 8: without the fourth pool."""
+    """VGG16's convolutions with all widths divided, batch norm, no last pool. For stride 8, without the fourth pool."""
 
     def __init__(self, divisor, stride):
         super().__init__()
@@ -50,7 +50,7 @@ class VGG(nn.Module):
 
 
 class ResNet18(nn.Module):
-    """ResNet18 with every width divided and batch norm trained; its last stages keep the resolution at the stride."""
+    """ResNet18 with all widths divided and trained batch norm; stages after the output stride keep the resolution."""
 
     def __init__(self, divisor, stride):
         super().__init__()
@@ -72,7 +72,7 @@ class ResNet18(nn.Module):
 
 
 def backbone(name, stride):
-    """vgg-1-32, resnet18-1-1, ...: the family and what its widths are divided by."""
+    """vgg-1-32, resnet18-1-1, ...: the family and the divisor of its widths."""
     family, divisor = re.fullmatch(r"(vgg|resnet18)-1-(\d+)", name).groups()
     return {"vgg": VGG, "resnet18": ResNet18}[family](int(divisor), stride)
 
@@ -81,7 +81,7 @@ def detector(o):
     body = backbone(o.backbone, o.output_stride)
     numbers = lambda text: tuple(float(v) for v in text.split(","))
     return FasterRCNN(
-        body, min_size=o.side, max_size=o.side,  # the longest side becomes this
+        body, min_size=o.side, max_size=o.side,  # the length of the longest side
         rpn_anchor_generator=AnchorGenerator((numbers(o.anchor_sizes),), (numbers(o.anchor_ratios),)),
         box_roi_pool=MultiScaleRoIAlign(["0"], 7, 2),
         box_head=TwoMLPHead(body.out_channels * 7 * 7, o.head_width),
@@ -92,13 +92,13 @@ def detector(o):
 
 
 def names_of(folder, split):
-    """The names of a split's images."""
+    """The image names of a split."""
     lines = (Path(folder) / "ImageSets/Main" / f"{split}.txt").read_text().split("\n")
     return [line.split()[0] for line in lines if line.strip()]
 
 
 def resized(image, side):
-    """The image with its longest side as given."""
+    """The image, resized to the given longest side."""
     scale = side / max(image.size)
     return image.resize((round(image.width * scale), round(image.height * scale)), Image.BILINEAR)
 
@@ -109,7 +109,7 @@ def pixels_of(image):
 
 
 def padded(images):
-    """Images in one batch, at the top left of sides that are multiples of 32."""
+    """Images in one batch, padded at the right and bottom to multiples of 32."""
     up = lambda length: -(-length // 32) * 32
     batch = torch.zeros(len(images), 3, *(up(max(image.shape[k] for image in images)) for k in (1, 2)))
     for place, image in zip(batch, images):
@@ -118,7 +118,7 @@ def padded(images):
 
 
 def load(folder, split, side):
-    """All images of a split as uint8 tensors with the longest side as given, and their boxes."""
+    """All images of a split as uint8 tensors, resized to the given longest side, and their boxes."""
     samples = []
     for name in names_of(folder, split):
         root = ElementTree.parse(Path(folder) / "Annotations" / f"{name}.xml").getroot()
@@ -131,7 +131,7 @@ def load(folder, split, side):
 
 
 def batches(samples, size):
-    """Endless shuffled batches, each image mirrored half of the time."""
+    """Endless shuffled batches; each image is mirrored with probability 1/2."""
     order = []
     while True:
         images, targets = [], []
@@ -166,13 +166,13 @@ def options(description=__doc__):
     p.add_argument("--warmup", type=int, default=3, help="steps before the clock starts")
     p.add_argument("--threads", type=int, default=2)
     p.add_argument("--seed", type=int, default=0)
-    p.add_argument("--turns", type=int, default=0, help="say 'turn' before each so many steps, and wait for a line; 0: never")
+    p.add_argument("--turns", type=int, default=0, help="print 'turn' and wait for a line before every this many steps; 0: never")
     p.add_argument("--json", help="file for the result")
     return p
 
 
 def timed(o, step):
-    """Images a second of each step after the warm-up; step() returns how many images it took."""
+    """Images per second of each step after the warm-up; step() returns how many images it processed."""
     rates = []
     for index in range(o.warmup + o.steps):
         if o.turns and index >= o.warmup and (index - o.warmup) % o.turns == 0:
@@ -186,7 +186,7 @@ def timed(o, step):
 
 
 def report(o, rates, phases={}, workers=0, **more):
-    """Prints the result and writes it to the file that the options name. `workers`: processes that have ended."""
+    """Prints the result and writes it to the file given in the options. `workers`: number of exited processes."""
     peak = lambda who: resource.getrusage(who).ru_maxrss  # of the largest child
     result = {
         "imagesPerSecond": rates,
@@ -198,7 +198,7 @@ def report(o, rates, phases={}, workers=0, **more):
     }
     low, _, high = statistics.quantiles(rates) if len(rates) > 1 else rates * 3
     print(f"{statistics.median(rates):.2f} img/s (quartiles {low:.2f} {high:.2f}), peak {result['peakRssBytes'] / 2**20:.0f} MiB")
-    print("seconds a step: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in result["phases"].items()))
+    print("seconds per step: " + ", ".join(f"{name} {seconds:.3f}" for name, seconds in result["phases"].items()))
     if o.json:
         Path(o.json).write_text(json.dumps(result))
 

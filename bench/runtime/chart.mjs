@@ -1,16 +1,16 @@
-// A picture of what was measured: bytes, latency and AP of every detector, a row of three bars each.
+// A chart of the results: bytes, latency and AP of every detector, three bars per row.
 
-/** What is drawn of each detector; undefined where it is not known. */
+/** The values to draw for each detector; undefined if not measured. */
 export function rowsOf({ report, faceApiAp }) {
   const rows = [];
   let faceApi;
   for (const [name, { ap, chromium, cold }] of Object.entries(report)) {
-    const row = (side, label, own) => ({
+    const row = (side, label, sideAp) => ({
       label,
       ours: side === "ours",
       bytes: cold?.[side]?.bytes,
       milliseconds: chromium?.[side]?.median,
-      ap: own,
+      ap: sideAp,
     });
     rows.push(row("ours", `${name}, ours`, ap), row("onnxruntime-web", `${name}, onnxruntime-web`, ap));
     if (chromium?.["face-api"]) faceApi ??= row("face-api", "face-api, tinyFaceDetector 416 px", faceApiAp);
@@ -30,7 +30,7 @@ const COLUMNS = [
 ];
 const [LABELS, WIDTH, GAP, ROW, TOP] = [230, 160, 70, 24, 44];
 
-/** @returns the text of an SVG file */
+/** @returns the content of an SVG file */
 export function chart(result) {
   const rows = rowsOf(result);
   const height = TOP + ROW * rows.length + 10;
@@ -38,9 +38,9 @@ export function chart(result) {
     const left = LABELS + i * (WIDTH + GAP);
     const values = rows.map((row) => row[key]).filter((value) => value > 0);
     const largest = log ? Math.max(...values) : 1;
-    const least = log ? 10 ** Math.floor(Math.log10(Math.min(...values) / 2)) : 0;
+    const smallest = log ? 10 ** Math.floor(Math.log10(Math.min(...values) / 2)) : 0;
     const length = (value) =>
-      WIDTH * (log ? Math.log(value / least) / Math.log(largest / least) : value / largest);
+      WIDTH * (log ? Math.log(value / smallest) / Math.log(largest / smallest) : value / largest);
     const bars = rows.map((row, k) => {
       const y = TOP + ROW * k;
       const value = row[key];

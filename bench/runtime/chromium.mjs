@@ -1,4 +1,4 @@
-// The sides in Chromium: their times in one page, and each from a cold load in a browser of its own.
+// The sides in Chromium: warm in one page, and each from a cold load in a separate browser.
 import { existsSync, readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 import { chromium } from "playwright-core";
@@ -8,7 +8,7 @@ const executablePath = [process.env.CHROMIUM, "/usr/bin/chromium"].find((path) =
 export const hasChromium = executablePath !== undefined;
 const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox"] });
 
-/** Opens a page and waits until it has set a global. @throws Error with what the page throws */
+/** Opens a page and waits until it has set a global. @throws Error thrown by the page */
 async function open(address, global) {
   const browser = await launch();
   const page = await browser.newPage();
@@ -21,32 +21,32 @@ async function open(address, global) {
   return { browser, page, bodies };
 }
 
-/** Functions that give the milliseconds of so many detections of each side of a page. */
+/** One function per side of a page, which returns the milliseconds of each of `count` detections. */
 export async function warmSides(url, sides) {
   const { browser, page } = await open(`${url}/warm.html`, "measure");
-  const measure = (side) => (count) => page.evaluate(([one, n]) => window.measure(one, n), [side, count]);
+  const measure = (side) => (count) => page.evaluate(([name, n]) => window.measure(name, n), [side, count]);
   return {
     sides: Object.fromEntries(sides.map((side) => [side, measure(side)])),
     close: () => browser.close(),
   };
 }
 
-/** Each side in a browser of its own, again and again; "bare" is a page that detects nothing. */
+/** Loads each side `count` times, each time in a new browser; "bare" is a page that detects nothing. */
 export async function coldLoads(url, sides, count) {
   const all = ["bare", ...sides];
   const found = Object.fromEntries(all.map((side) => [side, { first: [], rss: [] }]));
   for (let i = 0; i < count; i++) {
     for (const side of all.map((_, k) => all[(k + i) % all.length])) {
       const { browser, page, bodies } = await open(`${url}/cold-${side}.html`, "first");
-      const own = found[side];
-      own.first.push(await page.evaluate(() => window.first));
+      const results = found[side];
+      results.first.push(await page.evaluate(() => window.first));
       const loaded = await Promise.all(bodies);
-      own.bytes = loaded.reduce((sum, { length }) => sum + length, 0);
-      own.gzipBytes = loaded.reduce((sum, body) => sum + gzipSync(body).length, 0);
+      results.bytes = loaded.reduce((sum, { length }) => sum + length, 0);
+      results.gzipBytes = loaded.reduce((sum, body) => sum + gzipSync(body).length, 0);
       await page.evaluate(async () => {
         for (let k = 0; k < 20; k++) await window.detect();
       });
-      own.rss.push(await rendererPeak(browser));
+      results.rss.push(await rendererPeak(browser));
       await browser.close();
     }
   }
@@ -65,7 +65,7 @@ export async function coldLoads(url, sides, count) {
   );
 }
 
-/** The largest resident memory that the page's process has had: all of it, code and libraries that processes share included. */
+/** The peak resident memory of the page's process, including code and libraries shared between processes. */
 async function rendererPeak(browser) {
   const session = await browser.newBrowserCDPSession();
   const { processInfo } = await session.send("SystemInfo.getProcessInfo");
@@ -75,12 +75,12 @@ async function rendererPeak(browser) {
   return 1024 * Math.max(...peaks);
 }
 
-/** What face-api finds in pictures, by their addresses: lists of [x, y, width, height, score]. */
+/** face-api's detections in images, given their URL paths: lists of [x, y, width, height, score]. */
 export async function faceApiFinds(url, addresses) {
   const { browser, page } = await open(`${url}/faces.html`, "findFaces");
   const found = [];
   for (const address of addresses)
-    found.push(await page.evaluate((one) => window.findFaces(one), `${url}${address}`));
+    found.push(await page.evaluate((image) => window.findFaces(image), `${url}${address}`));
   await browser.close();
   return found;
 }

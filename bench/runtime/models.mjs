@@ -1,4 +1,4 @@
-// The detectors that the runtime is measured on, as model files and as ONNX.
+// The detectors used to measure the runtime, as model files and as ONNX.
 import { createRandom } from "../../packages/qmimic/dist/data/random.js";
 import { modelFile } from "../../packages/qmimic/dist/export/modelFile.js";
 import { onnxFile } from "../../packages/qmimic/dist/export/onnx/onnxFile.js";
@@ -7,14 +7,14 @@ import { loadDetector, readThresholds } from "../../packages/qmimic/dist/train/w
 
 const SIDE = 480;
 
-/** The faces recipe without neck at stride 16, its one-stage student, and the recipe as it is. */
+/** The faces recipe without neck at stride 16, with a one-stage student, and unchanged. */
 export const NETWORKS = {
   small: { detector: "faster-rcnn", outputStride: 16, neck: "none" },
   "one-stage": { detector: "fcos", outputStride: 4, neck: "detail" },
   "two-stage": { detector: "faster-rcnn", outputStride: 4, neck: "detail" },
 };
 
-/** @param weights of a trained detector; without it the network has random ones */
+/** @param weights file of a trained detector; by default, the weights are random */
 export function makeModels(name, weights) {
   const detector = weights ? loadDetector(weights) : untrained(NETWORKS[name]);
   const thresholds = weights ? readThresholds(weights) : undefined;
@@ -28,10 +28,13 @@ export function makeModels(name, weights) {
 }
 
 function untrained(network) {
-  const own = kindOf(network.detector).settings.parse({
+  const settings = kindOf(network.detector).settings.parse({
     anchorSizes: [16, 32, 64, 128, 256],
     aspectRatios: [1],
   });
   const facts = { backbone: "vgg-1-32", samples: [], side: SIDE, classes: ["face"] };
-  return createDetector(configureDetector({ ...network, side: SIDE, ...own }, facts), createRandom("bench"));
+  return createDetector(
+    configureDetector({ ...network, side: SIDE, ...settings }, facts),
+    createRandom("bench"),
+  );
 }

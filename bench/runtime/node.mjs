@@ -1,5 +1,5 @@
-// The sides in Node: functions that detect once. Started as a program with a side and a folder of models it detects twenty
-// times and prints the process's peak resident memory: each side's in a process of its own.
+// The sides in Node, as functions that detect once. Run as a program with a side and a folder of models, it detects
+// twenty times and prints the process's peak resident memory, so that each side is measured in a separate process.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -31,7 +31,7 @@ async function onnxRuntime(name, models) {
   return () => session.run({ image });
 }
 
-/** Functions that give the milliseconds of so many detections, of the sides that are installed. */
+/** One function per installed side, which returns the milliseconds of each of `count` detections. */
 export async function nodeSides(models) {
   const sides = {};
   for (const [name, create] of Object.entries(SIDES)) {
@@ -57,6 +57,6 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   );
   const detect = await SIDES[side](models);
   for (let i = 0; i < 20; i++) await detect?.();
-  // Of this program: rusage's would count that of the process that started it, too.
+  // From /proc, because rusage also includes the peak of the parent process.
   console.log(1024 * Number(/VmHWM:\s+(\d+)/.exec(readFileSync("/proc/self/status", "utf8"))[1]));
 }

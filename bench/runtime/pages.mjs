@@ -1,7 +1,7 @@
-// What runs in Chromium: all sides in one page in turn, and each alone from a cold load.
+// The pages that run in Chromium: all sides in turn in one page, and each side alone from a cold load.
 const FACE_API_SIDE = 416;
 
-/** A picture that every side gets: noise with some structure, the same each time. */
+/** The image used by all sides: noise with some structure, the same every time. */
 const PICTURE = `
 const [WIDTH, HEIGHT] = [480, 360];
 const rgba = new Uint8ClampedArray(4 * WIDTH * HEIGHT);
@@ -9,8 +9,7 @@ for (let i = 0; i < rgba.length; i++) rgba[i] = i % 4 === 3 ? 255 : 32 + (Math.i
 const picture = new ImageData(rgba, WIDTH, HEIGHT);`;
 
 /**
- * Files to load ahead of the script that asks for them, modules to import, and the body of an async function that makes a function
- * which detects once.
+ * Files to preload, modules to import, and the body of an async function that returns a function which detects once.
  */
 const SIDES = {
   ours: {
@@ -33,7 +32,8 @@ const SIDES = {
   const image = new ort.Tensor("float32", planes, [1, 3, HEIGHT, WIDTH]);
   return () => session.run({ image });`,
   },
-  // Its own detector, whatever ours is. One thread, as the others have; wasm is its fastest back end without a graphics card.
+  // Always its own detector, regardless of ours. One thread, like the others; wasm is its fastest back end without a
+  // GPU.
   "face-api": {
     preload: ["/face-api/model/tiny_face_detector_model.bin"],
     imports: `import * as faceapi from "/face-api/dist/face-api.esm.js";`,
@@ -60,7 +60,7 @@ const html = (script, preload = []) =>
     .map((address) => `<link rel="preload" href="${address}" as="fetch" crossorigin>`)
     .join("")}<script type="module">${script}</script>`;
 
-/** @param wasm whether face-api's wasm back end is there */
+/** @param wasm whether face-api's wasm back end is installed */
 const scriptOf = (side, wasm) => {
   const { imports, create } = SIDES[side];
   return {
@@ -69,12 +69,12 @@ const scriptOf = (side, wasm) => {
   };
 };
 
-/** Nothing but the picture: what a browser takes for itself. */
+/** Contains only the image: measures the browser itself. */
 export const barePage = html(`${PICTURE}
 window.first = performance.now();
 window.detect = async () => {};`);
 
-/** Time from the start of the navigation to the first detections. */
+/** Measures the time from the start of the navigation to the first detections. */
 export function coldPage(side, wasm) {
   const { imports, create } = scriptOf(side, wasm);
   return html(
@@ -88,7 +88,7 @@ window.detect = detect;`,
   );
 }
 
-/** All sides, loaded; \`measure(side, count)\` gives the milliseconds of each. */
+/** Loads all sides; \`measure(side, count)\` returns the milliseconds of each detection. */
 export const warmPage = (sides, wasm) =>
   html(`${sides.map((side) => SIDES[side].imports).join("\n")}
 ${PICTURE}
@@ -103,7 +103,7 @@ window.measure = async (side, count) => {
   return times;
 };`);
 
-/** \`find(address)\` gives the faces that face-api finds in a picture: [x, y, width, height, score] each. */
+/** \`findFaces(address)\` returns the faces that face-api finds in an image: [x, y, width, height, score] each. */
 export const facesPage = (wasm) =>
   html(`${SIDES["face-api"].imports}
 ${PICTURE}

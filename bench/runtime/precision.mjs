@@ -1,4 +1,4 @@
-// AP at IoU 0.5 of every detector on one split of photographs, by one protocol: VOC's, all points.
+// AP at IoU 0.5 of every detector on one split of photographs, by the same protocol: VOC's, all points.
 import { relative } from "node:path";
 import { createImageStore } from "../../packages/qmimic/dist/data/imageStore.js";
 import { detectSamples, scoreDetections } from "../../packages/qmimic/dist/eval/detect.js";
@@ -6,7 +6,7 @@ import { detectExported } from "../../packages/qmimic/dist/export/openDetector.j
 import { Detector } from "../../packages/runtime/dist/index.js";
 import { faceApiFinds } from "./chromium.mjs";
 
-/** Of a model file. */
+/** AP of a model file. */
 export async function apOfModel(dataset, bytes) {
   const detector = await Detector.load(bytes);
   const store = createImageStore(dataset.samples, { maxSide: detector.side });
@@ -14,7 +14,7 @@ export async function apOfModel(dataset, bytes) {
   return scoreDetections(dataset, found).mAP;
 }
 
-/** Of face-api's tinyFaceDetector, which knows one class. */
+/** AP of face-api's tinyFaceDetector, which has one class. */
 export async function apOfFaceApi(dataset, url) {
   const addresses = dataset.samples.map(({ imagePath }) =>
     encodeURI(`/data/${relative(dataset.root, imagePath)}`),

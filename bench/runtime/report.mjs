@@ -1,4 +1,4 @@
-// What was measured, in words: lines for the terminal, and a page of Markdown.
+// Reports of the results: lines for the terminal, and a Markdown page.
 import { dirname, relative } from "node:path";
 
 const kB = (bytes) => `${(bytes / 1000).toFixed(0)} kB`;
@@ -7,11 +7,11 @@ const points = (ap) => (ap === undefined ? "" : (100 * ap).toFixed(1));
 const range = ({ ratio, low, high }) =>
   ratio === undefined ? "" : `${ratio.toFixed(2)} (${low.toFixed(2)} to ${high.toFixed(2)})`;
 
-/** Lines of one network. */
+/** Terminal output for one network. */
 export function summary(name, { bytes, ap, apInt8, chromium, node, nodeMemory, cold }) {
   const sizes = Object.entries(bytes).map(([file, size]) => `${file} ${size.bytes}`);
   const lines = [`\n${name}: ${sizes.join(", ")}`];
-  if (ap !== undefined) lines.push(`  AP50 ${points(ap)}, with weights of eight bits ${points(apInt8)}`);
+  if (ap !== undefined) lines.push(`  AP50 ${points(ap)}, with 8-bit weights ${points(apInt8)}`);
   for (const [where, sides] of Object.entries({ Chromium: chromium, Node: node }))
     for (const [side, s] of Object.entries(sides ?? {}))
       lines.push(
@@ -37,8 +37,8 @@ const table = (head, rows) =>
   ].join("\n");
 
 const warmRows = (report, where) =>
-  Object.entries(report).flatMap(([name, one]) =>
-    Object.entries(one[where] ?? {}).map(([side, s]) => [
+  Object.entries(report).flatMap(([name, results]) =>
+    Object.entries(results[where] ?? {}).map(([side, s]) => [
       name,
       side,
       s.median.toFixed(1),
@@ -60,13 +60,13 @@ const coldRows = (report) =>
     ]),
   );
 
-/** The page. @param picture, page files that are written */
+/** The Markdown page. @param picture, page paths of the chart and of the page */
 export function markdown(result, { picture, page }) {
   const { report, rounds, runs, cold, split, images, classes, faceApiAp, faceApiWasm } = result;
   const WARM = ["network", "side", "median, ms", "p95, ms", "pictures/s", "times ours (rounds)"];
   const COLD = [
     ...["network", "side", "first detections after, ms (range)", "bytes"],
-    ...["the same gzipped, each file by itself", "peak memory of the page's process"],
+    ...["bytes gzipped, per file", "peak memory of the page's process"],
   ];
   const precision = Object.entries(report)
     .filter(([, { ap }]) => ap !== undefined)
@@ -85,7 +85,7 @@ export function markdown(result, { picture, page }) {
 ![bytes, latency and AP of each detector](${relative(dirname(page), picture)})
 
 ## Latency in Chromium
-A picture of 480 x 360 pixels, one thread, ${rounds} rounds of ${runs} pictures, sides in turn.
+An image of 480 x 360 pixels, one thread, ${rounds} rounds of ${runs} images, sides in turn.
 
 ${table(WARM, warmRows(report, "chromium"))}
 
@@ -93,12 +93,12 @@ ${table(WARM, warmRows(report, "chromium"))}
 ${table(WARM, warmRows(report, "node"))}
 
 ## From a cold load
-Median of ${cold} new browsers each.
+Median of ${cold} loads, each in a new browser.
 
 ${table(COLD, coldRows(report))}
 
 ## Memory in Node
-The peak of a process that does nothing else, twenty pictures.
+Peak of a process that does nothing else, after twenty images.
 
 ${table(["network", "Node alone", "ours", "onnxruntime-web"], memory)}
 ${
@@ -109,9 +109,9 @@ ${
 AP50 on the ${images} images of ${split} (${classes.join(", ")}), by VOC's protocol, all points.
 
 ${table(["network", "float32", "AP50", "int8", "AP50"], precision)}
-${faceApiAp === undefined ? "" : `\nface-api's tinyFaceDetector at 416 px, scores from 0.01: ${points(faceApiAp)}. It was trained elsewhere, on other photographs and other boxes, and none of these.\n`}`
+${faceApiAp === undefined ? "" : `\nface-api's tinyFaceDetector at 416 px, scores from 0.01: ${points(faceApiAp)}. It was trained elsewhere, on other photographs with other boxes, and on none of these.\n`}`
 }
-face-api ran on its ${faceApiWasm ? "wasm" : "JavaScript"} back end. Networks without weights have random ones: their times count, their detections do not.
+face-api ran on its ${faceApiWasm ? "wasm" : "JavaScript"} back end. Networks for which no weights are given have random ones: their times are meaningful, their detections are not.
 `;
 }
 
@@ -121,9 +121,9 @@ function intro({ rounds, runs, cold, weights, split, report }) {
     ...(weights.length > 0 ? [`--weights ${weights.map((name) => `${name}=FILE`).join(",")}`] : []),
     ...(split === undefined ? [] : [`--data FOLDER --split ${split}`]),
   ];
-  return `# Whole detectors in browsers and Node
-The runtime against ONNX Runtime on the same network's ONNX export, and against face-api's tinyFaceDetector at its 416 px; what is
-measured how stands in [bench/runtime.mjs](../bench/runtime.mjs). Written by
+  return `# Complete detectors in browsers and Node
+The runtime against ONNX Runtime on the same network's ONNX export, and against face-api's tinyFaceDetector at its 416 px.
+[bench/runtime.mjs](../bench/runtime.mjs) describes what is measured and how. Written by
 
     npm install --no-save @tensorflow/tfjs-backend-wasm@4.22.0
     npm run bench:runtime -- ${flags.join(" ")} --report results/runtime.md

@@ -1,13 +1,13 @@
-// The runtime as one small file, for pages without a bundler and for those that carry everything with them: bundle.mjs is a
-// module, bundle.js a classic script that makes the global `qmimic`. A page that imports the files one by one waits for each of
-// some forty, and for those that they import.
+// Bundles the runtime into one small file, for pages without a bundler and for self-contained pages: bundle.mjs is a
+// module, bundle.js a classic script that defines the global `qmimic`. A page that imports the individual files has to
+// wait for about forty of them, one import level after another.
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 
 const EXPORTS = "Detector, draw, ModelError, PictureError";
 
-/** @returns bytes of the script, and after gzip */
+/** @returns the size of the script in bytes, uncompressed and gzipped */
 export async function buildBundle(root) {
   const { rolldown } = await import("rolldown");
   const folder = join(root, "packages/runtime/dist");
@@ -34,7 +34,7 @@ export async function buildBundle(root) {
   return { bytes: Buffer.byteLength(script), gzip: gzipSync(script, { level: 9 }).length };
 }
 
-/** A file that others may be reading is replaced only where it changed. */
+/** Writes a file only if it has changed, since others may be reading it. */
 function writeChanged(path, text) {
   if (!existsSync(path) || readFileSync(path, "utf8") !== text) writeFileSync(path, text);
 }

@@ -1,5 +1,6 @@
-// The runtime's WebAssembly module, with fused multiply-adds (relaxed SIMD) and without: compiled from packages/runtime/wasm
-// and written as a TypeScript file, so that every bundler, worker and page takes it along like any other code.
+// Compiles the runtime's WebAssembly module, with and without fused multiply-adds (relaxed SIMD), from
+// packages/runtime/wasm and writes it to a TypeScript file, so that it needs no special handling in bundlers, workers
+// and pages.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -10,7 +11,7 @@ import { promisify } from "node:util";
 const FLAGS = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--enable"];
 const FEATURES = { KERNELS: "simd,bulk-memory", RELAXED_KERNELS: "simd,bulk-memory,relaxed-simd" };
 
-/** @returns whether it had to be compiled, and the module's bytes */
+/** @returns whether it had to be compiled, and the size of the module in bytes */
 export async function buildWasm(root) {
   const sources = join(root, "packages/runtime/wasm");
   const target = join(root, "packages/runtime/src/network/kernelsBase64.ts");

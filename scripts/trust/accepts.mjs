@@ -1,24 +1,24 @@
-// What a reader of damaged files may do: refuse in words, or accept what makes sense.
+// What readers may do with damaged files: reject them with an error message, or accept them if the content is valid.
 import { createRequire } from "node:module";
 
-/** The image library that the package qmimic depends on. */
+/** The image library used by the package qmimic. */
 export const sharp = createRequire(new URL("../../packages/qmimic/package.json", import.meta.url))("sharp");
 
 export const built = (path) => import(new URL(`../../packages/${path}.js`, import.meta.url));
 
-/** Says that something accepted makes no sense. */
+/** Fails if accepted content is invalid. */
 export function must(fact, what) {
   if (!fact) throw new Error(`accepted: ${what}`);
 }
 
-/** Whether `read` refuses in words; other errors pass. */
+/** Whether `read` rejects its input with one of the `known` errors; rethrows all others. */
 export async function refuses(read, known) {
   try {
     await read();
     return false;
   } catch (error) {
     if (known.some((kind) => error instanceof kind)) {
-      must(error.message.length < 5000, `a message of ${error.message.length} letters`);
+      must(error.message.length < 5000, `a message of ${error.message.length} characters`);
       return true;
     }
     throw error;

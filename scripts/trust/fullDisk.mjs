@@ -1,5 +1,5 @@
-// A disk that is full at many points of a run: a message with the file and how to resume, and after there is room the bytes
-// of a run left alone. Needs root, for a file system of its own in memory.
+// Fills the disk at many points of a run: the error names the file and how to resume, and once there is space, the
+// resumed run ends with the same bytes as an undisturbed one. Needs root, to mount a separate file system in memory.
 //   node scripts/trust/fullDisk.mjs [--sizes 16,64,300,...] (KiB)
 import { execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, rmSync } from "node:fs";

@@ -1,6 +1,7 @@
-// Damages files by a seed and reads them: no reader may end the process, hang, take 2 GB, or throw anything but words.
+// Damages files with seeded mutations and reads them: no reader may crash, hang, use 2 GB, or throw an unexpected
+// error.
 //   node scripts/trust/fuzz.mjs [--reader NAME] [--count 2000] [--seed 1]
-// A child reads; the parent sees it crash or fall silent, notes it, and goes on behind the file that did it.
+// A child process reads; if it crashes or hangs, the parent records a fault and continues after that file.
 import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -23,7 +24,7 @@ const { values } = parseArgs({
 });
 const [count, seed] = [Number(values.count), Number(values.seed)];
 
-/** Reads file after file, and tells the parent of each. */
+/** Reads file after file, and reports each to the parent. */
 async function child() {
   const folder = mkdtempSync(join(tmpdir(), "qmimic-fuzz-"));
   try {
@@ -34,7 +35,7 @@ async function child() {
       const accepted = await read(seeded(seed * 1_000_003 + i)).catch((error) => {
         fault = `${error.name}: ${error.message}`.slice(0, 300);
       });
-      if (process.memoryUsage.rss() > MAX_BYTES) fault ??= "took more than 2 GB";
+      if (process.memoryUsage.rss() > MAX_BYTES) fault ??= "used more than 2 GB";
       process.send({ done: i, accepted, fault });
     }
   } finally {
@@ -43,7 +44,7 @@ async function child() {
   process.disconnect();
 }
 
-/** The faults of one reader. */
+/** Fuzzes one reader. @returns the number of faults */
 async function fuzz(reader) {
   const faults = [];
   const seen = { read: 0, accepted: 0 };

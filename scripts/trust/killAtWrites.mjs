@@ -1,5 +1,5 @@
-// Kills training runs (SIGKILL) in the middle of each kind of write, and resumes them: each ends with the bytes of a run left
-// alone.
+// Kills training runs (SIGKILL) in the middle of each kind of write, and resumes them: each ends with the same bytes as
+// an undisturbed run.
 //   node scripts/trust/killAtWrites.mjs [--kills 10] [--seed 1] [--kind NAME]
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -15,7 +15,7 @@ const { values } = parseArgs({
   },
 });
 
-/** What a run writes, by its path; the first that fits counts. */
+/** Patterns of the paths that a run writes to; the first match counts. */
 const KINDS = {
   weights: "/weights/(best|last)\\.safetensors",
   state: "/weights/state\\.safetensors",
@@ -46,7 +46,7 @@ const seen = JSON.parse(readFileSync(counts, "utf8"));
 const faults = [];
 const kinds = values.kind === undefined ? Object.keys(KINDS) : [values.kind];
 for (const kind of kinds) {
-  if (!(seen[kind] > 0)) faults.push(`${kind}: a run writes none`);
+  if (!(seen[kind] > 0)) faults.push(`${kind}: a run does not write this`);
   let kills = 0;
   const before = faults.length;
   for (let i = 0; i < Number(values.kills) && seen[kind] > 0; i++) {

@@ -1,4 +1,4 @@
-// Loaded before the program (node --import): ends it by SIGKILL in the middle of one of its writes, or counts them.
+// Loaded before the program (node --import): kills it (SIGKILL) in the middle of one of its writes, or counts them.
 // KILL_AT_WRITE: { kinds: { name: regular expression of paths }, kind, at, part }, or { kinds, count: FILE }.
 import fs from "node:fs";
 import { syncBuiltinESMExports } from "node:module";
@@ -8,7 +8,7 @@ const patterns = Object.entries(kinds).map(([name, text]) => [name, new RegExp(t
 const seen = Object.fromEntries(patterns.map(([name]) => [name, 0]));
 const paths = new Map();
 
-/** Whether this call on `path` is the one. */
+/** Counts this write to `path`. @returns whether to kill the program at this one */
 function isDue(path) {
   const found = patterns.find(([, pattern]) => pattern.test(String(path)))?.[0];
   if (found === undefined) return false;
@@ -32,7 +32,7 @@ fs.writeSync = (file, data, offset = 0, length = data.length - offset, ...others
   }
   return writeSync(file, data, offset, length, ...others);
 };
-/** Before the name is another, or after. */
+/** Kills the program before or after renaming. */
 const renamed = (from, to) => {
   if (!isDue(to)) return;
   if (part > 0.5) renameSync(from, to);

@@ -1,4 +1,5 @@
-// Kills training runs (SIGKILL) at random moments and resumes them: each ends with the bytes of a run left alone.
+// Kills training runs (SIGKILL) at random moments and resumes them: each ends with the same bytes as an undisturbed
+// run.
 //   node scripts/trust/killResume.mjs [--kills 30] [--seed 1]
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +10,7 @@ import { differences, prepare, run, start } from "./runs.mjs";
 const { values } = parseArgs({
   options: { kills: { type: "string", default: "30" }, seed: { type: "string", default: "1" } },
 });
-/** After so many kills a run is left to end. */
+/** After this many kills, a run may finish. */
 const MAX_KILLS = 6;
 
 const random = seeded(Number(values.seed));
@@ -24,24 +25,24 @@ const faults = [];
 while (kills < Number(values.kills)) {
   const name = `run-${++runs}`;
   const folder = join(root, name);
-  let own = 0;
+  let killsOfRun = 0;
   for (let ended = false; !ended; ) {
     const { child, ended: end } = start(existsSync(folder) ? ["train", "--resume", folder] : flags(name));
-    const wanted = own < MAX_KILLS && kills < Number(values.kills);
+    const wanted = killsOfRun < MAX_KILLS && kills < Number(values.kills);
     const timer = wanted ? setTimeout(() => child.kill("SIGKILL"), random() * whole) : undefined;
     const { code, signal, stderr } = await end;
     clearTimeout(timer);
     if (signal === "SIGKILL") {
       kills++;
-      own++;
+      killsOfRun++;
       continue;
     }
     ended = true;
     if (code !== 0) faults.push(`${name}: ${signal ?? code} ${stderr}`);
   }
   faults.push(...differences(folder, join(root, "twin")).map((file) => `${name}: ${file}`));
-  // A run that was too quick for its kill counts as none.
-  if (own === 0 && runs > 2 * Number(values.kills)) break;
+  // Runs that finish before their kill do not count; give up if that happens too often.
+  if (killsOfRun === 0 && runs > 2 * Number(values.kills)) break;
 }
 console.log(`${kills} kills in ${runs} runs, differences: ${faults.length}`);
 for (const fault of faults) console.log(`  ${fault}`);

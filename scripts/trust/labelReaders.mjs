@@ -1,11 +1,11 @@
-// Folders of labelled photographs in every format, one of whose text files is damaged: what is read makes sense, or problems
+// Folders of labelled images in every format, with one damaged text file: either the content read is valid, or problems
 // are reported.
 import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { built, must, refuses, sharp } from "./accepts.mjs";
 import { mutateText, pick } from "./mutate.mjs";
 
-/** A sound PNG of 100 x 80 px. */
+/** A valid PNG of 100 x 80 px. */
 function picture() {
   return sharp({ create: { width: 100, height: 80, channels: 3, background: "#4080c0" } })
     .png()
@@ -59,7 +59,7 @@ const cvat = `<?xml version="1.0" encoding="utf-8"?><annotations><version>1.1</v
 const wider =
   "0--Parade/a.png\n2\n10 20 20 20 0 0 0 0 0 0\n1 2 30 40 2 0 0 1 2 0\n0--Parade/b.png\n0\n0 0 0 0 0 0 0 0 0 0\n";
 
-/** format -> texts by path, and where the images are. */
+/** For each format: the text files by path, and the folder of the images. */
 const FOLDERS = {
   voc: {
     texts: {
@@ -83,7 +83,7 @@ const FOLDERS = {
   wider: { texts: { "wider_face_train_bbx_gt.txt": wider }, images: "WIDER_train/images/0--Parade" },
 };
 
-/** One reader of damaged files for each format. */
+/** One reader of damaged files per format. */
 export const LABEL_READERS = Object.fromEntries(
   Object.entries(FOLDERS).map(([format, { texts, images }]) => [
     format,
@@ -117,7 +117,7 @@ async function prepare(folder, format, texts, images) {
       for (const path of paths) rmSync(join(folder, path), { force: true });
     }
     for (const { message } of problems)
-      must(message.length < 2000, `a problem of ${message.length} letters: ${message.slice(0, 200)}`);
+      must(message.length < 2000, `a problem of ${message.length} characters: ${message.slice(0, 200)}`);
     for (const { classes, samples } of datasets) {
       for (const name of classes)
         must(name.trim() !== "" && !/\p{Cc}/u.test(name), `class ${JSON.stringify(name)}`);

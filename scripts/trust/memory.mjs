@@ -1,4 +1,4 @@
-// Memory and open files of a long training stay as they are after its first third. Linux alone: reads /proc.
+// Memory and open files of a long training run do not grow after its first third. Linux only: reads /proc.
 //   node scripts/trust/memory.mjs [--epochs 300]
 import { readdirSync, readFileSync, rmSync } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -6,7 +6,7 @@ import { parseArgs } from "node:util";
 import { prepare, start } from "./runs.mjs";
 
 const { values } = parseArgs({ options: { epochs: { type: "string", default: "300" } } });
-/** Growth that is noise: of the allocator, and of handles that wait for the garbage collector. */
+/** Growth that counts as noise, from the allocator and from handles that wait for the garbage collector. */
 const [MORE, MORE_BYTES, MORE_FILES] = [1.1, 20e6, 5];
 
 const { root, flags } = await prepare();
@@ -22,21 +22,21 @@ while (end === null) {
     const [, kilobytes] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${child.pid}/status`, "utf8"));
     samples.push({ bytes: 1000 * kilobytes, files: readdirSync(`/proc/${child.pid}/fd`).length });
   } catch {
-    // It has just ended.
+    // The process has just exited.
   }
   await sleep(250);
 }
-const mean = (part, key) => part.reduce((sum, one) => sum + one[key], 0) / part.length;
+const mean = (part, key) => part.reduce((sum, sample) => sum + sample[key], 0) / part.length;
 const tenth = Math.max(1, Math.floor(samples.length / 10));
 const third = samples.slice(3 * tenth, 4 * tenth);
-// The report at the end takes memory of its own.
+// Excludes the last tenth, in which the report is written, which needs memory too.
 const last = samples.slice(-2 * tenth, -tenth);
 const grew =
   mean(last, "bytes") > MORE * mean(third, "bytes") + MORE_BYTES ||
   mean(last, "files") > mean(third, "files") + MORE_FILES;
 const text = (part) =>
   `${(mean(part, "bytes") / 1e6).toFixed(0)} MB, ${mean(part, "files").toFixed(0)} files`;
-console.log(`memory       after a third ${text(third)}; at the end ${text(last)}${grew ? ": it grew" : ""}`);
+console.log(`memory       after a third ${text(third)}; at the end ${text(last)}${grew ? ": growing" : ""}`);
 rmSync(root, { recursive: true, force: true });
 if (grew || end.code !== 0) {
   console.log(end.stderr);

@@ -1,6 +1,6 @@
-// Seeded damage to texts and bytes: what editors, disks and malice do to files.
+// Seeded damage to texts and bytes, as caused by editors, disks and attackers.
 
-/** A generator of numbers in [0, 1) (mulberry32). */
+/** A random number generator, uniform in [0, 1) (mulberry32). */
 export function seeded(seed) {
   let state = seed >>> 0;
   return () => {
@@ -14,13 +14,13 @@ export function seeded(seed) {
 export const below = (random, limit) => Math.floor(random() * limit);
 export const pick = (random, list) => list[below(random, list.length)];
 
-/** Numbers at the edges of types, and words in the place of numbers. */
+/** Numbers at the limits of types, and other tokens in place of numbers. */
 const NUMBERS =
   '0 -0 -1 0.5 1e-300 1e-6 1e6 1e9 1e308 1e309 -1e309 NaN Infinity null true 65536 2147483648 4294967296 9007199254740993 "" [] {}'.split(
     " ",
   );
 
-/** Pieces that mean something to one format or another. */
+/** Pieces of text that have a meaning in some format. */
 const PIECES = [
   ...["<object>", "</object>", "<bndbox/>", "<![CDATA[", "]]>", "<!--", "<!DOCTYPE a>", "&lt;", "&#0;"],
   ...["<name>__proto__</name>", "../", "/", "\0", "\u001b[2J", "\u202e", "\ufeff", "\r\n", "\n", "\t", " "],
@@ -42,7 +42,7 @@ const PIECES = [
   "<a>".repeat(500),
 ];
 
-/** One to four changes to a text. */
+/** Makes one to four changes to a text. */
 export function mutateText(text, random) {
   let out = text;
   for (let left = 1 + below(random, 4); left > 0; left--) {
@@ -65,7 +65,7 @@ export function mutateText(text, random) {
   return out;
 }
 
-/** One to six changes to bytes, half of them in the first few hundred, where headers are. */
+/** Makes one to six changes to bytes, at least half of them among the first 500, where headers are. */
 export function mutateBytes(bytes, random) {
   let out = Buffer.from(bytes);
   for (let left = 1 + below(random, 6); left > 0 && out.length > 0; left--) {

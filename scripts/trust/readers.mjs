@@ -1,5 +1,5 @@
-// Every reader of files, each with sound files to damage. A reader may accept a damaged file, or refuse it in words
-// (InputError, or a problem that it reports); what it accepts has to make sense.
+// Every file reader, with valid files to damage. A reader may accept a damaged file if its content is valid, or reject
+// it with an InputError or a reported problem.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { deflateSync } from "node:zlib";
@@ -16,7 +16,9 @@ async function demo(folder) {
 
 const files = (folder) => readdirSync(folder).map((name) => readFileSync(join(folder, name)));
 
-/** name -> what is prepared in a folder, and then does one damaged file: true where it is accepted. */
+/**
+ * Each reader prepares a folder and returns a function that reads one damaged file and returns whether it was accepted.
+ */
 export const READERS = {
   ...LABEL_READERS,
 
@@ -31,8 +33,8 @@ export const READERS = {
       };
       if (await refuses(read, [InputError])) return false;
       for (const [key, value] of Object.entries(recipe)) {
-        for (const one of [value].flat()) {
-          must(typeof one !== "number" || key === "seed" || Math.abs(one) < 2 ** 25, `${key} ${one}`);
+        for (const item of [value].flat()) {
+          must(typeof item !== "number" || key === "seed" || Math.abs(item) < 2 ** 25, `${key} ${item}`);
         }
       }
       return true;
@@ -108,7 +110,7 @@ export const READERS = {
         writeSafetensors(path, tensors, { ...metadata, config: mutateText(metadata.config, random) });
       } else {
         const changed = new Map(
-          [...tensors].map(([name, one]) => [name, { ...one, data: one.data.slice() }]),
+          [...tensors].map(([name, tensor]) => [name, { ...tensor, data: tensor.data.slice() }]),
         );
         pick(random, [...changed.values()]).data.fill(pick(random, SPECIAL));
         writeSafetensors(path, changed, metadata);
@@ -122,7 +124,7 @@ export const READERS = {
       const detect = () => {
         [found] = detectImages(detector, [image]);
       };
-      // Finite weights can overflow, which is refused too.
+      // Finite weights can overflow, which is also rejected.
       const overflowed = await refuses(detect, [InputError]);
       detector.dispose();
       if (overflowed) return false;
@@ -151,7 +153,7 @@ export const READERS = {
     };
     return async (random) => {
       const file = pick(random, whole);
-      // Half of the damage is in the description, whose numbers become other numbers.
+      // Half of the time, damage the JSON header so that its numbers change.
       const length = Number(file.readBigUInt64LE(0));
       let damaged = mutateBytes(file, random);
       if (random() < 0.5) {
@@ -180,7 +182,7 @@ export const READERS = {
     const sound = [
       { images: [{ id: 1 }], categories: [{ id: 2, name: "cat" }], annotations: [{ ...box, iscrowd: 0 }] },
       [{ ...box, score: 0.5 }],
-    ].map((one) => JSON.stringify(one));
+    ].map((value) => JSON.stringify(value));
     const paths = ["truth.json", "found.json"].map((name) => join(folder, name));
     return async (random) => {
       const damaged = random() < 0.5 ? 0 : 1;
@@ -208,7 +210,7 @@ export const READERS = {
     const header = Buffer.alloc(128, " ");
     header.write("IM", 126);
     const whole = Buffer.concat([header, matrix, words(15, packed.length), packed]);
-    must(parseMat(whole).get("x").numbers.length === 4, "the sound file");
+    must(parseMat(whole).get("x").numbers.length === 4, "wrong content of the undamaged file");
     return async (random) => !(await refuses(() => parseMat(mutateBytes(whole, random)), [Error]));
   },
 };

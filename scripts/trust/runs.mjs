@@ -1,4 +1,4 @@
-// Small training runs through the command line, and whether two of them ended with the same bytes.
+// Starts small training runs through the command line, and compares whether two of them ended with the same bytes.
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync } from "node:fs";
@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const bin = fileURLToPath(new URL("../../packages/qmimic/bin/qmimic.mjs", import.meta.url));
 
-/** Starts qmimic. `ended` resolves with exit code, signal and what it printed. */
+/** Starts qmimic. `ended` resolves with exit code, signal and standard error. */
 export function start(args, within = [], env = process.env) {
   const [command, ...rest] = [...within, process.execPath, bin, ...args];
   const child = spawn(command, rest, { stdio: ["ignore", "ignore", "pipe"], env });
@@ -21,13 +21,13 @@ export function start(args, within = [], env = process.env) {
   return { child, ended };
 }
 
-/** Runs qmimic to its end. @throws Error with what it said when it fails */
+/** Runs qmimic until it exits. @throws Error with its standard error if it fails */
 export async function run(...args) {
   const { code, signal, stderr } = await start(args).ended;
   if (code !== 0) throw new Error(`qmimic ${args.join(" ")}: ${signal ?? code}\n${stderr}`);
 }
 
-/** A folder with a generated data set, and the flags of a run of all three stages on it. */
+/** Creates a folder with a generated data set, and the flags for a run of all three stages on it. */
 export async function prepare() {
   const root = mkdtempSync(join(tmpdir(), "qmimic-trust-"));
   const data = join(root, "data");
@@ -48,7 +48,7 @@ const WEIGHTS = ["teacher", "quantized-teacher", "student"].flatMap((stage) =>
   ["best", "last"].map((file) => join(stage, "weights", `${file}.safetensors`)),
 );
 
-/** What two run folders differ in; empty when they hold the same weights and nothing temporary. */
+/** Differences of two run folders; empty if both have the same weights and no temporary files. */
 export function differences(folder, twin) {
   const hash = (path) => createHash("sha256").update(readFileSync(path)).digest("hex");
   const other = WEIGHTS.filter((file) => hash(join(folder, file)) !== hash(join(twin, file)));

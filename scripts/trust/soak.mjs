@@ -1,4 +1,5 @@
-// npm run soak: the long forms of what tests try for seconds. Tens of minutes; ends with exit code 1 where one fails.
+// npm run soak: long versions of checks that the tests run for seconds. Takes tens of minutes; exits with 1 if any
+// fails.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 

@@ -1,8 +1,8 @@
-// Any operator of libtorch as a JavaScript function.
+// Any libtorch operator as a JavaScript function.
 import { type NativeValue, native } from "./native.js";
 import { Tensor } from "./tensor.js";
 
-/** Arguments in the order of the operator's schema; undefined takes the schema's default. */
+/** Arguments follow the order of the operator's schema; undefined takes the schema's default. */
 export type OperatorArgument =
   | Tensor
   | number
@@ -27,9 +27,9 @@ function raise(value: NativeValue): OperatorResult {
   return value as OperatorResult;
 }
 
-/** One call of an operator, see recordOperators. */
+/** One operator call, see recordOperators. */
 export interface OperatorCall {
-  /** As given to operator(). */
+  /** The name passed to operator(). */
   name: string;
   args: readonly OperatorArgument[];
   result: OperatorResult;
@@ -39,10 +39,10 @@ type Listener = (call: OperatorCall) => void;
 
 let listener: Listener | null = null;
 
-/** Runs `body` with another listener than before. */
-function listening<T>(to: Listener | null, body: () => T): T {
+/** Runs `body` with a different listener. */
+function withListener<T>(temporary: Listener | null, body: () => T): T {
   const before = listener;
-  listener = to;
+  listener = temporary;
   try {
     return body();
   } finally {
@@ -51,13 +51,14 @@ function listening<T>(to: Listener | null, body: () => T): T {
 }
 
 /**
- * Calls `see` after each operator that runs inside `body`, while its tensors are there to be read. They are the very objects
- * that were passed and returned, so that a result is known again where it is an argument. What `see` calls is not observed.
+ * Calls `see` after each operator that runs inside `body`, while its tensors can still be read. They are the same
+ * objects that were passed and returned, so a result can be recognized when it is used as an argument. Operators that
+ * `see` calls are not observed.
  */
 export const observeOperators = <T>(see: (call: OperatorCall) => void, body: () => T): T =>
-  listening((call) => listening(null, () => see(call)), body);
+  withListener((call) => withListener(null, () => see(call)), body);
 
-/** What runs inside `body`, in its order. The tensors may have been freed since. */
+/** The operator calls made inside `body`, in order. Their tensors may already be freed. */
 export function recordOperators(body: () => void): OperatorCall[] {
   const calls: OperatorCall[] = [];
   observeOperators((call) => void calls.push(call), body);
@@ -65,9 +66,9 @@ export function recordOperators(body: () => void): OperatorCall[] {
 }
 
 /**
- * The operator `name` ("aten::conv2d", or "aten::add.Tensor" with its overload). It is looked up at the first
- * call and only then: its handle is kept.
- * @throws Error when libtorch has no such operator, or when it refuses the arguments (their shapes are named)
+ * The operator `name` ("aten::conv2d", or "aten::add.Tensor" with its overload). It is looked up once, at the first
+ * call.
+ * @throws Error if libtorch has no such operator, or rejects the arguments (the message contains their shapes)
  */
 export function operator<R extends OperatorResult = Tensor>(
   name: string,

@@ -1,4 +1,4 @@
-// What the addon's kernels compute, from libtorch's operators: for devices that the kernels do not run on.
+// Implements the addon's kernels with libtorch operators, for devices that the kernels do not support.
 import { operator } from "./dispatcher.js";
 import type { PsRoiAlignOptions, RoiAlignOptions } from "./kernels.js";
 import { cat, gridSample, indexSelect, mul, permute, reshape, slice } from "./ops.js";
@@ -19,9 +19,9 @@ interface BinOptions extends RoiAlignOptions {
 }
 
 /**
- * The samples of all regions of an image are one grid_sample with the border repeated; those more than a cell outside
- * are then set to 0, and an average pooling makes the bins. Channels are in groups: roiAlign has one, which all bins
- * read, and psRoiAlign one for each bin.
+ * One grid_sample per image takes the samples of all its regions, repeating the border; samples more than one cell
+ * outside are then set to 0, and average pooling produces the bins. Channels are in groups: roiAlign has one group,
+ * read by all bins, and psRoiAlign one group per bin.
  */
 function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tensor {
   return scope(() => {
@@ -37,13 +37,13 @@ function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tenso
     }
     const ofImage: number[][] = Array.from({ length: batch }, () => []);
     for (let k = 0; k < count; k++) ofImage[boxes[5 * k]].push(k);
-    // A group has its own bins of each region: all of them, or one.
+    // Bins per group along each side: all of them, or one.
     const perSide = groups === 1 ? pooled : 1;
-    const parts = ofImage.flatMap((own, image) => {
-      if (own.length === 0) return [];
-      const { grid, inside } = samplesOf(own, boxes, height, width, options);
+    const parts = ofImage.flatMap((regions, image) => {
+      if (regions.length === 0) return [];
+      const { grid, inside } = samplesOf(regions, boxes, height, width, options);
       const byGroup = (values: Float32Array, size: number) => {
-        const [n, s] = [own.length, samplingRatio];
+        const [n, s] = [regions.length, samplingRatio];
         const samples = tensor(values, [n, pooled, s, pooled, s, size]).to(features.device);
         const ordered = groups === 1 ? samples : permute(samples, [1, 3, 0, 2, 4, 5]);
         return reshape(ordered, [groups, n * perSide * s, perSide * s, size]);
@@ -52,8 +52,8 @@ function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tenso
       const sampled = gridSample(permute(map, [1, 0, 2, 3]), byGroup(grid, 2), "bilinear", "border");
       const counted = mul(sampled, permute(byGroup(inside, 1), [0, 3, 1, 2]));
       const bins = avgPool2d(counted, [samplingRatio, samplingRatio]);
-      const byRegion = permute(reshape(bins, [groups, outputs, own.length, perSide ** 2]), [2, 1, 0, 3]);
-      return [reshape(byRegion, [own.length, outputs, pooled, pooled])];
+      const byRegion = permute(reshape(bins, [groups, outputs, regions.length, perSide ** 2]), [2, 1, 0, 3]);
+      return [reshape(byRegion, [regions.length, outputs, pooled, pooled])];
     });
     const order = new BigInt64Array(count);
     ofImage.flat().forEach((k, row) => {
@@ -63,11 +63,11 @@ function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tenso
   });
 }
 
-/** The kernels' bounds, see native/kernels/rois.h. */
+/** The kernels' limits, see native/kernels/rois.h. */
 const MAX_POOLED = 1024;
 const MAX_SAMPLES = 64;
 const MAX_CELLS = 2 ** 20;
-/** Samples of one call: here the places of all are in memory, 12 bytes each. */
+/** Samples per call: the fallback keeps all their coordinates in memory, 12 bytes each. */
 const MAX_TOTAL = 2 ** 27;
 
 function checkRois(shape: readonly number[], boxes: Float32Array, options: BinOptions): void {
@@ -96,12 +96,12 @@ function checkRois(shape: readonly number[], boxes: Float32Array, options: BinOp
           `at most ${MAX_CELLS / spatialScale} either way`,
         );
     } else if (!(Number.isInteger(value) && value >= 0 && value < batch)) {
-      refuse(`rois[${Math.floor(i / 5)}] names image ${value}`, `a whole number below ${batch}`);
+      refuse(`rois[${Math.floor(i / 5)}] names image ${value}`, `an integer in [0, ${batch})`);
     }
   }
 }
 
-/** Sample points of some regions in -1..1, [regions * side, side, 2], and 1 for each that counts, else 0. */
+/** The sample points of some regions in -1..1, [regions * side, side, 2], and 1 for each point that counts, else 0. */
 function samplesOf(
   regions: readonly number[],
   boxes: Float32Array,
@@ -113,12 +113,12 @@ function samplesOf(
   const grid = new Float32Array(2 * regions.length * side * side);
   const inside = new Float32Array(regions.length * side * side);
   const shift = aligned ? 0.5 : 0;
-  const least = aligned ? Number.NEGATIVE_INFINITY : 1;
+  const minSide = aligned ? Number.NEGATIVE_INFINITY : 1;
   let at = 0;
   for (const k of regions) {
     const [x0, y0, x1, y1] = boxes.subarray(5 * k + 1, 5 * k + 5).map((edge) => edge * spatialScale - shift);
-    const stepX = Math.max(x1 - x0, least) / side;
-    const stepY = Math.max(y1 - y0, least) / side;
+    const stepX = Math.max(x1 - x0, minSide) / side;
+    const stepY = Math.max(y1 - y0, minSide) / side;
     for (let row = 0; row < side; row++) {
       const y = y0 + (row + 0.5) * stepY;
       for (let column = 0; column < side; column++, at++) {

@@ -1,6 +1,6 @@
-// The addon's own operators for very narrow networks (native/kernels), in the engine's dispatcher like any other.
-// They run on the CPU in float32. On other devices both RoIAligns are made of libtorch's operators (fallbacks.ts), and so are
-// nn's layers; the rest takes tensors of the CPU alone.
+// The addon's operators for very narrow networks (native/kernels), registered in libtorch's dispatcher like any other.
+// They run on the CPU in float32. On other devices, both RoIAligns and nn's layers use libtorch operators
+// (fallbacks.ts); everything else here accepts only CPU tensors.
 import { operator } from "./dispatcher.js";
 import { psRoiAlignFallback, roiAlignFallback } from "./fallbacks.js";
 import type { Tensor } from "./tensor.js";
@@ -15,10 +15,10 @@ export interface BatchNormReluOptions {
   momentum: number;
   eps: number;
   relu: boolean;
-  /** Also take the maximum over blocks of 2 x 2 (odd rows and columns at the end are dropped). */
+  /** Also apply 2x2 max pooling (an odd last row or column is dropped). */
   pool: boolean;
 }
-/** Batch norm, ReLU and 2x2 max pooling in one pass; only x is kept for the backward pass. */
+/** Batch norm, ReLU and 2x2 max pooling in one pass; stores only x for the backward pass. */
 export function batchNormRelu(
   x: Tensor,
   weight: Tensor,
@@ -34,21 +34,22 @@ const onCpu = (x: Tensor): boolean => x.device === "cpu";
 
 const roiAlignOf = operator("qmimic::roi_align");
 export interface RoiAlignOptions {
-  /** Feature cells per pixel of the boxes' coordinates: 1 / stride. */
+  /** Scale from box coordinates in pixels to feature cells: 1 / stride. */
   spatialScale: number;
   /** Output cells per side, 1 to 1024. */
   pooled: number;
-  /** Samples per output cell and axis, 1 to 64. */
+  /** Samples per output cell along each axis, 1 to 64. */
   samplingRatio: number;
-  /** Shift by half a pixel, so that cell centres line up (detectron2's "aligned"). */
+  /** Shift by half a pixel so that cell centres line up (detectron2's "aligned"). */
   aligned: boolean;
 }
 /**
- * RoIAlign, as torchvision's roi_align. He et al., Mask R-CNN, ICCV 2017, section 3.
+ * RoIAlign, like torchvision's roi_align. He et al., Mask R-CNN, ICCV 2017, section 3.
  * @param features [B, C, H, W], H and W at least 1
  * @param rois [K, 5] of (image, x1, y1, x2, y2)
  * @returns [K, C, pooled, pooled]
- * @throws when an option is out of its range, or a box names no image or lies (NaN does) beyond 2^20 cells of the map
+ * @throws if an option is out of range, or a box has an invalid image index or coordinates (NaN included) beyond 2^20
+ * cells of the map
  */
 export function roiAlign(features: Tensor, rois: Tensor, options: RoiAlignOptions): Tensor {
   if (!onCpu(features)) return roiAlignFallback(features, rois, options);
@@ -57,15 +58,15 @@ export function roiAlign(features: Tensor, rois: Tensor, options: RoiAlignOption
 }
 
 const psRoiAlignOf = operator("qmimic::ps_roi_align");
-/** Boxes are always shifted by half a pixel. */
+/** psRoiAlign always shifts boxes by half a pixel. */
 export type PsRoiAlignOptions = Omit<RoiAlignOptions, "aligned">;
 /**
- * Position-sensitive RoIAlign, as torchvision's ps_roi_align: output channel c at bin (i, j) reads input channel
- * (c * pooled + i) * pooled + j alone. Dai et al., R-FCN, NeurIPS 2016, section 2.2, with RoIAlign's samples.
+ * Position-sensitive RoIAlign, like torchvision's ps_roi_align: output channel c at bin (i, j) reads only input channel
+ * (c * pooled + i) * pooled + j. Dai et al., R-FCN, NeurIPS 2016, section 2.2, with RoIAlign's samples.
  * @param features [B, C * pooled * pooled, H, W], H and W at least 1
  * @param rois [K, 5] of (image, x1, y1, x2, y2)
  * @returns [K, C, pooled, pooled]
- * @throws as roiAlign, and when the channels are no multiple of pooled * pooled
+ * @throws like roiAlign, and if the number of channels is not a multiple of pooled * pooled
  */
 export function psRoiAlign(features: Tensor, rois: Tensor, options: PsRoiAlignOptions): Tensor {
   if (!onCpu(features)) return psRoiAlignFallback(features, rois, options);
@@ -73,5 +74,5 @@ export function psRoiAlign(features: Tensor, rois: Tensor, options: PsRoiAlignOp
   return psRoiAlignOf(features, rois, spatialScale, pooled, samplingRatio);
 }
 
-/** The vector instructions the kernels use: "avx512", "avx2" or "portable". */
+/** The instruction set the kernels use: "avx512", "avx2" or "portable". */
 export const simdLevel: () => string = operator<string>("qmimic::simd_level");

@@ -1,8 +1,8 @@
-// Loads the compiled addon when it is needed, and states the type of everything it exports.
+// Loads the compiled addon on first use, and declares the types of its exports.
 import { loadAddon } from "./setup/loadAddon.js";
 import { TORCH_ADDON } from "./setup/torchAddon.js";
 
-/** A tensor as the addon holds it; only this package touches it. */
+/** The addon's handle of a tensor, internal to this package. */
 export interface TensorHandle {
   readonly __tensorHandle: unique symbol;
 }
@@ -27,20 +27,20 @@ export type TypedArray =
   | Uint16Array
   | BigInt64Array;
 
-/** What `configuration()` says of the engine in use. */
+/** Result of `configuration()`. */
 export interface EngineConfiguration {
   version: string;
-  /** File of libtorch_cpu that was loaded. */
+  /** Path of the loaded libtorch_cpu. */
   path: string;
   threads: number;
   oneDNN: boolean;
   mkl: boolean;
   cuda: boolean;
-  /** Whether the processor multiplies bfloat16 numbers itself (AVX-512 BF16). */
+  /** Whether the processor has bfloat16 instructions (AVX-512 BF16). */
   bfloat16: boolean;
-  /** File that provides sgemm; empty when it is inside another library. */
+  /** Path of the library that provides sgemm; empty if it is built into another library. */
   blas: string;
-  /** Whether OpenBLAS serves sgemm. */
+  /** Whether sgemm is OpenBLAS's. */
   openblas: boolean;
   /** libtorch's own description of its build. */
   build: string;
@@ -60,7 +60,7 @@ interface Addon {
   clearGrad(tensor: TensorHandle): void;
   item(tensor: TensorHandle): number;
   dispose(tensor: TensorHandle): void;
-  /** Tells V8 of the tensor's memory, once. */
+  /** Reports the tensor's memory to V8, once. */
   reportMemory(tensor: TensorHandle): void;
   setGradEnabled(enabled: boolean): boolean;
   setThreads(threads: number): void;
@@ -69,8 +69,8 @@ interface Addon {
 }
 
 /**
- * The addon, which is loaded when something of it is first used: what needs no tensor works where libtorch is missing. From
- * then on its functions are the object's own, and what stands behind it is not asked again.
+ * The addon, loaded on first use, so that everything that needs no tensors works without libtorch. Loading copies its
+ * functions onto this object, which bypasses the proxy from then on.
  */
 export const native: Addon = Object.create(
   new Proxy(
@@ -85,15 +85,15 @@ export const native: Addon = Object.create(
   ),
 );
 
-/** The engine in use: versions, libraries, threads. @throws AddonError where the addon cannot be loaded */
+/** The libtorch in use: version, libraries, threads. @throws AddonError if the addon cannot be loaded */
 export function configuration(): EngineConfiguration {
   return native.configuration();
 }
 
-/** Sets the threads of libtorch and of OpenBLAS. Results are reproducible for a given number. */
+/** Sets the number of threads of libtorch and OpenBLAS. Results are reproducible for a given number. */
 export function setThreads(threads: number): void {
   if (!Number.isInteger(threads) || threads < 1) {
-    throw new RangeError(`threads must be a whole number of at least 1, got ${threads}`);
+    throw new RangeError(`setThreads: ${threads}, expected an integer of at least 1`);
   }
   native.setThreads(threads);
 }

@@ -1,4 +1,4 @@
-// Typed functions for the operators in use. Semantics, shapes and errors are libtorch's.
+// Typed functions for common operators. Semantics, shapes and errors are libtorch's.
 import { operator } from "./dispatcher.js";
 import type { DType, Tensor } from "./tensor.js";
 
@@ -35,22 +35,22 @@ export const detach: (x: Tensor) => Tensor = operator("aten::detach");
 export const matmul: (a: Tensor, b: Tensor) => Tensor = operator("aten::matmul");
 
 const softmaxOf = operator("aten::softmax.int");
-/** exp(x) normalised along `dim`. */
+/** exp(x), normalised along `dim`. */
 export const softmax = (x: Tensor, dim: number): Tensor => softmaxOf(x, dim);
 
 const sumAll = operator("aten::sum");
 const sumDims = operator("aten::sum.dim_IntList");
-/** Sum over all elements, or over the dimensions `dims`. */
+/** The sum over all elements, or over the dimensions `dims`. */
 export function sum(x: Tensor, dims?: readonly number[]): Tensor {
   return dims ? sumDims(x, dims) : sumAll(x);
 }
 
 const meanAll = operator("aten::mean");
-/** Mean over all elements. */
+/** The mean over all elements. */
 export const mean: (x: Tensor) => Tensor = meanAll;
 
 const toDtype = operator("aten::to.dtype");
-/** A tensor of the dtype asked for: `x` itself where it is one. */
+/** `x` converted to `dtype`; `x` itself if it already has that dtype. */
 export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : toDtype(x, dtype));
 
 const reshapeTo = operator("aten::reshape");
@@ -72,7 +72,7 @@ const indexSelectOf = operator("aten::index_select");
 export const indexSelect = (x: Tensor, dim: number, index: Tensor): Tensor => indexSelectOf(x, dim, index);
 
 const flattenOf = operator("aten::flatten.using_ints");
-/** Dimensions from `start` on as one. */
+/** Flattens the dimensions from `start` on into one. */
 export const flatten = (x: Tensor, start = 0): Tensor => flattenOf(x, start, -1);
 
 const zerosOf = operator("aten::zeros");
@@ -98,7 +98,7 @@ export function conv2d(
 }
 
 const batchNormOf = operator("aten::batch_norm");
-/** Batch norm over channel dimension 1. In training the running statistics are updated in place. */
+/** Batch norm over channel dimension 1. Training updates the running statistics in place. */
 export function batchNorm(
   x: Tensor,
   weight: Tensor,
@@ -117,7 +117,7 @@ export const maxPool2d = (x: Tensor, kernel: Pair, stride: Pair = kernel, paddin
   maxPool2dOf(x, pair(kernel), pair(stride), pair(padding), [1, 1], false);
 
 const upsampleNearestOf = operator("aten::upsample_nearest2d");
-/** x [B, C, H, W] -> [B, C, factor H, factor W]; each cell becomes factor x factor equal ones. */
+/** x [B, C, H, W] -> [B, C, factor H, factor W]; each cell becomes factor x factor equal cells. */
 export const upsampleNearest = (x: Tensor, factor: number): Tensor =>
   upsampleNearestOf(x, [x.shape[2] * factor, x.shape[3] * factor], null, null);
 
@@ -125,7 +125,7 @@ const linearOf = operator("aten::linear");
 /** x [N, in], weight [out, in], bias [out] -> [N, out]. */
 export const linear = (x: Tensor, weight: Tensor, bias: Tensor | null): Tensor => linearOf(x, weight, bias);
 
-/** How a loss over elements becomes a number: at::Reduction. */
+/** How losses of elements are combined: at::Reduction. */
 const reductions = { none: 0, mean: 1, sum: 2 } as const;
 export type Reduction = keyof typeof reductions;
 
@@ -169,14 +169,17 @@ export const backward = (loss: Tensor): void => {
   backwardOf(loss, [], null, null, false);
 };
 
-/** d(loss)/d(x) for a tensor inside the graph, [shape of x]; no leaf's gradient changes, and backward() can follow. */
+/**
+ * d(loss)/d(x) for a tensor inside the graph, [shape of x]. The gradients of leaves do not change, and backward() can
+ * still be called.
+ */
 export function gradientAt(loss: Tensor, x: Tensor): Tensor {
   const [gradient] = gradientsAt(loss, [x]);
   if (gradient === null) throw new Error("gradientAt: the loss does not depend on the tensor");
   return gradient;
 }
 
-/** The same for several tensors in one backward pass; null for one that the loss does not depend on. */
+/** The same for several tensors in one backward pass; null for tensors that the loss does not depend on. */
 export function gradientsAt(loss: Tensor, tensors: readonly Tensor[]): (Tensor | null)[] {
   backwardOf(loss, tensors, null, true, false);
   return tensors.map((x) => {

@@ -1,8 +1,8 @@
-// Initial weights: constant, or from a seeded generator of the caller's; libtorch's global generator is never used.
+// Initial weights: constant, or from the caller's seeded generator; libtorch's global generator is never used.
 import { operator } from "./dispatcher.js";
 import { type Tensor, tensor } from "./tensor.js";
 
-/** Uniform numbers in [0, 1). One generator serves one purpose. */
+/** Returns uniform numbers in [0, 1). Use a separate generator for each purpose. */
 export type Random = () => number;
 
 /** Standard normal numbers from uniform ones (Box and Muller, 1958). */
@@ -22,8 +22,8 @@ const empty = operator("aten::empty.memory_format");
 let withoutValues = false;
 
 /**
- * Builds networks whose tensors have shapes and no values: nothing is allocated or drawn, however large they are
- * (libtorch's device "meta"). `body` is synchronous.
+ * Builds networks whose tensors have shapes but no values (libtorch's device "meta"): no memory is allocated and no
+ * random numbers are drawn, however large they are. `body` must be synchronous.
  */
 export function shapesOnly<T>(body: () => T): T {
   const before = withoutValues;
@@ -35,16 +35,16 @@ export function shapesOnly<T>(body: () => T): T {
   }
 }
 
-/** Looks at initial tensors as they are made. */
+/** Observes initial tensors as they are created, and can change their shapes. */
 interface Watcher {
-  /** The shape that one gets, of the shape asked for. */
+  /** Returns the shape to use instead of the requested one. */
   shape(asked: readonly number[]): readonly number[];
-  made(one: Tensor): void;
+  made(created: Tensor): void;
 }
 
 let watcher: Watcher | null = null;
 
-/** Runs `body`, which is synchronous, with another watcher. */
+/** Runs `body`, which must be synchronous, with another watcher. */
 export function watchInitial<T>(by: Watcher, body: () => T): T {
   const before = watcher;
   watcher = by;
@@ -57,9 +57,9 @@ export function watchInitial<T>(by: Watcher, body: () => T): T {
 
 function initial(asked: readonly number[], fill: (data: Float32Array) => void): Tensor {
   const shape = watcher === null ? asked : watcher.shape(asked);
-  const one = withoutValues ? empty([...shape], "float32", null, "meta") : filled(shape, fill);
-  watcher?.made(one);
-  return one;
+  const created = withoutValues ? empty([...shape], "float32", null, "meta") : filled(shape, fill);
+  watcher?.made(created);
+  return created;
 }
 
 function filled(shape: readonly number[], fill: (data: Float32Array) => void): Tensor {
@@ -68,15 +68,15 @@ function filled(shape: readonly number[], fill: (data: Float32Array) => void): T
   return tensor(data, shape);
 }
 
-/** The same number everywhere. */
+/** A tensor filled with one value. */
 export const constant = (shape: readonly number[], value: number): Tensor =>
   initial(shape, (data) => void data.fill(value));
 
-/** Normal numbers of mean 0. */
+/** Normally distributed numbers with mean 0. */
 export const randomNormal = (shape: readonly number[], std: number, random: Random): Tensor =>
   initial(shape, (data) => fillNormal(data, std, random));
 
-/** Uniform numbers in [-bound, bound). */
+/** Uniformly distributed numbers in [-bound, bound). */
 export const randomUniform = (shape: readonly number[], bound: number, random: Random): Tensor =>
   initial(shape, (data) => {
     for (let i = 0; i < data.length; i++) data[i] = (2 * random() - 1) * bound;

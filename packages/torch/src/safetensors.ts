@@ -1,4 +1,4 @@
-// Reading and writing safetensors files; the format is in safetensorsFormat.ts.
+// Reads and writes safetensors files; safetensorsFormat.ts describes the format.
 
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readFileSync, renameSync, rmSync, writeSync } from "node:fs";
@@ -28,9 +28,10 @@ export {
 } from "./safetensorsFormat.js";
 
 /**
- * Writes a file; readers see the old one or the whole new one (temporary name, fsync, rename). Equal tensors and
- * metadata give equal bytes: those of the reference implementation, tensors by dtype (wide first), then by name.
- * @throws SafetensorsError when a tensor's data does not fit its dtype or shape; errors of the file system
+ * Writes a file atomically: readers see the old file or the complete new one (temporary name, fsync, rename). Equal
+ * tensors and metadata give equal bytes, those of the reference implementation: tensors are sorted by dtype (widest
+ * first), then by name.
+ * @throws SafetensorsError if a tensor's data does not fit its dtype or shape; file system errors
  */
 export function writeSafetensors(
   path: string,
@@ -53,14 +54,14 @@ export function writeSafetensors(
     renameSync(temporary, path);
   } catch (error) {
     rmSync(temporary, { force: true });
-    // Errors of writing (a full disk) name no file.
+    // Write errors (such as a full disk) do not name the file.
     if (error instanceof Error && !("path" in error)) error.message = `${path}: ${error.message}`;
     throw error;
   }
   syncFolder(dirname(path));
 }
 
-/** The bytes that writeSafetensors writes. */
+/** The bytes that writeSafetensors would write. */
 export function serializeSafetensors(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>> = {},
@@ -76,14 +77,14 @@ export function serializeSafetensors(
 }
 
 /**
- * Reads a whole file (Node: up to 2 GiB). The tensors share one memory.
- * @throws SafetensorsError when it is not a sound safetensors file; errors of the file system
+ * Reads a whole file (Node: up to 2 GiB). The tensors share one buffer.
+ * @throws SafetensorsError if it is not a valid safetensors file; file system errors
  */
 export function readSafetensors(path: string): SafetensorsFile {
   return parseSafetensors(readFileSync(path), path);
 }
 
-/** Header and data, ready to be written one after the other. */
+/** The header and the data of each tensor, to be written one after the other. */
 function layOut(
   tensors: ReadonlyMap<string, SafetensorsTensor>,
   metadata: Readonly<Record<string, string>>,
@@ -91,7 +92,7 @@ function layOut(
 ): Uint8Array[] {
   const header: string[] = [];
   for (const [key, text] of Object.entries(metadata)) {
-    if (typeof text !== "string") fail(source, `metadata[${show(key)}] is ${show(text)}; a string expected`);
+    if (typeof text !== "string") fail(source, `metadata[${show(key)}] is ${show(text)}; expected a string`);
   }
   const keys = Object.keys(metadata).sort(byBytes);
   if (keys.length > 0) {
@@ -107,13 +108,13 @@ function layOut(
   let at = 0;
   for (const [name, { dtype, shape, data: array }] of sorted) {
     const where = `${source}: tensor ${show(name)}`;
-    if (name === METADATA) fail(where, "this name is taken by the metadata");
-    if (!isDtype(dtype)) fail(where, `dtype ${show(dtype)}; one of ${DTYPES.join(", ")} expected`);
-    if (!isSizes(shape)) fail(where, `shape ${show(shape)}; an array of whole numbers from 0 expected`);
+    if (name === METADATA) fail(where, "this name is reserved for the metadata; expected another one");
+    if (!isDtype(dtype)) fail(where, `dtype ${show(dtype)}; expected one of ${DTYPES.join(", ")}`);
+    if (!isSizes(shape)) fail(where, `shape ${show(shape)}; expected an array of integers of 0 or more`);
     if (!(array instanceof ARRAYS[dtype])) {
       fail(
         where,
-        `data is ${Object.prototype.toString.call(array)}; ${ARRAYS[dtype].name} expected for ${dtype}`,
+        `data is ${Object.prototype.toString.call(array)}; expected ${ARRAYS[dtype].name} for ${dtype}`,
       );
     }
     const size = byteSize(dtype, shape);
@@ -127,10 +128,10 @@ function layOut(
   }
 
   const json = new TextEncoder().encode(`{${header.join(",")}}`);
-  // Spaces after the JSON, so that the data begins at a multiple of 8 bytes.
+  // Pad the JSON with spaces so that the data begins at a multiple of 8 bytes.
   const head = new Uint8Array(8 + 8 * Math.ceil(json.length / 8)).fill(0x20);
   if (head.length - 8 > MAX_HEADER_BYTES) {
-    fail(source, `the header would have ${head.length - 8} bytes; at most ${MAX_HEADER_BYTES} expected`);
+    fail(source, `the header would have ${head.length - 8} bytes; expected at most ${MAX_HEADER_BYTES}`);
   }
   new DataView(head.buffer).setBigUint64(0, BigInt(head.length - 8), true);
   head.set(json, 8);
@@ -141,7 +142,7 @@ function byBytes(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }
 
-/** Makes the rename last through a power failure, where folders can be synced at all. */
+/** Makes the rename survive a power failure, if the file system can sync folders. */
 function syncFolder(folder: string): void {
   try {
     const handle = openSync(folder, "r");
@@ -151,6 +152,6 @@ function syncFolder(folder: string): void {
       closeSync(handle);
     }
   } catch {
-    // Windows and some network file systems cannot; the file itself is already safe.
+    // Windows and some network file systems cannot; the file itself is already synced.
   }
 }

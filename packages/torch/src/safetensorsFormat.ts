@@ -4,9 +4,9 @@
 //   N bytes   JSON: { "__metadata__": { string: string }, name: { dtype, shape, data_offsets: [begin, end] }, ... }
 //   the rest  the tensors, little-endian, row-major; offsets count from here; no holes, no overlaps
 //
-// A file may come from anywhere, so everything in it is checked before any of it is used.
+// Files are untrusted: everything is validated before use.
 
-/** dtype -> array. F16 and BF16 are the raw bits; BOOL is 0 or 1 a byte. */
+/** The array type of each dtype. F16 and BF16 are raw bits; BOOL is one byte per element, 0 or 1. */
 export interface SafetensorsArrays {
   BOOL: Uint8Array;
   U8: Uint8Array;
@@ -31,13 +31,17 @@ export interface SafetensorsFile {
   tensors: Map<string, SafetensorsTensor>;
 }
 
-/** What is wrong with a file, or with what should become one: names the file, the tensor, the value found and what
- * was expected. */
+/**
+ * An invalid file, or invalid input for writing one. The message names the file, the tensor, the value found and the
+ * value expected.
+ */
 export class SafetensorsError extends Error {
   override name = "SafetensorsError";
 }
 
-/** In the order of the reference implementation, which stores the last first: wide elements, so all are aligned. */
+/**
+ * In the reference implementation's order, which writes the last dtype first: wide elements first keeps all aligned.
+ */
 export const ARRAYS = {
   BOOL: Uint8Array,
   U8: Uint8Array,
@@ -55,9 +59,9 @@ export const MAX_HEADER_BYTES = 100_000_000;
 export const METADATA = "__metadata__";
 
 /**
- * Reads a file from memory. The tensors are views of `bytes` where their alignment allows, else copies.
- * @param source named in errors
- * @throws SafetensorsError when `bytes` is not a sound safetensors file
+ * Parses a file in memory. The tensors are views of `bytes` if they are aligned, otherwise copies.
+ * @param source name of the file, for errors
+ * @throws SafetensorsError if `bytes` is not a valid safetensors file
  */
 export function parseSafetensors(bytes: Uint8Array, source = "safetensors"): SafetensorsFile {
   const { header, dataStart } = parseHeader(bytes, source);
@@ -66,10 +70,10 @@ export function parseSafetensors(bytes: Uint8Array, source = "safetensors"): Saf
   const entries: { name: string; begin: number; end: number; tensor: SafetensorsTensor }[] = [];
   for (const [name, value] of Object.entries(header)) {
     if (name === METADATA) {
-      if (!isObject(value)) fail(source, `${METADATA} is ${show(value)}; an object expected`);
+      if (!isObject(value)) fail(source, `${METADATA} is ${show(value)}; expected an object`);
       for (const [key, text] of Object.entries(value)) {
         if (typeof text !== "string") {
-          fail(source, `${METADATA}[${show(key)}] is ${show(text)}; a string expected`);
+          fail(source, `${METADATA}[${show(key)}] is ${show(text)}; expected a string`);
         }
         metadata[key] = text;
       }
@@ -80,18 +84,18 @@ export function parseSafetensors(bytes: Uint8Array, source = "safetensors"): Saf
     entries.push({ name, begin, end, tensor: tensor as SafetensorsTensor });
   }
 
-  // In the order of the data, each must begin where the one before ended.
+  // In data order, each tensor must begin where the previous one ends.
   entries.sort((a, b) => a.begin - b.begin || a.end - b.end);
   let at = 0;
   for (const { name, begin, end } of entries) {
     if (begin !== at) {
-      const fault = begin < at ? "overlaps the tensor before it" : "leaves a hole before it";
-      fail(source, `tensor ${show(name)} begins at byte ${begin} of the data and ${fault}; ${at} expected`);
+      const fault = begin < at ? "overlaps the previous tensor" : "leaves a gap after the previous tensor";
+      fail(source, `tensor ${show(name)} begins at byte ${begin} of the data and ${fault}; expected ${at}`);
     }
     at = end;
   }
   if (at !== dataLength)
-    fail(source, `the tensors end at byte ${at} of the data, which has ${dataLength} bytes`);
+    fail(source, `the tensors end at byte ${at} of the data, but the data has ${dataLength} bytes`);
   return { metadata, tensors: new Map(entries.map(({ name, tensor }) => [name, tensor])) };
 }
 
@@ -99,16 +103,17 @@ function parseHeader(
   bytes: Uint8Array,
   source: string,
 ): { header: Record<string, unknown>; dataStart: number } {
-  if (bytes.length < 8) fail(source, `${bytes.length} bytes; at least 8, the header's length, expected`);
+  if (bytes.length < 8)
+    fail(source, `${bytes.length} bytes; expected at least 8, for the length of the header`);
   const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES) {
-    fail(source, `the header's length is ${length}; at most ${MAX_HEADER_BYTES} bytes expected`);
+    fail(source, `the header's length is ${length}; expected at most ${MAX_HEADER_BYTES} bytes`);
   }
   const dataStart = 8 + Number(length);
   if (dataStart > bytes.length) {
     fail(
       source,
-      `the header's length is ${length}, but only ${bytes.length - 8} bytes follow: not safetensors, or cut off`,
+      `the header's length is ${length}, but only ${bytes.length - 8} bytes follow: not a safetensors file, or truncated`,
     );
   }
   if (bytes[8] !== 0x7b || length === 0n) fail(source, "the header does not begin with {");
@@ -118,11 +123,11 @@ function parseHeader(
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(8, dataStart));
     header = JSON.parse(text);
   } catch (error) {
-    fail(source, `the header is not JSON in UTF-8: ${(error as Error).message}`);
+    fail(source, `the header is not UTF-8 encoded JSON: ${(error as Error).message}`);
   }
   if (!isObject(header)) fail(source, "the header is not a JSON object");
-  const twice = duplicateKey(text);
-  if (twice !== undefined) fail(source, `the header has the name ${show(twice)} twice`);
+  const duplicate = duplicateKey(text);
+  if (duplicate !== undefined) fail(source, `the header contains the name ${show(duplicate)} twice`);
   return { header, dataStart };
 }
 
@@ -131,19 +136,19 @@ function parseEntry(
   dataLength: number,
   where: string,
 ): { dtype: SafetensorsDtype; shape: number[]; begin: number; end: number } {
-  if (!isObject(value)) fail(where, `${show(value)}; an object with dtype, shape and data_offsets expected`);
+  if (!isObject(value)) fail(where, `${show(value)}; expected an object with dtype, shape and data_offsets`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (!isDtype(dtype)) fail(where, `dtype ${show(dtype)}; one of ${DTYPES.join(", ")} expected`);
-  if (!isSizes(shape)) fail(where, `shape ${show(shape)}; an array of whole numbers from 0 expected`);
+  if (!isDtype(dtype)) fail(where, `dtype ${show(dtype)}; expected one of ${DTYPES.join(", ")}`);
+  if (!isSizes(shape)) fail(where, `shape ${show(shape)}; expected an array of integers of 0 or more`);
   if (!isSizes(offsets) || offsets.length !== 2) {
-    fail(where, `data_offsets ${show(offsets)}; two whole numbers from 0 expected`);
+    fail(where, `data_offsets ${show(offsets)}; expected two integers of 0 or more`);
   }
   const [begin, end] = offsets;
   if (begin > end) fail(where, `data_offsets ${show(offsets)}; the end is before the beginning`);
   if (end > dataLength) {
     fail(
       where,
-      `data_offsets ${show(offsets)}, but the data has ${dataLength} bytes: out of range, or the file is cut off`,
+      `data_offsets ${show(offsets)}, but the data has ${dataLength} bytes: out of range, or the file is truncated`,
     );
   }
   const size = byteSize(dtype, shape);
@@ -171,13 +176,13 @@ function viewOf(
   return new ArrayType(bytes.slice(begin, end).buffer as ArrayBuffer, 0, length);
 }
 
-/** Bytes of a tensor; Infinity beyond what a number holds exactly. */
+/** The size of a tensor in bytes; Infinity if it is not a safe integer. */
 export function byteSize(dtype: SafetensorsDtype, shape: readonly number[]): number {
   const size = shape.reduce((product, side) => product * side, ARRAYS[dtype].BYTES_PER_ELEMENT);
   return Number.isSafeInteger(size) ? size : Number.POSITIVE_INFINITY;
 }
 
-/** The first name that an object of this (valid) JSON text has twice; JSON.parse keeps the last silently. */
+/** The first duplicate name in any object of this (valid) JSON text; JSON.parse silently keeps the last value. */
 function duplicateKey(json: string): string | undefined {
   const open: (Set<string> | null)[] = [];
   let keyNext = false;
@@ -216,13 +221,13 @@ export function isSizes(value: unknown): value is number[] {
   return Array.isArray(value) && value.every((v) => Number.isSafeInteger(v) && v >= 0);
 }
 
-/** A value as JSON, cut to a line. */
+/** A value as JSON, truncated to one line. */
 export function show(value: unknown): string {
   let text: string;
   try {
     text = JSON.stringify(value) ?? String(value);
   } catch {
-    // Nested too deeply to print, or a bigint.
+    // Too deeply nested to print, or a bigint.
     text = `a value of type ${typeof value}`;
   }
   return text.length > 100 ? `${text.slice(0, 100)}...` : text;

@@ -1,12 +1,12 @@
 // Tensors, and the scopes that free them.
 //
-// A Tensor is a handle on memory that the garbage collector cannot see well. So:
-//   scope(() => ...)   frees every tensor its body made, save what it returns
+// A Tensor is a handle to memory that the garbage collector barely sees. So:
+//   scope(() => ...)   frees every tensor created in its body, except those it returns
 //   keep(tensor)       takes a tensor out of its scope: it lives until dispose()
-//   using t = ...      frees one at the end of its block
+//   using t = ...      frees a tensor at the end of its block
 //   noGrad(() => ...)  records nothing for the backward pass
-// V8 is told of the memory of tensors outside every scope alone: they wait for the garbage collector.
-// Autograd keeps what it needs on its own: freeing a handle never breaks a backward pass.
+// Only tensors outside all scopes report their memory to V8: they wait for the garbage collector.
+// Autograd keeps its own references: freeing a handle never breaks a backward pass.
 import { native, type TensorHandle, type TypedArray } from "./native.js";
 
 export type DType =
@@ -42,7 +42,7 @@ function dtypeOfArray(data: TypedArray): DType {
   if (data instanceof Float64Array) return "float64";
   if (data instanceof Int8Array) return "int8";
   if (data instanceof Int16Array) return "int16";
-  throw new TypeError(`tensor: say the dtype of a ${data.constructor.name}, for instance 'float16'`);
+  throw new TypeError(`tensor: pass the dtype of a ${data.constructor.name}, for example 'float16'`);
 }
 
 let toDeviceId = -1;
@@ -73,11 +73,12 @@ export class Tensor {
     return native.dtypeOf(this.handle) as DType;
   }
 
-  /** For instance "cpu" or "cuda:0". */
+  /** For example "cpu" or "cuda:0". */
   get device(): string {
     return native.deviceOf(this.handle);
   }
 
+  /** The number of elements. */
   get size(): number {
     return this.shape.reduce((product, side) => product * side, 1);
   }
@@ -90,7 +91,7 @@ export class Tensor {
     native.setRequiresGrad(this.handle, required);
   }
 
-  /** The gradient that backward() accumulated, or null. */
+  /** The gradient accumulated by backward(), or null. */
   get grad(): Tensor | null {
     const handle = native.gradOf(this.handle);
     return handle === null ? null : new Tensor(handle);
@@ -100,17 +101,17 @@ export class Tensor {
     native.clearGrad(this.handle);
   }
 
-  /** The only element as a number. Throws when there are more. */
+  /** The only element, as a number. Throws if there are more. */
   item(): number {
     return native.item(this.handle);
   }
 
-  /** Copies all elements, row-major, into `target`, which must have exactly this tensor's bytes. */
+  /** Copies all elements, row-major, into `target`, which must have exactly as many bytes as this tensor. */
   copyTo(target: TypedArray): void {
     native.copyOut(this.handle, target);
   }
 
-  /** All elements, row-major, in the array type of the dtype (float16 and bfloat16: raw bits). */
+  /** All elements, row-major, in the dtype's array type (float16 and bfloat16: raw bits). */
   toArray(): TypedArray {
     const data = new arrayOf[this.dtype](this.size);
     this.copyTo(data);
@@ -120,16 +121,19 @@ export class Tensor {
   /** All elements of a float32 tensor. */
   toFloat32(): Float32Array {
     const data = this.toArray();
-    if (!(data instanceof Float32Array)) throw new TypeError(`toFloat32: the tensor is ${this.dtype}`);
+    if (!(data instanceof Float32Array))
+      throw new TypeError(
+        `toFloat32: the tensor is ${this.dtype}, expected float32. Use toArray() or cast()`,
+      );
     return data;
   }
 
-  /** This tensor on `device` ("cpu", "cuda:0"); itself when it is there already. */
+  /** This tensor on `device` ("cpu", "cuda:0"); the tensor itself if it is already there. */
   to(device: string): Tensor {
     return device === this.device ? this : toDevice(this, device);
   }
 
-  /** Frees the memory now. Doing so twice is harmless; any other use afterwards throws. */
+  /** Frees the memory now. Calling it twice is harmless; any other use afterwards throws. */
   dispose(): void {
     native.dispose(this.handle);
     for (const made of scopes) made.delete(this);
@@ -141,8 +145,8 @@ export class Tensor {
 }
 
 /**
- * A tensor with a copy of `data`.
- * @throws RangeError when the shape does not need exactly the given bytes
+ * Creates a tensor from a copy of `data`.
+ * @throws RangeError if `data` does not have exactly as many bytes as the shape needs
  */
 export function tensor(
   data: TypedArray | readonly number[],
@@ -164,8 +168,9 @@ function collect(value: unknown, found: Set<Tensor>): Set<Tensor> {
 }
 
 /**
- * Runs `body` and frees every tensor it made, save those it returns (alone, or in plain arrays, objects, maps
- * and sets); these move to the scope outside. The body is synchronous: tensors of an await belong to no scope.
+ * Runs `body` and frees every tensor it created, except those it returns (directly, or in plain arrays, objects, maps
+ * and sets); these move to the enclosing scope. The body must be synchronous: tensors created after an await would
+ * belong to no scope.
  */
 export function scope<T>(body: () => T): T {
   const made = new Set<Tensor>();
@@ -179,28 +184,28 @@ export function scope<T>(body: () => T): T {
     scopes.pop();
     const outer = scopes.at(-1);
     const kept = collect(returned, new Set());
-    for (const one of made) {
-      if (kept.has(one)) {
-        if (outer) outer.add(one);
-        else native.reportMemory(one.handle);
-      } else native.dispose(one.handle);
+    for (const created of made) {
+      if (kept.has(created)) {
+        if (outer) outer.add(created);
+        else native.reportMemory(created.handle);
+      } else native.dispose(created.handle);
     }
   }
 }
 
-/** Takes a tensor out of every scope: it lives until it is disposed of. */
+/** Takes a tensor out of all scopes: it lives until it is disposed of. */
 export function keep(kept: Tensor): Tensor {
   for (const made of scopes) made.delete(kept);
   native.reportMemory(kept.handle);
   return kept;
 }
 
-/** Runs `body`, which is synchronous, without recording operations for the backward pass. */
+/** Runs `body`, which must be synchronous, without recording operations for the backward pass. */
 export function noGrad<T>(body: () => T): T {
   const before = native.setGradEnabled(false);
   try {
     const returned = body();
-    // What runs after an await would be recorded all the same.
+    // Operations after an await would be recorded anyway.
     if (returned instanceof Promise) throw new TypeError("noGrad: the body must be synchronous");
     return returned;
   } finally {
@@ -208,7 +213,7 @@ export function noGrad<T>(body: () => T): T {
   }
 }
 
-/** How many tensors JavaScript holds at this moment, in all worker threads; for tests that look for leaks. */
+/** How many tensors JavaScript currently holds, in all worker threads; for tests that look for leaks. */
 export function liveTensors(): number {
   return native.liveTensors();
 }

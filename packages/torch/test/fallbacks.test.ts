@@ -1,4 +1,4 @@
-// The ways of other devices, on the CPU: they agree with the kernels, values and gradients.
+// The fallbacks for other devices, run on the CPU, agree with the kernels in values and gradients.
 import { describe, expect, test } from "vitest";
 import { roiAlignFallback } from "../src/fallbacks.js";
 import { roiAlign, tensor } from "../src/index.js";
@@ -22,7 +22,7 @@ describe("fallbacks", () => {
     expectClose(ours.gradients[0], expected.gradients[0], 2e-5);
   });
 
-  test("roiAlign of no boxes is empty, and one of an image that is not there is refused", () => {
+  test("roiAlign of no boxes is empty, and an invalid image index is rejected", () => {
     const options = { spatialScale: 1, pooled: 7, samplingRatio: 2, aligned: false };
     const features = { shape: [1, 4, 5, 6], data: new Float32Array(120) };
     const none = tensor(new Float32Array(0), [0, 5]);

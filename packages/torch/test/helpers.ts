@@ -1,4 +1,4 @@
-// Shared by the tests: numbers from a seed, closeness, and two functions compared with their gradients.
+// Test helpers: seeded numbers, approximate equality, and comparison of two functions and their gradients.
 import { expect } from "vitest";
 import { backward, mul, type Random, scope, sum, type Tensor, tensor } from "../src/index.js";
 
@@ -13,7 +13,7 @@ export function seeded(seed: number): Random {
   };
 }
 
-/** A tensor as the fixtures hold it. */
+/** A tensor in the fixtures. */
 export interface Packed {
   shape: number[];
   data: number[];
@@ -28,8 +28,8 @@ export function uniform(length: number, random: Random, low = -1, high = 1): Flo
 }
 
 /**
- * Boxes of a map of `height` x `width` pixels as RoIAlign takes them, [K, 5], images in turn: inside, across the border,
- * around, thin, without area, with corners swapped, outside.
+ * RoIAlign boxes, [K, 5], for an image of `height` x `width` pixels, alternating between the images: inside, crossing
+ * the border, enclosing the image, thin, empty, with swapped corners, outside.
  */
 export function regions(images: readonly number[], height: number, width: number, random: Random): Tensor {
   const rows = Array.from({ length: 20 }, (_, i) => {
@@ -49,7 +49,7 @@ export function regions(images: readonly number[], height: number, width: number
   return tensor(rows.flat(), [rows.length, 5]);
 }
 
-/** Every number within `tolerance` of what is expected, relative to the largest number expected (at least 0.01). */
+/** Asserts that every number is within `tolerance`, relative to the largest expected number (at least 0.01). */
 export function expectClose(
   actual: ArrayLike<number>,
   expected: ArrayLike<number>,
@@ -72,7 +72,7 @@ export interface Input {
   data: Float32Array;
 }
 
-/** A function of tensors: its output, and the gradient of each input for `outputGradient` at the output. */
+/** The output of a function of tensors, and the gradient of each input. */
 export interface Evaluated {
   output: Float32Array;
   shape: number[];
@@ -80,8 +80,8 @@ export interface Evaluated {
 }
 
 /**
- * @param outputGradient one number an entry of the output, or one a map of an output [B, C, H, W] (an expanded
- * gradient then reaches the operator); null: ones
+ * @param outputGradient one number per element of the output, or one per map of an output [B, C, H, W] (the operator then
+ * gets an expanded gradient); null: ones
  */
 export function evaluate(
   call: (...inputs: Tensor[]) => Tensor,
@@ -104,7 +104,9 @@ export function evaluate(
   });
 }
 
-/** Two functions to [B, C, H, W] agree on outputs and gradients, for dense and for expanded output gradients. */
+/**
+ * Asserts that two functions to [B, C, H, W] agree on outputs and gradients, for dense and expanded output gradients.
+ */
 export function expectSame(
   ours: (...inputs: Tensor[]) => Tensor,
   reference: (...inputs: Tensor[]) => Tensor,
@@ -119,8 +121,8 @@ export function expectSame(
     const actual = evaluate(ours, inputs, gradient);
     expect(actual.shape, what).toEqual(expected.shape);
     expectClose(actual.output, expected.output, tolerance, `${what}: output`);
-    for (const [i, one] of expected.gradients.entries()) {
-      expectClose(actual.gradients[i], one, tolerance, `${what}: gradient of input ${i}`);
+    for (const [i, gradientOfInput] of expected.gradients.entries()) {
+      expectClose(actual.gradients[i], gradientOfInput, tolerance, `${what}: gradient of input ${i}`);
     }
   }
 }

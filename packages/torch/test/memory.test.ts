@@ -1,4 +1,4 @@
-// Training leaves nothing behind: no tensor, and no memory.
+// Training leaks neither tensors nor memory.
 import { expect, test } from "vitest";
 import {
   BatchNorm2d,
@@ -22,7 +22,7 @@ import {
 import { seeded, uniform } from "./helpers.js";
 
 const MIB = 2 ** 20;
-// Small maps: threads would only wait for each other, for long on a busy machine.
+// With maps this small, threads would only wait for each other, and long on a busy machine.
 setThreads(1);
 
 test("1,000 steps of a small convolutional net: tensors and resident memory stay level", () => {
@@ -61,11 +61,11 @@ test("1,000 steps of a small convolutional net: tensors and resident memory stay
   for (let i = 200; i < 1000; i++) last = step();
   expect(last).toBeLessThan(first / 10);
   expect(liveTensors()).toBe(live);
-  // A leak of one map of 8 x 32 x 32 floats a step alone would be 100 MiB.
+  // Leaking a single 4 x 8 x 32 x 32 float map per step would already add up to 100 MiB.
   expect((process.memoryUsage().rss - resident) / MIB).toBeLessThan(24);
 });
 
-test("a large block that was freed is used again, whatever small ones were made in between", () => {
+test("a freed large block is reused, regardless of small ones allocated in between", () => {
   const kept: Tensor[] = [];
   const large = 2 ** 23;
   let resident = 0;
@@ -74,7 +74,7 @@ test("a large block that was freed is used again, whatever small ones were made 
     zeros([large + 16 * (i % 3)]).dispose();
     for (let length = 4; length <= 20; length += 2) kept.push(tensor(new Float32Array(length)));
   }
-  // Each of the 30 is 32 MiB: with glibc's aligned blocks every one of them could be new.
+  // Each of the 30 blocks is 32 MiB: with glibc's aligned blocks, each could be a new allocation.
   expect(process.memoryUsage.rss() - resident).toBeLessThan(100 * MIB);
-  for (const one of kept) one.dispose();
+  for (const small of kept) small.dispose();
 });

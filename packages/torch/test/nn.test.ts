@@ -58,7 +58,7 @@ test("train and eval reach every module inside", () => {
   expect(norm.training).toBe(true);
 });
 
-test("a sequence with batch norm, ReLU and pooling fused is the layers one after the other", () => {
+test("a sequence with fused batch norm, ReLU and pooling equals its layers run one by one", () => {
   const random = seeded(3);
   const norm = new BatchNorm2d(5);
   const net = new Sequential([
@@ -79,7 +79,7 @@ test("a sequence with batch norm, ReLU and pooling fused is the layers one after
   });
 });
 
-test("the same seed gives the same weights, of the spread asked for", () => {
+test("the same seed gives the same weights, with the requested std", () => {
   const make = (init: "kaiming" | "torch" | number) =>
     new Conv2d(16, 32, 3, seeded(7), { init }).weight.toFloat32();
   expect(make("kaiming")).toEqual(make("kaiming"));
@@ -90,7 +90,7 @@ test("the same seed gives the same weights, of the spread asked for", () => {
   expect(Math.max(...make("torch"))).toBeLessThanOrEqual(1 / Math.sqrt(16 * 9));
 });
 
-test("multiply-adds are counted where asked", () => {
+test("multiply-adds are counted on request", () => {
   const net = new Sequential([
     new Conv2d(3, 8, 3, seeded(1), { padding: 1, stride: 2 }),
     new Conv2d(8, 8, 3, seeded(2), { padding: 1, groups: 8 }),
@@ -105,9 +105,9 @@ test("multiply-adds are counted where asked", () => {
   });
 });
 
-test("channels that the groups do not divide are refused", () => {
+test("channels that are not multiples of the groups are rejected", () => {
   expect(() => new Conv2d(3, 4, 3, seeded(1), { groups: 2 })).toThrow(
-    /3 -> 4 channels are no multiple of 2 groups/,
+    /3 -> 4 channels, expected multiples of 2/,
   );
 });
 
@@ -140,10 +140,10 @@ test("in bfloat16 wide layers train nearly as in float32, and evaluate exactly s
   const { full, half } = both();
   expect(half.dtype).toBe("float32");
   expect(half.values).not.toEqual(full.values);
-  const scale = (values: Float32Array) => values.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  const scale = (values: Float32Array) => values.reduce((max, value) => Math.max(max, Math.abs(value)), 0);
   [half.values, ...half.gradients].forEach((values, i) => {
     const expected = [full.values, ...full.gradients][i];
-    // The bias in front of batch norm has no gradient but rounding's.
+    // The gradient of the bias before batch norm is only rounding error.
     if (i === 2) return;
     expect(scale(values.map((value, k) => value - expected[k]))).toBeLessThan(0.08 * scale(expected));
   });
@@ -152,7 +152,7 @@ test("in bfloat16 wide layers train nearly as in float32, and evaluate exactly s
   expect(evaluated.half.values).toEqual(evaluated.full.values);
 });
 
-test("a network is built in other shapes than its constructor's, and runs", () => {
+test("a network is built with other shapes than its constructor's, and runs", () => {
   const build = () =>
     new Sequential([
       new Conv2d(3, 8, 3, random, { padding: 1, init: "kaiming", bias: false }),
@@ -177,7 +177,7 @@ test("a network is built in other shapes than its constructor's, and runs", () =
     const adds = countMultiplyAdds(() => void network.forward(image));
     expect(adds).toBe(36 * (5 * 27 + 5 * 9 + 4 * 5));
   });
-  // Nothing else takes part.
+  // Networks built later are not affected.
   expect((withShapes(build, {}).modules[0] as Conv2d).outChannels).toBe(8);
   expect(() => withShapes(build, { "9.weight": [1] })).toThrow('the network has no tensor "9.weight"');
   expect(() => withShapes(build, { "0.weight": [5, 3] })).toThrow(
@@ -186,7 +186,7 @@ test("a network is built in other shapes than its constructor's, and runs", () =
   network.dispose();
 });
 
-test("operators are observed while their tensors are there; gradients of several tensors come from one pass", () => {
+test("operators are observed while their tensors exist; gradients of several tensors come from one pass", () => {
   scope(() => {
     const x = tensor([1, -2, 3]);
     x.requiresGrad = true;
@@ -196,7 +196,7 @@ test("operators are observed while their tensors are there; gradients of several
     const loss = observeOperators(
       ({ name, result }) => {
         seen.push(`${name} ${(result as Tensor).toFloat32().join(" ")}`);
-        // Not observed itself.
+        // This call is not observed.
         if (name === "aten::relu") held = keep(same(result as Tensor, "float32"));
       },
       () =>

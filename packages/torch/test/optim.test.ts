@@ -1,4 +1,4 @@
-// Optimizers, clipping and schedules against PyTorch's (fixtures/make_fixtures.py).
+// Optimizers, gradient clipping and schedules against PyTorch's (fixtures/make_fixtures.py).
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import {
@@ -40,7 +40,7 @@ function follow(expected: Trajectory, lr: number, create: (parameters: Tensor[])
     const [x, y] = [unpack(optim.x), unpack(optim.y)];
     const [w1, b1, w2] = ["w1", "b1", "w2"].map((name) => unpack(optim.params[name]));
     const parameters: Record<string, Tensor> = { w1, b1, w2 };
-    for (const one of Object.values(parameters)) one.requiresGrad = true;
+    for (const parameter of Object.values(parameters)) parameter.requiresGrad = true;
     const optimizer = create([w1, b1, w2]);
     for (const [i, after] of expected.steps.entries()) {
       const gap = sub(matmul(relu(linear(x, w1, b1)), permute(w2, [1, 0])), y);
@@ -61,7 +61,7 @@ function follow(expected: Trajectory, lr: number, create: (parameters: Tensor[])
   });
 }
 
-describe("optimizers step as PyTorch's", () => {
+describe("optimizers take the same steps as PyTorch's", () => {
   const momentumSgd = (parameters: Tensor[]) => {
     const { momentum, weightDecay } = optim.sgd.options;
     return sgd([{ parameters, weightDecay }], { momentum });
@@ -78,7 +78,7 @@ describe("optimizers step as PyTorch's", () => {
   });
 });
 
-test("muon on the matrices, together with sgd on the bias, steps by the papers' formulas", () => {
+test("muon for the matrices, joined with sgd for the bias, follows the papers' formulas", () => {
   const { lr, momentum, weightDecay } = optim.muon.options;
   follow(optim.muon, lr, ([w1, b1, w2]) =>
     joinOptimizers(
@@ -103,7 +103,7 @@ test.each([
       rows < columns ? matmul(a, permute(b, [1, 0])) : matmul(permute(a, [1, 0]), b);
     const side = Math.min(rows, columns);
     const gram = gramOf(x, x).toFloat32();
-    // U f(S) V^T against U S V^T: symmetric only with the same U and V.
+    // The product of U f(S) V^T and U S V^T is symmetric only if both have the same U and V.
     const both = gramOf(x, from).toFloat32();
     for (let i = 0; i < side; i++) {
       expect(gram[i * side + i]).toBeGreaterThan(0.68 ** 2);
@@ -120,15 +120,15 @@ test("joined optimizers must name their moments differently", () => {
   scope(() => {
     const of = () => adamW([{ parameters: [tensor([1])], weightDecay: 0 }]);
     const [one, other] = [of(), of()];
-    expect(() => joinOptimizers(one, other)).toThrow(/two of them have moments "count"/);
+    expect(() => joinOptimizers(one, other)).toThrow(/two optimizers have moments named "count"/);
     for (const moment of [...one.state().values(), ...other.state().values()]) moment.dispose();
   });
 });
 
-test("muon refuses a bias, and leaves a weight without gradient as it is", () => {
+test("muon rejects a bias, and does not change a weight without gradient", () => {
   scope(() => {
     const bias = tensor([1, 2]);
-    expect(() => muon([{ parameters: [bias], weightDecay: 0 }])).toThrow(/muon: a parameter is \[2\]/);
+    expect(() => muon([{ parameters: [bias], weightDecay: 0 }])).toThrow(/muon: a parameter has shape \[2\]/);
     const weight = tensor([1, 2], [1, 2]);
     const optimizer = muon([{ parameters: [weight], weightDecay: 0.5 }]);
     optimizer.step(0.1);
@@ -137,7 +137,7 @@ test("muon refuses a bias, and leaves a weight without gradient as it is", () =>
   });
 });
 
-test("a parameter without gradient stays as it is", () => {
+test("a parameter without gradient does not change", () => {
   scope(() => {
     const [used, unused] = [tensor([1, 2]), tensor([3])];
     used.requiresGrad = true;
@@ -151,7 +151,7 @@ test("a parameter without gradient stays as it is", () => {
   });
 });
 
-test("zeroGrad takes the gradients away", () => {
+test("zeroGrad removes the gradients", () => {
   scope(() => {
     const one = tensor([1, 2]);
     one.requiresGrad = true;

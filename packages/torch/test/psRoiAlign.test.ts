@@ -1,5 +1,5 @@
-// Position-sensitive RoIAlign against RoIAlign of all channels, of which each bin takes its own. (Against torchvision:
-// operators.test.ts.)
+// Position-sensitive RoIAlign against RoIAlign of all channels, from which each bin takes its own. (operators.test.ts
+// compares with torchvision.)
 import { afterAll, describe, expect, test } from "vitest";
 import { psRoiAlignFallback } from "../src/fallbacks.js";
 import {
@@ -15,14 +15,14 @@ import {
 } from "../src/index.js";
 import { evaluate, expectClose, regions, seeded, sizeOf, uniform } from "./helpers.js";
 
-/** [K, C k k, k, k] of all channels -> those entries that channel (c k + i) k + j has at bin (i, j). */
+/** From RoIAlign of all channels, [K, C k k, k, k], takes the entries of channel (c k + i) k + j at bin (i, j). */
 function reference(features: Tensor, rois: Tensor, options: PsRoiAlignOptions): Tensor {
   const all = roiAlign(features, rois, { ...options, aligned: true });
   const [count, channels, k] = all.shape;
-  const own = BigInt64Array.from({ length: count * channels }, (_, entry) =>
+  const index = BigInt64Array.from({ length: count * channels }, (_, entry) =>
     BigInt(entry * k * k + (entry % (k * k))),
   );
-  return reshape(indexSelect(reshape(all, [-1]), 0, tensor(own)), [count, channels / (k * k), k, k]);
+  return reshape(indexSelect(reshape(all, [-1]), 0, tensor(index)), [count, channels / (k * k), k, k]);
 }
 
 const SIZES = [
@@ -66,7 +66,7 @@ describe.each([
     expect(psAlign(empty, tensor([0, 0, 0, 4, 4], [1, 5]), options).shape).toEqual([1, 0, 2, 2]);
   });
 
-  test("channels that are no multiple of the bins are refused", () => {
+  test("a number of channels that is not a multiple of the bins is rejected", () => {
     const features = tensor(new Float32Array(10 * 30), [1, 10, 5, 6]);
     const rois = tensor([0, 0, 0, 4, 4], [1, 5]);
     const call = () => psAlign(features, rois, { spatialScale: 1, pooled: 3, samplingRatio: 2 });

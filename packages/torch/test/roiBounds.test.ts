@@ -1,4 +1,4 @@
-// What RoIAlign cannot sample, in both forms, by kernel and by fallback: an Error that names the value, at once.
+// Both RoIAligns, kernel and fallback, reject unsupported arguments at once, with an error that contains the value.
 import { describe, expect, test } from "vitest";
 import { psRoiAlignFallback, roiAlignFallback } from "../src/fallbacks.js";
 import { operator, psRoiAlign, roiAlign, type Tensor, tensor, zeros } from "../src/index.js";
@@ -13,14 +13,14 @@ const OPTIONS = { spatialScale: 1 / 8, pooled: 2, samplingRatio: 2, aligned: tru
 const map = () => tensor(new Float32Array(4 * 30), [1, 4, 5, 6]);
 const box = (...values: number[]): Tensor => tensor([0, 0, 0, 40, 40, ...values], [2, 5]);
 
-describe.each(FORMS)("%s refuses", (_, align) => {
+describe.each(FORMS)("%s rejects", (_, align) => {
   test.each([1e9, 65, 0, -1, 2 ** 40, -(2 ** 40)])("a sampling ratio of %s", (samplingRatio) => {
     const call = () => align(map(), box(0, 0, 0, 8, 8), { ...OPTIONS, samplingRatio });
     expect(call).toThrow(new RegExp(`is ${samplingRatio}, expected 1 to 64`));
   });
 
   test.each([0, -1, 1025, 1e6, 2 ** 31, 2 ** 32, 2 ** 52])("a pooled size of %s", (pooled) => {
-    // No channels: a multiple of every number of bins.
+    // Zero channels are a multiple of every number of bins.
     const call = () => align(zeros([1, 0, 5, 6]), box(0, 0, 0, 8, 8), { ...OPTIONS, pooled });
     expect(call).toThrow(new RegExp(`is ${pooled}(x-?\\d+)?, expected 1 to 1024`));
   });
@@ -59,20 +59,20 @@ describe.each(FORMS)("%s refuses", (_, align) => {
     expect(call).toThrow(/finite number above 0/);
   });
 
-  test("a box that a large spatial scale carries away", () => {
+  test("a box that a large spatial scale moves out of range", () => {
     const call = () => align(map(), box(0, 0, 0, 8, 8), { ...OPTIONS, spatialScale: 1e6 });
     expect(call).toThrow(/rois\[0\] has coordinate 40/);
   });
 });
 
-describe.each(FORMS)("%s takes", (_, align) => {
-  test("the largest that is allowed", () => {
+describe.each(FORMS)("%s accepts", (_, align) => {
+  test("the largest allowed box and sampling ratio", () => {
     const rois = box(0, -8e6, -8e6, 8e6, 8e6);
     const bins = align(map(), rois, { ...OPTIONS, samplingRatio: 64 }).toFloat32();
     expect(bins.every((value) => value === 0)).toBe(true);
   });
 
-  test("a map of no image, with sizes whose product overflows", () => {
+  test("an empty batch of maps with sizes whose product overflows", () => {
     const none = tensor(new Float32Array(0), [0, 5]);
     const features = zeros([0, 4, 2 ** 40, 2 ** 40]);
     expect(align(features, none, OPTIONS).shape.slice(2)).toEqual([2, 2]);
@@ -80,7 +80,7 @@ describe.each(FORMS)("%s takes", (_, align) => {
 });
 
 test.each([roiAlignFallback, psRoiAlignFallback])(
-  "samples that memory would not hold are refused: %o",
+  "more samples than fit in memory are rejected: %o",
   (align) => {
     const call = () =>
       align(zeros([1, 0, 5, 6]), box(0, 0, 0, 8, 8), { ...OPTIONS, pooled: 256, samplingRatio: 64 });

@@ -14,7 +14,7 @@ import {
 const folder = mkdtempSync(join(tmpdir(), "safetensors-"));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** A file from its parts, with nothing checked. */
+/** Assembles a file from its parts, unchecked. */
 function file(
   header: string | Uint8Array,
   data: Uint8Array = new Uint8Array(0),
@@ -60,7 +60,7 @@ describe("writing", () => {
     const turned = Object.fromEntries(Object.entries(metadata).reverse());
     expect(serializeSafetensors(new Map([...everyDtype].reverse()), turned)).toEqual(bytes);
     expect(new DataView(bytes.buffer).getBigUint64(0, true) % 8n).toBe(0n);
-    // Every tensor is then aligned: a view of the bytes, not a copy.
+    // Every tensor is aligned, so it is a view of the bytes, not a copy.
     for (const { data } of parseSafetensors(bytes).tensors.values()) expect(data.buffer).toBe(bytes.buffer);
   });
 
@@ -94,7 +94,7 @@ describe("writing", () => {
     expect([...parseSafetensors(bytes).tensors.get("part")!.data]).toEqual([2, 3]);
   });
 
-  it("replaces a file, and leaves it alone when it fails", () => {
+  it("replaces a file, and leaves it unchanged on failure", () => {
     const path = join(folder, "replaced.safetensors");
     writeSafetensors(path, everyDtype);
     const wrong = new Map([
@@ -109,18 +109,20 @@ describe("writing", () => {
     expect(readdirSync(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
   });
 
-  it("refuses what does not fit", () => {
+  it("rejects data that does not fit", () => {
     const one = (name: string, tensor: object) => new Map([[name, tensor as SafetensorsTensor]]);
     const write = (tensors: Map<string, SafetensorsTensor>, extra = {}) =>
       serializeSafetensors(tensors, extra);
     const data = new Float32Array(1);
     expect(() => write(one("w", { dtype: "F64", shape: [1], data }))).toThrow(
-      /Float64Array expected for F64/,
+      /expected Float64Array for F64/,
     );
-    expect(() => write(one("w", { dtype: "F8", shape: [1], data }))).toThrow(/dtype "F8"; one of BOOL/);
+    expect(() => write(one("w", { dtype: "F8", shape: [1], data }))).toThrow(
+      /dtype "F8"; expected one of BOOL/,
+    );
     expect(() => write(one("w", { dtype: "F32", shape: [-1], data }))).toThrow(/shape \[-1\]/);
-    expect(() => write(one("__metadata__", { dtype: "F32", shape: [1], data }))).toThrow(/taken/);
-    expect(() => write(new Map(), { epoch: 3 })).toThrow(/metadata\["epoch"\] is 3; a string expected/);
+    expect(() => write(one("__metadata__", { dtype: "F32", shape: [1], data }))).toThrow(/reserved/);
+    expect(() => write(new Map(), { epoch: 3 })).toThrow(/metadata\["epoch"\] is 3; expected a string/);
   });
 });
 
@@ -129,7 +131,7 @@ describe("reading", () => {
     JSON.stringify({ dtype, shape, data_offsets: [begin, end] });
   const eight = new Uint8Array(8);
 
-  it("copies where the data is not aligned", () => {
+  it("copies data that is not aligned", () => {
     const data = new Uint8Array(Float32Array.of(1.5, -2).buffer);
     const header = `{"w":${entry("F32", [2], 0, 8)}}`;
     for (let spaces = 0; spaces < 4; spaces++) {
@@ -150,19 +152,35 @@ describe("reading", () => {
   });
 
   it.each<[string, Uint8Array, RegExp]>([
-    ["nothing", new Uint8Array(0), /0 bytes; at least 8/],
+    ["nothing", new Uint8Array(0), /0 bytes; expected at least 8/],
     ["a header longer than the file", file("{}", eight, 99n), /length is 99, but only 10 bytes follow/],
-    ["a giant header", file("{}", eight, 2n ** 63n), /length is 9223372036854775808; at most 100000000/],
+    [
+      "a giant header",
+      file("{}", eight, 2n ** 63n),
+      /length is 9223372036854775808; expected at most 100000000/,
+    ],
     ["an empty header", file("", new Uint8Array([0x7b, 0x7d])), /does not begin with \{/],
     ["another kind of file", file("<html></html>"), /does not begin with \{/],
-    ["broken JSON", file('{"w":'), /not JSON/],
-    ["broken UTF-8", file(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)), /not JSON in UTF-8/],
-    ["metadata that is a list", file('{"__metadata__":[]}'), /__metadata__ is \[\]; an object/],
-    ["metadata that is not text", file('{"__metadata__":{"a":1}}'), /__metadata__\["a"\] is 1; a string/],
-    ["an entry that is not an object", file('{"w":3}'), /tensor "w": 3; an object/],
-    ["an unknown dtype", file(`{"w":${entry("F8_E4M3", [8], 0, 8)}}`, eight), /dtype "F8_E4M3"; one of/],
+    ["broken JSON", file('{"w":'), /not UTF-8 encoded JSON/],
+    ["broken UTF-8", file(Uint8Array.of(0x7b, 0x22, 0xff, 0x22, 0x7d)), /not UTF-8 encoded JSON/],
+    ["metadata that is a list", file('{"__metadata__":[]}'), /__metadata__ is \[\]; expected an object/],
+    [
+      "metadata that is not text",
+      file('{"__metadata__":{"a":1}}'),
+      /__metadata__\["a"\] is 1; expected a string/,
+    ],
+    ["an entry that is not an object", file('{"w":3}'), /tensor "w": 3; expected an object/],
+    [
+      "an unknown dtype",
+      file(`{"w":${entry("F8_E4M3", [8], 0, 8)}}`, eight),
+      /dtype "F8_E4M3"; expected one of/,
+    ],
     ["dtype toString", file(`{"w":${entry("toString", [8], 0, 8)}}`, eight), /dtype "toString"/],
-    ["a negative side", file(`{"w":${entry("U8", [-8], 0, 8)}}`, eight), /shape \[-8\]; an array of whole/],
+    [
+      "a negative side",
+      file(`{"w":${entry("U8", [-8], 0, 8)}}`, eight),
+      /shape \[-8\]; expected an array of integers/,
+    ],
     ["a broken side", file(`{"w":${entry("U8", [1.5], 0, 8)}}`, eight), /shape \[1.5\]/],
     ["no shape", file('{"w":{"dtype":"U8","data_offsets":[0,8]}}', eight), /shape undefined/],
     [
@@ -173,7 +191,7 @@ describe("reading", () => {
     [
       "three offsets",
       file('{"w":{"dtype":"U8","shape":[8],"data_offsets":[0,4,8]}}', eight),
-      /\[0,4,8\]; two/,
+      /\[0,4,8\]; expected two/,
     ],
     ["offsets backwards", file(`{"w":${entry("U8", [8], 8, 0)}}`, eight), /end is before the beginning/],
     [
@@ -190,17 +208,17 @@ describe("reading", () => {
     [
       "an overlap",
       file(`{"a":${entry("U8", [5], 0, 5)},"b":${entry("U8", [4], 4, 8)}}`, eight),
-      /tensor "b" begins at byte 4 of the data and overlaps .*; 5 expected/,
+      /tensor "b" begins at byte 4 of the data and overlaps .*; expected 5/,
     ],
     [
-      "a hole",
+      "a gap",
       file(`{"b":${entry("U8", [3], 5, 8)},"a":${entry("U8", [4], 0, 4)}}`, eight),
-      /tensor "b" begins at byte 5 of the data and leaves a hole .*; 4 expected/,
+      /tensor "b" begins at byte 5 of the data and leaves a gap .*; expected 4/,
     ],
     [
       "bytes after the tensors",
       file(`{"a":${entry("U8", [4], 0, 4)}}`, eight),
-      /end at byte 4 of the data, which has 8/,
+      /end at byte 4 of the data, but the data has 8/,
     ],
     [
       "a name twice",
@@ -208,7 +226,7 @@ describe("reading", () => {
       /the name "a" twice/,
     ],
     ["metadata twice", file('{"__metadata__":{"k":"{,\\"","k":""}}'), /the name "k" twice/],
-  ])("refuses %s", (_, bytes, message) => {
+  ])("rejects %s", (_, bytes, message) => {
     const path = join(folder, "hostile.safetensors");
     writeFileSync(path, bytes);
     expect(() => readSafetensors(path)).toThrow(SafetensorsError);
@@ -216,19 +234,19 @@ describe("reading", () => {
     expect(() => readSafetensors(path)).toThrow(/hostile\.safetensors: /);
   });
 
-  it("lets repeated values and names in different objects be", () => {
+  it("allows repeated values, and equal names in different objects", () => {
     const header = `{"__metadata__":{"a":"a","b":"a"},"a":${entry("U8", [4], 0, 4)},"b":${entry("U8", [4], 4, 8)}}`;
     expect(parseSafetensors(file(header, eight)).tensors.size).toBe(2);
   });
 
-  it("refuses a file cut off anywhere", () => {
+  it("rejects a file truncated at any byte", () => {
     const bytes = serializeSafetensors(everyDtype, metadata);
     for (let length = 0; length < bytes.length; length++) {
       expect(() => parseSafetensors(bytes.subarray(0, length))).toThrow(SafetensorsError);
     }
   });
 
-  it("reads or refuses files with random bytes changed, and nothing else happens", () => {
+  it("parses or rejects files with random bytes changed, and never fails otherwise", () => {
     const original = serializeSafetensors(everyDtype, metadata);
     let state = 12345;
     const random = (below: number) => {
@@ -238,7 +256,7 @@ describe("reading", () => {
     let refused = 0;
     for (let round = 0; round < 20_000; round++) {
       const bytes = original.slice();
-      // Most changes go to the header: that is what gets interpreted.
+      // Most changes are in the header, which is the part that is parsed.
       const reach = round % 4 === 0 ? bytes.length : round % 4 === 1 ? 12 : 900;
       for (let change = 1 + random(3); change > 0; change--) {
         const printable = '0123456789{}[]",:\\-. '.charCodeAt(random(21));

@@ -1,11 +1,11 @@
-// The addon in several threads of one process (worker_threads): each has an environment of its own.
+// The addon in several threads of one process (worker_threads), each with its own environment.
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { expect, it } from "vitest";
 
 const torch = fileURLToPath(new URL("../dist/index.js", import.meta.url));
 
-/** Runs a module in a process of its own: an abort would end this one. */
+/** Runs a module in a separate process: an abort would end this one. */
 function run(code: string): { status: number | null; signal: string | null; stdout: string; stderr: string } {
   const all = `
     import { Worker } from "node:worker_threads";
@@ -22,7 +22,7 @@ function run(code: string): { status: number | null; signal: string | null; stdo
   return { status, signal, stdout, stderr };
 }
 
-it("every thread reaches the operators that it has looked up, in whatever order", () => {
+it("every thread calls the operators it has looked up, in any order", () => {
   const outcome = run(`
     const body = \`
       const names = ["aten::neg", "aten::exp", "aten::abs", "aten::floor", "aten::sqrt", "aten::relu", "aten::sin", "aten::cos"];
@@ -42,7 +42,7 @@ it("every thread reaches the operators that it has looked up, in whatever order"
   expect(outcome).toEqual({ status: 0, signal: null, stdout: "[]\n", stderr: "" });
 });
 
-it("a thread that ends, or is ended, with tensors and within a call leaves the others alone", () => {
+it("a thread that exits or is terminated, with live tensors and inside a call, does not affect the others", () => {
   const outcome = run(`
     const t = await import("file://" + torch);
     const body = \`

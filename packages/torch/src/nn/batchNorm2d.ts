@@ -1,4 +1,4 @@
-// Batch normalisation over channels, with the ReLU and the pooling that follow it where they can be one pass.
+// Batch normalisation over channels, fused with a following ReLU and pooling where possible.
 import { batchNormRelu } from "../kernels.js";
 import { batchNorm, maxPool2d, relu } from "../ops.js";
 import { constant } from "../random.js";
@@ -27,7 +27,7 @@ export class BatchNorm2d extends Layer {
     return this.forwardFused(x, false, false);
   }
 
-  /** The same, followed by ReLU and by 2x2 max pooling where asked. */
+  /** The same, optionally followed by ReLU and 2x2 max pooling. */
   forwardFused(x: Tensor, withRelu: boolean, withPool: boolean): Tensor {
     const { weight, bias, runningMean, runningVar, training, momentum, eps } = this;
     if (weight.device === "cpu" && x.dtype === "float32") {

@@ -1,4 +1,4 @@
-// 2-D convolution. Narrow 3x3 layers on the CPU go to the addon's own kernel, all others to libtorch.
+// 2-D convolution. Narrow 3x3 layers on the CPU use the addon's kernel, all others libtorch's.
 import { conv3x3, simdLevel } from "../kernels.js";
 import { cast, conv2d } from "../ops.js";
 import { constant, type Random, randomNormal, randomUniform } from "../random.js";
@@ -6,19 +6,19 @@ import type { Tensor } from "../tensor.js";
 import { count } from "./cost.js";
 import { Layer } from "./module.js";
 
-/** The most input or output channels with which the addon's kernel was measured faster than oneDNN's. */
-const widestNarrow = (): number => (simdLevel() === "avx512" ? 31 : 15);
+/** The maximum number of input or output channels for which the addon's kernel was measured faster than oneDNN's. */
+const maxNarrowChannels = (): number => (simdLevel() === "avx512" ? 31 : 15);
 
 export type Precision = "float32" | "bfloat16";
 let precision: Precision = "float32";
 
-/** From so many input and output channels on, converting to bfloat16 costs less than it gains. */
-const NARROWEST_BFLOAT16 = 32;
+/** The minimum number of input and output channels for which bfloat16 saves more time than the conversion costs. */
+const MIN_BFLOAT16_CHANNELS = 32;
 
 /**
- * What wide convolutions multiply and give in training, as with PyTorch's autocast: weights stay float32, sums of
- * products are kept in float32, batch norm and ReLU pass bfloat16 on, narrow layers convert back. In evaluation all is
- * float32: libtorch's forward pass gains nothing.
+ * Sets the dtype of the inputs and outputs of wide convolutions in training, like PyTorch's autocast: weights stay
+ * float32, products are accumulated in float32, batch norm and ReLU preserve bfloat16, narrow layers convert back to
+ * float32. Evaluation always uses float32, because bfloat16 does not speed up libtorch's forward pass.
  */
 export function setPrecision(wanted: Precision): void {
   precision = wanted;
@@ -64,7 +64,7 @@ export class Conv2d extends Layer {
     super();
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
       throw new RangeError(
-        `Conv2d: ${inChannels} -> ${outChannels} channels are no multiple of ${groups} groups`,
+        `Conv2d: ${inChannels} -> ${outChannels} channels, expected multiples of ${groups} (groups)`,
       );
     }
     this.predicts = predicts;
@@ -85,18 +85,18 @@ export class Conv2d extends Layer {
         : constant([outChannels], 0);
     this.bias = bias ? this.parameter("bias", initialBias) : null;
     if (!bias) initialBias.dispose();
-    // Of the weights as they are: see withShapes.
+    // Taken from the actual weights, whose shape may differ: see withShapes.
     const depthwise = groups > 1 && groups === inChannels && groups === outChannels;
-    const [own, perGroup] = this.weight.shape;
-    this.groups = depthwise ? own : groups;
-    this.inChannels = perGroup * this.groups;
-    this.outChannels = own;
+    const [actualOut, inPerGroup] = this.weight.shape;
+    this.groups = depthwise ? actualOut : groups;
+    this.inChannels = inPerGroup * this.groups;
+    this.outChannels = actualOut;
     this.narrow =
       kernel === 3 &&
       stride === 1 &&
       padding === 1 &&
       groups === 1 &&
-      Math.max(this.inChannels, this.outChannels) <= widestNarrow();
+      Math.max(this.inChannels, this.outChannels) <= maxNarrowChannels();
   }
 
   forward(x: Tensor): Tensor {
@@ -110,7 +110,7 @@ export class Conv2d extends Layer {
       return conv3x3(cast(x, "float32"), this.weight, this.bias);
     const { stride, padding, groups, weight, bias } = this;
     const options = { stride, padding, groups };
-    const wide = Math.min(this.inChannels, this.outChannels) >= NARROWEST_BFLOAT16;
+    const wide = Math.min(this.inChannels, this.outChannels) >= MIN_BFLOAT16_CHANNELS;
     const to = wide && this.training ? precision : "float32";
     if (to === "float32") return conv2d(cast(x, to), weight, bias, options);
     return conv2d(cast(x, to), cast(weight, to), bias && cast(bias, to), options);

@@ -2,7 +2,7 @@
 
 let counted: number | null = null;
 
-/** Multiply-adds of all convolutions and linear layers that run inside `body`. */
+/** The number of multiply-adds of all convolutions and linear layers that run inside `body`. */
 export function countMultiplyAdds(body: () => void): number {
   const before = counted;
   counted = 0;
@@ -14,7 +14,7 @@ export function countMultiplyAdds(body: () => void): number {
   }
 }
 
-/** Called by the layers. `cost` is only worked out when somebody counts. */
+/** Called by the layers. `cost` is computed only while counting. */
 export function count(cost: () => number): void {
   if (counted !== null) counted += cost();
 }

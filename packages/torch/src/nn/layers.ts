@@ -1,4 +1,4 @@
-// The small layers: linear, ReLU, max pooling, and a sequence that runs batch norm, ReLU and pooling as one.
+// Small layers: linear, ReLU, max pooling, and a sequence that fuses batch norm, ReLU and pooling.
 import { linear, maxPool2d, relu } from "../ops.js";
 import { constant, type Random, randomNormal, randomUniform } from "../random.js";
 import { scope, type Tensor } from "../tensor.js";
@@ -7,7 +7,7 @@ import { count } from "./cost.js";
 import { Layer } from "./module.js";
 
 export interface LinearOptions {
-  /** Normal initial weights and zero bias; without it PyTorch's default (uniform, 1 / sqrt(in)). */
+  /** Initialize with normal weights of this std and zero bias; by default as in PyTorch (uniform, 1 / sqrt(in)). */
   std?: number;
   /** @see NamedTensor.predicts */
   predicts?: boolean;
@@ -51,7 +51,7 @@ export class ReLU extends Layer {
   }
 }
 
-/** Passes its input on: holds a place in a sequence, so that the names of later modules stay. */
+/** Returns its input: a placeholder in a sequence, so that later modules keep their names. */
 export class Identity extends Layer {
   forward(x: Tensor): Tensor {
     return x;
@@ -71,13 +71,13 @@ export class MaxPool2d extends Layer {
     return maxPool2d(x, this.kernel, this.stride, this.padding);
   }
 
-  /** Whether this is the 2x2 pooling that batch norm can do on its way. */
+  /** Whether this is the 2x2 pooling that can be fused with batch norm. */
   get halves(): boolean {
     return this.kernel === 2 && this.stride === 2 && this.padding === 0;
   }
 }
 
-/** Modules one after another, named "0", "1", ...; batch norm takes a ReLU and a halving pool behind it along. */
+/** Modules run in sequence, named "0", "1", ...; batch norm is fused with a following ReLU and 2x2 pooling. */
 export class Sequential extends Layer {
   constructor(readonly modules: readonly Layer[]) {
     super();
@@ -94,7 +94,7 @@ export class Sequential extends Layer {
     let y = x;
     const advance = (forward: (from: Tensor) => Tensor) => {
       const next = scope(() => forward(y));
-      // Not needed any more, unless autograd has kept it: without gradient two maps at a time are all there is.
+      // No longer needed here; autograd keeps its own reference. Without gradients, at most two maps exist at a time.
       if (y !== x && next !== y) y.dispose();
       y = next;
     };

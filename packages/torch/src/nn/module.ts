@@ -1,4 +1,4 @@
-// A layer or a network: named parameters (trained) and buffers (running statistics), in PyTorch's naming.
+// A layer or a network: named parameters (trained) and buffers (running statistics), with PyTorch's names.
 import { operator } from "../dispatcher.js";
 import { keep, noGrad, scope, type Tensor } from "../tensor.js";
 
@@ -9,31 +9,31 @@ export interface NamedTensor {
   tensor: Tensor;
   /** False for buffers such as running statistics. */
   trained: boolean;
-  /** Whether it belongs to a layer whose outputs are predictions: optimizers for hidden layers leave it to others. */
+  /** Whether it belongs to a layer whose outputs are predictions: optimizers for hidden layers should not train it. */
   predicts: boolean;
-  /** Whether it is the weight of a convolution in groups, depthwise ones among them: not one matrix of all its inputs. */
+  /** Whether it is the weight of a grouped (or depthwise) convolution, and so not a single matrix over all inputs. */
   grouped: boolean;
 }
 
 export abstract class Module {
-  /** Whether batch norm uses the batch's statistics (and updates the running ones). */
+  /** Whether batch norm uses batch statistics (and updates the running statistics). */
   training = true;
-  /** Whether its outputs are predictions rather than hidden features. Said by the layer itself. */
+  /** Whether its outputs are predictions rather than hidden features. Set by the layer itself. */
   readonly predicts: boolean = false;
-  /** Whether its outputs each read only some of its input channels. Said by the layer itself. */
+  /** Whether each of its outputs reads only some of its input channels. Set by the layer itself. */
   readonly grouped: boolean = false;
 
-  private readonly own: Omit<NamedTensor, "predicts" | "grouped">[] = [];
+  private readonly tensors: Omit<NamedTensor, "predicts" | "grouped">[] = [];
   private readonly children = new Map<string, Module>();
 
   protected parameter(name: string, value: Tensor): Tensor {
     value.requiresGrad = true;
-    this.own.push({ name, tensor: keep(value), trained: true });
+    this.tensors.push({ name, tensor: keep(value), trained: true });
     return value;
   }
 
   protected buffer(name: string, value: Tensor): Tensor {
-    this.own.push({ name, tensor: keep(value), trained: false });
+    this.tensors.push({ name, tensor: keep(value), trained: false });
     return value;
   }
 
@@ -42,10 +42,10 @@ export abstract class Module {
     return module;
   }
 
-  /** All tensors, this module's first, then each child's as "child.name". */
+  /** All tensors: first this module's, then each child's as "child.name". */
   named(prefix = ""): NamedTensor[] {
     const { predicts, grouped } = this;
-    const all = this.own.map((one) => ({ ...one, name: prefix + one.name, predicts, grouped }));
+    const all = this.tensors.map((entry) => ({ ...entry, name: prefix + entry.name, predicts, grouped }));
     for (const [name, module] of this.children) all.push(...module.named(`${prefix}${name}.`));
     return all;
   }
@@ -53,11 +53,11 @@ export abstract class Module {
   /** The trained tensors. */
   parameters(): Tensor[] {
     return this.named()
-      .filter((one) => one.trained)
-      .map((one) => one.tensor);
+      .filter(({ trained }) => trained)
+      .map(({ tensor }) => tensor);
   }
 
-  /** Switches this module and everything in it between training and evaluation. */
+  /** Switches this module and all its descendants between training and evaluation. */
   train(training = true): this {
     this.training = training;
     for (const module of this.children.values()) module.train(training);

@@ -1,26 +1,26 @@
-// A network some of whose tensors have other shapes than its constructors give them: one that was pruned.
+// Builds a network in which some tensors have other shapes than its constructors request, such as a pruned network.
 import { shapesOnly, watchInitial } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import type { Module } from "./module.js";
 
 /**
- * Builds a module whose tensors that `shapes` names have these shapes from the start; what would be larger is never made.
- * Layers find out from their weights how many channels they have.
- * @param build makes the same tensors in the same order each time that it is called
- * @throws RangeError for a name that the module does not have, or a shape with another number of dimensions
+ * Builds a module in which the tensors named in `shapes` have these shapes from the start; larger ones are never
+ * allocated. Layers derive their numbers of channels from their weights.
+ * @param build creates the same tensors in the same order each time it is called
+ * @throws RangeError for a name that the module does not have, or a shape with the wrong number of dimensions
  */
 export function withShapes<M extends Module>(
   build: () => M,
   shapes: Readonly<Record<string, readonly number[]>>,
 ): M {
   const wanted = tensorsInOrder(build);
-  const unknown = Object.keys(shapes).find((name) => !wanted.some((one) => one.name === name));
+  const unknown = Object.keys(shapes).find((name) => !wanted.some((known) => known.name === name));
   if (unknown !== undefined) throw new RangeError(`the network has no tensor "${unknown}"`);
   let next = 0;
   const shapeOf = (asked: readonly number[]): readonly number[] => {
     const { name, shape: usual } = wanted[next++];
     if (name === undefined) return asked;
-    // Not what is asked for: layers ask for as many inputs as those before them have outputs now.
+    // Not `asked`: layers already request as many inputs as the previous layers have outputs now.
     const shape = Object.hasOwn(shapes, name) ? shapes[name] : usual;
     if (shape.length === usual.length) return shape;
     throw new RangeError(`tensor "${name}" is ${shape.join(" x ")}, expected ${usual.length} dimensions`);
@@ -28,7 +28,7 @@ export function withShapes<M extends Module>(
   return watchInitial({ shape: shapeOf, made: () => {} }, build);
 }
 
-/** The tensors in the order in which they are made, with their usual shapes; one that does not stay has no name. */
+/** The tensors in order of creation, with their usual shapes; those that the module does not keep have no name. */
 function tensorsInOrder(build: () => Module): { name: string | undefined; shape: number[] }[] {
   const made: { tensor: Tensor; shape: number[] }[] = [];
   const watcher = {

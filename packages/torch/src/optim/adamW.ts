@@ -1,4 +1,4 @@
-// Adam with weight decay apart from the gradient.
+// Adam with decoupled weight decay.
 import { operator } from "../dispatcher.js";
 import { copy } from "../ops.js";
 import { keep, type Tensor, tensor } from "../tensor.js";
@@ -11,12 +11,12 @@ const sqrtOf = operator<Tensor[]>("aten::_foreach_sqrt");
 const divScalar = operator<undefined>("aten::_foreach_div_.Scalar");
 const addScalar = operator<undefined>("aten::_foreach_add_.Scalar");
 
-/** AdamW (Loshchilov and Hutter, 2019): Adam with weight decay apart from the gradient. */
+/** AdamW (Loshchilov and Hutter, 2019): Adam with decoupled weight decay. */
 export function adamW(
   groups: readonly ParameterGroup[],
   { beta1 = 0.9, beta2 = 0.999, eps = 1e-8 } = {},
 ): Optimizer {
-  // A tensor, so that a checkpoint holds it with the moments.
+  // A tensor, so that checkpoints include it along with the moments.
   const count = keep(tensor(new Float32Array(1)));
   return createOptimizer(
     groups,

@@ -1,4 +1,4 @@
-// A limit on the gradients' joint norm.
+// Gradient clipping by global norm.
 import { operator } from "../dispatcher.js";
 import { noGrad, scope, type Tensor } from "../tensor.js";
 import { gradients, scaleLists } from "./lists.js";
@@ -7,8 +7,8 @@ const stackOf = operator("aten::stack");
 const normOf = operator("aten::norm.Scalar");
 
 /**
- * Scales all gradients down so that their joint L2 norm is at most `limit`.
- * @returns the norm before
+ * Scales all gradients down so that their global L2 norm is at most `limit`.
+ * @returns the norm before clipping
  */
 export function clipGradNorm(parameters: readonly Tensor[], limit: number): number {
   return noGrad(() =>

@@ -1,5 +1,5 @@
-// What optimizers share: libtorch's _foreach_ operators (one call for all parameters instead of one a parameter), and
-// the moments that go with the parameters through steps and checkpoints.
+// Shared by the optimizers: libtorch's _foreach_ operators (one call for all parameters instead of one per parameter),
+// and the moments of the parameters, which are used in steps and stored in checkpoints.
 import { operator } from "../dispatcher.js";
 import { keep, noGrad, scope, type Tensor } from "../tensor.js";
 import type { Optimizer, ParameterGroup } from "./optimizer.js";
@@ -13,7 +13,7 @@ export const scaledLists = operator<Tensor[]>("aten::_foreach_mul.Scalar");
 
 const zerosLike = operator("aten::zeros_like");
 
-/** The parameters that have a gradient, their gradients, and their places in the list. */
+/** The parameters that have a gradient, their gradients, and their indices in the list. */
 export function gradients(parameters: readonly Tensor[]): { with: Tensor[]; grads: Tensor[]; at: number[] } {
   const found = { with: [] as Tensor[], grads: [] as Tensor[], at: [] as number[] };
   parameters.forEach((parameter, i) => {
@@ -26,7 +26,7 @@ export function gradients(parameters: readonly Tensor[]): { with: Tensor[]; grad
   return found;
 }
 
-/** A parameter group in a step: those of its parameters that have a gradient, with their moments by name. */
+/** A parameter group in one step: only its parameters with a gradient, and their moments by name. */
 export interface GroupStep<Name extends string> {
   parameters: Tensor[];
   grads: Tensor[];
@@ -35,9 +35,9 @@ export interface GroupStep<Name extends string> {
 }
 
 /**
- * An optimizer with moments in the shapes of its parameters, zeros at first.
- * @param step one update of all groups that have gradients
- * @param more tensors that belong to the state besides, by name
+ * An optimizer with moments of the same shapes as its parameters, initially zero.
+ * @param step updates all groups that have gradients
+ * @param more additional tensors in the state, by name
  */
 export function createOptimizer<Name extends string>(
   groups: readonly ParameterGroup[],
@@ -46,27 +46,27 @@ export function createOptimizer<Name extends string>(
   more: readonly [string, Tensor][] = [],
 ): Optimizer {
   const zeros = () =>
-    noGrad(() => groups.map(({ parameters }) => parameters.map((one) => keep(zerosLike(one)))));
+    noGrad(() => groups.map(({ parameters }) => parameters.map((parameter) => keep(zerosLike(parameter)))));
   const moments = names.map((name) => ({ name, lists: zeros() }));
   const stepsOf = (): GroupStep<Name>[] =>
     groups.flatMap(({ parameters, weightDecay }, g) => {
       const found = gradients(parameters);
       if (found.with.length === 0) return [];
-      const own = moments.map(({ name, lists }) => [name, found.at.map((i) => lists[g][i])]);
+      const momentsOf = moments.map(({ name, lists }) => [name, found.at.map((i) => lists[g][i])]);
       return {
         parameters: found.with,
         grads: found.grads,
-        moments: Object.fromEntries(own) as Record<Name, Tensor[]>,
+        moments: Object.fromEntries(momentsOf) as Record<Name, Tensor[]>,
         weightDecay,
       };
     });
   const named = moments.flatMap(({ name, lists }) =>
-    lists.flatMap((list, g) => list.map((one, i): [string, Tensor] => [`${name}.${g}.${i}`, one])),
+    lists.flatMap((list, g) => list.map((moment, i): [string, Tensor] => [`${name}.${g}.${i}`, moment])),
   );
   return {
     step: (lr) => noGrad(() => scope(() => step(lr, stepsOf()))),
     zeroGrad: () => {
-      for (const { parameters } of groups) for (const one of parameters) one.clearGrad();
+      for (const { parameters } of groups) for (const parameter of parameters) parameter.clearGrad();
     },
     state: () => new Map([...more, ...named]),
   };

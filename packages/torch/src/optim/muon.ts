@@ -1,7 +1,7 @@
-// Muon: momentum whose singular values are made (nearly) equal before it is applied, so that a layer learns in all its
-// directions at once and not only in the few that its gradient is large in. Jordan et al., "Muon: An optimizer for
-// hidden layers in neural networks", 2024; size of the step as in Liu et al., "Muon is Scalable for LLM Training",
-// arXiv 2502.16982, section 2.2, so that learning rates of AdamW fit.
+// Muon: momentum whose singular values are made (nearly) equal before it is applied, so that a layer learns in all
+// directions at once, not only in the few with large gradients. Jordan et al., "Muon: An optimizer for hidden layers in
+// neural networks", 2024; step size as in Liu et al., "Muon is Scalable for LLM Training", arXiv 2502.16982, section
+// 2.2, so that AdamW's learning rates fit.
 import { operator } from "../dispatcher.js";
 import { add, div, flatten, matmul, mul, permute, reshape } from "../ops.js";
 import { scope, type Tensor } from "../tensor.js";
@@ -11,21 +11,21 @@ import type { Optimizer, ParameterGroup } from "./optimizer.js";
 const addmm = operator("aten::addmm");
 const normOf = operator("aten::norm.Scalar");
 
-/** Of the quintic iteration, and how often it is done: what the authors of Muon chose. */
+/** The coefficients and the number of rounds of the quintic iteration, as chosen by Muon's authors. */
 const [A, B, C] = [3.4445, -4.775, 2.0315];
 const ROUNDS = 5;
-/** The usual root mean square of AdamW's steps, in learning rates. */
+/** The typical root mean square of AdamW's updates, relative to the learning rate. */
 const RMS = 0.2;
 
 /**
- * A matrix with the singular vectors of x and singular values near 1, by Newton-Schulz iteration: those between 0.003
- * and 1 of the Frobenius norm of x become 0.68 to 1.20; smaller ones stay smaller.
+ * A matrix with the singular vectors of x and singular values near 1, by Newton-Schulz iteration: singular values
+ * between 0.003 and 1 times the Frobenius norm of x become 0.68 to 1.20; smaller ones stay smaller.
  * @param x [rows, columns]
  */
 export const orthogonalized = (x: Tensor): Tensor =>
   scope(() => {
     const [rows, columns] = x.shape;
-    // The products are of the smaller side.
+    // Transpose if needed, so that the products have the size of the smaller side.
     if (rows > columns) return permute(orthogonalized(permute(x, [1, 0])), [1, 0]);
     let y = div(x, add(normOf(x, 2), 1e-7));
     for (let round = 0; round < ROUNDS; round++) {
@@ -37,29 +37,29 @@ export const orthogonalized = (x: Tensor): Tensor =>
   });
 
 /**
- * Nesterov's momentum, orthogonalized, with weight decay apart from the gradient. For weights of hidden layers: all
- * dimensions but the first of a convolution's are taken as one. Layers that predict, biases and norms are better left
- * to AdamW (`joinOptimizers`).
+ * Orthogonalized Nesterov momentum with decoupled weight decay. For weights of hidden layers; convolution weights are
+ * flattened to matrices, keeping the first dimension. Use AdamW for prediction layers, biases and norms
+ * (`joinOptimizers`).
  * @param options momentum, 0 to 1
- * @throws Error for a parameter of fewer than two dimensions
+ * @throws Error for a parameter with fewer than two dimensions
  */
 export function muon(groups: readonly ParameterGroup[], { momentum = 0.95 } = {}): Optimizer {
   for (const { parameters } of groups) {
     for (const { shape } of parameters) {
       if (shape.length < 2)
-        throw new Error(`muon: a parameter is [${shape}], expected two or more dimensions`);
+        throw new Error(`muon: a parameter has shape [${shape}], expected two or more dimensions`);
     }
   }
   return createOptimizer(groups, ["momentum"], (lr, steps) => {
     for (const { parameters, grads, moments, weightDecay } of steps) {
       scaleLists(moments.momentum, momentum);
       addToLists(moments.momentum, grads, 1 - momentum);
-      // Nesterov's: where the momentum will be.
+      // Nesterov: the momentum after the next update.
       const ahead = sumOfLists(scaledLists(moments.momentum, momentum), grads, 1 - momentum);
-      const directions = ahead.map((one) =>
+      const directions = ahead.map((matrix) =>
         scope(() => {
-          const direction = orthogonalized(flatten(one, 1));
-          return reshape(mul(direction, RMS * Math.sqrt(Math.max(...direction.shape))), one.shape);
+          const direction = orthogonalized(flatten(matrix, 1));
+          return reshape(mul(direction, RMS * Math.sqrt(Math.max(...direction.shape))), matrix.shape);
         }),
       );
       if (weightDecay !== 0) scaleLists(parameters, 1 - lr * weightDecay);

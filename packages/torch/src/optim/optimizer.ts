@@ -1,4 +1,4 @@
-// What an optimizer is, and several as one.
+// The interface of optimizers, and combining several into one.
 import type { Tensor } from "../tensor.js";
 
 /** A group of parameters that share a weight decay. */
@@ -8,28 +8,31 @@ export interface ParameterGroup {
 }
 
 export interface Optimizer {
-  /** One update with the gradients at hand, at learning rate `lr`; parameters without gradient stay. */
+  /** One update with the current gradients, at learning rate `lr`; parameters without a gradient do not change. */
   step(lr: number): void;
   zeroGrad(): void;
-  /** Moments by name, to be stored and to be filled again on resume; shapes are the parameters'. */
+  /** The moments by name, to be stored in checkpoints and overwritten on resume; they have the parameters' shapes. */
   state(): Map<string, Tensor>;
 }
 
 /**
- * Optimizers of different parameters as one.
- * @throws Error when moments of two of them have the same name
+ * Combines optimizers of different parameters into one.
+ * @throws Error if moments of two optimizers have the same name
  */
 export function joinOptimizers(...optimizers: readonly Optimizer[]): Optimizer {
-  const state = optimizers.flatMap((one) => [...one.state()]);
+  const state = optimizers.flatMap((optimizer) => [...optimizer.state()]);
   const names = state.map(([name]) => name);
-  const twice = names.find((name, i) => names.indexOf(name) !== i);
-  if (twice !== undefined) throw new Error(`joinOptimizers: two of them have moments "${twice}"`);
+  const duplicate = names.find((name, i) => names.indexOf(name) !== i);
+  if (duplicate !== undefined)
+    throw new Error(
+      `joinOptimizers: two optimizers have moments named "${duplicate}", expected different names`,
+    );
   return {
     step: (lr) => {
-      for (const one of optimizers) one.step(lr);
+      for (const optimizer of optimizers) optimizer.step(lr);
     },
     zeroGrad: () => {
-      for (const one of optimizers) one.zeroGrad();
+      for (const optimizer of optimizers) optimizer.zeroGrad();
     },
     state: () => new Map(state),
   };

@@ -1,18 +1,18 @@
-// Learning rates over the steps of a training run.
+// Learning rate schedules.
 
 export interface ScheduleOptions {
   /** Learning rate after the warm-up. */
   lr: number;
-  /** Steps over which it rises linearly from nearly 0 to lr. */
+  /** Steps over which the learning rate rises linearly from nearly 0 to lr. */
   warmupSteps: number;
   totalSteps: number;
-  /** "cosine" falls to 0 along half a cosine; "step" is divided by 10 at each milestone; "constant" stays. */
+  /** "cosine" decays to 0 along half a cosine; "step" divides by 10 at each milestone; "constant" does not change. */
   kind: "cosine" | "step" | "constant";
-  /** For "step": fractions of totalSteps, for instance [0.7, 0.9]. */
+  /** For "step": fractions of totalSteps, for example [0.7, 0.9]. */
   milestones?: readonly number[];
 }
 
-/** The learning rate of step `step` (the first is 0). */
+/** The learning rate of step `step`, counted from 0. */
 export function learningRate(step: number, options: ScheduleOptions): number {
   const { lr, warmupSteps, totalSteps, kind, milestones = [] } = options;
   if (step < warmupSteps) return (lr * (step + 1)) / (warmupSteps + 1);

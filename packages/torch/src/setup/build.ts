@@ -1,4 +1,4 @@
-// Builds an addon with the C++ compiler alone: no node-gyp, nothing is downloaded.
+// Builds an addon using only the C++ compiler: no node-gyp, no downloads.
 import { existsSync, readFileSync, renameSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
@@ -23,18 +23,18 @@ export interface Build {
   /** The addon. */
   file: string;
   objects: number;
-  /** How many of them were compiled. */
+  /** How many of them had to be compiled. */
   compiled: number;
   linked: boolean;
 }
 
 /**
- * Compiles and links what the cache does not hold.
- * @throws SetupError with what the compiler said, or where the cache cannot be written to
+ * Compiles and links what is not in the cache.
+ * @throws SetupError with the compiler's output, or if the cache is not writable
  */
 export async function buildAddon(sources: AddonSources, torch: Libtorch, cxx: Compiler): Promise<Build> {
   const folder = addonFolder(sources);
-  for (const one of [folder, objectsFolder()]) makeFolder(one);
+  for (const path of [folder, objectsFolder()]) makeFolder(path);
   const { files, compiled } = await compileObjects(sources, torch, cxx);
   const flags = [
     ...(isMac ? ["-bundle", "-undefined", "dynamic_lookup"] : ["-shared", "-fopenmp", "-Wl,--no-as-needed"]),
@@ -47,7 +47,7 @@ export async function buildAddon(sources: AddonSources, torch: Libtorch, cxx: Co
   const file = join(folder, addon);
   const linked = !existsSync(file);
   if (linked) {
-    // Renamed into place: another set-up may be linking the same file.
+    // Renamed into place: another setup may be linking the same file.
     const temporary = temporaryName(file);
     await exec(cxx.name, [...flags, "-o", temporary]);
     renameSync(temporary, file);

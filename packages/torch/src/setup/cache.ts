@@ -1,11 +1,11 @@
-// Where built addons lie: a folder of the user's, which installing packages anew leaves alone, which projects share, and which
-// can be written to where the packages cannot.
+// Where built addons are stored: a folder of the user that survives reinstalling packages, is shared by all projects,
+// and is writable even if the installed packages are not.
 //
-//   CACHE/objects/KEY.o                 compiled sources, by all that goes into them
-//   CACHE/addons/NAME-SOURCES/          addons of the same sources
-//     ADDON.node                        by what was linked
-//     REQUEST.json                      which of them is used where libtorch is asked for in this way, see BuiltAddon
-//     latest.json                       the one that was set up last
+//   CACHE/objects/KEY.o                 compiled sources; the key hashes all inputs
+//   CACHE/addons/NAME-SOURCES/          addons built from the same sources
+//     ADDON.node                        named after a hash of what was linked
+//     REQUEST.json                      the addon for one way of requesting libtorch, see BuiltAddon
+//     latest.json                       the addon that was set up last
 import { randomBytes } from "node:crypto";
 import { mkdirSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
@@ -13,30 +13,30 @@ import { join, resolve } from "node:path";
 import { SetupError } from "./exec.js";
 import { type AddonSources, hashOf, sourcesHash } from "./sources.js";
 
-/** A file as it was: another size or time says that it was replaced. */
+/** Identifies a file's version: if size or time differ, it was replaced. */
 export interface FileIdentity {
   path: string;
   bytes: number;
   modifiedMs: number;
 }
 
-/** An addon that was built, and what for. */
+/** Describes a built addon and what it was built for. */
 export interface BuiltAddon {
-  /** File beside this description. */
+  /** File name, in the folder of this description. */
   addon: string;
-  /** The libtorch that it is linked to. */
+  /** The libtorch version it is linked to. */
   version: string;
   library: FileIdentity;
   compiler: string;
 }
 
-/** @throws the operating system's error where there is no such file */
+/** @throws the operating system's error if the file does not exist */
 export function identityOf(path: string): FileIdentity {
   const { size, mtimeMs } = statSync(path);
   return { path, bytes: size, modifiedMs: mtimeMs };
 }
 
-/** QMIMIC_CACHE, or the place that the system has for caches. */
+/** QMIMIC_CACHE, or the system's cache folder for this user. */
 export function cacheFolder(): string {
   const { QMIMIC_CACHE, XDG_CACHE_HOME } = process.env;
   if (QMIMIC_CACHE) return resolve(QMIMIC_CACHE);
@@ -46,13 +46,13 @@ export function cacheFolder(): string {
 
 export const objectsFolder = (): string => join(cacheFolder(), "objects");
 
-/** The folder of addons that are built of these very sources for this kind of processor. */
+/** The folder of addons built from exactly these sources for this platform. */
 export const addonFolder = (sources: AddonSources): string => {
   const key = hashOf([sourcesHash(sources), process.platform, process.arch]);
   return join(cacheFolder(), "addons", `${sources.name}-${key.slice(0, 16)}`);
 };
 
-/** The name of the description of the addon that the environment asks for. */
+/** The file name of the description of the addon requested by the environment. */
 export function requestName(): string {
   const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env;
   if (LIBTORCH) return `${hashOf(["LIBTORCH", resolve(LIBTORCH)]).slice(0, 16)}.json`;
@@ -61,40 +61,40 @@ export function requestName(): string {
 
 export const LATEST = "latest.json";
 
-/** Makes a folder of the cache. @throws SetupError where it cannot be written to */
+/** Creates a folder in the cache. @throws SetupError if the cache is not writable */
 export function makeFolder(folder: string): void {
   try {
     mkdirSync(folder, { recursive: true });
   } catch (error) {
     throw new SetupError(
-      `the cache folder cannot be made: ${(error as Error).message}. Name another one: QMIMIC_CACHE=DIR`,
+      `cannot create the cache folder: ${(error as Error).message}. Use another one: QMIMIC_CACHE=DIR`,
     );
   }
 }
 
-/** A name beside `file` to write it under until it is complete: readers see the file as it was before, or whole. */
+/** A temporary name next to `file`, to write to before renaming: readers see the old file or the complete new one. */
 export const temporaryName = (file: string): string => `${file}.${randomBytes(4).toString("hex")}`;
 
-/** Writes a file that appears whole. */
+/** Writes a file atomically. */
 export function writeWhole(file: string, text: string): void {
   const temporary = temporaryName(file);
   writeFileSync(temporary, text);
   renameSync(temporary, file);
 }
 
-/** Notes that a file or folder of the cache is in use. */
+/** Marks a file or folder in the cache as used. */
 export function touch(path: string): void {
   const now = new Date();
   try {
     utimesSync(path, now, now);
   } catch {
-    // A cache that can only be read is not tidied either.
+    // A read-only cache is never tidied either.
   }
 }
 
 const UNUSED_DAYS = 90;
 
-/** Removes what has not been used for long. */
+/** Removes everything that has not been used for UNUSED_DAYS. */
 export function tidy(): void {
   const limit = Date.now() - UNUSED_DAYS * 24 * 3600 * 1000;
   for (const folder of [objectsFolder(), join(cacheFolder(), "addons")])

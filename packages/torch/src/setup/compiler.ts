@@ -2,19 +2,20 @@
 import { SetupError, tryExec } from "./exec.js";
 
 export interface Compiler {
-  /** As it is started. */
+  /** The command that starts it. */
   name: string;
-  /** The first line of what it says of itself. */
+  /** The first line of --version. */
   version: string;
 }
 
-/** @returns null where there is none. @throws SetupError where CXX names one that does not run */
+/** @returns null if there is no compiler. @throws SetupError if the compiler in CXX does not run */
 export async function findCompiler(): Promise<Compiler | null> {
   const { CXX } = process.env;
   for (const name of CXX ? [CXX] : ["g++", "c++", "clang++"]) {
     const version = await tryExec(name, ["--version"]);
     if (version) return { name, version: version.split("\n")[0] };
   }
-  if (CXX) throw new SetupError(`CXX=${CXX} does not run`);
+  if (CXX)
+    throw new SetupError(`CXX=${CXX}: "${CXX} --version" fails. Set CXX to a C++ compiler, or unset it`);
   return null;
 }

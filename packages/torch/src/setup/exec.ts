@@ -1,15 +1,15 @@
-// Running commands, and timing the steps of a set-up.
+// Runs commands, and times the steps of the setup.
 import { type ExecFileOptions, execFile } from "node:child_process";
 
-/** A set-up that did not work; the message is all that a person needs. */
+/** A failed setup; the message says everything the user needs to know, without a stack trace. */
 export class SetupError extends Error {
   override name = "SetupError";
 }
 
 /**
  * Runs a command.
- * @returns what it wrote to standard output
- * @throws SetupError with the command line and all that it printed
+ * @returns its standard output
+ * @throws SetupError with the command line and everything it printed
  */
 export function exec(
   command: string,
@@ -30,10 +30,10 @@ export function exec(
 export const tryExec = (command: string, args: readonly string[]): Promise<string | null> =>
   exec(command, args).catch(() => null);
 
-/** Prints a line below the step that is under way. */
+/** Prints a line below the current step. */
 export type Note = (text: string) => void;
 
-/** Runs one step and prints its name, what it says it did, and how long it took. */
+/** Runs one step and prints its name, the text it returns, and how long it took. */
 export async function step<T>(
   name: string,
   body: (note: Note) => Promise<{ value: T; text: string }>,

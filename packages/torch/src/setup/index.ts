@@ -1,4 +1,4 @@
-// @qmimic/torch/setup: what makes libtorch usable, and finds what was built. Works without libtorch.
+// @qmimic/torch/setup: sets up libtorch, and finds built addons. Works without libtorch.
 export { type Build, buildAddon } from "./build.js";
 export { type BuiltAddon, cacheFolder } from "./cache.js";
 export { type Compiler, findCompiler } from "./compiler.js";

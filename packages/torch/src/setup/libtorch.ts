@@ -8,25 +8,25 @@ const API = "torch/csrc/api/include";
 const suffix = process.platform === "darwin" ? "dylib" : "so";
 
 export interface Libtorch {
-  /** How it was found. */
+  /** Where it was found. */
   source: "LIBTORCH" | "LIBTORCH_USE_PYTORCH" | "system";
   version: string;
-  /** Folders of headers. */
+  /** Include folders. */
   include: string[];
-  /** Folder of libtorch.so, libtorch_cpu.so and libc10.so. */
+  /** The folder with libtorch.so, libtorch_cpu.so and libc10.so. */
   lib: string;
-  /** Flags that its binary needs of the compiler (the C++ ABI). */
+  /** Compiler flags required by its binaries (the C++ ABI). */
   flags: string[];
   /** Whether it was built with CUDA. */
   cuda: boolean;
 }
 
-/** The file that holds most of a libtorch. */
+/** The file that contains most of libtorch. */
 export const mainLibrary = ({ lib }: Pick<Libtorch, "lib">): string => join(lib, `libtorch_cpu.${suffix}`);
 
 /**
- * The libtorch to build against, or null where the system has none.
- * @throws SetupError where LIBTORCH or LIBTORCH_USE_PYTORCH name one that is not there, or not complete
+ * The libtorch to build against, or null if the system has none.
+ * @throws SetupError if LIBTORCH or LIBTORCH_USE_PYTORCH is set and that libtorch is missing or incomplete
  */
 export async function findLibtorch(): Promise<Libtorch | null> {
   if (process.env.LIBTORCH) return describe("LIBTORCH", process.env.LIBTORCH);
@@ -39,7 +39,7 @@ function describe(source: Libtorch["source"], root: string, flags = abiOf(root))
   return check({ source, include, lib: join(root, "lib"), flags });
 }
 
-/** A downloaded libtorch says in its CMake file which C++ ABI it was built with. */
+/** The CMake file of a downloaded libtorch contains the C++ ABI it was built with. */
 function abiOf(root: string): string[] {
   const cmake = join(root, "share/cmake/Torch/TorchConfig.cmake");
   const abi = existsSync(cmake) && /_GLIBCXX_USE_CXX11_ABI=[01]/.exec(readFileSync(cmake, "utf8"));
@@ -64,11 +64,10 @@ async function fromSystem(): Promise<Libtorch | null> {
 
 function check(found: Omit<Libtorch, "version" | "cuda">): Libtorch {
   const header = join(found.include[1], "torch/version.h");
-  // Where newer versions keep what torch/version.h used to define.
+  // Newer versions define the version here instead.
   const moved = join(found.include[0], "torch/headeronly/version.h");
   for (const file of [header, mainLibrary(found), join(found.lib, `libc10.${suffix}`)])
-    if (!existsSync(file))
-      throw new SetupError(`${found.source}: not a complete libtorch, ${file} is missing`);
+    if (!existsSync(file)) throw new SetupError(`${found.source}: incomplete libtorch, ${file} is missing`);
   const text = readFileSync(existsSync(moved) ? moved : header, "utf8");
   const part = (name: string) => new RegExp(`#define TORCH_VERSION_${name} (\\d+)`).exec(text)?.[1] ?? "?";
   const version = ["MAJOR", "MINOR", "PATCH"].map(part).join(".");
@@ -76,8 +75,8 @@ function check(found: Omit<Libtorch, "version" | "cuda">): Libtorch {
 }
 
 /**
- * Debian's libtorch takes sgemm from whatever libblas.so.3 points at, and the reference BLAS is some 20 times
- * slower than OpenBLAS. libtorch from elsewhere brings its own along.
+ * Debian's libtorch takes sgemm from whatever libblas.so.3 points to, and the reference BLAS is about 20 times
+ * slower than OpenBLAS. Other libtorch builds include their own BLAS.
  */
 export async function requireBlas(
   torch: Libtorch,
@@ -85,9 +84,9 @@ export async function requireBlas(
   note: Note,
 ): Promise<{ name: string; fast: boolean }> {
   const link = join(dirname(realpathSync(mainLibrary(torch))), "libblas.so.3");
-  if (!existsSync(link)) return { name: "libtorch's own", fast: true };
+  if (!existsSync(link)) return { name: "built into libtorch", fast: true };
   const fast = () => /openblas|mkl|blis|atlas/i.test(realpathSync(link));
-  // Training works without it: a failed installation ends in the warning, not here.
+  // Training works without it: if the installation fails, a warning is enough.
   if (!fast() && (await prefix(consent)) !== null)
     await install(["libopenblas0-pthread"], consent, note).catch(() => null);
   return { name: realpathSync(link), fast: fast() };

@@ -1,4 +1,4 @@
-// Finds the addon that was built of a package's sources, and loads it.
+// Finds the addon built from a package's sources, and loads it.
 import { readFileSync, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -7,12 +7,12 @@ import type { AddonSources } from "./sources.js";
 
 let setUpCommand = "npx qmimic-torch setup";
 
-/** Has errors name another command: that of a package which sets up its own addon along with this one. */
+/** Sets the setup command that errors suggest, for a package that sets up its own addon along with this one. */
 export function nameSetUp(command: string): void {
   setUpCommand = command;
 }
 
-/** An addon that has not been built, or no longer fits what is installed. The message says what to run. */
+/** The addon has not been built, or no longer matches the installed libtorch. The message says what to run. */
 export class AddonError extends Error {
   override name = "AddonError";
 
@@ -21,7 +21,7 @@ export class AddonError extends Error {
   }
 }
 
-/** The description of the addon in use, or what is the matter with it. */
+/** The description of the addon in use, or the reason why there is none. */
 export function findAddon(sources: AddonSources): (BuiltAddon & { file: string }) | { problem: string } {
   const folder = addonFolder(sources);
   const { LIBTORCH, LIBTORCH_USE_PYTORCH } = process.env;
@@ -40,15 +40,15 @@ export function findAddon(sources: AddonSources): (BuiltAddon & { file: string }
   }
   const { path, bytes, modifiedMs } = built.library;
   const now = statSync(path, { throwIfNoEntry: false });
-  if (now === undefined) return { problem: `libtorch ${built.version} is no longer there: ${path}` };
+  if (now === undefined) return { problem: `libtorch ${built.version} no longer exists: ${path}` };
   if (now.size !== bytes || now.mtimeMs !== modifiedMs)
-    return { problem: `libtorch was changed since the addon ${sources.name} was built: ${path}` };
+    return { problem: `libtorch has changed since the addon ${sources.name} was built: ${path}` };
   return { ...built, file: join(folder, built.addon) };
 }
 
 /**
  * Loads an addon into this thread.
- * @throws AddonError where it has not been built, where libtorch changed since, or where it cannot be loaded
+ * @throws AddonError if it has not been built, if libtorch has changed since, or if it cannot be loaded
  */
 export function loadAddon<T>(sources: AddonSources): T {
   const found = findAddon(sources);
@@ -57,6 +57,6 @@ export function loadAddon<T>(sources: AddonSources): T {
   try {
     return createRequire(import.meta.url)(found.file) as T;
   } catch (error) {
-    throw new AddonError(`the addon ${sources.name} cannot be loaded: ${(error as Error).message}`);
+    throw new AddonError(`cannot load the addon ${sources.name}: ${(error as Error).message}`);
   }
 }

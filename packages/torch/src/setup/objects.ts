@@ -1,5 +1,5 @@
-// Compiled sources, kept in the cache under a name that says all that went into them: an addon of which one source changed,
-// or another checkout of the same sources, compiles what is new.
+// Compiled sources, cached under a hash of all their inputs: after a change to one source, or in another checkout of
+// the same sources, only what is new is compiled.
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
@@ -14,7 +14,7 @@ export const isMac = process.platform === "darwin";
 /** torch's headers take about 1 GB of memory per compiler. */
 const JOBS = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2e9)));
 
-/** The headers of Node-API, which come as packages. */
+/** The Node-API headers, which are npm packages. */
 const nodeHeaders = () =>
   [
     { name: "node-api-headers", include: "include" },
@@ -27,10 +27,10 @@ const nodeHeaders = () =>
 
 const FLAGS = [
   ...["-std=c++17", "-O3", "-fPIC", "-Wall", "-Wno-psabi"],
-  // Without OpenMP, at::parallel_for in our own sources runs on one thread.
+  // Without OpenMP, at::parallel_for in our sources runs on one thread.
   ...(isMac ? [] : ["-fopenmp"]),
   ...["-DNAPI_VERSION=8", "-DNAPI_CPP_EXCEPTIONS"],
-  // A worker thread that is ended while it is in the addon takes no exception any more; by default that aborts.
+  // A worker thread that is terminated inside the addon can no longer throw; by default that aborts the process.
   "-DNODE_API_SWALLOW_UNTHROWABLE_EXCEPTIONS",
 ];
 
@@ -39,7 +39,7 @@ export interface Objects {
   compiled: number;
 }
 
-/** Compiles what the cache does not hold. @throws SetupError with what the compiler said */
+/** Compiles what is not in the cache. @throws SetupError with the compiler's output */
 export async function compileObjects(
   sources: AddonSources,
   torch: Libtorch,
@@ -51,11 +51,18 @@ export async function compileObjects(
   const paths = [
     ...folders.map((folder) => `-I${folder}`),
     ...system.filter((folder) => folder !== "/usr/include").map((folder) => `-isystem${folder}`),
-    // Objects are the same wherever the sources lie.
+    // Makes objects independent of where the sources are.
     ...folders.map((folder, i) => `-ffile-prefix-map=${folder}=${i === 0 ? sources.name : `headers-${i}`}`),
   ];
   const { bytes, modifiedMs, path } = identityOf(mainLibrary(torch));
-  const versions = [cxx.version, torch.version, path, bytes, modifiedMs, ...node.map((one) => one.version)];
+  const versions = [
+    cxx.version,
+    torch.version,
+    path,
+    bytes,
+    modifiedMs,
+    ...node.map(({ version }) => version),
+  ];
   const keyOf = ({ source, flags }: ObjectSource) =>
     hashOf([...versions.map(String), ...FLAGS, ...torch.flags, ...flags, ...textsOf(source, folders)]);
 
@@ -63,19 +70,19 @@ export async function compileObjects(
     const key = keyOf(object);
     return { ...object, key, file: join(objectsFolder(), `${object.name}-${key.slice(0, 24)}.o`) };
   });
-  if (objects.length === 0) throw new SetupError(`there are no C++ sources in ${sources.folder}`);
+  if (objects.length === 0) throw new SetupError(`no C++ sources in ${sources.folder}`);
   const missing = objects.filter(({ file }) => !existsSync(file));
   const queue = [...missing];
   const work = async () => {
     for (let object = queue.shift(); object; object = queue.shift()) {
-      // Under a name of its own until complete: another set-up may be building the same file.
+      // Under a temporary name until complete: another setup may be building the same file.
       const temporary = temporaryName(object.file);
       const flags = [...FLAGS, ...torch.flags, ...object.flags, ...paths];
       await exec(cxx.name, [...flags, "-c", object.source, "-o", temporary]);
       if (keyOf(object) !== object.key) {
         rmSync(temporary);
         throw new SetupError(
-          `${object.source} or a header of it was edited while it was compiled: run this again`,
+          `${object.source} or one of its headers changed while it was being compiled. Run this again`,
         );
       }
       renameSync(temporary, object.file);
@@ -87,7 +94,7 @@ export async function compileObjects(
   return { files, compiled: missing.length };
 }
 
-/** The texts of a source and of all that it includes from `folders`. */
+/** The contents of a source and of everything it includes from `folders`. */
 function textsOf(source: string, folders: readonly string[]): string[] {
   const seen = new Map<string, string>();
   const visit = (file: string): void => {

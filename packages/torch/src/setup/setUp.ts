@@ -1,4 +1,4 @@
-// Makes libtorch usable: a compiler, libtorch and a fast BLAS, and the addons that call it. Safe to run twice.
+// Sets up a compiler, libtorch, a fast BLAS, and the addons that call libtorch. Safe to run again.
 import { buildAddon } from "./build.js";
 import { tidy } from "./cache.js";
 import { findCompiler } from "./compiler.js";
@@ -8,9 +8,9 @@ import type { AddonSources } from "./sources.js";
 import { type Consent, install } from "./systemPackages.js";
 
 /**
- * Sets up what `addons` need, and prints each step. System packages are installed as root, with CI=true or with `yes`;
- * otherwise the error says what to install.
- * @throws SetupError with what to do
+ * Sets up everything `addons` need, and prints each step. System packages are installed only as root, with CI=true or
+ * with `yes`; otherwise the error says what to install.
+ * @throws SetupError that says what to do
  */
 export async function setUp(addons: readonly AddonSources[], consent: Consent): Promise<void> {
   const missing = [
@@ -25,19 +25,22 @@ export async function setUp(addons: readonly AddonSources[], consent: Consent): 
   }
   const cxx = await step("compiler", async () => {
     const value = await findCompiler();
-    if (!value) throw new SetupError("g++ was installed, yet there is no compiler: set CXX");
+    if (!value) throw new SetupError("g++ was installed, but no C++ compiler was found. Set CXX to one");
     return { value, text: value.version };
   });
   const torch = await step("libtorch", async () => {
     const value = await findLibtorch();
-    if (!value) throw new SetupError("libtorch-dev was installed, yet there is no libtorch: set LIBTORCH");
+    if (!value)
+      throw new SetupError(
+        "libtorch-dev was installed, but no libtorch was found. Set LIBTORCH to its folder",
+      );
     return { value, text: `${value.version} in ${value.lib} (${value.source})` };
   });
   await step("blas", async (note) => {
     const { name, fast } = await requireBlas(torch, consent, note);
     if (!fast)
-      note(`WARNING: ${name} is slow, linear layers run some 20 times slower than with OpenBLAS.
-           Install libopenblas0-pthread, or choose it: update-alternatives --config libblas.so.3-$(gcc -print-multiarch)`);
+      note(`WARNING: ${name} is slow: linear layers run about 20 times slower than with OpenBLAS.
+           Install libopenblas0-pthread, or select it: update-alternatives --config libblas.so.3-$(gcc -print-multiarch)`);
     return { value: null, text: name };
   });
   for (const sources of addons)

@@ -1,25 +1,25 @@
-// What an addon is built of: C++ sources that a package carries, and how each of them is compiled.
+// The C++ sources of an addon, and how each of them is compiled.
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, extname, join } from "node:path";
 
 export interface AddonSources {
-  /** Of the addon. */
+  /** The addon's name. */
   name: string;
-  /** Every .cc file below it is a source. */
+  /** Every .cc file in this folder and its subfolders is a source. */
   folder: string;
   /** Further folders whose headers the sources include. */
   headers: readonly string[];
 }
 
-/** One object of an addon: a source and the flags that only this one has. */
+/** One object file of an addon: its source and additional flags. */
 export interface ObjectSource {
   name: string;
   source: string;
   flags: readonly string[];
 }
 
-/** Kernels named *.isa.cc are compiled once for each of these; which one runs is chosen when the addon loads. */
+/** Kernels named *.isa.cc are compiled once per instruction set; the first kernel call selects one. */
 const ISAS: Record<string, readonly string[]> =
   process.arch === "x64"
     ? {
@@ -29,7 +29,7 @@ const ISAS: Record<string, readonly string[]> =
       }
     : { portable: [] };
 
-/** The files of a folder and those below it, in the order of their names. */
+/** The files of a folder (recursively), sorted by name. */
 function filesOf(folder: string, endings: readonly string[]): string[] {
   const names = readdirSync(folder, { recursive: true }).map(String).sort();
   return names.filter((name) => endings.includes(extname(name))).map((name) => join(folder, name));
@@ -47,7 +47,7 @@ export function listObjects({ folder }: AddonSources): ObjectSource[] {
   });
 }
 
-/** The checksum of all sources and headers. */
+/** A hash of all sources and headers. */
 export const sourcesHash = ({ folder, headers }: AddonSources): string =>
   hashOf(
     [...filesOf(folder, [".cc", ".h"]), ...headers.flatMap((other) => filesOf(other, [".h"]))].map((file) =>

@@ -1,18 +1,19 @@
-// Packages of the system: installed where that is allowed, else named with the line that installs them.
+// System packages: installed if allowed, otherwise named along with the command that installs them.
 import { existsSync, readdirSync } from "node:fs";
 import { exec, type Note, SetupError, tryExec } from "./exec.js";
 
-/** Who asks for a set-up. */
+/** How the setup was started, and whether it may install system packages. */
 export interface Consent {
-  /** What was typed to start it: repeated in advice. */
+  /** The command that started it, repeated in advice. */
   command: string;
-  /** Whether system packages may be installed through sudo. */
+  /** Whether system packages may be installed with sudo. */
   yes: boolean;
 }
 
 /**
- * What runs apt-get here: nothing for root, as in a container; sudo where it asks no password, and only where that is
- * wanted (--yes, or CI=true): the packages of somebody's machine are theirs to choose. Null where neither is so.
+ * The command to put before apt-get: empty for root, as in a container; sudo if it needs no password, but only on
+ * request (--yes, or CI=true), because users decide which packages are on their machine. Null if apt-get may not be
+ * run.
  */
 export async function prefix({
   yes,
@@ -28,12 +29,12 @@ export async function prefix({
   return (await tryExec("sudo", ["-n", "true"])) === null ? null : ["sudo", "-n"];
 }
 
-/** @throws SetupError with what to do where they may not be, or cannot be installed */
+/** @throws SetupError that says what to do, if packages may not be or cannot be installed */
 export async function install(packages: readonly string[], consent: Consent, note: Note): Promise<void> {
   const sudo = (await tryExec("apt-get", ["--version"])) === null ? null : await prefix(consent);
   if (!sudo) throw new SetupError(advice(packages, consent));
   const run = (...args: string[]) => {
-    const lock = ["-o", "DPkg::Lock::Timeout=600"]; // another installation may be under way
+    const lock = ["-o", "DPkg::Lock::Timeout=600"]; // another installation may be running
     const [command, ...rest] = [
       ...sudo,
       "env",
@@ -48,7 +49,7 @@ export async function install(packages: readonly string[], consent: Consent, not
   const attempt = () => run("install", "-y", "--no-install-recommends", ...packages);
   const lists = "/var/lib/apt/lists";
   const known = existsSync(lists) && readdirSync(lists).some((file) => file.includes("_Packages"));
-  // Old package lists name files that the mirror no longer has: refresh them when the first try fails.
+  // Outdated package lists name files that the mirror no longer has: refresh them if the first attempt fails.
   if (known && (await attempt().catch(() => null)) !== null) return;
   try {
     await run("update");
@@ -58,22 +59,20 @@ export async function install(packages: readonly string[], consent: Consent, not
   }
 }
 
-/** What a person has to do where nothing may be installed. */
+/** Tells the user what to do if packages may not be installed for them. */
 export function advice(packages: readonly string[], { command }: Pick<Consent, "command">): string {
   const yes = `${command}${command.startsWith("npm run") ? " --" : ""} --yes`;
   const lines = [
-    `This needs ${packages.join(", ")}, and nothing was installed. Do one of these, then run ${command} again:`,
+    `This needs ${packages.join(", ")}; nothing was installed. Do one of the following, then run ${command} again:`,
     `  Debian, Ubuntu:  sudo apt-get install ${packages.join(" ")}`,
-    `                   (${yes} runs this line for you, where sudo asks for no password)`,
+    `                   (${yes} runs this line for you, if sudo needs no password)`,
   ];
   if (packages.includes("g++"))
-    lines.push(
-      "  any system:      install a compiler of C++17, and set CXX where it is not g++, c++ or clang++",
-    );
+    lines.push("  any system:      install a C++17 compiler, and set CXX if it is not g++, c++ or clang++");
   if (packages.includes("libtorch-dev"))
     lines.push(
-      "  any system:      unpack a libtorch (C++) of your choice and set LIBTORCH=/path/to/libtorch (holds include/ and lib/)",
-      "  PyTorch is here: set LIBTORCH_USE_PYTORCH=1 to build against the torch of python3",
+      "  any system:      unpack a libtorch (C++) of your choice and set LIBTORCH=/path/to/libtorch (contains include/ and lib/)",
+      "  with PyTorch:    set LIBTORCH_USE_PYTORCH=1 to build against python3's torch",
     );
   return lines.join("\n");
 }

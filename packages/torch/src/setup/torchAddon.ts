@@ -1,4 +1,4 @@
-// The addon of this package.
+// This package's addon.
 import { fileURLToPath } from "node:url";
 import type { AddonSources } from "./sources.js";
 

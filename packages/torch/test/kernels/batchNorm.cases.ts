@@ -47,8 +47,8 @@ function compare(shape: number[], options: BatchNormReluOptions, tolerance = 2e-
     tolerance,
     what,
   );
-  // expectSame runs the reference once more than ours: compare the statistics after one call each.
-  const [x, weight, bias] = inputs(shape, 5, mean).map(({ data, shape: own }) => tensor(data, own));
+  // expectSame runs the reference once more than ours, so the statistics are compared after one call each.
+  const [x, weight, bias] = inputs(shape, 5, mean).map((input) => tensor(input.data, input.shape));
   const [a, b, c, d] = [...running(shape[1]), ...running(shape[1])];
   batchNormRelu(x, weight, bias, a, b, options);
   reference(options, c, d)(x, weight, bias);
@@ -67,7 +67,7 @@ export function batchNormCases(): void {
   for (const options of settings) {
     const { training, relu: withRelu, pool } = options;
     const name = `batchNormRelu, ${training ? "training" : "evaluation"}${withRelu ? ", relu" : ""}${pool ? ", pool" : ""}`;
-    test(`${name}: is batch norm and what follows it, running statistics too`, () => {
+    test(`${name}: matches batch norm and the layers after it, including running statistics`, () => {
       for (let channels = 1; channels <= 33; channels += 4) {
         compare([2, channels, 2 + ((channels * 5) % 11), 2 + ((channels * 7) % 37)], options);
       }
@@ -93,7 +93,7 @@ export function batchNormCases(): void {
     );
   });
 
-  test("batchNormRelu keeps what is not a number, wherever it is in a window", () => {
+  test("batchNormRelu propagates NaN from any position in a window", () => {
     const shape = [1, 1, 4, 70];
     for (const options of settings.filter(({ training }) => !training)) {
       const run = (operation: typeof batchNormRelu | null, x: Tensor) => {
@@ -113,7 +113,7 @@ export function batchNormCases(): void {
     }
   });
 
-  test("batchNormRelu twice gives the same bits", () => {
+  test("batchNormRelu gives the same bits twice", () => {
     const options = { training: true, relu: true, pool: true, momentum: 0.1, eps: 1e-5 };
     const given = inputs([4, 9, 33, 47], 3);
     const gradient = uniform(4 * 9 * 16 * 23, seeded(4));

@@ -1,4 +1,4 @@
-// One suite for every instruction set.
+// The test suite that is run for every instruction set.
 import { batchNormCases } from "./batchNorm.cases.js";
 import { convolutionCases } from "./convolution.cases.js";
 import { type Isa, kernelsIn } from "./isa.js";

@@ -1,4 +1,5 @@
-// qmimic::conv3x3 against libtorch's conv2d in double precision (in single its sums over large maps are less exact).
+// qmimic::conv3x3 against libtorch's conv2d in double precision (in single precision, its sums over large maps are less
+// exact).
 import { expect, test } from "vitest";
 import { cast, conv2d, conv3x3, scope, type Tensor, tensor } from "../../src/index.js";
 import { evaluate, expectSame, type Input, seeded, sizeOf, uniform } from "../helpers.js";
@@ -19,7 +20,7 @@ function inputs(
 }
 
 function exact(x: Tensor, weight: Tensor, bias: Tensor | null): Tensor {
-  const double = (one: Tensor) => cast(one, "float64");
+  const double = (single: Tensor) => cast(single, "float64");
   return cast(conv2d(double(x), double(weight), bias && double(bias), { padding: 1 }), "float32");
 }
 
@@ -70,7 +71,7 @@ export function convolutionCases(): void {
     );
   });
 
-  test("conv3x3 gives the gradient of the weights alone", () => {
+  test("conv3x3 gives the gradient of only the weights", () => {
     const [x, weight, bias] = inputs(2, 5, 3, 8, 18, 2);
     const input = tensor(x.data, x.shape);
     expectSame(
@@ -82,14 +83,14 @@ export function convolutionCases(): void {
     );
   });
 
-  test("conv3x3 twice gives the same bits", () => {
+  test("conv3x3 gives the same bits twice", () => {
     const given = inputs(4, 7, 9, 33, 47, 3);
     const gradient = uniform(4 * 9 * 33 * 47, seeded(4));
     const run = () => evaluate((x, weight, bias) => conv3x3(x, weight, bias), given, gradient);
     expect(run()).toEqual(run());
   });
 
-  test("conv3x3 names what does not fit", () => {
+  test("conv3x3 names a weight shape that does not fit", () => {
     scope(() => {
       const x = tensor(new Float32Array(32), [1, 2, 4, 4]);
       const weight = tensor(new Float32Array(27), [1, 3, 3, 3]);

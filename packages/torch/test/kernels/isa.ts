@@ -1,4 +1,4 @@
-// Kernels of one instruction set. A test file names it before the first kernel runs, in its own process.
+// Tests the kernels of one instruction set, which a test file selects before the first kernel runs, in its own process.
 import { describe, expect, test } from "vitest";
 import { simdLevel } from "../../src/index.js";
 
@@ -14,11 +14,11 @@ function available(): boolean {
   }
 }
 
-/** A suite of `cases` with `isa` in use; skipped where the processor lacks it. */
+/** A suite of `cases` that uses `isa`; skipped if the processor lacks it. */
 export function kernelsIn(isa: Isa, cases: () => void): void {
   process.env.QMIMIC_ISA = isa;
   describe.skipIf(!available())(`kernels, ${isa}`, () => {
-    test("the instruction set asked for is in use", () => expect(simdLevel()).toBe(isa));
+    test("the requested instruction set is in use", () => expect(simdLevel()).toBe(isa));
     cases();
   });
 }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { type RoiAlignOptions, roiAlign, type Tensor, tensor } from "../../src/index.js";
 import { evaluate, expectClose, regions, seeded, sizeOf, uniform } from "../helpers.js";
 
-/** One axis of a bilinear sample (He et al., Mask R-CNN): cells and their weights; none outside by more than one. */
+/** One axis of a bilinear sample (He et al., Mask R-CNN): cells and their weights; empty more than one cell outside. */
 function axis(at: number, size: number): [cell: number, weight: number][] {
   if (at < -1 || at > size) return [];
   const inside = Math.max(0, at);
@@ -29,8 +29,11 @@ function weights(shape: number[], rois: Float32Array, options: RoiAlignOptions):
     const image = rois[5 * k];
     const shift = aligned ? 0.5 : 0;
     const [x0, y0, x1, y1] = [1, 2, 3, 4].map((c) => rois[5 * k + c] * spatialScale - shift);
-    const least = aligned ? Number.NEGATIVE_INFINITY : 1;
-    const [cellWidth, cellHeight] = [Math.max(x1 - x0, least) / pooled, Math.max(y1 - y0, least) / pooled];
+    const minSide = aligned ? Number.NEGATIVE_INFINITY : 1;
+    const [cellWidth, cellHeight] = [
+      Math.max(x1 - x0, minSide) / pooled,
+      Math.max(y1 - y0, minSide) / pooled,
+    ];
     for (let bin = 0; bin < pooled * pooled; bin++) {
       for (let sample = 0; sample < samplingRatio ** 2; sample++) {
         const y =
@@ -111,14 +114,14 @@ export function roiAlignCases(): void {
     expect(gradients[0].every((value) => value === 0)).toBe(true);
   });
 
-  test("roiAlign refuses a box of an image that is not there", () => {
+  test("roiAlign rejects a box with an invalid image index", () => {
     const features = tensor(new Float32Array(120), [1, 4, 5, 6]);
     expect(() => roiAlign(features, tensor([1, 0, 0, 8, 8], [1, 5]), options)).toThrow(
       /rois\[0\] names image 1/,
     );
   });
 
-  test("roiAlign twice gives the same bits", () => {
+  test("roiAlign gives the same bits twice", () => {
     const features = { shape: [2, 19, 12, 15], data: uniform(2 * 19 * 12 * 15, seeded(1)) };
     const rois = regions([0, 1], 96, 120, seeded(2));
     const gradient = uniform(rois.shape[0] * 19 * 49, seeded(3));

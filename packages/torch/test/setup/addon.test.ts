@@ -1,5 +1,5 @@
-// An addon from its sources to its functions: built once, found again, built anew when sources or libtorch change. The libtorch
-// is three empty libraries, so that this takes a moment.
+// Builds and loads an addon: built once, found again, rebuilt when sources or libtorch change. To be fast, libtorch is
+// three empty libraries.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -67,13 +67,13 @@ it("is built once, and loaded from the cache", async () => {
   expect(findAddon(sources)).toMatchObject({ version: "9.8.7", library: { path: library } });
 });
 
-it("is found without LIBTORCH too, as the one that was set up last", () => {
+it("is also found without LIBTORCH, as the one that was set up last", () => {
   delete process.env.LIBTORCH;
   expect(load().answer).toBe(42);
   process.env.LIBTORCH = libtorch;
 });
 
-it("is another one when a header changes: what includes it is compiled again", async () => {
+it("is rebuilt when a header changes: only sources that include it are compiled again", async () => {
   answer(50);
   expect(load).toThrow(/has not been built/);
   expect(await build()).toMatchObject({ compiled: 1, linked: true });
@@ -83,7 +83,7 @@ it("is another one when a header changes: what includes it is compiled again", a
   expect(await build()).toMatchObject({ compiled: 0, linked: false });
 });
 
-it("finds the version of a libtorch that defines it in another header", async () => {
+it("finds libtorch's version if it is defined in another header", async () => {
   const moved = join(libtorch, "include/torch/headeronly/version.h");
   const header = join(libtorch, "include", version);
   put(header, "#include <torch/headeronly/version.h>\n");
@@ -93,30 +93,30 @@ it("finds the version of a libtorch that defines it in another header", async ()
   put(header, defines([9, 8, 7]));
 });
 
-it("is not used with a libtorch that changed, nor without one", async () => {
+it("is not used if libtorch has changed or is missing", async () => {
   utimesSync(library, 1e9, 1e9);
-  expect(load).toThrow(`libtorch was changed since the addon answers was built: ${library}. Run: `);
+  expect(load).toThrow(`libtorch has changed since the addon answers was built: ${library}. Run: `);
   expect(await build()).toMatchObject({ compiled: 2, linked: true });
   expect(load().answer).toBe(42);
   rmSync(library);
-  expect(load).toThrow(`libtorch 9.8.7 is no longer there: ${library}`);
-  await expect(findLibtorch()).rejects.toThrow(`LIBTORCH: not a complete libtorch, ${library} is missing`);
+  expect(load).toThrow(`libtorch 9.8.7 no longer exists: ${library}`);
+  await expect(findLibtorch()).rejects.toThrow(`LIBTORCH: incomplete libtorch, ${library} is missing`);
 });
 
-it("says why it cannot be loaded, and which file it is in that does not compile", async () => {
+it("says why it cannot be loaded, and which file does not compile", async () => {
   execFileSync(cxx.name, ["-shared", "-xc++", "/dev/null", "-o", library]);
   const { file } = await build();
   writeFileSync(file, "no library");
-  expect(load).toThrow(/^the addon answers cannot be loaded: .*Run: npx qmimic-torch setup$/s);
+  expect(load).toThrow(/^cannot load the addon answers: .*Run: npx qmimic-torch setup$/s);
   put(join(sources.folder, "inner/other.cc"), "int other() { return one; }");
   const failed = build();
   await expect(failed).rejects.toThrow(SetupError);
   await expect(failed).rejects.toThrow(/other\.cc:1:.*one/s);
 });
 
-it("names a cache that cannot be written to", async () => {
+it("names a cache folder that is not writable", async () => {
   put(join(root, "file"), "");
   process.env.QMIMIC_CACHE = join(root, "file/cache");
   expect(() => addonFolder(sources)).not.toThrow();
-  await expect(build()).rejects.toThrow(/^the cache folder cannot be made: .*file\/cache.*QMIMIC_CACHE=DIR$/);
+  await expect(build()).rejects.toThrow(/^cannot create the cache folder: .*file\/cache.*QMIMIC_CACHE=DIR$/);
 });
