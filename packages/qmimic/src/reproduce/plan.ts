@@ -111,8 +111,8 @@ export function pruneArguments(
   ];
 }
 
-/** Settings for locations and threads, which do not affect training. */
-const PLACES = ["data", "cache", "runs", "name", "threads", "memory", "disk-cache"];
+/** Settings for where a run trains: a table's teacher may have been trained on a GPU, and its students on a CPU. */
+const PLACES = ["data", "cache", "runs", "name", "threads", "device", "memory", "disk-cache"];
 
 const OF_TEACHER = ["teacher-epochs", "teacher-lr", "teacher-init"];
 const OF_QUANTIZING = [
