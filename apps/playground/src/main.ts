@@ -1,4 +1,4 @@
-// The playground: models and pictures in, boxes out, everything in this page.
+// The playground: models and pictures in, boxes out. Everything runs in this page.
 import { Detector } from "@qmimic/runtime";
 import { media, openFiles, step, toggleCamera, togglePause } from "./media.js";
 import { createPanel, kilobytes, type Overlay, type Panel } from "./panel.js";
@@ -24,7 +24,7 @@ function show(): void {
   }
 }
 
-/** One frame after another while there are some. */
+/** Shows the current picture, then frames as long as there are any. */
 function run(): void {
   show();
   if (media.moves()) requestAnimationFrame(run);
@@ -39,15 +39,15 @@ async function openModel(name: string, bytes: Uint8Array): Promise<void> {
     });
     panels.push(panel);
     $("panels").append(panel.element);
-    offerChannels();
+    addChannelOverlays();
     say(`${name}: ${kilobytes(bytes.length)}`);
   } catch (error) {
     say(`${name}: ${(error as Error).message}`);
   }
 }
 
-/** One entry of the list of overlays for each channel of the first model's map. */
-function offerChannels(): void {
+/** Adds an overlay for each channel of the first model's map. */
+function addChannelOverlays(): void {
   const picture = media.current();
   const select = $<HTMLSelectElement>("overlay");
   if (picture === undefined || panels.length === 0 || select.options.length > 3) return;
@@ -66,7 +66,7 @@ async function open(files: readonly File[]): Promise<void> {
   } catch (error) {
     say((error as Error).message);
   }
-  offerChannels();
+  addChannelOverlays();
   run();
 }
 
@@ -93,9 +93,9 @@ $("camera").onclick = async () => {
   try {
     showCamera(await toggleCamera());
   } catch (error) {
-    say(`no camera: ${(error as Error).message}`);
+    say(`the camera cannot be used: ${(error as Error).message}`);
   }
-  offerChannels();
+  addChannelOverlays();
   run();
 };
 $("threshold").oninput = ({ target }) => setThreshold(Number((target as HTMLInputElement).value));
@@ -140,7 +140,7 @@ addEventListener("drop", (event) => {
   void open([...(event.dataTransfer?.files ?? [])]);
 });
 
-/** What `npm run playground` has found: the demo's models and pictures. */
+/** Opens the demo's models and pictures, if `npm run playground` found them. */
 async function openDemo(): Promise<void> {
   const response = await fetch("demo.json").catch(() => undefined);
   if (!response?.ok || !response.headers.get("content-type")?.includes("json")) return;

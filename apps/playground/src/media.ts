@@ -1,9 +1,9 @@
-// What is looked at: one of some pictures, a video, or the camera.
+// The source of pictures: a list of pictures, a video, or the camera.
 
 export interface Media {
-  /** What can be drawn now; undefined while there is nothing. */
+  /** The picture or video to draw, undefined if there is none. */
   current(): ImageBitmap | HTMLVideoElement | undefined;
-  /** Whether frames follow one another. */
+  /** Whether a video is playing. */
   moves(): boolean;
 }
 
@@ -23,33 +23,33 @@ export const media: Media = {
 
 const hasVideo = (): boolean => video.srcObject !== null || video.src !== "";
 
-/** Pictures replace what was there; a video replaces all. @throws Error naming the file that cannot be shown */
+/** Replaces what was open with pictures, or with the first video. @throws Error naming a file that cannot be opened */
 export async function openFiles(files: readonly File[]): Promise<void> {
-  const movie = files.find(({ type }) => type.startsWith("video/"));
+  const videoFile = files.find(({ type }) => type.startsWith("video/"));
   closeVideo();
-  if (movie) {
-    video.src = URL.createObjectURL(movie);
+  if (videoFile) {
+    video.src = URL.createObjectURL(videoFile);
     await video.play().catch((error: Error) => {
       closeVideo();
-      throw new Error(`${movie.name} cannot be played: ${error.message}`);
+      throw new Error(`${videoFile.name} cannot be played: ${error.message}`);
     });
     return;
   }
   const opened = files.map((file) =>
     createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
-      throw new Error(`${file.name} cannot be shown: not a picture that this browser reads`);
+      throw new Error(`${file.name} cannot be opened: not an image in a format that this browser supports`);
     }),
   );
   pictures = await Promise.all(opened);
   index = 0;
 }
 
-/** The picture before or after; the first follows the last. */
+/** Moves to the next or previous picture, wrapping around. */
 export function step(by: 1 | -1): void {
   if (pictures.length > 0) index = (index + by + pictures.length) % pictures.length;
 }
 
-/** Starts the camera, or ends it. @returns whether it runs */
+/** Starts or stops the camera. @returns whether it is running */
 export async function toggleCamera(): Promise<boolean> {
   if (stream) {
     closeVideo();

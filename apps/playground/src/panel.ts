@@ -1,4 +1,4 @@
-// One model's view of the picture: boxes, overlays, times.
+// The view of one model: boxes, overlays, timings.
 import { type Detector, draw, type Inspection } from "@qmimic/runtime";
 import { height, width } from "./media.js";
 
@@ -7,14 +7,14 @@ export type Overlay = "none" | "regions" | "mean" | `channel ${number}`;
 export interface Panel {
   element: HTMLElement;
   detector: Detector;
-  /** The model's score where `threshold` is undefined. */
+  /** If `threshold` is undefined, the model's thresholds are used. */
   show(picture: ImageBitmap | HTMLVideoElement, threshold: number | undefined, overlay: Overlay): void;
 }
 
-/** Proposals that are drawn; the worse ones hide the picture. */
+/** Maximum number of proposals drawn; more would hide the picture. */
 const MAX_REGIONS = 50;
 
-/** @param close is called when the panel's button is pressed */
+/** @param close called when the panel's close button is clicked */
 export function createPanel(detector: Detector, name: string, bytes: number, close: () => void): Panel {
   const element = document.createElement("article");
   const title = document.createElement("h2");
@@ -22,7 +22,7 @@ export function createPanel(detector: Detector, name: string, bytes: number, clo
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = "×";
-  button.title = `close ${name}`;
+  button.title = `Close ${name}`;
   button.ariaLabel = button.title;
   button.onclick = close;
   title.append(button);
@@ -57,7 +57,7 @@ function describe({ detections }: Inspection): string {
   const counts = new Map<string, number>();
   for (const { label } of detections) counts.set(label, (counts.get(label) ?? 0) + 1);
   return counts.size === 0
-    ? "nothing found"
+    ? "no objects found"
     : [...counts].map(([label, count]) => `${count} ${label}`).join(", ");
 }
 
@@ -87,7 +87,7 @@ function drawRegions(context: CanvasRenderingContext2D, regions: Float32Array): 
   }
 }
 
-/** The map over the picture, transparent where it is lowest. */
+/** Draws the map over the picture, transparent at its minimum. */
 function drawFeatures(
   context: CanvasRenderingContext2D,
   { features }: Inspection,
@@ -105,8 +105,8 @@ function drawFeatures(
   const high = values.reduce((a, b) => Math.max(a, b));
   const image = new ImageData(map.width, map.height);
   values.forEach((value, i) => {
-    const part = high > low ? (value - low) / (high - low) : 0;
-    image.data.set([255, 255 * (1 - part), 0, 200 * part], 4 * i);
+    const fraction = high > low ? (value - low) / (high - low) : 0;
+    image.data.set([255, 255 * (1 - fraction), 0, 200 * fraction], 4 * i);
   });
   const layer = new OffscreenCanvas(map.width, map.height);
   layer.getContext("2d")!.putImageData(image, 0, 0);

@@ -1,4 +1,4 @@
-// The playground as it is built, in a real Chromium: models and pictures in, the boxes that Node finds out.
+// The built playground in a real Chromium: it finds the same boxes as Node.
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
       { threshold },
     );
 
-  test("two models side by side: the boxes that Node finds, and bytes and times", async () => {
+  test("two models side by side: the same boxes as in Node, with sizes and timings", async () => {
     for (const kind of kinds) {
       const buffer = Buffer.from(untrainedModel(kind));
       await page.setInputFiles("#models", { name: `${kind}.safetensors`, mimeType: "", buffer });
@@ -73,9 +73,9 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     await page.waitForFunction(() => document.querySelector("article")?.dataset.detections);
     await page.fill("#threshold", "0.03");
     for (const [i, kind] of kinds.entries()) {
-      const [found, wanted] = [await detections(i), await expected(kind, 3, 0.03)];
-      expect(found.length).toBe(wanted.length);
-      found.forEach((detection, k) => {
+      const [actual, wanted] = [await detections(i), await expected(kind, 3, 0.03)];
+      expect(actual.length).toBe(wanted.length);
+      actual.forEach((detection, k) => {
         expect(Math.abs(detection.box.xmin - wanted[k].box.xmin)).toBeLessThan(0.01);
       });
     }
@@ -85,7 +85,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     );
   });
 
-  test("keys: the next picture, the score, overlays", async () => {
+  test("keyboard shortcuts for pictures, minimum score and overlays", async () => {
     await page.locator("h1").click();
     await page.keyboard.press("ArrowRight");
     expect((await detections(1)).length).toBe((await expected("fcos", 5, 0.03)).length);
@@ -99,7 +99,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     }
   });
 
-  test("what is no model or no picture is said; the camera runs; a panel is closed", async () => {
+  test("reports invalid models and pictures; runs the camera; closes a panel", async () => {
     const broken = { name: "broken.safetensors", mimeType: "", buffer: Buffer.from("no model") };
     await page.setInputFiles("#models", broken);
     await page.waitForFunction(() => /^broken/.test(document.getElementById("status")!.textContent!));
@@ -115,7 +115,7 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     expect(await page.locator("article").count()).toBe(1);
   });
 
-  test("nothing is asked of any other server, and nothing goes wrong", () => {
+  test("sends no requests to other servers, and throws no errors", () => {
     expect(new Set(requests).size).toBe(1);
     expect(errors).toEqual([]);
   });

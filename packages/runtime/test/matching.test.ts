@@ -18,8 +18,8 @@ describe("matchAnchors", () => {
     const truth = randomBoxes(12, 100, rng);
     const expected = Array.from({ length: 700 }, (_, i) => {
       const overlaps = Array.from({ length: 12 }, (_, g) => iou(truth, g, proposals, i));
-      const most = Math.max(...overlaps);
-      return most >= 0.5 ? overlaps.indexOf(most) : most < Math.fround(0.3) ? BELOW_LOW : BETWEEN;
+      const highest = Math.max(...overlaps);
+      return highest >= 0.5 ? overlaps.indexOf(highest) : highest < Math.fround(0.3) ? BELOW_LOW : BETWEEN;
     });
     expect([...matchAnchors(proposals, truth, { high: 0.5, low: 0.3, allowLowQuality: false })]).toEqual(
       expected,

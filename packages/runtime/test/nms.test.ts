@@ -135,18 +135,18 @@ describe("bestPlaces", () => {
   // Many ties.
   const logits = Float32Array.from({ length: 500 }, () => Math.round(40 * (rng() - 0.5)) / 4);
 
-  it.each([0, 0.01, 0.5, 0.9, 1])("the best with scores of at least %f, ties in order", (least) => {
+  it.each([0, 0.01, 0.5, 0.9, 1])("the best with scores of at least %f, ties in order", (minScore) => {
     const scoreOf = (x: number) => 1 / (1 + Math.exp(-x));
     const expected = [...logits.keys()]
-      .filter((i) => scoreOf(logits[i]) >= least)
+      .filter((i) => scoreOf(logits[i]) >= minScore)
       .sort((a, b) => logits[b] - logits[a] || a - b);
-    for (const most of [0, 1, 20, 500, 1000])
-      expect([...bestPlaces(logits, most, least)]).toEqual(expected.slice(0, most));
+    for (const limit of [0, 1, 20, 500, 1000])
+      expect([...bestPlaces(logits, limit, minScore)]).toEqual(expected.slice(0, limit));
   });
 
-  it.each([0, 0.3])("NaN is never among the best places, minimum score %f", (least) => {
+  it.each([0, 0.3])("NaN is never among the best places, minimum score %f", (minScore) => {
     const some = Float32Array.of(1, Number.NaN, 2, Number.POSITIVE_INFINITY, Number.NaN);
-    expect([...bestPlaces(some, 10, least)]).toEqual([3, 2, 0]);
+    expect([...bestPlaces(some, 10, minScore)]).toEqual([3, 2, 0]);
   });
 
   it.each([
@@ -160,7 +160,7 @@ describe("bestPlaces", () => {
     const expected = [...many.keys()]
       .filter((i) => !Number.isNaN(many[i]))
       .sort((a, b) => many[b] - many[a] || a - b);
-    for (const most of [1, 100, 2000])
-      expect([...bestPlaces(many, most, 0)]).toEqual(expected.slice(0, most));
+    for (const limit of [1, 100, 2000])
+      expect([...bestPlaces(many, limit, 0)]).toEqual(expected.slice(0, limit));
   });
 });

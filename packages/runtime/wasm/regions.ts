@@ -13,8 +13,9 @@ function axisBytes(size: i32, samples: i32): usize {
 }
 
 /**
- * RoIAlign with channels last: out[i, j] = sum over the taps of row i and of column j of weight * weight * map[row,
- * column]. A region is at least one cell wide and high, like in torchvision with aligned=False.
+ * RoIAlign with channels last: out[i, j] = sum over the taps of row i and of column j of
+ * weight * weight * map[row, column]. A region is at least one cell wide and high, like in torchvision with
+ * aligned=False.
  * @param map [height, width, channels], `cell` bytes per cell, a multiple of 16
  * @param regions [count, 4] xyxy in pixels, `stride` pixels per cell
  * @param taps 2 * (4 * size + 16 * size * samples) bytes

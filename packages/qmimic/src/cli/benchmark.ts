@@ -74,7 +74,7 @@ function spread(milliseconds: readonly number[]): { median: number; p95: number 
   return { median: quantiles(milliseconds)!.median, p95: sorted[Math.ceil(0.95 * sorted.length) - 1] };
 }
 
-/** About the size of a camera frame; the same every time. */
+/** Reproducible noise, about the size of a camera frame. */
 function noise(): RawImage {
   const [width, height] = [640, 480];
   const random = createRandom("benchmark");

@@ -22,13 +22,13 @@ export interface DatasetFlags extends DataFlags {
 
 type Labelled = Pick<OpenedDetector, "path" | "classes">;
 
-/** The split with the detector's labels. @throws InputError when the data's classes are not the detector's */
+/** The split with the detector's labels. @throws InputError if the data's classes are not the detector's */
 export const readDatasetFor = (detector: Labelled, flags: DatasetFlags): Promise<Dataset> =>
   readLabelled(detector, flags, (options) => readWith(options, flags));
 
 /**
  * The images of `trainSplit` with the detector's labels, without those held out as val.
- * @throws as readDatasetFor
+ * @throws like readDatasetFor
  */
 export const readTrainFor = (
   detector: Labelled,

@@ -17,7 +17,7 @@ export interface FineTuneSettings {
   path: string;
   epochs: number;
   device: string;
-  /** Where to create the folder `finetuned`; an existing one is never reused. */
+  /** Parent of the folder `finetuned`; an existing one is never reused. */
   out: string;
 }
 

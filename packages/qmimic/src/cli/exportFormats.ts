@@ -1,4 +1,4 @@
-// The files of each format that qmimic export writes.
+// The files written by qmimic export, per format.
 import type { Size } from "@qmimic/runtime";
 import type { RawImage } from "../data/images.js";
 import { cFiles } from "../export/c/cFiles.js";

@@ -1,5 +1,4 @@
-// The images that qmimic export uses: for comparing files with the detector, and from training for calibration.
-
+// Images for qmimic export: to compare exported files with the detector, and training images for calibration.
 import { createImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
 import { createRandom, shuffled } from "../data/random.js";
@@ -23,7 +22,7 @@ export interface Exported {
   run: string | undefined;
 }
 
-/** As in a recipe. */
+/** The default of the recipe. */
 const DEFAULT_VAL_SHARE = 0.15;
 
 /** The image folder: --data, or the run's data. @throws InputError if there is neither */
@@ -37,7 +36,8 @@ async function imagesOf(
       ...(names === undefined ? {} : { classes: names }),
       ...(into === undefined ? {} : { merge: into }),
     };
-  if (run === undefined) throw new InputError("--data names images");
+  if (run === undefined)
+    throw new InputError("without a run folder, images must be given with --data FOLDER");
   const recipe = await openRunFolder(run);
   const { data, trainSplit, valSplit, classes, merge, format, valShare, seed, skipBad, ignore } = recipe;
   return {

@@ -14,7 +14,7 @@ export function whenInterrupted(say: () => string): void {
   advice = say;
 }
 
-/** Ends the process on the first signal, as described above. */
+/** Ends the process on the first signal. */
 export function watchSignals(): void {
   // Exceeding the file size limit (ulimit -f) becomes an error with a message, not a signal that ends the
   // process.

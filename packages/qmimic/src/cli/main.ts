@@ -23,12 +23,12 @@ const VERBS: Record<string, () => Promise<(program: Command) => void>> = {
 };
 
 /**
- * Commands that work without libtorch: predict, val and benchmark only with exported models. The others say how to set it up
- * before they start.
+ * Commands that work without libtorch: predict, val and benchmark only with exported models. The others fail before
+ * they start, with instructions for setting it up.
  */
 const WITHOUT_LIBTORCH = ["predict", "val", "benchmark", "evaluate", "data", "doctor", "setup"];
 
-/** Commands that produce files: they continue when nothing can be printed. */
+/** Commands that produce files: they continue if nothing can be printed. */
 const WRITERS = ["train", "predict"];
 
 export async function main(argv: readonly string[]): Promise<void> {

@@ -1,4 +1,5 @@
-// qmimic setup: a compiler, libtorch, OpenBLAS, and the addons that call libtorch. Installing the package does none of it.
+// qmimic setup: finds or installs a compiler, libtorch and OpenBLAS, and compiles the addons that call libtorch.
+// Installing the package does none of this.
 import { SetupError, setUp, TORCH_ADDON } from "@qmimic/torch/setup";
 import type { Command } from "commander";
 import { InputError } from "../errors.js";
@@ -8,12 +9,12 @@ export function addSetup(program: Command): void {
   program
     .command("setup")
     .description(
-      "find libtorch and compile what calls it, once; what trains, or runs trained weights, needs it. LIBTORCH=DIR or " +
-        "LIBTORCH_USE_PYTORCH=1 choose a libtorch, CXX a compiler, QMIMIC_CACHE where the result is kept",
+      "find libtorch and compile the native addons, once; required for training and for running trained weights. " +
+        "LIBTORCH=DIR or LIBTORCH_USE_PYTORCH=1 select a libtorch, CXX a compiler, QMIMIC_CACHE the output folder",
     )
     .option(
       "--yes",
-      "where a compiler or libtorch is missing, install it with sudo apt-get; root does so unasked",
+      "install a missing compiler or libtorch with sudo apt-get; root does so by default",
       false,
     )
     .action(setup);

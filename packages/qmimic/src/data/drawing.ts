@@ -1,16 +1,16 @@
-// Images and augmentations to the network's input, by the addon's kernel.
+// Draws images with augmentations into the network's input, with the addon's kernel.
 import { scope, type Tensor, tensor } from "@qmimic/torch";
 import { imagesToBatch } from "../native/imagesToBatch.js";
 import { type Augmentation, type CanvasSize, NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
 import type { RawImage } from "./images.js";
 
-/** Canvases are multiples of this, so that every map down to stride 32 has whole cells. */
+/** Sides of canvases are multiples of this, so that every map down to stride 32 consists of whole cells. */
 export const GRID = 32;
 
-/** A length that is a multiple of GRID, the next larger one. */
+/** Rounds a length up to a multiple of GRID. */
 export const toGrid = (length: number): number => Math.ceil(length / GRID) * GRID;
 
-/** The pixels of a batch, [B, 3, H, W]; the only tensor of it that outlives the call. */
+/** The pixels of a batch, [B, 3, H, W]; the only tensor that outlives the call. */
 export function drawImages(
   images: readonly RawImage[],
   augmentations: readonly Augmentation[],
@@ -19,9 +19,9 @@ export function drawImages(
 ): Tensor {
   const geometry = new Float32Array(5 * images.length);
   const colour = new Float32Array(12 * images.length);
-  augmentations.forEach((one, i) => {
-    geometry.set([one.scale, one.scale, one.offsetX, one.offsetY, one.flip ? 1 : 0], 5 * i);
-    colour.set(one.colour, 12 * i);
+  augmentations.forEach(({ scale, offsetX, offsetY, flip, colour: matrix }, i) => {
+    geometry.set([scale, scale, offsetX, offsetY, flip ? 1 : 0], 5 * i);
+    colour.set(matrix, 12 * i);
   });
   return scope(() =>
     imagesToBatch(
@@ -34,7 +34,7 @@ export function drawImages(
   );
 }
 
-/** How whole images are seen: `factor` times as large as at scale 1, mirrored or not. */
+/** How whole images are drawn: `factor` times as large as at scale 1, mirrored or not. */
 export interface View {
   factor: number;
   scaleIndex: number;
@@ -45,13 +45,13 @@ export interface WholeImages {
   /** [B, 3, H, W] */
   batch: Tensor;
   augmentations: Augmentation[];
-  /** Pixels that each image takes at the top left of the canvas. */
+  /** The size of each image, at the top left of the canvas. */
   sizes: CanvasSize[];
   canvas: CanvasSize;
 }
 
 /**
- * Draws whole images without photometric noise, each at the top left of a canvas that holds the largest.
+ * Draws whole images without photometric noise, each at the top left of a canvas large enough for the largest.
  * @param side longest side of an image at factor 1
  */
 export function drawWhole(

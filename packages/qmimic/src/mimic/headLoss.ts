@@ -50,22 +50,22 @@ export function headLoss(
   { maps, quantizer, regions, stride }: StoredMaps,
   teacher: Pick<Detector, "headOutputs">,
 ): Tensor {
-  const goal = () => noGrad(() => teacher.headOutputs(decodeFeatures(maps, quantizer), student));
-  if (student.of === "regions") return regionsLoss(student, () => goal() as Regions);
+  const teacherOutputs = () => noGrad(() => teacher.headOutputs(decodeFeatures(maps, quantizer), student));
+  if (student.of === "regions") return regionsLoss(student, () => teacherOutputs() as Regions);
   const [, , height, width] = student.logits.shape as [number, number, number, number];
   // With half a channel, the weights of a region add up to 1 / regions.
   const weights = cellWeights(regions, stride, 0.5, height, width);
-  return cellsLoss(student, () => goal() as Cells, weights);
+  return cellsLoss(student, () => teacherOutputs() as Cells, weights);
 }
 
 type Regions = Extract<HeadOutputs, { of: "regions" }>;
 type Cells = Extract<HeadOutputs, { of: "cells" }>;
 
-function regionsLoss({ logits, deltas }: Regions, goal: () => Regions): Tensor {
+function regionsLoss({ logits, deltas }: Regions, teacherOutputs: () => Regions): Tensor {
   const [count, labels] = logits.shape as [number, number];
   if (count === 0) return mul(sum(logits), 0);
   const { probabilities, offsets, objects } = noGrad(() => {
-    const { logits, deltas } = goal();
+    const { logits, deltas } = teacherOutputs();
     const probabilities = softmax(logits, 1);
     const objects = withoutBackground(reshape(probabilities, [count, labels, 1]));
     return { probabilities, offsets: deltas, objects };
@@ -86,13 +86,13 @@ const sigmoid = operator("aten::sigmoid");
 const largest = operator("aten::amax");
 
 /** @param weights [B * H * W] */
-function cellsLoss({ logits, distances }: Cells, goal: () => Cells, weights: Float32Array): Tensor {
+function cellsLoss({ logits, distances }: Cells, teacherOutputs: () => Cells, weights: Float32Array): Tensor {
   const [batch, , height, width] = logits.shape as [number, number, number, number];
   const cells = tensor(weights, [batch, 1, height, width]).to(logits.device);
   const { scores, sides, boxWeights } = noGrad(() => {
-    const said = goal();
-    const scores = sigmoid(said.logits);
-    return { scores, sides: said.distances, boxWeights: mul(largest(scores, [1], true), cells) };
+    const outputs = teacherOutputs();
+    const scores = sigmoid(outputs.logits);
+    return { scores, sides: outputs.distances, boxWeights: mul(largest(scores, [1], true), cells) };
   });
   const entropy = binaryCrossEntropyWithLogits(logits, scores, "none");
   return add(sum(mul(entropy, cells)), sum(mul(iouLoss(distances, sides, 1), boxWeights)));

@@ -37,23 +37,23 @@ export interface EqualCost {
 
 /** Step between tried divisors. */
 const STEP = 0.1;
-const [LEAST, MOST] = [1, 64];
+const [MIN_DIVISOR, MAX_DIVISOR] = [1, 64];
 const TOLERANCE = 0.1;
 
 /**
- * The width, 1 / N with N in steps of 0.1, at which a network has about `goal` multiply-adds.
+ * The width, 1 / N with N in steps of 0.1, at which a network has about `target` multiply-adds.
  * @param backbone a network of the family to use
  * @param configOf the detector's configuration with a given backbone
  * @throws InputError if no width comes within 10 % of it
  */
 export function widthOfCost(
-  goal: number,
+  target: number,
   backbone: string,
   configOf: (backbone: string) => DetectorConfig,
 ): EqualCost {
   const { family } = parseBackbone(backbone);
   let best: EqualCost | undefined;
-  const distance = (cost: number) => Math.abs(cost / goal - 1);
+  const distance = (cost: number) => Math.abs(cost / target - 1);
   const costOf = (divisor: number): number => {
     const name = `${family}-1-${Number(divisor.toFixed(1))}`;
     const detector = createDetector(configOf(name), () => 0.5);
@@ -63,16 +63,16 @@ export function widthOfCost(
     return cost;
   };
   // The cost decreases with N, in steps.
-  let [low, high] = [LEAST / STEP, MOST / STEP];
+  let [low, high] = [MIN_DIVISOR / STEP, MAX_DIVISOR / STEP];
   while (low <= high) {
     const middle = Math.round(Math.sqrt(low * high));
-    if (costOf(middle * STEP) > goal) low = middle + 1;
+    if (costOf(middle * STEP) > target) low = middle + 1;
     else high = middle - 1;
   }
   if (!best || distance(best.multiplyAdds) > TOLERANCE) {
     const millions = (cost: number) => `${(cost / 1e6).toFixed(1)} million`;
     throw new InputError(
-      `no width of ${family} comes within ${100 * TOLERANCE} % of ${millions(goal)} multiply-adds; the nearest is ${best?.backbone} with ${millions(best?.multiplyAdds ?? 0)}`,
+      `no width of ${family} comes within ${100 * TOLERANCE} % of ${millions(target)} multiply-adds; the nearest is ${best?.backbone} with ${millions(best?.multiplyAdds ?? 0)}`,
     );
   }
   return best;

@@ -1,9 +1,9 @@
-// Images of any size into one batch.
+// Draws images of different sizes into one batch.
 import type { Tensor } from "@qmimic/torch";
 import { ownOperator } from "./native.js";
 
 /**
- * Scales, places, mirrors and recolours images into one batch.
+ * Scales, positions, mirrors and recolours images, and writes them into one batch.
  * @param images uint8 [h, w, 3] each
  * @param geometry [B, 5]: scale x, scale y, offset x, offset y (pixels of the batch), mirrored (0 or 1)
  * @param colour [B, 12]: a 3 x 4 matrix that maps red, green, blue in 0..255 to the network's input

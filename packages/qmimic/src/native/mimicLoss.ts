@@ -1,16 +1,16 @@
-// The mimic loss with its regression layer in one pass: forward, gradients and match count.
+// The mimic loss with its regression layer, fused: forward pass, gradients and match count.
 import type { Tensor } from "@qmimic/torch";
 import { ownOperator } from "./native.js";
 
 const mimicLossOf = ownOperator<[Tensor, Tensor]>("qmimic::mimic_loss");
 /**
- * Mimic loss: sum of cells * (Q(r(features)) - target)^2 with r a 1x1 convolution, all in one pass over the cells above
- * 0; the gradient passes Q unchanged (straight-through). For narrow features: each image is one thread's work.
- * @param features [B, own, H, W]
- * @param r weight [C, own, 1, 1] and bias [C]
- * @param target uint8 codes [B, C, H, W] with stride > 0, or float features with stride 0 (then there is no Q)
- * @param cells [B, H, W], weight of a cell, 0 or more
- * @returns the loss, and int64 [3]: entries of weighted cells that match, those of them that are 0, and all entries there
+ * Mimic loss: sum of cells * (Q(r(features)) - target)^2, where r is a 1x1 convolution, in one pass over the cells with
+ * weights above 0; the gradient passes Q unchanged (straight-through). For narrow features: one thread per image.
+ * @param features [B, S, H, W]
+ * @param r weight [C, S, 1, 1] and bias [C]
+ * @param target uint8 codes [B, C, H, W] with stride > 0, or float features with stride 0 (then without Q)
+ * @param cells [B, H, W], the weight of each cell, 0 or more
+ * @returns the loss, and int64 [3]: matching entries in weighted cells, those of them that are 0, and all entries there
  */
 export const fusedMimicLoss = (
   features: Tensor,

@@ -1,5 +1,5 @@
-// The quantizers of feature maps (Quantization Mimic, section 3.1): by kernels of the addon on the CPU, in float32; on other
-// devices by libtorch's operators (quantizeFallback.ts).
+// Quantizers of feature maps (Quantization Mimic, section 3.1): on the CPU, the addon's kernels, in float32; on other
+// devices, libtorch's operators (quantizeFallback.ts).
 import type { Tensor } from "@qmimic/torch";
 import { ownOperator } from "./native.js";
 import { quantizeCodesFallback, quantizeFallback, quantizePow2Fallback } from "./quantizeFallback.js";
@@ -7,7 +7,7 @@ import { quantizeCodesFallback, quantizeFallback, quantizePow2Fallback } from ".
 const onCpu = (x: Tensor): boolean => x.device === "cpu";
 
 const quantizeOf = ownOperator("qmimic::quantize");
-/** Nearest entry of {0, s, 2s, ...}, ties down, nothing below 0; the gradient passes unchanged. */
+/** Nearest entry of {0, s, 2s, ...}, ties down, 0 for negative values; the gradient passes unchanged. */
 export const quantize = (x: Tensor, stride: number): Tensor =>
   onCpu(x) ? quantizeOf(x, stride) : quantizeFallback(x, stride);
 

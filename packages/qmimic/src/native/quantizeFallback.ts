@@ -1,4 +1,4 @@
-// What the kernels of the quantizers compute, from libtorch's operators: for devices that the kernels do not run on.
+// The quantizers with libtorch's operators, for devices on which the addon's kernels do not run.
 import { add, cast, detach, mul, operator, scope, sub, type Tensor, tensor } from "@qmimic/torch";
 
 const ceilOf = operator("aten::ceil");
@@ -8,16 +8,16 @@ const whereOf = operator("aten::where.self");
 const greaterThan = operator("aten::gt.Scalar");
 const zerosLike = operator("aten::zeros_like");
 
-/** The kernels' largest index. */
+/** The maximum index, as in the kernels. */
 const MAX_CODE = 2 ** 30;
 
 /**
- * `value` with the gradient of x (straight-through): value + (x - x), whose derivative is that of x. The difference is
- * exactly 0, so that nothing is rounded; where x is infinite or not a number the result is not a number.
+ * `value` with the gradient of x (straight-through): value + (x - x), which has the derivative of x. The difference is
+ * exactly 0, so nothing is rounded; if x is NaN or infinite, the result is NaN.
  */
 const straightThrough = (value: Tensor, x: Tensor): Tensor => add(value, sub(x, detach(x)));
 
-/** Index of the nearest entry of {0, stride, 2 stride, ...}, in float64, where the ties of float32 are exact. */
+/** Index of the nearest entry of {0, stride, 2 stride, ...}, in float64, in which float32 ties are exact. */
 function indexOf(x: Tensor, stride: number): Tensor {
   if (!(Number.isFinite(stride) && stride > 0)) {
     throw new RangeError(`quantize: stride is ${stride}, expected above 0`);
@@ -34,7 +34,7 @@ export const quantizeFallback = (x: Tensor, stride: number): Tensor =>
 export const quantizeCodesFallback = (x: Tensor, stride: number): Tensor =>
   scope(() => cast(clampOf(indexOf(x, stride), 0, 255), "uint8"));
 
-/** @see quantizePow2. One comparison an entry: logarithms would be rounded near the middles. */
+/** @see quantizePow2. Compares with each entry, because logarithms are rounded near the midpoints. */
 export const quantizePow2Fallback = (x: Tensor, minExponent: number, maxExponent: number): Tensor =>
   scope(() => {
     const value = detach(x);

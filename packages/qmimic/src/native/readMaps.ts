@@ -1,8 +1,8 @@
-// Stored feature maps, from a file straight to their places in a batch.
+// Reads stored feature maps from a file directly into a batch.
 import type { DType, Tensor } from "@qmimic/torch";
 import { ownOperator } from "./native.js";
 
-/** A map of a file: where its bytes begin, their checksum (crc32c), and its cells. */
+/** A map in a file: byte offset, checksum (crc32c), and size in cells. */
 export interface StoredMap {
   at: number;
   checksum: number;
@@ -12,11 +12,12 @@ export interface StoredMap {
 
 const readMapsOf = ownOperator("qmimic::read_maps");
 /**
- * Maps from an open file in one batch: each with its corner at a row and a column, which may lie outside; 0 where no map is.
- * @param file descriptor, as from node:fs openSync
+ * Reads maps from an open file into one batch, each with its top left corner at a row and column, which may be outside;
+ * 0 outside the maps.
+ * @param file descriptor, for instance from openSync of node:fs
  * @param maps [channels, height, width] of `dtype` each
- * @returns [B, channels, height, width], on the processor
- * @throws when the file cannot be read, ends before a map does, or holds other bytes than the checksum is of
+ * @returns [B, channels, height, width], on the CPU
+ * @throws if the file cannot be read, ends before a map does, or a checksum does not match
  */
 export const readMaps = (
   file: number,

@@ -29,7 +29,7 @@ const ROUNDS = 10;
 
 export interface TaylorOptions {
   /** Maximum multiply-adds to keep. */
-  goal: number;
+  maxCost: number;
   /** Minimum channels to keep in a group. */
   min(group: ChannelGroup): number;
   seed: number;
@@ -38,7 +38,7 @@ export interface TaylorOptions {
 }
 
 /**
- * Zeroes channels of a detector in place until its cost reaches the goal.
+ * Zeroes channels of a detector in place until its cost is at most `maxCost`.
  * @param batches of training images; a round uses `batches[round]`, starting over at the end
  * @returns the channels to keep
  */
@@ -46,7 +46,7 @@ export async function pruneByTaylor(
   detector: Detector,
   channels: Channels,
   batches: readonly (readonly TrainingBatch[])[],
-  { goal, min, seed, onProgress }: TaylorOptions,
+  { maxCost, min, seed, onProgress }: TaylorOptions,
 ): Promise<Map<ChannelGroup, number[]>> {
   const kept = new Map(
     channels.groups.map((group) => [group, Array.from({ length: group.channels }, (_, i) => i)]),
@@ -56,7 +56,7 @@ export async function pruneByTaylor(
     costOf(channels, (group) => (kept.get(group)?.length ?? group.channels) - (group === of ? fewer : 0));
   const whole = cost();
   for (let round = 0; round < ROUNDS; round++) {
-    const until = whole * (goal / whole) ** ((round + 1) / ROUNDS);
+    const until = whole * (maxCost / whole) ** ((round + 1) / ROUNDS);
     const scores = measure(detector, channels, batches[round % batches.length], `${seed}/taylor/${round}`);
     const now = cost();
     const order = channels.groups

@@ -44,16 +44,16 @@ export async function pruneDetector(
   const copy = shrink(detector, new Map());
   try {
     const channels = readChannels(copy);
-    const goal = budget * costOf(channels, (group) => group.channels);
-    const counts = evenCounts(channels, goal, budget);
-    return shrink(copy, await METHODS[method](copy, channels, { goal, counts, train, seed, onProgress }));
+    const maxCost = budget * costOf(channels, (group) => group.channels);
+    const counts = evenCounts(channels, maxCost, budget);
+    return shrink(copy, await METHODS[method](copy, channels, { maxCost, counts, train, seed, onProgress }));
   } finally {
     copy.dispose();
   }
 }
 
 interface Task {
-  goal: number;
+  maxCost: number;
   /** Channels to keep per group if all layers keep the same fraction. */
   counts: ReadonlyMap<ChannelGroup, number>;
   train: Split;
@@ -80,13 +80,13 @@ const METHODS: Record<
       return pruneByLasso(detector, channels, withProposals, { counts, seed, onProgress });
     }),
 
-  taylor: (detector, channels, { goal, counts, train, seed, onProgress }) =>
+  taylor: (detector, channels, { maxCost, counts, train, seed, onProgress }) =>
     withBatches(detector, train, { count: TAYLOR_BATCHES * TAYLOR_SETS, seed }, (batches) => {
       const sets = Array.from({ length: TAYLOR_SETS }, (_, i) =>
         batches.filter((_, k) => k % TAYLOR_SETS === i),
       ).filter((set) => set.length > 0);
-      const min = (group: ChannelGroup) => Math.min(Math.ceil(LEAST * group.channels), counts.get(group)!);
-      return pruneByTaylor(detector, channels, sets, { goal, min, seed, onProgress });
+      const min = (group: ChannelGroup) => Math.min(Math.ceil(MIN_KEPT * group.channels), counts.get(group)!);
+      return pruneByTaylor(detector, channels, sets, { maxCost, min, seed, onProgress });
     }),
 };
 
@@ -94,25 +94,25 @@ const METHODS: Record<
  * Taylor's criterion compares channels across layers; each layer keeps at least this fraction, so that none is
  * cut off.
  */
-const LEAST = 0.1;
+const MIN_KEPT = 0.1;
 
-/** The same fraction of every group's channels, as large as the goal allows. */
-function evenCounts(channels: Channels, goal: number, budget: number): Map<ChannelGroup, number> {
+/** The same fraction of every group's channels, as large as `maxCost` allows. */
+function evenCounts(channels: Channels, maxCost: number, budget: number): Map<ChannelGroup, number> {
   const countsAt = (part: number) =>
     new Map(channels.groups.map((group) => [group, Math.max(1, Math.round(part * group.channels))]));
   const costAt = (part: number) => {
     const counts = countsAt(part);
     return costOf(channels, (group) => counts.get(group) ?? group.channels);
   };
-  if (costAt(0) > goal) {
+  if (costAt(0) > maxCost) {
     throw new InputError(
-      `budget ${budget}: one channel in every layer costs ${(costAt(0) / 1e6).toFixed(1)} million multiply-adds, more than the allowed ${(goal / 1e6).toFixed(1)} million`,
+      `budget ${budget}: one channel in every layer costs ${(costAt(0) / 1e6).toFixed(1)} million multiply-adds, more than the allowed ${(maxCost / 1e6).toFixed(1)} million`,
     );
   }
   let [low, high] = [0, 1];
   for (let halving = 0; halving < 30; halving++) {
     const middle = (low + high) / 2;
-    if (costAt(middle) <= goal) low = middle;
+    if (costAt(middle) <= maxCost) low = middle;
     else high = middle;
   }
   return countsAt(low);

@@ -96,6 +96,6 @@ export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
 function imagesOf({ images, weights }: RunResult): number {
   if (images !== null) return images;
   throw new InputError(
-    `${weights}: this run is from an earlier version, which did not record its number of images. Remove it: it is trained again`,
+    `${weights}: this run is from an earlier version, which did not record its number of images. Remove the run to train it again.`,
   );
 }

@@ -103,8 +103,8 @@ export function pruneArguments(
   const file = prunedFile(name, runs);
   if (arm.pruned === undefined || existsSync(file)) return null;
   const { method, of, like } = arm.pruned;
-  const [whole, goal] = [of, like].map((other) => readRun(join(runs, `${other}-0`)));
-  const budget = goal.cost.multiplyAdds / whole.cost.multiplyAdds;
+  const [whole, smaller] = [of, like].map((other) => readRun(join(runs, `${other}-0`)));
+  const budget = smaller.cost.multiplyAdds / whole.cost.multiplyAdds;
   return [
     ...["prune", whole.weights, "--method", method, "--budget", String(budget), "--out", file],
     ...["--seed", String(seed), "--data", data, "--threads", String(threads)],

@@ -126,8 +126,8 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
 }
 
 function compareMatches(base: readonly ScoredRun[], runs: readonly ScoredRun[]): Comparison | null {
-  const [a, b] = [base, runs].map((some) =>
-    some.flatMap(({ result }) => (result.match === null ? [] : [result.match])),
+  const [a, b] = [base, runs].map((armRuns) =>
+    armRuns.flatMap(({ result }) => (result.match === null ? [] : [result.match])),
   );
   return a.length === runs.length && b.length === runs.length ? compareValues(a, b) : null;
 }
@@ -139,7 +139,7 @@ const known = (values: readonly (number | null)[]): Spread | null => {
   return numbers.length < values.length ? null : spread(numbers);
 };
 
-/** Maximum classes for per-class numbers: nobody reads longer tables. */
+/** Drops the curves: nobody reads a page of numbers per class. */
 const withoutCurves = (evaluation: Score["evaluation"]): Score["evaluation"] => ({
   ...evaluation,
   classes: evaluation.classes.map((entry) => ({ ...entry, curve: null })),

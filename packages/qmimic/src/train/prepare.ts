@@ -45,7 +45,7 @@ export async function prepareRun(
   checkTeacherInit(recipe, splits.train);
   const { train, val, unlabelled } = splits;
   const decode = () => decodeAll([train, val, ...(unlabelled ? [unlabelled] : [])], progress);
-  // Another run may be writing the same image file: what it has decoded need not be decoded again.
+  // Another run may be writing the same image file: images decoded by it are not decoded again.
   const waiting = () => say(`waiting for another run that is decoding images into ${recipe.cache}`);
   if (recipe.diskCache) await withLock(join(recipe.cache, "images.lock"), waiting, decode);
   else await decode();

@@ -19,7 +19,7 @@ import { loadDetector } from "./weights.js";
 const NO_BEST = 0.5;
 
 /** The pseudo-labels of one image, as stored in a file. */
-interface LabelledPhotograph {
+interface LabelledImage {
   id: string;
   /** xyxy in image pixels, four per object. */
   boxes: number[];
@@ -32,7 +32,7 @@ interface LabelledPhotograph {
 interface PseudoLabels {
   /** The minimum score of an object, per class. */
   thresholds: number[];
-  images: LabelledPhotograph[];
+  images: LabelledImage[];
 }
 
 interface PseudoLabelTask {
@@ -102,7 +102,7 @@ async function find({ recipe, val, unlabelled, teacher, file }: PseudoLabelTask)
       : classes.map(() => pseudoScore);
   const found = await foundIn(unlabelled);
   detector.dispose();
-  const images = found.map(({ id, boxes, labels, scores }): LabelledPhotograph => {
+  const images = found.map(({ id, boxes, labels, scores }): LabelledImage => {
     const kept = [...scores.keys()].filter((i) => scores[i] >= pseudoIgnore * thresholds[labels[i] - 1]);
     return {
       id,
@@ -112,8 +112,8 @@ async function find({ recipe, val, unlabelled, teacher, file }: PseudoLabelTask)
       ignored: kept.map((i) => Number(scores[i] < thresholds[labels[i] - 1])),
     };
   });
-  const made: PseudoLabels = { thresholds, images };
+  const result: PseudoLabels = { thresholds, images };
   await mkdir(dirname(file), { recursive: true });
-  await writeFileAtomic(file, `${JSON.stringify(made)}\n`);
-  return made;
+  await writeFileAtomic(file, `${JSON.stringify(result)}\n`);
+  return result;
 }

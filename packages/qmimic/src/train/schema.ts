@@ -1,4 +1,4 @@
-// All that a recipe may hold: the shared settings, and those of the detector that it names.
+// The schema of recipes: the shared settings, and those of the detector that the recipe names.
 import type { z } from "zod";
 import { DETECTORS, KINDS, kindOf } from "../models/index.js";
 import { SHARED, sharedSchema } from "./settings.js";

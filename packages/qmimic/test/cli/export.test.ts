@@ -98,7 +98,7 @@ describe("qmimic export", () => {
     const folder = join(root, "alone");
     const { code, stdout } = await qmimic(["export", weights, "--out", folder]);
     expect(code).toBe(0);
-    expect(stdout).toContain("not compared with the detector: --data names images");
+    expect(stdout).toContain("not compared with the detector: without a run folder, images must be given");
     expect(filesBelow(folder)).toEqual(["detector.int8.safetensors", "detector.safetensors"]);
     expect(readFileSync(join(folder, "detector.safetensors")).equals(readFileSync(model))).toBe(true);
   });
@@ -110,7 +110,10 @@ describe("qmimic export", () => {
     [["export", weights, "--data", join(root, "nothing")], /nothing/],
     [["export", weights, "--data", data, "--split", "vla"], /vla/],
     [["export", weights, "--out", weights], /weights.safetensors/],
-    [["export", weights, "--format", "c-int8"], /c-int8: needs training images .*: --data names images/],
+    [
+      ["export", weights, "--format", "c-int8"],
+      /c-int8: needs training images .*: .*images must be given with --data/,
+    ],
     [
       ["export", weights, "--format", "c", "--size", "100x64"],
       /width 100: expected a multiple of 32 up to 4096/,

@@ -1,9 +1,9 @@
 // A network as a list of operations: value 0 is the picture, operation i computes value i + 1. Every backend runs this
 // list; a model file contains nothing else about the network.
 //
-// Maps are [channels, height, width]. After a roiAlign or psRoiAlign, values are per region: [N, channels, height,
-// width]. All weights are in one array and all biases in another, in the order of the list: for each conv and linear,
-// [channels, inputs / groups, kernel, kernel] weights and [channels] biases.
+// Maps are [channels, height, width]. After a roiAlign or psRoiAlign, values are per region:
+// [N, channels, height, width]. All weights are in one array and all biases in another, in the order of the list: for
+// each conv and linear, [channels, inputs / groups, kernel, kernel] weights and [channels] biases.
 import { fail, isObject, show } from "./errors.js";
 
 interface OneInput {

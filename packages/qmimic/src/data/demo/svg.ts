@@ -2,7 +2,7 @@
 import type { Rgb } from "./scene.js";
 import type { Point } from "./signs.js";
 
-/** One shape of an SVG picture. */
+/** A filled polygon. */
 export function fill(ring: readonly Point[], colour: Rgb, opacity = 1): string {
   return `<path d="${pathOf(ring)}Z" fill="${css(colour)}" fill-opacity="${opacity.toFixed(3)}"/>`;
 }

@@ -111,8 +111,9 @@ function decoderSettings({
 
 function distance({ outputs }: DecoderInputs): string {
   const { exp } = outputs[1];
-  const value = exp === undefined ? "said" : `expf(said < ${cFloat(exp)} ? said : ${cFloat(exp)})`;
-  return `static float distance_of(float said)\n{\n  return ${value};\n}`;
+  const value =
+    exp === undefined ? "distance" : `expf(distance < ${cFloat(exp)} ? distance : ${cFloat(exp)})`;
+  return `static float distance_of(float distance)\n{\n  return ${value};\n}`;
 }
 
 function arena({ name, memory }: SourceParts): string {

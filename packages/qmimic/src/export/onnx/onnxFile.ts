@@ -78,11 +78,11 @@ function scoredBoxes(
   const maps = { logits: output("anchorLogits"), deltas: output("anchorDeltas") };
   const regions = proposeRegions(graph.within("proposals"), maps, limits, decoder);
   network.onRegions(regions);
-  const said = {
+  const outputs = {
     logits: output("regionLogits"),
     deltas: output("regionDeltas"),
     shared: network.channels("regionDeltas") === 4,
   };
   const classes = config.classes.length;
-  return scoredRegions(graph.within("regions"), said, regions, { classes, decoder });
+  return scoredRegions(graph.within("regions"), outputs, regions, { classes, decoder });
 }

@@ -38,7 +38,7 @@ ${packedElement("program", Buffer.from(`${runtime}\n${APP}`))}
 `;
 }
 
-/** Runs the program, or says which browsers can. */
+/** Runs the program, or tells the user that the browser is too old. */
 const START = `
 unpack("program").then((program) => {
   const script = document.createElement("script");

@@ -1,14 +1,14 @@
-// Bytes as text inside an HTML page, compressed. Base64 takes a third more than the bytes, this a seventh: each character of one byte in
-// UTF-8 holds seven bits. Three characters mean something to HTML; one of two bytes stands for such a character and the one
-// after it, so that nothing is lost by them (base 122: Albertson, 2016).
+// Embeds bytes as text in an HTML page, compressed. Base64 is a third larger than the bytes, this encoding a seventh:
+// each single-byte UTF-8 character encodes seven bits. Three characters have a meaning in HTML; instead of such a
+// character and the one after it, a two-byte character is written, which adds no bytes (base 122: Albertson, 2016).
 import { constants, deflateRawSync } from "node:zlib";
 
-/** Characters that the text of a script element does not keep: NUL and CR are replaced, "<" may begin the end of the element. */
+/** Characters that are unsafe in a script element: NUL and CR are replaced, "<" may start the end tag. */
 const UNSAFE = [0x00, 0x0d, 0x3c];
-/** The code of a two-byte character is 128 (2 + index in UNSAFE) + the seven bits that follow. */
+/** The code of a two-byte character is 128 (2 + index in UNSAFE) + the next seven bits. */
 const FIRST = 2;
 
-/** Seven bits a character; the last is filled up with zeros. */
+/** Encodes seven bits per character; the last is padded with zeros. */
 export function toText(bytes: Uint8Array): string {
   const septets: number[] = [];
   let held = 0;
@@ -32,7 +32,10 @@ export function toText(bytes: Uint8Array): string {
   return characters.join("");
 }
 
-/** Bytes of float32 numbers as four rows, the first bytes of all, then the second: signs and exponents are much alike. */
+/**
+ * Regroups the bytes of float32 numbers as four rows: all first bytes, then all second bytes, and so on. They compress
+ * better, because signs and exponents are similar.
+ */
 function toPlanes(bytes: Uint8Array): Uint8Array {
   const count = Math.ceil(bytes.length / 4);
   const planes = new Uint8Array(4 * count);
@@ -43,7 +46,8 @@ function toPlanes(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * A script element that holds bytes, for UNPACK's function: by rows of four or as they are, whichever is shorter.
+ * A script element that contains bytes, for UNPACK's function: regrouped in four rows or unchanged, whichever is
+ * smaller.
  * @param id of the element
  */
 export function packedElement(id: string, bytes: Uint8Array): string {
@@ -55,7 +59,7 @@ export function packedElement(id: string, bytes: Uint8Array): string {
   return `<script type="text/plain" id="${id}" ${sizes}>${toText(packed)}</script>`;
 }
 
-/** The page's function that gives the bytes of such an element, as a promise. */
+/** The page's function that decodes such an element; returns a promise of its bytes. */
 export const UNPACK = `
 async function unpack(id) {
   const { dataset, textContent } = document.getElementById(id);

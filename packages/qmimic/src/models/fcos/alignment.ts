@@ -47,13 +47,13 @@ const LEAST_IOU = 1e-3;
  * @param max cells per object
  */
 export function alignedCells(
-  said: CellArrays,
+  arrays: CellArrays,
   image: number,
   { boxes, labels }: Target,
   range: CellRange,
   max: number,
 ): AlignedCells {
-  const { classes, height, width, stride } = said;
+  const { classes, height, width, stride } = arrays;
   const places = labels.length * max;
   const found: AlignedCells = {
     max,
@@ -64,7 +64,7 @@ export function alignedCells(
   };
   if (range.x1 <= range.x0 || range.y1 <= range.y0) return found;
   const plane = height * width;
-  const distances = said.distances.subarray(4 * image * plane, 4 * (image + 1) * plane);
+  const distances = arrays.distances.subarray(4 * image * plane, 4 * (image + 1) * plane);
   for (let object = 0; object < labels.length; object++) {
     const x1 = boxes[4 * object] / stride;
     const y1 = boxes[4 * object + 1] / stride;
@@ -92,7 +92,7 @@ export function alignedCells(
         const w = Math.min(right, x2) - Math.max(left, x1);
         const h = Math.min(bottom, y2) - Math.max(top, y1);
         const overlap = w > 0 && h > 0 ? (w * h) / ((right - left) * (bottom - top) + area - w * h) : 0;
-        const score = 1 / (1 + Math.exp(-said.logits[logitsAt + cell]));
+        const score = 1 / (1 + Math.exp(-arrays.logits[logitsAt + cell]));
         // IoU of the object with itself moved onto the cell.
         const shared = shareY * Math.max(0, 1 - Math.abs(x + 0.5 - centerX) / (2 * reachX));
         const nearness = shared / (2 - shared);

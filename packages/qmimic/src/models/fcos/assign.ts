@@ -24,12 +24,12 @@ export interface AssignedCells {
  * @param max cells per object
  */
 export function assignCells(
-  said: CellArrays,
+  arrays: CellArrays,
   targets: readonly Target[],
   placed: Float32Array,
   max: number,
 ): AssignedCells {
-  const { classes, height, width } = said;
+  const { classes, height, width } = arrays;
   const plane = height * width;
   const places = max * targets.reduce((sum, { labels }) => sum + labels.length, 0);
   const scores = new Float32Array(targets.length * classes * plane);
@@ -39,10 +39,10 @@ export function assignCells(
   let total = 0;
   let count = 0;
   targets.forEach((target, image) => {
-    const range = cellsOn(placed.subarray(4 * image, 4 * image + 4), said);
+    const range = cellsOn(placed.subarray(4 * image, 4 * image + 4), arrays);
     const ownCounted = counted.subarray(image * plane, (image + 1) * plane);
-    countCells(ownCounted, range, target.ignore, said);
-    const aligned = alignedCells(said, image, target, range, max);
+    countCells(ownCounted, range, target.ignore, arrays);
+    const aligned = alignedCells(arrays, image, target, range, max);
     const owners = ownersOf(aligned, plane);
     total += scoreCells(aligned, owners, target.labels, scores.subarray(image * classes * plane));
     const { assigned, boxes } = objectCells(aligned, owners, target.boxes);
@@ -50,7 +50,7 @@ export function assignCells(
       ownCounted[assigned[i]] = 1;
       cells[count + i] = image * plane + assigned[i];
     }
-    goals.set(encodeDistances(boxes, assigned, said), 4 * count);
+    goals.set(encodeDistances(boxes, assigned, arrays), 4 * count);
     count += assigned.length;
   });
   return { scores, total, counted, cells: cells.subarray(0, count), goals: goals.subarray(0, 4 * count) };

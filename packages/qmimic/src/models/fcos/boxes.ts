@@ -12,8 +12,8 @@ const MAX_REGIONS = 500;
  * @param max boxes per image before NMS
  * @returns [N, 4] xyxy per image
  */
-export function bestRegions(said: CellArrays, placed: Float32Array, max: number): Float32Array[] {
-  const { logits, classes, height, width } = said;
+export function bestRegions(arrays: CellArrays, placed: Float32Array, max: number): Float32Array[] {
+  const { logits, classes, height, width } = arrays;
   const plane = height * width;
   return Array.from({ length: placed.length / 4 }, (_, image) => {
     const best = logits.slice(image * classes * plane, (image * classes + 1) * plane);
@@ -22,12 +22,12 @@ export function bestRegions(said: CellArrays, placed: Float32Array, max: number)
       for (let i = 0; i < plane; i++) best[i] = Math.max(best[i], logits[at + i]);
     }
     const [left, top, right, bottom] = placed.subarray(4 * image, 4 * image + 4);
-    const boxes = clipBoxes(boxesOf(said, image, topK(best, max)), right, bottom, left, top);
+    const boxes = clipBoxes(boxesOf(arrays, image, topK(best, max)), right, bottom, left, top);
     return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), REGION_NMS, MAX_REGIONS));
   });
 }
 
-function boxesOf(said: CellArrays, image: number, cells: Int32Array): Float32Array {
-  const size = 4 * said.height * said.width;
-  return decodeDistances(said.distances.subarray(image * size, (image + 1) * size), cells, said);
+function boxesOf(arrays: CellArrays, image: number, cells: Int32Array): Float32Array {
+  const size = 4 * arrays.height * arrays.width;
+  return decodeDistances(arrays.distances.subarray(image * size, (image + 1) * size), cells, arrays);
 }

@@ -48,12 +48,12 @@ export class Fcos extends Module implements Detector {
     const features = timed("backbone", () => cast(this.backbone.forward(images), "float32"));
     const quantized = timed("quantize", () => applyQuantizer(features, this.config.quantizer));
     const outputs = timed("head", () => this.head.forward(quantized));
-    const said = timed("read", () => this.arrays(outputs));
-    const assigned = timed("assign", () => assignCells(said, targets, placed, settings.objectCells));
+    const arrays = timed("read", () => this.arrays(outputs));
+    const assigned = timed("assign", () => assignCells(arrays, targets, placed, settings.objectCells));
     return {
       losses: timed("head loss", () => cellLosses(outputs, assigned)),
       features,
-      regions: () => bestRegions(said, placed, this.config.preNms),
+      regions: () => bestRegions(arrays, placed, this.config.preNms),
       heads: { of: "cells", ...outputs },
     };
   }

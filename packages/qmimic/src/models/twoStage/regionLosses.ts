@@ -14,11 +14,11 @@ export function regionLosses(
   sampled: SampledRegions,
 ): { boxClass: Tensor; boxBox: Tensor } {
   const labels = concatIntegers(sampled.labels);
-  const { index, goal } = offsetGoals(labels, sampled.offsets, (deltas.shape[1] as number) / 4);
+  const { index, targets } = deltaTargets(labels, sampled.offsets, (deltas.shape[1] as number) / 4);
   const { device } = logits;
   const target = cast(tensor(labels).to(device), "int64");
   const picked = indexSelect(reshape(deltas, [-1]), 0, tensor(index).to(device));
-  const distance = smoothL1(picked, tensor(goal).to(device), BETA, "sum");
+  const distance = smoothL1(picked, tensor(targets).to(device), BETA, "sum");
   const weight = 1 / Math.max(1, labels.length);
   return { boxClass: mul(crossEntropy(logits, target, "sum"), weight), boxBox: mul(distance, weight) };
 }
@@ -26,7 +26,7 @@ export function regionLosses(
 /** The loss per region, [M], for ranking in online hard example mining. */
 export function lossOfEach({ logits, deltas }: RegionOutputs, sampled: SampledRegions): Float32Array {
   const labels = concatIntegers(sampled.labels);
-  const goals = concatFloats(...sampled.offsets);
+  const targetDeltas = concatFloats(...sampled.offsets);
   const labelCount = logits.shape[1] as number;
   const sets = (deltas.shape[1] as number) / 4;
   const [scores, offsets] = [logits.toFloat32(), deltas.toFloat32()];
@@ -40,7 +40,7 @@ export function lossOfEach({ logits, deltas }: RegionOutputs, sampled: SampledRe
     if (label === 0) return loss;
     const at = 4 * (row * sets + (sets === 1 ? 0 : label));
     for (let k = 0; k < 4; k++) {
-      const gap = Math.abs(offsets[at + k] - goals[4 * row + k]);
+      const gap = Math.abs(offsets[at + k] - targetDeltas[4 * row + k]);
       loss += gap < BETA ? (0.5 * gap * gap) / BETA : gap - 0.5 * BETA;
     }
     return loss;
@@ -54,22 +54,22 @@ export function lossOfEach({ logits, deltas }: RegionOutputs, sampled: SampledRe
  * @param sets number of deltas that the head predicts per region: one per label, or 1 for all
  * @returns indices into the head's flat [M, sets, 4] output, and their targets
  */
-function offsetGoals(
+function deltaTargets(
   labels: Int32Array,
   offsets: readonly Float32Array[],
   sets: number,
-): { index: Int32Array; goal: Float32Array } {
+): { index: Int32Array; targets: Float32Array } {
   const all = concatFloats(...offsets);
   const index = new Int32Array(all.length);
-  const goal = new Float32Array(all.length);
+  const targets = new Float32Array(all.length);
   let count = 0;
   for (let row = 0; row < labels.length; row++) {
     if (labels[row] === 0) continue;
     const set = sets === 1 ? 0 : labels[row];
     for (let k = 0; k < 4; k++, count++) {
       index[count] = (row * sets + set) * 4 + k;
-      goal[count] = all[4 * row + k];
+      targets[count] = all[4 * row + k];
     }
   }
-  return { index: index.subarray(0, count), goal: goal.subarray(0, count) };
+  return { index: index.subarray(0, count), targets: targets.subarray(0, count) };
 }

@@ -125,8 +125,8 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
         const features = this.features(images);
         const placed = Float32Array.from(sizes.flatMap(({ width, height }) => [0, 0, width, height]));
         const output = this.rpn.forward(features);
-        for (const said of [output.logits, output.deltas])
-          requireFinite(said.toFloat32(), "region proposals");
+        for (const values of [output.logits, output.deltas])
+          requireFinite(values.toFloat32(), "region proposals");
         const proposals = this.rpn.proposals(output, placed, this.decoder.proposals);
         return this.detectIn(features, proposals, sizes);
       }),
@@ -138,9 +138,9 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
     proposals: readonly Float32Array[],
     sizes: readonly Size[],
   ): Detections[] {
-    const said = this.head.forward(features, proposals);
-    const [labels, width] = [said.logits.shape[1], said.deltas.shape[1]];
-    const [logits, deltas] = [said.logits.toFloat32(), said.deltas.toFloat32()];
+    const headOutputs = this.head.forward(features, proposals);
+    const [labels, width] = [headOutputs.logits.shape[1], headOutputs.deltas.shape[1]];
+    const [logits, deltas] = [headOutputs.logits.toFloat32(), headOutputs.deltas.toFloat32()];
     for (const values of [logits, deltas]) requireFinite(values, "detections");
     let row = 0;
     return proposals.map((regions, image) => {

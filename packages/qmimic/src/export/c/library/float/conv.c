@@ -18,8 +18,8 @@ static void conv_row(const struct operation *op, int y)
       float sum = op->biases[o];
       for (ky = first; ky < end; ky++) {
         const float *cells = rows[ky] + at;
-        const float *own = weights + ky * span;
-        for (i = 0; i < span; i++) sum += own[i] * cells[i];
+        const float *row_weights = weights + ky * span;
+        for (i = 0; i < span; i++) sum += row_weights[i] * cells[i];
       }
       *out++ = op->relu && sum < 0.0f ? 0.0f : sum;
     }

@@ -1,5 +1,5 @@
 #if defined(__ARM_FEATURE_DSP) && defined(__GNUC__)
-/* Two products at once: Cortex-M4, M7, M33 and the like. */
+/* Two products per instruction: Cortex-M4, M7, M33 and similar. */
 #define TWO_PRODUCTS
 
 static inline uint32_t four_bytes(const int8_t *from)
