@@ -1,4 +1,4 @@
-// The addon of this package (native/), which is linked to the same libtorch as that of @qmimic/torch.
+// This package's addon (native/), which is linked to the same libtorch as the addon of @qmimic/torch.
 import { fileURLToPath } from "node:url";
 import { type AddonSources, TORCH_ADDON } from "@qmimic/torch/setup";
 

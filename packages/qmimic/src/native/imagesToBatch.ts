@@ -1,4 +1,4 @@
-// Images of any size into one batch.
+// Draws images of any size into one batch.
 import type { Tensor } from "@qmimic/torch";
 import { ownOperator } from "./native.js";
 

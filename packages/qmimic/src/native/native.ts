@@ -1,4 +1,4 @@
-// Loads the addon of this package when something of it is first used: its functions, and the operators that it registers.
+// Loads this package's addon on first use of its functions or of the operators it registers.
 import {
   configuration,
   type OperatorArgument,
@@ -16,22 +16,22 @@ interface Addon {
   endAtSecondSignal(): void;
 }
 
-// Whoever has qmimic sets both addons up at once.
+// For users of qmimic, one command sets up both addons.
 nameSetUp("npx qmimic setup");
 
 let loaded: Addon | null = null;
 
-/** The addon. @throws AddonError where it, or that of @qmimic/torch, cannot be loaded */
+/** The addon. @throws AddonError if it, or the addon of @qmimic/torch, cannot be loaded */
 export function addon(): Addon {
   if (loaded === null) {
-    // That of @qmimic/torch first: the operators here are of its library.
+    // Loads the addon of @qmimic/torch first: it defines the library that these operators are added to.
     configuration();
     loaded = loadAddon<Addon>(QMIMIC_ADDON);
   }
   return loaded;
 }
 
-/** An operator that the addon registers. @see operator */
+/** An operator registered by this addon. @see operator */
 export function ownOperator<R extends OperatorResult = Tensor>(
   name: `qmimic::${string}`,
 ): (...args: OperatorArgument[]) => R {

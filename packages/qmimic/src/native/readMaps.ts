@@ -1,8 +1,8 @@
-// Stored feature maps, from a file straight to their places in a batch.
+// Reads stored feature maps from a file directly into a batch.
 import type { DType, Tensor } from "@qmimic/torch";
 import { ownOperator } from "./native.js";
 
-/** A map of a file: where its bytes begin, their checksum (crc32c), and its cells. */
+/** A map in a file: the position of its first byte, its checksum (crc32c), and its size in cells. */
 export interface StoredMap {
   at: number;
   checksum: number;
@@ -12,11 +12,12 @@ export interface StoredMap {
 
 const readMapsOf = ownOperator("qmimic::read_maps");
 /**
- * Maps from an open file in one batch: each with its corner at a row and a column, which may lie outside; 0 where no map is.
- * @param file descriptor, as from node:fs openSync
+ * Reads maps from an open file into one batch, each with its corner at the given row and column, which may be outside
+ * the batch's map; 0 elsewhere.
+ * @param file descriptor, as returned by node:fs openSync
  * @param maps [channels, height, width] of `dtype` each
- * @returns [B, channels, height, width], on the processor
- * @throws when the file cannot be read, ends before a map does, or holds other bytes than the checksum is of
+ * @returns [B, channels, height, width], on the CPU
+ * @throws if the file cannot be read, ends before a map does, or does not match a checksum
  */
 export const readMaps = (
   file: number,

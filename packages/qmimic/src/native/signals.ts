@@ -1,8 +1,8 @@
-// Signals that end the process though native code is running.
+// Lets signals end the process while native code is running.
 import { addon } from "./native.js";
 
 /**
- * Of SIGINT and SIGTERM the first goes to the handlers that Node has at this moment, when native code has returned; the
- * second ends the process at once, with 128 and its number as exit code.
+ * The first SIGINT or SIGTERM goes to Node's current handlers, once native code returns; the second one ends the
+ * process immediately, with 128 plus its number as the exit code.
  */
 export const endAtSecondSignal = (): void => addon().endAtSecondSignal();
