@@ -1,4 +1,5 @@
-// What training needs beyond libtorch: locks and checksums of files, signals; and, by being loaded, the operators of ops.cc.
+// What training needs beyond libtorch: file locks and checksums, signals; loading it also registers the operators in
+// ops.cc.
 #include "exports.h"
 #include "files.h"
 #include "signals.h"

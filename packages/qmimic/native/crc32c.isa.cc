@@ -1,4 +1,4 @@
-// CRC-32C (Castagnoli; RFC 3720, 12.1 and B.4): by the processor's instruction where it has one, else by tables.
+// CRC-32C (Castagnoli; RFC 3720, 12.1 and B.4): with the processor's instruction if it has one, otherwise with tables.
 #include "kernels/vec.h"
 #include "training_kernels.h"
 
@@ -13,7 +13,7 @@ namespace {
 QMIMIC_INLINE uint32_t next_byte(uint32_t rest, uint8_t byte) { return _mm_crc32_u8(rest, byte); }
 QMIMIC_INLINE uint32_t next_word(uint32_t rest, uint64_t word) { return (uint32_t)_mm_crc32_u64(rest, word); }
 #else
-// table[k][byte]: the remainder of a byte that k zero bytes follow.
+// table[k][byte]: the remainder of a byte followed by k zero bytes.
 struct Tables {
   uint32_t table[8][256];
   constexpr Tables() : table() {
@@ -42,7 +42,7 @@ QMIMIC_INLINE uint32_t next_word(uint32_t rest, uint64_t word) {
 }
 #endif
 
-// Goes on from the checksum `before` of the bytes in front; 0 at the start.
+// Continues from `before`, the checksum of the preceding bytes; 0 at the start.
 uint32_t crc32c(const uint8_t* data, long bytes, uint32_t before) {
   uint32_t rest = ~before;
   long i = 0;

@@ -1,5 +1,5 @@
-// flock rather than fcntl's locks: a process loses those of the older kind when it closes any descriptor of the file, and
-// the newer kind (F_OFD_SETLK) is Linux's alone. Linux carries flock over NFS.
+// flock instead of fcntl locks: a process loses traditional fcntl locks when it closes any descriptor of the file, and
+// the newer ones (F_OFD_SETLK) exist only on Linux. Linux supports flock on NFS.
 #include "files.h"
 
 #include <sys/file.h>
@@ -13,7 +13,7 @@ namespace qmimic {
 
 namespace {
 
-// Whether it worked; false when it would have had to wait.
+// Returns whether it succeeded; false if it would have to wait.
 bool lock(const Napi::CallbackInfo& info, int operation) {
   const int file = info[0].As<Napi::Number>().Int32Value();
   while (flock(file, operation) != 0) {

@@ -1,19 +1,19 @@
-// One image of a training batch: scaled, shifted, mirrored and recoloured in a single pass from uint8 HWC to
-// float CHW. Sampling is bilinear; where the image gets smaller the filter is as much wider as an output pixel is
-// (a triangle of one output pixel to each side), so that nothing finer than the output aliases into it.
+// Scales, shifts, mirrors and recolours one image of a training batch in a single pass, from uint8 HWC to float CHW.
+// Sampling is bilinear; when downscaling, the filter is widened to the size of an output pixel (a triangle of one
+// output pixel to each side), so that details finer than the output do not alias.
 #include "kernels/vec.h"
 #include "training_kernels.h"
 
 namespace qmimic::QMIMIC_ISA {
 namespace {
 
-// Source positions that one output position is made of, at most.
+// The maximum number of source positions that contribute to one output position.
 long image_taps(float scale) { return scale < 1 ? (long)__builtin_ceilf(2 / scale) : 2; }
 
-// Output position `at` of an axis of `size` pixels, scaled and moved by `offset`, maybe mirrored: writes the weights of
-// `taps` source positions, `step` apart, and returns the first of these positions; -1 outside the image.
+// For output position `at` of an axis of `size` pixels, scaled, moved by `offset` and possibly mirrored: writes the
+// weights of `taps` source positions, `step` apart, and returns the first of these positions; -1 outside the image.
 long weigh(long at, long size, float scale, float offset, bool flip, long taps, float* weights, long step) {
-  const float rounded = __builtin_roundf(size * scale), scaled = rounded > 1 ? rounded : 1;  // at least one pixel is left
+  const float rounded = __builtin_roundf(size * scale), scaled = rounded > 1 ? rounded : 1;  // at least one pixel remains
   const float place = at + 0.5f - offset;
   if (!(place >= 0 && place < scaled)) return -1;
   float centre = (flip ? scaled - place : place) / scale - 0.5f;
@@ -34,7 +34,8 @@ long weigh(long at, long size, float scale, float offset, bool flip, long taps, 
   return first;
 }
 
-// line = sum of `taps` rows of `length` bytes, weighted; two at a time, so that the line is read and written half as often.
+// line = weighted sum of `taps` rows of `length` bytes; two at a time, so that the line is read and written half as
+// often.
 void sum_rows(const uint8_t* __restrict rows, long length, const float* weights, long taps, float* __restrict line) {
   for (long t = 0; t < taps; t += 2) {
     const uint8_t *a = rows + t * length, *b = t + 1 < taps ? a + length : a;
@@ -46,7 +47,7 @@ void sum_rows(const uint8_t* __restrict rows, long length, const float* weights,
   }
 }
 
-// plane[x] = sum over t of weights[t][x] * line[first[x] + 3 t], a vector of x at a time.
+// plane[x] = sum over t of weights[t][x] * line[first[x] + 3 t], one vector of x at a time.
 void sum_columns(const float* __restrict line, const int* __restrict first, const float* __restrict weights,
                  long width, long taps, long begin, long end, float* __restrict plane) {
   long x = begin;
@@ -67,7 +68,7 @@ long taps_of(float scale, long size) {
   return taps < size ? taps : size;
 }
 
-// What each output column is made of, once for all rows. first: [width]; weights: [taps, width].
+// Computes what each output column is made of, once for all rows. first: [width]; weights: [taps, width].
 void image_columns(ImageSource& image, long width, int* first, float* weights) {
   const float* g = image.geometry;
   image.first = first;
@@ -90,7 +91,7 @@ void image_rows(const ImageSource& image, float* out, long height, long width, l
   const float* g = image.geometry;
   const float* m = image.colour;
   const long row_taps = taps_of(g[1], image.height), begin = image.begin, end = image.end;
-  float* line = scratch;                   // a row of the source's width, interleaved
+  float* line = scratch;                   // a row of the source image's width, interleaved
   float* planes = line + 3 * image.width;  // red, green, blue of an output row
   for (long y = row; y < row + rows; y++) {
     float row_weights[MAX_IMAGE_TAPS];

@@ -1,4 +1,4 @@
-// qmimic::images_to_batch: uint8 images of any size into one float batch, see images.isa.cc.
+// qmimic::images_to_batch: draws uint8 images of any size into one float batch, see images.isa.cc.
 #pragma once
 #include "kernels/op.h"
 #include "training_kernels.h"
@@ -14,7 +14,8 @@ Tensor images_to_batch(at::TensorList images, const Tensor& geometry, const Tens
   check_tensor(op, "colour", colour, 2, at::kFloat);
   check_shape(op, "geometry", geometry, {count, 5});
   check_shape(op, "colour", colour, {count, 12});
-  TORCH_CHECK(height > 0 && width > 0, "qmimic::images_to_batch: output of ", height, "x", width);
+  TORCH_CHECK(height > 0 && width > 0, "qmimic::images_to_batch: output size is ", height, "x", width,
+              ", expected at least 1x1");
   std::vector<ImageSource> sources;
   const TrainingKernels& k = training_kernels();
   int64_t widest = 0, taps = 0;

@@ -1,10 +1,10 @@
-// The mimic loss of one image: regression layer, quantizer, weighted squared difference and all its gradients in one
-// pass over the cells that have a weight. Nothing of the teacher's width is ever written to memory as a map.
+// The mimic loss of one image: regression layer, quantizer, weighted squared difference and all gradients in one pass
+// over the cells with nonzero weight. No map with the teacher's number of channels is ever written to memory.
 //
-// Cells are taken a vector of neighbours at a time, where any of them has a weight, and BLOCK vectors together; the
-// three matrix products of a block (prediction, gradient of the features, gradient of the weights) run in tiles of
-// TILE x BLOCK registers. Channels are padded to whole tiles with zeros. The teacher's channels are taken CHUNK at a
-// time over all cells, so that what is summed up for them stays in the first levels of the cache.
+// Cells are processed in vectors of neighbours, skipping vectors without weight, and BLOCK vectors at a time; the three
+// matrix products of a block (prediction, gradient of the features, gradient of the weights) run in tiles of TILE x
+// BLOCK registers. Channels are padded to whole tiles with zeros. The teacher's channels are processed CHUNK at a time
+// over all cells, so that their sums stay in the first levels of the cache.
 #include "code.h"
 #include "kernels/vec.h"
 #include "training_kernels.h"
@@ -15,7 +15,7 @@ namespace {
 constexpr long TILE = 4;
 constexpr long BLOCK = 4;                // vectors
 constexpr long CELLS = BLOCK * LANES;    // cells of a block
-constexpr long CHUNK = 8 * TILE;         // of the teacher's channels
+constexpr long CHUNK = 8 * TILE;         // of the teacher's channels at a time
 
 QMIMIC_INLINE long padded(long channels) { return (channels + TILE - 1) / TILE * TILE; }
 
@@ -54,7 +54,8 @@ long scratch(long own) {
   return own * CELLS + CHUNK * CELLS + CHUNK * own * LANES + CHUNK * LANES;
 }
 
-// Adds to TILE rows of a block the product of weights and `count` rows: sum[i] += sum_k weight[i * across + k * along] * rows[k].
+// Adds the product of weights and `count` rows to TILE rows of a block:
+// sum[i] += sum_k weight[i * across + k * along] * rows[k].
 QMIMIC_INLINE void multiply(const float* weight, long across, long along, const float* rows, long count,
                             vec (&sum)[TILE][BLOCK]) {
   for (long k = 0; k < count; k++) {
@@ -77,8 +78,8 @@ QMIMIC_INLINE void predict(const float* weight, const float* bias, const float* 
     for (long v = 0; v < BLOCK; v++) store(prediction + i * CELLS + v * LANES, sum[i][v]);
 }
 
-// One channel of a block. In place: prediction -> its gradient 2 * weight * (Q(prediction) - target). Adds to matches[0] the
-// entries that equal the target, and to matches[1] those of them that are 0.
+// Processes one channel of a block, and replaces the prediction by its gradient 2 * weight * (Q(prediction) - target).
+// Adds the number of entries that equal the target to matches[0], and the number of those that are 0 to matches[1].
 double compare(float* prediction, const float* target, const float* twice, float stride, long* matches) {
   float error[CELLS];
   if (stride > 0) {
@@ -124,7 +125,7 @@ QMIMIC_INLINE void to_weights(const float* gradient, const float* features, floa
     }
 }
 
-// The loss of the teacher's channels from `first` on, `count` of them with their padding, and their part of the gradients.
+// The loss of the teacher's channels [first, first + count), including padding, and their part of the gradients.
 template <class Target>
 double loss_of_chunk(const MimicImage& image, long first, long count, const Target* target, float* dfeatures,
                      float* dweight, float* dbias, const Parts& p, long* matches) {
@@ -147,7 +148,7 @@ double loss_of_chunk(const MimicImage& image, long first, long count, const Targ
       place[vectors++] = at;
     }
     if (vectors == 0) break;
-    for (long v = vectors; v < BLOCK; v++) {  // an unfinished block: the last vector again, without weight
+    for (long v = vectors; v < BLOCK; v++) {  // an incomplete block: repeat the last vector with weight 0
       place[v] = place[vectors - 1];
       store(twice + v * LANES, vec{});
     }
@@ -170,7 +171,7 @@ double loss_of_chunk(const MimicImage& image, long first, long count, const Targ
     }
     if (!dfeatures) continue;
     for (long c = 0; c < own; c += TILE) {
-      // Of TILE channels of the features: sum_t weight[t][c + i] * gradient[t].
+      // The gradient of TILE channels of the features: sum_t weight[t][c + i] * gradient[t].
       vec sum[TILE][BLOCK] = {};
       multiply(image.weight + first * own + c, 1, own, p.gradient, count, sum);
       for (long i = 0; i < TILE && c + i < image.own; i++)
@@ -200,7 +201,7 @@ double loss_of_chunk(const MimicImage& image, long first, long count, const Targ
   return loss;
 }
 
-// `dfeatures` starts as zeros.
+// `dfeatures` must be zeros initially.
 template <class Target>
 double loss_of(const MimicImage& image, const Target* target, float* dfeatures, float* dweight, float* dbias,
                float* buffer, long* matches) {

@@ -1,5 +1,6 @@
 // qmimic::mimic_loss: sum over cells of cells * (Q(r(features)) - target)^2 with the 1x1 regression layer r, and the
-// match count. All gradients are made along with the loss, which is a number: backward only scales them.
+// match count. The forward pass also computes all gradients: the loss is a scalar, so the backward pass only scales
+// them.
 #pragma once
 #include "quantize.op.h"
 
@@ -10,7 +11,7 @@ struct MimicResult {
   Tensor loss, matches, dfeatures, dweight, dbias;
 };
 
-// [rows, columns] with zeros up to multiples of `tile`.
+// [rows, columns], padded with zeros to multiples of `tile`.
 Tensor padded(const Tensor& matrix, int64_t tile) {
   const auto up = [tile](int64_t n) { return (n + tile - 1) / tile * tile; };
   Tensor wide = at::zeros({up(matrix.size(0)), up(matrix.size(1))}, matrix.options());

@@ -1,4 +1,4 @@
-// The operators of training that are qmimic's own: their schemas, and which function answers with and without autograd.
+// qmimic's training operators: their schemas, and their implementations with and without autograd.
 #include "images.op.h"
 #include "mimic_loss.op.h"
 #include "quantize.op.h"
@@ -6,11 +6,11 @@
 
 namespace qmimic {
 
-// A fragment: the library itself is @qmimic/torch's.
+// A fragment, because @qmimic/torch defines the library.
 TORCH_LIBRARY_FRAGMENT(qmimic, m) {
   // The nearest of {0, s, 2s, ...}, ties down; the gradient passes unchanged.
   m.def("quantize(Tensor x, float stride) -> Tensor");
-  // Its index, at most 255, as uint8.
+  // The index of that entry, at most 255, as uint8.
   m.def("quantize_codes(Tensor x, float stride) -> Tensor");
   // The nearest of {0, 2^min, ..., 2^max}, ties down; the gradient passes unchanged.
   m.def("quantize_pow2(Tensor x, int min_exponent, int max_exponent) -> Tensor");
@@ -21,8 +21,8 @@ TORCH_LIBRARY_FRAGMENT(qmimic, m) {
       "-> (Tensor loss, Tensor matches)");
   // images uint8 [h, w, 3]; geometry [B, 5] of (scale_x, scale_y, offset_x, offset_y, flip); colour [B, 12].
   m.def("images_to_batch(Tensor[] images, Tensor geometry, Tensor colour, int height, int width) -> Tensor");
-  // Map b, [C, heights[b], widths[b]], lies at byte at[b] of a file descriptor and has the CRC-32C checksums[b]
-  // -> [B, C, height, width], where it has its corner at (rows[b], columns[b]).
+  // Map b, [C, heights[b], widths[b]], starts at byte at[b] of the file and has the CRC-32C checksums[b]
+  // -> [B, C, height, width], with its corner at (rows[b], columns[b]).
   m.def(
       "read_maps(int file, int[] at, int[] checksums, int[] heights, int[] widths, int[] rows, int[] columns, "
       "int channels, int height, int width, ScalarType dtype) -> Tensor",

@@ -1,5 +1,5 @@
-// Quantizers: plain loops that the compiler vectorises for each instruction set. x - x is 0, and NaN where x is infinite or
-// NaN: a map that overflowed must not pass for one of largest entries.
+// Quantizers: plain loops that the compiler vectorizes for each instruction set. Adding x - x, which is NaN if x is
+// infinite or NaN and otherwise 0, makes sure that overflowed maps do not look like maps of the largest entry.
 #include "code.h"
 #include "kernels/vec.h"
 #include "training_kernels.h"
@@ -7,14 +7,14 @@
 namespace qmimic::QMIMIC_ISA {
 namespace {
 
-constexpr long RUN = 256;  // entries between the loops of one pass
+constexpr long RUN = 256;  // entries per iteration of the outer loop
 
 void quantize(const float* x, float* y, long count, float stride) {
   const double s = stride;
   for (long from = 0; from < count; from += RUN) {
     const long end = count - from < RUN ? count : from + RUN;
     for (long i = from; i < end; i++) y[i] = (float)code_of(x[i], s) * stride;
-    for (long i = from; i < end; i++) y[i] += x[i] - x[i];  // apart, or GCC vectorises neither
+    for (long i = from; i < end; i++) y[i] += x[i] - x[i];  // a separate loop, otherwise GCC vectorizes neither
   }
 }
 
@@ -26,7 +26,7 @@ void quantize_codes(const float* x, uint8_t* y, long count, float stride) {
   }
 }
 
-// Dictionary {0, 2^min, ..., 2^max}. The middle of 2^e and 2^(e+1) is 1.5 * 2^e: mantissa 0x400000.
+// Dictionary {0, 2^min, ..., 2^max}. The midpoint of 2^e and 2^(e+1) is 1.5 * 2^e: mantissa 0x400000.
 void quantize_pow2(const float* x, float* y, long count, int min_exponent, int max_exponent) {
   const float half = __builtin_ldexpf(1, min_exponent - 1);
   for (long i = 0; i < count; i++) {

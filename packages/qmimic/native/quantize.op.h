@@ -9,10 +9,11 @@ namespace qmimic {
 namespace {
 
 void check_stride(const char* op, double stride) {
-  TORCH_CHECK(std::isfinite(stride) && stride > 0, "qmimic::", op, ": stride is ", stride, ", expected above 0");
+  TORCH_CHECK(std::isfinite(stride) && stride > 0, "qmimic::", op, ": stride is ", stride,
+              ", expected a finite number above 0");
 }
 
-// Runs over pieces of a flat tensor in parallel.
+// Processes pieces of a flat tensor in parallel.
 template <class Piece>
 void in_pieces(int64_t count, const Piece& piece) {
   at::parallel_for(0, count, 32768, [&](int64_t begin, int64_t end) { piece(begin, end - begin); });

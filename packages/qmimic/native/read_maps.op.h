@@ -1,6 +1,6 @@
-// qmimic::read_maps: maps of any size from an open file into one batch, each with its corner where it is wanted, zeros
-// elsewhere. Each is compared with its checksum (CRC-32C). One copy, or two where a map is not as large as the batch's,
-// shared by the threads.
+// qmimic::read_maps: reads maps of any size from an open file into one batch, each with its corner at a given position,
+// zeros elsewhere, and verifies their checksums (CRC-32C). Maps of the batch's size are copied once, others twice; the
+// work is distributed over threads.
 #pragma once
 #include <unistd.h>
 
@@ -26,17 +26,17 @@ void read_bytes(int64_t file, int64_t at, char* to, int64_t bytes) {
   }
 }
 
-// The bytes of an array; 4 GiB at most, so that no sum or product of a few of them overflows.
+// The number of bytes of an array; at most 4 GiB, so that no sum or product of a few of them overflows.
 int64_t bytes_of(std::initializer_list<int64_t> sizes) {
   int64_t product = 1;
   for (const int64_t size : sizes)
     TORCH_CHECK(size > 0 && !__builtin_mul_overflow(product, size, &product) && product <= UINT32_MAX,
                 "qmimic::read_maps: an array of ", at::IntArrayRef(sizes),
-                " bytes: expected sizes above 0, and 4 GiB at most");
+                " bytes, expected sizes above 0, and at most 4 GiB");
   return product;
 }
 
-// Rows of `from` [channels, own_height, own_width] to where they lie in `to` [channels, height, width].
+// Copies the rows of `from` [channels, own_height, own_width] to their position in `to` [channels, height, width].
 void place_map(const char* from, int64_t own_height, int64_t own_width, char* to, int64_t height, int64_t width,
                int64_t channels, int64_t bytes, int64_t row, int64_t column) {
   const int64_t top = std::max<int64_t>(0, row), bottom = std::min(height, row + own_height);
@@ -62,10 +62,11 @@ Tensor read_maps(int64_t file, at::IntArrayRef at, at::IntArrayRef checksums, at
   int64_t largest = 0;
   for (int64_t b = 0; b < count; b++) {
     const int64_t own = bytes_of({channels, heights[b], widths[b], bytes});
-    TORCH_CHECK(at[b] >= 0 && at[b] <= INT64_MAX - own, "qmimic::read_maps: map ", b, " lies at byte ", at[b]);
+    TORCH_CHECK(at[b] >= 0 && at[b] <= INT64_MAX - own, "qmimic::read_maps: map ", b, " is at byte ", at[b],
+                ", expected 0 to 2^63 minus its size");
     for (const int64_t place : {rows[b], columns[b]})
-      TORCH_CHECK(place >= INT_MIN && place <= INT_MAX, "qmimic::read_maps: map ", b, " is wanted at row ", rows[b],
-                  ", column ", columns[b]);
+      TORCH_CHECK(place >= INT_MIN && place <= INT_MAX, "qmimic::read_maps: map ", b, " has its corner at row ",
+                  rows[b], ", column ", columns[b], ", expected 32-bit integers");
     largest = std::max(largest, own);
   }
   Tensor batch = at::empty({count, channels, height, width}, at::TensorOptions().dtype(dtype));

@@ -1,5 +1,5 @@
-// Node runs handlers of signals when native code has returned, which may be many seconds later. One signal may wait for
-// that; whoever sends a second wants the process to end.
+// Node runs signal handlers only after native code returns, which may take many seconds. The first signal may wait that
+// long; a second one means that the user wants the process to end now.
 #include "signals.h"
 
 #include <signal.h>

@@ -1,10 +1,10 @@
-// Signals that should not wait for native code to return.
+// Handling of signals that should not wait for native code to return.
 #pragma once
 #include <napi.h>
 
 namespace qmimic {
 
-// () Of SIGINT and SIGTERM the first goes to whoever handles it at this moment, the second ends the process at once.
+// () Passes the first SIGINT or SIGTERM to its current handler; the second one ends the process immediately.
 Napi::Value end_at_second_signal(const Napi::CallbackInfo& info);
 
 }  // namespace qmimic

@@ -4,7 +4,7 @@
 
 namespace qmimic {
 
-// Images are made smaller than this at most: an output pixel is then the mean of 2^12 pixels and more.
+// The limits of image scaling: at the minimum, an output pixel is already the mean of 2^12 pixels or more.
 constexpr float MIN_IMAGE_SCALE = 1.0f / 64, MAX_IMAGE_SCALE = 1 << 20;
 constexpr long MAX_IMAGE_TAPS = 2 * 64 + 2;
 
@@ -14,15 +14,15 @@ struct ImageSource {
   long height, width;
   const float* geometry;
   const float* colour;
-  // Set by TrainingKernels::image_columns: 3 * the first source column and the weights of each output column, and those of the
-  // output columns [begin, end) that show the image.
+  // Set by TrainingKernels::image_columns: 3 * the first source column and the weights of each output column, and the
+  // range [begin, end) of output columns that show the image.
   const int* first;
   const float* weights;
   long taps, begin, end;
 };
 
-// One image of the mimic loss. Maps have `size` cells; weight is [teacher, own] and bias [teacher], with both numbers of
-// channels padded by zeros to multiples of TrainingKernels::mimic_tile.
+// One image of the mimic loss. Maps have `size` cells; weight is [teacher, own] and bias [teacher], with both numbers
+// of channels padded by zeros to multiples of TrainingKernels::mimic_tile.
 struct MimicImage {
   const float *features, *weight, *bias, *cells;
   long own, teacher, size;
@@ -43,7 +43,7 @@ struct TrainingKernels {
   double (*mimic_features)(const MimicImage& image, const float* target, float* dfeatures, float* dweight,
                            float* dbias, float* scratch, long* matches);
 
-  // images.isa.cc; taps: source pixels of an output pixel along an axis, at most
+  // images.isa.cc; taps: the maximum number of source pixels of an output pixel along an axis
   long (*image_taps)(float scale);
   void (*image_columns)(ImageSource& image, long width, int* first, float* weights);
   void (*image_rows)(const ImageSource& image, float* out, long height, long width, long row, long rows,
@@ -53,7 +53,7 @@ struct TrainingKernels {
   uint32_t (*crc32c)(const uint8_t* data, long bytes, uint32_t before);
 };
 
-// The table for this processor, or for the one that the environment variable QMIMIC_ISA names.
+// The table for this processor, or for the instruction set named by the environment variable QMIMIC_ISA.
 const TrainingKernels& training_kernels();
 
 }  // namespace qmimic

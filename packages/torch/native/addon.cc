@@ -1,4 +1,4 @@
-// libtorch for JavaScript through one generic call: look an operator up in the dispatcher, call it boxed.
+// libtorch for JavaScript through one generic call: looks up an operator in the dispatcher and calls it boxed.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -33,11 +33,11 @@ struct Operator {
   std::string name;
 };
 
-// Of one environment of Node's: the main thread has one, and each worker thread. Nothing in the addon that changes is
-// shared by them but what locks itself.
+// Data of one Node environment: the main thread and each worker thread have one. The only mutable state they share is
+// synchronized.
 struct Environment {
-  // Operators looked up so far; JavaScript keeps the index (a look-up by name at each call costs 8 us).
-  std::deque<Operator> operators;  // a reference to one stays good while others are looked up
+  // Operators looked up so far; JavaScript keeps the index (a lookup by name would cost 8 us per call).
+  std::deque<Operator> operators;  // a deque, because references must stay valid while operators are added
 };
 
 Environment& environment(Napi::Env env) { return *env.GetInstanceData<Environment>(); }
@@ -70,8 +70,8 @@ Napi::Value call(const Napi::CallbackInfo& info) {
   const auto given = info[1].As<Napi::Array>();
   const auto& schema = op.handle.schema().arguments();
   if (given.Length() > schema.size()) {
-    throw Napi::TypeError::New(env, op.name + ": takes " + std::to_string(schema.size()) + " arguments, got " +
-                                        std::to_string(given.Length()));
+    throw Napi::TypeError::New(env, op.name + ": expected at most " + std::to_string(schema.size()) +
+                                        " arguments, got " + std::to_string(given.Length()));
   }
   c10::Stack stack;
   stack.reserve(schema.size());
@@ -90,7 +90,7 @@ Napi::Value call(const Napi::CallbackInfo& info) {
                                           error.what_without_backtrace());
     }
   }
-  const c10::Stack arguments = stack;  // shared tensors, kept for the error message
+  const c10::Stack arguments = stack;  // shares the tensors; for the error message
   try {
     op.handle.callBoxed(&stack);
   } catch (const c10::Error& error) {
@@ -111,15 +111,15 @@ std::vector<int64_t> to_shape(const Napi::Value& value) {
   for (uint32_t i = 0; i < array.Length(); ++i) {
     const double side = static_cast<Napi::Value>(array[i]).ToNumber().DoubleValue();
     if (!(side >= 0 && side <= 9007199254740992.0 && std::floor(side) == side)) {
-      throw Napi::RangeError::New(value.Env(), "tensor: a side of " + value.ToString().Utf8Value() +
-                                                   " is not a whole number of 0 or more");
+      throw Napi::RangeError::New(value.Env(), "tensor: shape [" + value.ToString().Utf8Value() +
+                                                   "], expected integers of 0 or more");
     }
     shape[i] = static_cast<int64_t>(side);
   }
   return shape;
 }
 
-// The bytes of a shape; false where they are more than can be counted.
+// The number of bytes of a shape; false if it overflows.
 bool bytes_of(const std::vector<int64_t>& shape, at::ScalarType dtype, int64_t* bytes) {
   *bytes = static_cast<int64_t>(c10::elementSize(dtype));
   for (const int64_t side : shape)
@@ -133,7 +133,7 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
   const auto array = info[0].As<Napi::TypedArray>();
   const auto shape = to_shape(info[1]);
   const auto dtype = dtype_from_name(env, info[2].ToString().Utf8Value());
-  // Before anything is allocated: the shape may be anyone's.
+  // Checked before anything is allocated: the shape is untrusted.
   int64_t bytes_needed;
   const bool countable = bytes_of(shape, dtype, &bytes_needed);
   if (!countable || bytes_needed != static_cast<int64_t>(array.ByteLength())) {
@@ -141,7 +141,7 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
     text << "tensor: " << array.ByteLength() << " bytes given, shape " << at::IntArrayRef(shape) << " of "
          << dtype_name(dtype) << " needs ";
     if (countable) text << bytes_needed;
-    else text << "more than can be counted";
+    else text << "2^63 or more";
     throw Napi::RangeError::New(env, text.str());
   }
   auto tensor = at::empty(shape, at::TensorOptions().dtype(dtype));
@@ -150,7 +150,7 @@ Napi::Value from_data(const Napi::CallbackInfo& info) {
   return wrap(env, tensor);
 }
 
-// (tensor, typed array of equal byte length): copies the elements out, row-major.
+// (tensor, typed array of equal byte length): copies the elements into the array, row-major.
 Napi::Value copy_out(const Napi::CallbackInfo& info) {
   const auto env = info.Env();
   const auto& tensor = unwrap(info[0]);
@@ -159,7 +159,7 @@ Napi::Value copy_out(const Napi::CallbackInfo& info) {
   const auto dense = tensor.detach().to(at::kCPU).contiguous();
   if (dense.nbytes() != array.ByteLength()) {
     throw Napi::RangeError::New(env, "copyTo: the array has " + std::to_string(array.ByteLength()) +
-                                         " bytes, the tensor " + std::to_string(dense.nbytes()));
+                                         " bytes, expected the tensor's " + std::to_string(dense.nbytes()));
   }
   auto* bytes = static_cast<uint8_t*>(array.ArrayBuffer().Data()) + array.ByteOffset();
   std::memcpy(bytes, dense.data_ptr(), dense.nbytes());
@@ -226,7 +226,7 @@ Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
 Napi::Value set_threads(const Napi::CallbackInfo& info) {
   const int threads = info[0].As<Napi::Number>().Int32Value();
   at::set_num_threads(threads);
-  // OpenBLAS keeps a pool of its own, which libtorch's setting does not reach.
+  // OpenBLAS has its own thread pool, which libtorch's setting does not affect.
   using Setter = void (*)(int);
   if (auto set = reinterpret_cast<Setter>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(threads);
   return info.Env().Undefined();
@@ -239,7 +239,7 @@ std::string blas_path() {
   return "";
 }
 
-// Whether the processor has instructions for it: without them libtorch converts each number to float and back.
+// Whether the processor has bfloat16 instructions: without them, libtorch converts each number to float and back.
 static bool multiplies_bfloat16() {
 #if defined(__x86_64__) && defined(__GNUC__)
   return __builtin_cpu_supports("avx512bf16");
@@ -272,8 +272,8 @@ Napi::Value live(const Napi::CallbackInfo& info) {
 
 void prepare_process() {
 #ifdef __GLIBC__
-  // glibc returns every large block to the system by default; a tiny net then spends its time on page faults.
-  // Blocks come from the heap alone (a threshold above 32 MiB for mmap is refused), which is trimmed late.
+  // By default, glibc returns every large block to the system, and tiny networks then spend their time on page faults.
+  // Allocate only from the heap (mmap thresholds above 32 MiB are rejected), and trim it late.
   mallopt(M_MMAP_MAX, 0);
   mallopt(M_TRIM_THRESHOLD, 2000 << 20);
   mallopt(M_TOP_PAD, 64 << 20);

@@ -1,7 +1,7 @@
-// libtorch asks glibc for aligned blocks with posix_memalign. Before version 2.38 glibc takes such a block out of a larger
-// one and keeps the few bytes at its ends apart, so that a block that was freed does not fit when the same is asked for
-// again (its bug 14581): now and then a training step took all its memory anew from the system, until none was left.
-// Here a block comes from malloc, is aligned by hand, and fits again.
+// libtorch gets aligned blocks from glibc with posix_memalign. Before version 2.38, glibc cuts such a block out of a
+// larger one and keeps the few bytes at its ends as separate blocks, so that a freed block does not fit the next
+// request of the same size (glibc bug 14581): now and then, a training step took all its memory from the system again,
+// until none was left. Here, blocks come from malloc and are aligned manually, and so can be reused.
 #include "allocator.h"
 
 #include <c10/core/CPUAllocator.h>
@@ -15,9 +15,9 @@ namespace qmimic {
 
 namespace {
 
-constexpr uintptr_t ALIGNMENT = 64;  // as libtorch's own: a line of the cache, and the widest vector
+constexpr uintptr_t ALIGNMENT = 64;  // like libtorch's: a cache line, and the widest vector
 
-// The address that malloc gave stands in front of the block.
+// malloc's address is stored in front of the block.
 void** origin_of(void* block) { return static_cast<void**>(block) - 1; }
 
 void free_block(void* block) {
@@ -27,15 +27,15 @@ void free_block(void* block) {
 void* allocate_block(size_t bytes) {
   if (bytes == 0) return nullptr;
   void* origin = std::malloc(bytes + sizeof(void*) + ALIGNMENT - 1);
-  TORCH_CHECK(origin, "out of memory: ", bytes, " bytes for a tensor could not be had");
+  TORCH_CHECK(origin, "out of memory: cannot allocate ", bytes, " bytes for a tensor");
   const uintptr_t first = reinterpret_cast<uintptr_t>(origin) + sizeof(void*) + ALIGNMENT - 1;
   void* block = reinterpret_cast<void*>(first / ALIGNMENT * ALIGNMENT);
   *origin_of(block) = origin;
   return block;
 }
 
-// libtorch 1.13's allocators are constant, those of later versions are not, and have to copy too: without `override` each
-// version finds what it asks for.
+// libtorch 1.13 requires a const allocate(), later versions a non-const one and copy_data(). Without `override`, the
+// class satisfies both.
 struct MallocAllocator final : c10::Allocator {
   c10::DataPtr allocate(size_t bytes) { return take(bytes); }
   c10::DataPtr allocate(size_t bytes) const { return take(bytes); }

@@ -1,9 +1,9 @@
-// The memory of tensors.
+// The allocator for tensors.
 #pragma once
 
 namespace qmimic {
 
-// Makes libtorch take the memory of tensors on the CPU from malloc, see allocator.cc. Once, before any tensor is made.
+// Makes libtorch allocate CPU tensors with malloc, see allocator.cc. Call once, before any tensor is created.
 void use_allocator();
 
 }  // namespace qmimic

@@ -1,4 +1,4 @@
-// Functions of C++ that an addon exports to JavaScript.
+// Exports C++ functions of an addon to JavaScript.
 #pragma once
 #include <c10/util/Exception.h>
 #include <napi.h>
@@ -9,8 +9,8 @@ namespace qmimic {
 
 using Entry = Napi::Value (*)(const Napi::CallbackInfo&);
 
-// Exports `entry` as `name`. Every C++ exception becomes a JavaScript error that begins with `what`: one that got out
-// would end the process.
+// Exports `entry` as `name`. C++ exceptions become JavaScript errors that begin with `what`: an uncaught one would end
+// the process.
 inline void add(Napi::Object exports, const char* name, const char* what, Entry entry) {
   const auto guarded = [what, entry](const Napi::CallbackInfo& info) -> Napi::Value {
     try {

@@ -26,7 +26,7 @@ constexpr std::pair<const char*, at::ScalarType> kDtypes[] = {
 bool absent(const Napi::Value& value) { return value.IsNull() || value.IsUndefined(); }
 
 int64_t to_int(const Napi::Value& value, const std::string& argument) {
-  // dtype and memory format are plain ints in schemas; people write their names.
+  // dtype and memory format are plain ints in schemas; callers pass their names.
   if (value.IsString()) {
     const std::string name = value.As<Napi::String>().Utf8Value();
     if (name == "contiguous") return static_cast<int64_t>(at::MemoryFormat::Contiguous);
@@ -39,7 +39,7 @@ int64_t to_int(const Napi::Value& value, const std::string& argument) {
   }
   if (!value.IsNumber()) type_error(value, argument, "an integer");
   const double number = value.As<Napi::Number>().DoubleValue();
-  // Beyond 2^53 it is not the number that was written; far beyond, the conversion is undefined.
+  // Beyond 2^53, the number may have been rounded; far beyond, the conversion is undefined.
   if (std::floor(number) != number || std::abs(number) > 9007199254740992.0) type_error(value, argument, "an integer");
   return static_cast<int64_t>(number);
 }
@@ -57,7 +57,7 @@ c10::IValue to_scalar(const Napi::Value& value, const std::string& argument) {
 }
 
 c10::IValue to_list(const Napi::Value& value, const c10::TypePtr& element, const std::string& argument) {
-  // A single number stands for a list wherever one is wanted: stride: 2 is stride: [2] (the engine expands it).
+  // A single number is accepted for a list: stride: 2 is stride: [2] (libtorch expands it).
   if (value.IsNumber() && (element->kind() == c10::TypeKind::IntType)) {
     return c10::List<int64_t>({to_int(value, argument)});
   }
@@ -77,7 +77,8 @@ at::ScalarType dtype_from_name(Napi::Env env, const std::string& name) {
   for (const auto& [known, dtype] : kDtypes) {
     if (name == known) return dtype;
   }
-  throw Napi::TypeError::New(env, "unknown dtype '" + name + "'");
+  throw Napi::TypeError::New(env, "unknown dtype '" + name + "', expected float32, float64, float16, bfloat16, " +
+                                      "int64, int32, int16, int8, uint8 or bool");
 }
 
 const char* dtype_name(at::ScalarType dtype) {
@@ -111,7 +112,8 @@ c10::IValue to_ivalue(const Napi::Value& value, const c10::TypePtr& type, const 
     case c10::TypeKind::DeviceObjType:
       return c10::Device(value.ToString().Utf8Value());
     default:
-      // Newer engines spell some ints differently (SymInt, ScalarType, MemoryFormat): all take the integer.
+      // Newer libtorch versions have other names for some ints (SymInt, ScalarType, MemoryFormat): all accept an
+      // integer.
       if (value.IsNumber() || value.IsString() || value.IsBigInt()) return to_int(value, argument);
       type_error(value, argument, type->str());
   }
@@ -134,7 +136,8 @@ Napi::Value from_ivalue(Napi::Env env, const c10::IValue& value) {
     for (size_t i = 0; i < items.size(); ++i) array[static_cast<uint32_t>(i)] = from_ivalue(env, items[i]);
     return array;
   }
-  throw Napi::TypeError::New(env, "operator returned a " + value.tagKind() + ", which has no JavaScript form here");
+  throw Napi::TypeError::New(env, "the operator returned a " + value.tagKind() +
+                                      ", which cannot be converted to JavaScript");
 }
 
 std::string describe(const c10::IValue& value) {

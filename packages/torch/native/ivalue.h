@@ -1,4 +1,4 @@
-// JavaScript values to and from the dispatcher's IValues, guided by the operator's schema.
+// Converts JavaScript values to and from the dispatcher's IValues, guided by the operator's schema.
 #pragma once
 #include <ATen/core/function_schema.h>
 #include <ATen/core/ivalue.h>
@@ -8,7 +8,7 @@
 
 namespace qmimic {
 
-// Converts one argument. Throws a JavaScript TypeError that names the argument and the type expected.
+// Converts one argument. Throws a JavaScript TypeError that names the argument and the expected type.
 c10::IValue to_ivalue(const Napi::Value& value, const c10::TypePtr& type, const std::string& argument);
 
 Napi::Value from_ivalue(Napi::Env env, const c10::IValue& value);
@@ -17,7 +17,7 @@ Napi::Value from_ivalue(Napi::Env env, const c10::IValue& value);
 at::ScalarType dtype_from_name(Napi::Env env, const std::string& name);
 const char* dtype_name(at::ScalarType dtype);
 
-// One line about an argument, for error messages: "float32 [8, 3, 480, 480]".
+// Describes an argument in one line, for error messages: "float32 [8, 3, 480, 480]".
 std::string describe(const c10::IValue& value);
 
 }  // namespace qmimic

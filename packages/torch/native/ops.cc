@@ -1,5 +1,5 @@
-// The operators of this package: their schemas, and which function answers with and without autograd.
-// How they are built: kernels/README.md.
+// The operators of this package: their schemas, and their implementations with and without autograd.
+// kernels/README.md describes how they are built.
 #include "kernels/batch_norm.op.h"
 #include "kernels/conv3x3.op.h"
 #include "kernels/ps_roi_align.op.h"
@@ -19,13 +19,13 @@ TORCH_LIBRARY(qmimic, m) {
   m.def(
       "batch_norm_relu(Tensor x, Tensor weight, Tensor bias, Tensor(a!) running_mean, Tensor(b!) running_var, "
       "bool training, float momentum, float eps, bool relu, bool pool) -> Tensor");
-  // As torchvision.ops.roi_align with sampling_ratio above 0. features [B, C, H, W], rois [K, 5] of
+  // Like torchvision.ops.roi_align with sampling_ratio above 0. features [B, C, H, W], rois [K, 5] of
   // (image, x1, y1, x2, y2).
   m.def(
       "roi_align(Tensor features, Tensor rois, float spatial_scale, int pooled_height, int pooled_width, "
       "int sampling_ratio, bool aligned) -> Tensor");
-  // As torchvision.ops.ps_roi_align with sampling_ratio above 0. features [B, C * pooled * pooled, H, W], rois as above
-  // -> [K, C, pooled, pooled].
+  // Like torchvision.ops.ps_roi_align with sampling_ratio above 0. features [B, C * pooled * pooled, H, W], rois as
+  // above -> [K, C, pooled, pooled].
   m.def(
       "ps_roi_align(Tensor features, Tensor rois, float spatial_scale, int pooled, int sampling_ratio) -> Tensor");
   // The instruction set in use: portable, avx2 or avx512.

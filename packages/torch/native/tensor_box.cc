@@ -7,8 +7,8 @@ namespace qmimic {
 namespace {
 std::atomic<int64_t> live{0};  // of all environments
 
-// V8's count of external memory. An environment that is being torn down takes no more calls, and there is nobody to
-// throw at.
+// Adjusts V8's count of external memory. Ignores errors: an environment that is being torn down accepts no more calls,
+// and there is no one to throw to.
 void adjust(Napi::Env env, int64_t bytes) {
   int64_t total;
   napi_adjust_external_memory(env, bytes, &total);
@@ -33,7 +33,7 @@ Handle wrap(Napi::Env env, at::Tensor tensor) {
 }
 
 void report(Napi::Env env, TensorBox& box) {
-  // A view shares its storage with the tensor it was taken from; a tensor of the device meta has none.
+  // A view shares its storage with its base tensor; a tensor on the meta device has none.
   if (box.reported != 0 || !box.tensor.defined() || box.tensor.is_view() || box.tensor.is_meta()) return;
   box.reported = static_cast<int64_t>(box.tensor.nbytes());
   adjust(env, box.reported);
@@ -43,7 +43,8 @@ at::Tensor& unwrap(const Napi::Value& value) {
   if (!value.IsExternal()) throw Napi::TypeError::New(value.Env(), "expected a Tensor");
   auto& tensor = value.As<Handle>().Data()->tensor;
   if (!tensor.defined()) {
-    throw Napi::TypeError::New(value.Env(), "a freed tensor was used: keep it with scope()'s return value or keep()");
+    throw Napi::TypeError::New(value.Env(),
+                               "the tensor has been freed: to use it outside its scope(), return it or keep() it");
   }
   return tensor;
 }

@@ -64,32 +64,32 @@ describe("maps are read into a batch", () => {
     ["a file that is not open", () => readMaps(987654, [one], [0], [0], [1, 1, 1], "uint8"), /Bad file desc/],
     ["no descriptor", () => readMaps(far, [one], [0], [0], [1, 1, 1], "uint8"), /not a file descriptor/],
     [
-      "a place before the file",
+      "a position before the file",
       () => readMaps(file, [{ ...one, at: -1 }], [0], [0], [1, 1, 1], "uint8"),
       /byte -1/,
     ],
     [
-      "a place beyond numbers",
+      "a position that overflows",
       () => readMaps(file, [{ ...one, at: 2 ** 63 }], [0], [0], [1, 1, 1], "uint8"),
       /./,
     ],
     [
       "sizes below 1",
       () => readMaps(file, [{ ...one, height: 0 }], [0], [0], [1, 1, 1], "uint8"),
-      /4 GiB at most/,
+      /at most 4 GiB/,
     ],
     // 2^32 * 2^32 is 0 in 64 bits.
     [
       "a map whose bytes overflow",
       () => readMaps(file, [{ ...one, height: 2 ** 32, width: 2 ** 32 }], [0], [0], [1, 1, 1], "uint8"),
-      /4 GiB at most/,
+      /at most 4 GiB/,
     ],
     [
       "a batch whose bytes overflow",
       () => readMaps(file, [one], [0], [0], [1, 2 ** 32, 2 ** 32], "uint8"),
-      /4 GiB at most/,
+      /at most 4 GiB/,
     ],
-    ["a far row", () => readMaps(file, [one], [far], [0], [1, 2, 2], "uint8"), /wanted at row/],
-    ["a far column", () => readMaps(file, [one], [0], [-far], [1, 2, 2], "uint8"), /wanted at row/],
-  ])("%s: refused", (_, read, message) => expect(read).toThrow(message));
+    ["a far row", () => readMaps(file, [one], [far], [0], [1, 2, 2], "uint8"), /corner at row/],
+    ["a far column", () => readMaps(file, [one], [0], [-far], [1, 2, 2], "uint8"), /corner at row/],
+  ])("%s: rejected", (_, read, message) => expect(read).toThrow(message));
 });

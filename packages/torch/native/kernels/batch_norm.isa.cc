@@ -1,15 +1,16 @@
 // Batch norm, ReLU and 2x2 max pool on one plane (one image, one channel), forward and backward.
 //
-// Only x is kept for the way back: z = scale * x + shift is made again where it is needed, and with it the
-// ReLU's mask and the pool's winner (the first largest in scan order, as in torch). A value that no window wins,
-// a row or column that pooling drops, gets no gradient but still its share of the statistics' gradient.
+// Only x is kept for the backward pass: z = scale * x + shift is recomputed where needed, and with it the ReLU's mask
+// and the pool's maximum (the first one in scan order, as in torch). Values that are not the maximum of a window, or
+// are in a row or column that pooling drops, get no gradient from the output, but still get their part of the
+// statistics' gradient.
 #include "kernels.h"
 #include "vec.h"
 
 namespace qmimic::QMIMIC_ISA {
 namespace {
 
-constexpr long RUN = 32;  // vectors added in float before they go to a double
+constexpr long RUN = 32;  // vectors added in float before they are added to a double
 
 struct Total {
   vec run = {};
@@ -20,7 +21,7 @@ struct Total {
   }
 };
 
-// Even and odd columns of 2 * LANES values; `count` is how many pairs are there.
+// The even and odd columns of 2 * LANES values; `count` is the number of pairs present.
 struct Pair {
   vec even, odd;
 };
@@ -52,7 +53,7 @@ QMIMIC_INLINE void store_up_to(float* p, vec v, long count) {
   count >= LANES ? store(p, v) : store_first(p, v, count);
 }
 
-// The four values of each window, and which of them (second, third, fourth; else the first) is the largest.
+// The four values of each window, and which one is the largest (second, third, fourth; otherwise the first).
 struct Windows {
   Pair top, bottom;
   mask second, third, fourth, alive;
@@ -91,7 +92,7 @@ void moments_of(const float* x, long count, float pivot, double* moments) {
         sums[j] += d;
         squares[j] += d * d;
       }
-    for (; i < end; i += LANES) {  // lanes past the end subtract nothing from nothing
+    for (; i < end; i += LANES) {  // lanes past the end compute 0 - 0
       const vec d = end - i >= LANES ? load(x + i) - middle
                                      : load_first(x + i, end - i) - load_first((const float*)&middle, end - i);
       sums[0] += d;
@@ -103,7 +104,7 @@ void moments_of(const float* x, long count, float pivot, double* moments) {
 }
 
 // ---- forward ----
-// NaN stays NaN, as in torch: a network with a broken channel must not pass for a sound one.
+// NaN stays NaN, as in torch: a network with a broken channel must not appear to work.
 
 QMIMIC_INLINE vec larger_or_nan(vec a, vec b) { return a == a ? larger(a, b) : a; }
 
@@ -227,7 +228,7 @@ void backward_pool(const float* x, const float* gradient, float* dx, float slope
     for (long i = 0; i < width; i++) dx[i] = x[i] * slope + offset;
 }
 
-// ---- what the table holds ----
+// ---- entries of the kernel table ----
 
 void forward(const float* x, float* y, const NormPlane& plane) {
   if (plane.pool)

@@ -25,11 +25,12 @@ void check_batch_norm(const Tensor& x, const Tensor& weight, const Tensor& bias,
   TORCH_CHECK(!pool || (x.size(2) > 1 && x.size(3) > 1), "qmimic::batch_norm_relu: x of shape ", x.sizes(),
               " is too small for a 2x2 pool");
   TORCH_CHECK(!training || x.size(0) * x.size(2) * x.size(3) > 1,
-              "qmimic::batch_norm_relu: training needs more than one value a channel, x has shape ", x.sizes());
+              "qmimic::batch_norm_relu: x has shape ", x.sizes(),
+              ", expected more than one value per channel in training");
 }
 
-// Batch mean and biased variance of each channel, in double. The pivot keeps the variance exact where the
-// mean is large beside it.
+// Batch mean and biased variance of each channel, in double. The pivot keeps the variance accurate if the mean is large
+// in comparison.
 void batch_statistics(const Tensor& x, std::vector<double>& mean, std::vector<double>& variance) {
   const int64_t images = x.size(0), channels = x.size(1), map = x.size(2) * x.size(3);
   const float* from = x.data_ptr<float>();
@@ -108,8 +109,8 @@ NormResult batch_norm_forward(const Tensor& x, const Tensor& weight, const Tenso
   return {y, mean, invstd};
 }
 
-// With dz the gradient at the norm's output: dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)), where the
-// two means drop out when the statistics are constants.
+// With dz the gradient at the norm's output: dx = scale * (dz - mean(dz) - xhat * mean(dz * xhat)); if the statistics
+// are constants, the two means drop out.
 variable_list batch_norm_backward(const Tensor& x, const Tensor& weight, const Tensor& bias, const Tensor& mean,
                                   const Tensor& invstd, const Tensor& gradient, bool training, bool relu, bool pool,
                                   bool need_x) {
@@ -168,7 +169,7 @@ struct BatchNormRelu : Function<BatchNormRelu> {
     const auto flag = [&](const char* name) { return ctx->saved_data[name].toBool(); };
     variable_list result = batch_norm_backward(s[0], s[1], s[2], s[3], s[4], gradients[0], flag("training"),
                                                flag("relu"), flag("pool"), flag("need_x"));
-    result.resize(10);  // nothing for the running statistics and the settings
+    result.resize(10);  // no gradients for the running statistics and the settings
     return result;
   }
 };

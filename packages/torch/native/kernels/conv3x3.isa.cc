@@ -1,20 +1,22 @@
-// 3x3 convolution, stride 1, padding 1, for narrow layers: a padded map is one long line.
+// 3x3 convolution, stride 1, padding 1, for narrow layers. A padded map is treated as one long line:
 //
-// 1. A band of rows of every input channel is copied into scratch with one zero column before each row and a
-//    row above and below: pitch = width + 1, because the zero right of a row is the zero left of the next.
-// 2. On that line the convolution is nine shifts: y[q] = sum w[ky][kx] * x[q + ky * pitch + kx], with no edges
-//    and no dependence on the width being a multiple of anything; one value in pitch is thrown away.
-// 3. A tile of P vectors by K output channels stays in registers over all input channels.
-// 4. The gradient of x is the same with the weights transposed and turned by 180 degrees.
+// 1. A band of rows of every input channel is copied into scratch memory, with a zero column before each row and a
+//    zero row above and below: pitch = width + 1, because the zero to the right of a row is the zero to the left of
+//    the next.
+// 2. On that line, the convolution is nine shifts: y[q] = sum w[ky][kx] * x[q + ky * pitch + kx], without edge cases,
+//    for any width; one value per pitch is discarded.
+// 3. A tile of P vectors by K output channels stays in registers across all input channels.
+// 4. The gradient of x is the same, with the weights transposed and rotated by 180 degrees.
 // 5. The gradient of a weight is a dot product of two lines: dw[ky][kx] = sum x[s + ky * pitch] * g[s - kx].
-//    Shifting g rather than x for kx needs 3 + 3 loads for nine products.
+//    With g instead of x shifted for kx, nine products need 3 + 3 loads.
 #include "kernels.h"
 #include "vec.h"
 
 namespace qmimic::QMIMIC_ISA {
 namespace {
 
-// Output channels a tile can have, and its vectors: K * P accumulators and their operands fill the registers.
+// The maximum number of output channels of a tile, and its vectors: K * P accumulators and their operands fill the
+// registers.
 #if QMIMIC_LANES == 16
 constexpr long MAX_CHANNELS = 8;
 constexpr int vectors_of(int channels) { return channels <= 2 ? 12 : channels <= 4 ? 6 : channels <= 6 ? 4 : 3; }
@@ -22,15 +24,15 @@ constexpr int vectors_of(int channels) { return channels <= 2 ? 12 : channels <=
 constexpr long MAX_CHANNELS = 4;
 constexpr int vectors_of(int channels) { return channels <= 2 ? 6 : channels == 3 ? 4 : 3; }
 #endif
-constexpr long CHUNK = 12 * LANES;  // pixels for which all output channels are made before moving on: L1 holds x
+constexpr long CHUNK = 12 * LANES;  // pixels whose output channels are all computed before moving on: x stays in L1
 
-// Whole vectors a row where that costs at most a sixteenth: loads that cross no cache line.
+// Rounds rows up to whole vectors if that costs at most a sixteenth, so that loads do not cross cache lines.
 long pitch_of(long width) {
   const long pitch = width + 1, whole = (pitch + LANES - 1) / LANES * LANES;
   return whole * 16 <= pitch * 17 ? whole : pitch;
 }
 
-// Floats of one padded channel: the rows, and what a last tile may read past them.
+// The number of floats of one padded channel: its rows, and what the last tile may read past them.
 long plane_size(Band band) {
   return ((band.rows + 2) * pitch_of(band.width) + CHUNK + 2 * LANES - 1) / LANES * LANES;
 }
@@ -67,7 +69,7 @@ QMIMIC_INLINE void tile(const float* x, long plane, long pitch, long in_channels
 #pragma GCC unroll 3
       for (int kx = 0; kx < 3; kx++, weight += K) {
         const float* at = x + ky * pitch + kx;
-        if constexpr (K < P) {  // whichever is fewer stays in registers: the weights, or the pixels
+        if constexpr (K < P) {  // the fewer of weights and pixels stay in registers
           vec w[K];
 #pragma GCC unroll 12
           for (int k = 0; k < K; k++) w[k] = keep(splat(weight[k]));
@@ -116,7 +118,7 @@ const Tiles TILES[] = {tiles<1>, tiles<2>, tiles<3>, tiles<4>};
 
 long smaller(long a, long b) { return a < b ? a : b; }
 
-// Values line[0, count) of the padded line, starting at flat position q, into their rows of one output channel.
+// Copies values line[0, count) of the padded line, starting at flat position q, to their rows of one output channel.
 void scatter(const float* line, long count, long q, Band band, float* y) {
   const long pitch = pitch_of(band.width);
   for (long done = 0; done < count;) {
@@ -137,7 +139,7 @@ void convolve(const float* padded, const float* packed, const float* bias, float
   for (long q = 0; q < count; q += CHUNK) {
     const long length = smaller(CHUNK, count - q), vectors = (length + LANES - 1) / LANES;
     const long row = q / pitch, column = q % pitch;
-    const bool inside = length == CHUNK && column + CHUNK <= band.width;  // one row: no need to scatter
+    const bool inside = length == CHUNK && column + CHUNK <= band.width;  // within one row: no need to scatter
     for (long o = 0; o < out_channels; o += MAX_CHANNELS) {
       const long k = smaller(MAX_CHANNELS, out_channels - o);
       const float* weight = packed + o * in_channels * 9;
@@ -155,8 +157,8 @@ void convolve(const float* padded, const float* packed, const float* bias, float
 }
 
 // dweight[o][ky][kx] of O output channels and one input channel over count positions.
-// x is at the first of three padded rows, g at the first real column of its first row.
-// Both ends are right without a test: where g runs into a neighbouring row, x is in its zero column.
+// x points to the first of three padded rows, g to the first real column of its first row.
+// No checks are needed at either end: where g runs into a neighbouring row, x is in its zero column.
 template <int O>
 __attribute__((noinline)) void correlate(const float* x, const float* g, long plane, long pitch, long count,
                                          float* dweight, long stride) {
@@ -184,7 +186,7 @@ __attribute__((noinline)) void correlate(const float* x, const float* g, long pl
 using Correlate = void (*)(const float*, const float*, long, long, long, float*, long);
 #if QMIMIC_LANES == 16
 const Correlate CORRELATE[] = {correlate<1>, correlate<2>, correlate<3>};
-// Threes as far as they go, but never a lone one at the end: one alone waits for its loads.
+// Blocks of three, but never a single one at the end: a single one would stall on its loads.
 long gradient_block(long left) { return left == 2 || left == 4 ? 2 : smaller(3, left); }
 #else
 const Correlate CORRELATE[] = {correlate<1>};
@@ -201,12 +203,12 @@ float sum_line(const float* line, long count) {
   return sum((sums[0] + sums[1]) + (sums[2] + sums[3]));
 }
 
-// ---- what the table holds ----
+// ---- entries of the kernel table ----
 
 long scratch_size(long channels, Band band) { return channels * plane_size(band); }
 
-// weight [out][in][3][3] into blocks of up to MAX_CHANNELS outputs, each [in][9][block].
-// Transposed: the weights of the gradient of x, [in] and [out] exchanged and turned by 180 degrees.
+// Packs weight [out][in][3][3] into blocks of up to MAX_CHANNELS outputs, each [in][9][block].
+// Transposed: the weights for the gradient of x, with [in] and [out] swapped and rotated by 180 degrees.
 void pack(const float* weight, float* packed, long out_channels, long in_channels, bool transposed) {
   const long outer = transposed ? in_channels : out_channels, inner = transposed ? out_channels : in_channels;
   for (long o = 0; o < outer; o += MAX_CHANNELS) {
@@ -225,7 +227,7 @@ void forward(const float* x, const float* packed, const float* bias, float* y, l
   convolve(scratch, packed, bias, y, in_channels, out_channels, band);
 }
 
-// dx, dweight and dbias may each be null; dweight and dbias receive this band's share.
+// dx, dweight and dbias may each be null; dweight and dbias receive this band's part.
 void backward(const float* x, const float* gradient, const float* packed, float* dx, float* dweight, float* dbias,
               long in_channels, long out_channels, Band band, float* scratch) {
   const long pitch = pitch_of(band.width), plane = plane_size(band), count = band.rows * pitch;

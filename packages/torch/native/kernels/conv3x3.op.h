@@ -1,4 +1,4 @@
-// qmimic::conv3x3: convolution 3x3, stride 1, padding 1, for narrow layers, with its gradients.
+// qmimic::conv3x3: 3x3 convolution, stride 1, padding 1, for narrow layers, with gradients.
 #pragma once
 #include "kernels.h"
 #include "op.h"
@@ -6,7 +6,7 @@
 namespace qmimic {
 namespace {
 
-// Bands of rows, a property of the shape alone: enough of them to share out, few enough floats to stay in L2.
+// Splits a map into bands of rows, depending only on the shape: enough bands to distribute, small enough to stay in L2.
 std::vector<Band> bands_of(int64_t images, int64_t channels, int64_t height, int64_t width) {
   constexpr int64_t FLOATS = 96 * 1024, TASKS = 8, FEWEST_ROWS = 8;
   int64_t rows = std::max<int64_t>(FLOATS / (channels * (width + 1)) - 2, FEWEST_ROWS);
@@ -24,7 +24,7 @@ void check_conv3x3(const Tensor& x, const Tensor& weight, const OptionalTensor& 
   check_tensor("conv3x3", "weight", weight, 4, at::kFloat);
   check_shape("conv3x3", "weight", weight, {weight.size(0), x.size(1), 3, 3});
   TORCH_CHECK(x.size(1) > 0 && weight.size(0) > 0, "qmimic::conv3x3: x of shape ", x.sizes(), " and weight of shape ",
-              weight.sizes(), " have no channels");
+              weight.sizes(), " have no channels, expected at least one");
   if (bias.has_value() && bias->defined()) {
     check_tensor("conv3x3", "bias", *bias, 1, at::kFloat);
     check_shape("conv3x3", "bias", *bias, {weight.size(0)});
@@ -53,7 +53,7 @@ Tensor conv3x3_forward(const Tensor& x, const Tensor& weight, const OptionalTens
   return y;
 }
 
-// The gradients asked for of (x, weight, bias); the others are undefined.
+// The requested gradients of (x, weight, bias); the others are undefined.
 variable_list conv3x3_backward(const Tensor& x, const Tensor& weight, const Tensor& gradient, bool need_x,
                                bool need_weight, bool need_bias) {
   const int64_t images = x.size(0), in = x.size(1), height = x.size(2), width = x.size(3), out = weight.size(0);

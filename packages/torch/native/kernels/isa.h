@@ -1,5 +1,5 @@
-// Which instruction set the kernels of this process use: the widest that the processor has, or the one that the environment
-// variable QMIMIC_ISA names.
+// The instruction set that kernels use in this process: the widest that the processor supports, or the one named by the
+// environment variable QMIMIC_ISA.
 #pragma once
 #include <cstdlib>
 #include <stdexcept>
@@ -27,7 +27,7 @@ enum class Isa { portable, avx2, avx512 };
       throw std::logic_error("not an instruction set");    \
   }
 
-// Throws where QMIMIC_ISA names one that the processor lacks.
+// Throws if the processor lacks the one named by QMIMIC_ISA.
 inline Isa choose_isa() {
   const char* variable = std::getenv("QMIMIC_ISA");
   const std::string wanted = variable ? variable : "";
@@ -41,7 +41,8 @@ inline Isa choose_isa() {
   if ((wanted == "" || wanted == "avx2") && has_avx2) return Isa::avx2;
 #endif
   if (wanted == "") return Isa::portable;
-  throw std::runtime_error("QMIMIC_ISA=" + wanted + ": not one of portable, avx2, avx512 that this processor has");
+  throw std::runtime_error("QMIMIC_ISA=" + wanted +
+                           ": expected portable, avx2 or avx512, and this processor must support it");
 }
 
 }  // namespace qmimic

@@ -16,7 +16,7 @@ struct NormPlane {
   bool relu, pool;
 };
 
-// One row or column that a bin of a region reads, and its share in the bin.
+// One row or column that a bin of a region reads, and its weight in the bin.
 struct Tap {
   int index;
   float weight;
@@ -59,7 +59,7 @@ struct Kernels {
   void (*roi_backward)(float* map, Axes axes, const float* bins, const RoiShape& shape);
 };
 
-// The table for this processor, or for the one that the environment variable QMIMIC_ISA names.
+// The table for this processor, or for the instruction set named by the environment variable QMIMIC_ISA.
 const Kernels& kernels();
 
 }  // namespace qmimic

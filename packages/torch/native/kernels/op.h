@@ -1,4 +1,4 @@
-// What every operator needs: argument checks, the way below autograd, threads.
+// Shared by all operators: argument checks, autograd helpers, threads.
 #pragma once
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
@@ -17,7 +17,7 @@ using at::Tensor;
 using torch::autograd::AutogradContext;
 using torch::autograd::Function;
 using torch::autograd::variable_list;
-// c10::optional or std::optional, whichever this libtorch has.
+// c10::optional or std::optional, depending on the libtorch version.
 using OptionalTensor = decltype(std::declval<const c10::IValue&>().toOptional<Tensor>());
 
 void check_tensor(const char* op, const char* name, const Tensor& t, int64_t dimensions, at::ScalarType type) {
@@ -37,12 +37,13 @@ void check_shape(const char* op, const char* name, const Tensor& t, at::IntArray
 bool wants_gradient(const Tensor& t) { return t.defined() && t.requires_grad(); }
 bool recording() { return at::GradMode::is_enabled(); }
 
-// A gradient as the kernels read it. Autograd may hand over expanded or strided ones.
+// A gradient in the layout that the kernels expect. Autograd may pass expanded or strided ones.
 Tensor gradient_of(const Tensor& g) { return g.contiguous(); }
 
-// task(index) for every index. A thread takes the next one when it is done with one: processors of a virtual machine are
-// often not equally fast, and equal shares would wait for the slowest. Tasks write to places of their own and sums over
-// tasks are taken afterwards in order, so results do not depend on who did what, nor on the number of threads.
+// Runs task(index) for every index. Each thread takes the next index when it is done with one: the processors of a
+// virtual machine are often not equally fast, and with equal shares the others would wait for the slowest. Each task
+// writes to separate memory, and sums over tasks are computed afterwards in order, so results depend neither on the
+// assignment of tasks to threads nor on the number of threads.
 template <class Task>
 void for_each_task(int64_t tasks, const Task& task) {
   std::atomic<int64_t> next{0};
@@ -51,7 +52,7 @@ void for_each_task(int64_t tasks, const Task& task) {
   });
 }
 
-// Scratch of `floats` for each thread; scratch.mine() inside a task.
+// Scratch memory of `floats` for each thread: scratch.mine() inside a task.
 struct Scratch {
   int64_t floats;
   Tensor buffer;

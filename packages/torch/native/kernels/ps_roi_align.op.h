@@ -1,9 +1,9 @@
 // qmimic::ps_roi_align: torchvision.ops.ps_roi_align, position-sensitive pooling of R-FCN (Dai et al., NeurIPS 2016,
 // section 2.2) with RoIAlign's samples.
 //
-// Output channel c at bin (i, j) of k x k reads input channel (c k + i) k + j alone. One task takes one bin through all
-// regions of an image: its planes, one per output channel, stay in the cache, a region's taps serve all of them, and in
-// the backward pass no other task adds to them. Sums follow the regions' order, whatever the number of threads.
+// Output channel c at bin (i, j) of k x k reads only input channel (c k + i) k + j. Each task processes one bin in all
+// regions of an image: its planes, one per output channel, stay in the cache, a region's taps are used for all of them,
+// and in the backward pass no other task adds to them. Sums are in the order of the regions, for any number of threads.
 #pragma once
 #include <type_traits>
 
@@ -17,7 +17,7 @@ struct BinMaps {
   int64_t channels, width, step;
 };
 
-// C channels at a time share each tap, and their sums do not wait for each other.
+// C channels at a time share each tap, and their sums are independent of each other.
 struct Gather {
   template <int C>
   static void block(const float* map, Axes axes, int64_t i, int64_t j, float* out, const BinMaps& maps) {
@@ -52,8 +52,8 @@ struct Spread {
 template <int C>
 using Size = std::integral_constant<int, C>;
 
-// Work (Gather or Spread) for every bin of every region. `values` are [k * k, regions, channels], in the order in which
-// a task goes through them.
+// Runs Work (Gather or Spread) for every bin of every region. `values` are [k * k, regions, channels], the order in
+// which a task accesses them.
 template <class Work, class Maps, class Values>
 void ps_for_each_bin(Maps* maps, at::IntArrayRef features, const Tensor& rois, Values* values, const RoiArguments& a) {
   const int64_t k = a.pooled_height, bins = k * k, channels = features[1] / bins, plane = features[2] * features[3];
@@ -84,7 +84,7 @@ Tensor ps_roi_align_forward(const Tensor& features, const Tensor& rois, const Ro
   check_rois("ps_roi_align", features, rois, a);
   const int64_t k = a.pooled_height, bins = k * k, count = rois.size(0), channels = features.size(1) / bins;
   TORCH_CHECK(channels * bins == features.size(1), "qmimic::ps_roi_align: features have shape ", features.sizes(),
-              ", expected ", bins, " channels or a multiple, for a pooled size of ", k);
+              ", expected a multiple of ", bins, " channels for a pooled size of ", k);
   const Tensor values = at::empty({bins, count, channels}, features.options());
   if (values.numel() > 0)
     ps_for_each_bin<Gather>(features.data_ptr<float>(), features.sizes(), rois, values.data_ptr<float>(), a);

@@ -1,11 +1,11 @@
-// RoIAlign over maps [height, width, channels]: channels are the vector lane. What a bin reads: rois.h.
+// RoIAlign over maps [height, width, channels], vectorized over channels. rois.h describes what a bin reads.
 #include "kernels.h"
 #include "vec.h"
 
 namespace qmimic::QMIMIC_ISA {
 namespace {
 
-// V vectors of channels of one bin.
+// Computes V vectors of channels of one bin.
 template <int V>
 QMIMIC_INLINE void gather(const float* map, const RoiShape& shape, Axes axes, long py, long px, float* bin) {
   vec sums[V] = {};
@@ -38,7 +38,7 @@ QMIMIC_INLINE void spread(float* map, const RoiShape& shape, Axes axes, long py,
   }
 }
 
-// ---- what the table holds ----
+// ---- entries of the kernel table ----
 
 // bins: [pooled_height, pooled_width, channels].
 void forward(const float* map, Axes axes, float* bins, const RoiShape& shape) {
@@ -62,7 +62,7 @@ void backward(float* map, Axes axes, const float* bins, const RoiShape& shape) {
 
 long smaller(long a, long b) { return a < b ? a : b; }
 
-// to[column][row] = from[row][column]; rows and columns need be no multiple of anything.
+// to[column][row] = from[row][column], for any number of rows and columns.
 void transpose(const float* from, long rows, long columns, long from_stride, float* to, long to_stride) {
   for (long r = 0; r < rows; r += LANES) {
     const long height = smaller(LANES, rows - r);
@@ -73,7 +73,7 @@ void transpose(const float* from, long rows, long columns, long from_stride, flo
         const float* at = from + (r + i) * from_stride + c;
         block[i] = width == LANES ? load(at) : load_first(at, width);
       }
-      // A perfect shuffle of the rows, log2(LANES) times, is the transpose.
+      // log2(LANES) perfect shuffles of the rows give the transpose.
 #pragma GCC unroll 4
       for (long stage = 1; stage < LANES; stage *= 2) {
 #pragma GCC unroll 8

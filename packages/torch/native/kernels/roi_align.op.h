@@ -1,17 +1,17 @@
-// qmimic::roi_align: torchvision.ops.roi_align with channels as the vector lane, and a backward without atomics.
+// qmimic::roi_align: torchvision.ops.roi_align, vectorized over channels, with a backward pass without atomics.
 #pragma once
 #include "rois.h"
 
 namespace qmimic {
 namespace {
 
-// The maps' channels are padded with zeros to whole vectors.
+// The channels of the maps are padded with zeros to whole vectors.
 RoiShape roi_shape(at::IntArrayRef features, const RoiArguments& a, int64_t channels) {
   const int64_t lanes = kernels().lanes;
   return {(long)(at::divup(channels, lanes) * lanes), (long)features[3], (long)a.pooled_height, (long)a.pooled_width};
 }
 
-// Channels are worked on in groups, so that one image's map of one group stays in L2 for all its rois.
+// Channels are processed in groups, so that one image's map of one group stays in L2 for all its regions.
 constexpr int64_t GROUP = 64;
 
 Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiArguments& a) {
@@ -28,7 +28,7 @@ Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiAr
   const Tensor turned = channels % k.lanes == 0 ? at::empty({images * groups * slot}, features.options())
                                                 : at::zeros({images * groups * slot}, features.options());
   float *maps = turned.data_ptr<float>(), *to = y.data_ptr<float>();
-  constexpr int64_t PIECE = 512;  // positions of a map a task
+  constexpr int64_t PIECE = 512;  // positions of a map per task
   const int64_t pieces = at::divup(map, PIECE);
   for_each_task(images * groups * pieces, [&](int64_t task) {
     const int64_t at = task % pieces * PIECE, length = std::min(PIECE, map - at), index = task / pieces;
@@ -54,7 +54,7 @@ Tensor roi_align_forward(const Tensor& features, const Tensor& rois, const RoiAr
   return y;
 }
 
-// One task per image and group of channels: its rois are added one after the other, in their order.
+// One task per image and group of channels, which adds its regions in order.
 Tensor roi_align_backward(at::IntArrayRef features, const Tensor& rois, const Tensor& gradient,
                           const RoiArguments& a) {
   const Tensor g = gradient_of(gradient);

@@ -1,8 +1,8 @@
-// What the operators on regions of interest share: arguments and their bounds, and where a region samples a map.
+// Shared by the operators on regions of interest: arguments and their limits, and where a region samples a map.
 //
-// Bilinear sampling and averaging are both separable, so a bin is a weighted sum of (few rows) x (few columns): the
-// samples of one axis are first merged into one weight per row or column they touch (its taps), and the bin is the sum
-// over pairs of taps. Semantics: torchvision.ops.roi_align and ps_roi_align.
+// Bilinear sampling and averaging are both separable, so a bin is a weighted sum over (few rows) x (few columns): the
+// samples along one axis are first merged into one weight per row or column that they touch (its taps), and the bin is
+// the sum over pairs of taps. Semantics: torchvision.ops.roi_align and ps_roi_align.
 #pragma once
 #include <algorithm>
 #include <cmath>
@@ -20,7 +20,8 @@ struct RoiArguments {
   bool aligned;
 };
 
-// Far above what anyone uses. Within them no size below overflows, and a float still tells eighths of a cell apart.
+// Far above practical values. Within these limits, no size below overflows, and a float still resolves eighths of a
+// cell.
 constexpr int64_t MAX_POOLED = 1024, MAX_SAMPLES = 64, MAX_CELLS = 1 << 20;
 
 void check_rois(const char* op, const Tensor& features, const Tensor& rois, const RoiArguments& a) {
@@ -39,33 +40,34 @@ void check_rois(const char* op, const Tensor& features, const Tensor& rois, cons
   const float* roi = rois.data_ptr<float>();
   for (int64_t i = 0; i < rois.size(0); i++, roi += 5) {
     TORCH_CHECK(roi[0] >= 0 && roi[0] < features.size(0) && roi[0] == std::floor(roi[0]), "qmimic::", op, ": rois[", i,
-                "] names image ", roi[0], ", expected a whole number below ", features.size(0));
-    for (int c = 1; c < 5; c++)  // NaN is not below the limit either
+                "] names image ", roi[0], ", expected an integer in [0, ", features.size(0), ")");
+    for (int c = 1; c < 5; c++)  // also rejects NaN
       TORCH_CHECK(std::abs(roi[c] * a.spatial_scale) <= MAX_CELLS, "qmimic::", op, ": rois[", i, "] has coordinate ",
                   roi[c], ", expected at most ", MAX_CELLS / a.spatial_scale, " either way (", MAX_CELLS,
                   " cells of the map)");
   }
 }
 
-// The regions of every image, in their order: those of image b are order[first[b]] up to order[first[b + 1]].
+// The regions grouped by image, in order: those of image b are order[first[b]] up to order[first[b + 1]].
 struct ByImage {
   std::vector<int64_t> first, order;
   ByImage(const Tensor& rois, int64_t images) : first(images + 2, 0), order(rois.size(0)) {
     const float* boxes = rois.data_ptr<float>();
-    // Counts go two places on, so that filling the order moves each beginning to its own place.
+    // Counts are stored two places further, so that filling `order` moves each beginning to its place.
     for (size_t i = 0; i < order.size(); i++) first[(int64_t)boxes[i * 5] + 2]++;
     for (int64_t image = 0; image < images; image++) first[image + 2] += first[image + 1];
     for (size_t i = 0; i < order.size(); i++) order[first[(int64_t)boxes[i * 5] + 1]++] = i;
   }
 };
 
-// Appends the taps of one axis of a region, and writes where those of each bin begin. Returns how many there are.
+// Appends the taps of one axis of a region, and writes where the taps of each bin begin. Returns the total number of
+// taps.
 int taps_of(float start, float extent, int64_t bins, int64_t size, int64_t samples, int* first, Tap* taps, int used) {
   const float bin = extent / bins;
   for (int64_t b = 0; b < bins; b++) {
     first[b] = used;
     const auto add = [&](int index, float weight) {
-      // Samples go one way: a row that was touched before is the last tap or the one before it.
+      // Samples are monotonic: a row that was touched before is the last tap or the one before it.
       for (int t = used - 1; t >= first[b] && t >= used - 2; t--)
         if (taps[t].index == index) {
           taps[t].weight += weight;
@@ -87,10 +89,10 @@ int taps_of(float start, float extent, int64_t bins, int64_t size, int64_t sampl
   return used;
 }
 
-// The taps of every region, checked before by check_rois.
+// The taps of every region. check_rois must have validated the regions.
 class RoiAxes {
   const int64_t bins_y, firsts, room;
-  std::unique_ptr<int[]> first;  // not vectors, which would first fill them with zeros
+  std::unique_ptr<int[]> first;  // not vectors, which would be filled with zeros first
   std::unique_ptr<Tap[]> taps;
 
  public:

@@ -1,5 +1,5 @@
-// The vector of one build (16, 8 or 4 floats) and the few moves the kernels make with it.
-// GCC/clang vector extensions carry the arithmetic; intrinsics only where the language has no word for it.
+// The vector type of one instruction set (16, 8 or 4 floats) and the operations that the kernels need.
+// Arithmetic uses GCC/clang vector extensions; intrinsics only where the extensions have no equivalent.
 #pragma once
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -26,7 +26,7 @@ QMIMIC_INLINE vec load(const float* p) { return *(const vec_at_any_address*)p; }
 QMIMIC_INLINE void store(float* p, vec v) { *(vec_at_any_address*)p = v; }
 QMIMIC_INLINE vec splat(float f) { return f - vec{}; }  // f - 0: keeps the sign of zero
 
-// Keeps a loaded vector in a register: GCC otherwise loads it again for each multiply-add that uses it.
+// Keeps a loaded vector in a register: otherwise, GCC reloads it for each multiply-add that uses it.
 QMIMIC_INLINE vec keep(vec v) {
 #if QMIMIC_LANES == 16
   asm("" : "+v"(v));
@@ -49,7 +49,7 @@ QMIMIC_INLINE vec gather(const float* from, const int* at) {
 #endif
 }
 
-// The first n lanes of a row's end; the others read as zero and are not written.
+// Loads or stores only the first n lanes, at the end of a row; the others read as zero and are not written.
 QMIMIC_INLINE vec load_first(const float* p, long n) {
 #if QMIMIC_LANES == 16
   return (vec)_mm512_maskz_loadu_ps((__mmask16)((1u << n) - 1), p);
@@ -74,7 +74,7 @@ QMIMIC_INLINE void store_first(float* p, vec v, long n) {
 #endif
 }
 
-// LANES bytes as floats. (GCC's __builtin_convertvector takes them one by one.)
+// Loads LANES bytes as floats. (GCC's __builtin_convertvector converts them one by one.)
 QMIMIC_INLINE vec load_bytes(const unsigned char* p) {
 #if QMIMIC_LANES == 16
   return (vec)_mm512_cvtepi32_ps(_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)p)));
@@ -87,7 +87,7 @@ QMIMIC_INLINE vec load_bytes(const unsigned char* p) {
 #endif
 }
 
-// The larger of two; b where they cannot be compared (NaN).
+// The larger of two; b if either is NaN.
 QMIMIC_INLINE vec larger(vec a, vec b) {
 #if QMIMIC_LANES == 16
   return (vec)_mm512_max_ps((__m512)a, (__m512)b);
