@@ -3,7 +3,7 @@
 export type ModelSource = string | URL | Request | Response | Blob | ArrayBuffer | Uint8Array;
 
 export interface LoadOptions {
-  /** Default: wasm if WebAssembly SIMD is supported, otherwise plain TypeScript, which is some twenty times slower. */
+  /** Default: wasm if WebAssembly SIMD is supported, otherwise plain TypeScript, which is tens of times slower. */
   backend?: "wasm" | "typescript";
   /**
    * Longest side of a picture in the network's input, in pixels. Larger finds smaller objects, smaller is faster.
