@@ -140,7 +140,8 @@ function unusedOfStage({ stage, method, from, detector }: Recipe): string[] {
     return [...network, "teacher", ...OF_TEACHER, ...OF_QUANTIZING, ...OF_MIMICRY];
   }
   if (stage === "teacher") return [...OF_STUDENT, ...OF_MIMICRY, ...OF_QUANTIZING, "method"];
-  if (stage === "quantized-teacher") return ["teacher", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
+  if (stage === "quantized-teacher")
+    return ["teacher", "eval-every", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
   // Here `teacher` is a file from another run of the table, which is checked itself.
   const ofScratch = OF_MIMICRY.filter((name) => name !== "quantize-student");
   const quantizing = OF_QUANTIZING.filter((name) => method !== "scratch" || name !== "quantizer-stride");
@@ -153,6 +154,8 @@ export function requireSameRecipe(folder: string, recipe: Recipe): void {
   if (!existsSync(path)) return;
   const found = readSettings(readFileSync(path, "utf8"), path);
   const left = new Set([...PLACES, ...unused(recipe)]);
+  // From scratch, the student is the only stage.
+  if (recipe.method === "scratch" && found.stage === "all") found.stage = recipe.stage;
   const differences = keysOf(recipe).flatMap((key) => {
     const name = kebab(key);
     const [before, now] = [found[name], settingOf(recipe, key)].map((value) => JSON.stringify(value));

@@ -47,7 +47,8 @@ export async function estimateTimes(
     const { step, detect } = await speedOf(stage === "student" ? "student" : "teacher");
     const more = stage === "student" ? (splits.unlabelled?.dataset.samples.length ?? 0) : 0;
     const images = recipe.epochImages || train + more;
-    let seconds = epochs * images * step + Math.ceil(epochs / recipe.evalEvery) * val * detect;
+    const evaluations = stage === "quantized-teacher" ? epochs : Math.ceil(epochs / recipe.evalEvery);
+    let seconds = epochs * images * step + evaluations * val * detect;
     if (stage === "student" && needsTeacher(recipe)) {
       // Maps are stored for each scale, flipped and not.
       const views = recipe.method === "scratch" || recipe.liveTeacher ? 0 : 2 * recipe.scales.length;

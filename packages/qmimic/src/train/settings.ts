@@ -228,7 +228,10 @@ const training = {
     .default([0.7, 0.9])
     .describe("for schedule step: fractions of the run at which the learning rate is divided by 10"),
   clip: real(atLeast0, 10, "clip gradients to this global norm; 0: no clipping"),
-  evalEvery: whole(5, "epochs between evaluations on the val split"),
+  evalEvery: whole(
+    5,
+    "epochs between evaluations on the val split; fine-tuning is evaluated after every epoch",
+  ),
   seed: count0.default(0).describe("random seed for weights, image order, augmentation and sampling"),
   threads: z
     .union([count.max(MAX_THREADS), auto])

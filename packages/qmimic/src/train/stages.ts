@@ -132,7 +132,8 @@ async function quantizeTeacher(
   );
   const result = await trainDetector({
     detector,
-    recipe,
+    // Few epochs, of which any can be the best.
+    recipe: { ...recipe, evalEvery: 1 },
     epochs: recipe.quantizedEpochs,
     lr: recipe.fineTuneLr,
     lrSetting: "fine-tune-lr",

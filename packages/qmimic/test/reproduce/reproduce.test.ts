@@ -1,6 +1,14 @@
 // qmimic reproduce: tables by name, on runs that are cut off, shared, or not those of the table.
 import type { ChildProcess } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { beforeAll, describe, expect, it } from "vitest";
@@ -142,6 +150,19 @@ describe("qmimic reproduce", () => {
     expect(begun.filter((name) => !name.includes(",")).sort()).toEqual(["scratch-0", "scratch-1"]);
     expect(readdirSync(join(root, "shared")).filter((name) => name.startsWith("scratch"))).toHaveLength(2);
     expect(weightsOf("shared", "scratch-1").equals(weightsOf("whole", "scratch-1"))).toBe(true);
+  });
+
+  it("takes runs whose settings differ only where it makes no difference", async () => {
+    const change = (name: string, before: RegExp, after: string) => {
+      const path = join(root, "whole", name, "recipe.yaml");
+      const text = readFileSync(path, "utf8");
+      expect(text).toMatch(before);
+      writeFileSync(path, text.replace(before, after));
+    };
+    change("scratch-0", /^stage: "student"$/m, 'stage: "all"');
+    change("scratch-1", /^device: "cpu"$/m, 'device: "cuda"');
+    change("quantized-teacher-0", /^eval-every: \d+$/m, "eval-every: 7");
+    expect(await reproduce("whole", ARMS)).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("refuses runs with other settings, and scores of other weights", async () => {
