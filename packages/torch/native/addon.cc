@@ -1,11 +1,8 @@
 // libtorch for JavaScript through one generic call: looks up an operator in the dispatcher and calls it boxed.
 #include <ATen/ATen.h>
-#include <ATen/Parallel.h>
 #include <ATen/core/dispatch/Dispatcher.h>
 #include <c10/core/GradMode.h>
-#include <dlfcn.h>
 #include <napi.h>
-#include <torch/version.h>
 
 #include <cmath>
 #include <cstring>
@@ -15,11 +12,7 @@
 #include <string>
 #include <vector>
 
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
-
-#include "allocator.h"
+#include "engine.h"
 #include "exports.h"
 #include "ivalue.h"
 #include "tensor_box.h"
@@ -223,62 +216,8 @@ Napi::Value set_grad_enabled(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), before);
 }
 
-Napi::Value set_threads(const Napi::CallbackInfo& info) {
-  const int threads = info[0].As<Napi::Number>().Int32Value();
-  at::set_num_threads(threads);
-  // OpenBLAS has its own thread pool, which libtorch's setting does not affect.
-  using Setter = void (*)(int);
-  if (auto set = reinterpret_cast<Setter>(dlsym(RTLD_DEFAULT, "openblas_set_num_threads"))) set(threads);
-  return info.Env().Undefined();
-}
-
-std::string blas_path() {
-  void* symbol = dlsym(RTLD_DEFAULT, "sgemm_");
-  Dl_info found;
-  if (symbol && dladdr(symbol, &found) && found.dli_fname) return found.dli_fname;
-  return "";
-}
-
-// Whether the processor has bfloat16 instructions: without them, libtorch converts each number to float and back.
-static bool multiplies_bfloat16() {
-#if defined(__x86_64__) && defined(__GNUC__)
-  return __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
-#endif
-}
-
-Napi::Value configuration(const Napi::CallbackInfo& info) {
-  const auto env = info.Env();
-  auto result = Napi::Object::New(env);
-  Dl_info found;
-  const auto* anchor = reinterpret_cast<void*>(&at::show_config);
-  result.Set("version", TORCH_VERSION);
-  result.Set("path", dladdr(anchor, &found) && found.dli_fname ? found.dli_fname : "");
-  result.Set("threads", at::get_num_threads());
-  result.Set("oneDNN", at::hasMKLDNN());
-  result.Set("mkl", at::hasMKL());
-  result.Set("cuda", at::hasCUDA());
-  result.Set("bfloat16", multiplies_bfloat16());
-  result.Set("blas", blas_path());
-  result.Set("openblas", dlsym(RTLD_DEFAULT, "openblas_set_num_threads") != nullptr);
-  result.Set("build", at::show_config());
-  return result;
-}
-
 Napi::Value live(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), static_cast<double>(live_handles()));
-}
-
-void prepare_process() {
-#ifdef __GLIBC__
-  // By default, glibc returns every large block to the system, and tiny networks then spend their time on page faults.
-  // Allocate only from the heap (mmap thresholds above 32 MiB are rejected), and trim it late.
-  mallopt(M_MMAP_MAX, 0);
-  mallopt(M_TRIM_THRESHOLD, 2000 << 20);
-  mallopt(M_TOP_PAD, 64 << 20);
-#endif
-  use_allocator();
 }
 
 Napi::Object init(Napi::Env env, Napi::Object exports) {

@@ -1,4 +1,5 @@
 // qmimic val: scores a trained detector on a split with the COCO and VOC protocols, and compares two detectors.
+import { takeBoxes, takeValues } from "@qmimic/runtime";
 import { type Command, InvalidArgumentError } from "commander";
 import { denseNotes } from "../data/checkObjects.js";
 import { MARKS, type Mark } from "../data/readers/types.js";
@@ -155,12 +156,12 @@ function keepClasses(
 ): SampleDetections[] {
   const labelOf = Int32Array.from(["", ...known], (name) => wanted.indexOf(name) + 1);
   return found.map((image) => {
-    const kept = [...image.labels.keys()].filter((i) => labelOf[image.labels[i]] > 0);
+    const kept = Int32Array.from(image.labels.keys()).filter((i) => labelOf[image.labels[i]] > 0);
     return {
       id: image.id,
-      boxes: Float32Array.from(kept.flatMap((i) => [...image.boxes.subarray(4 * i, 4 * i + 4)])),
-      scores: Float32Array.from(kept, (i) => image.scores[i]),
-      labels: Int32Array.from(kept, (i) => labelOf[image.labels[i]]),
+      boxes: takeBoxes(image.boxes, kept),
+      scores: takeValues(image.scores, kept),
+      labels: kept.map((i) => labelOf[image.labels[i]]),
     };
   });
 }

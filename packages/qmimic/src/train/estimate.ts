@@ -5,7 +5,7 @@ import { createDetector, type DetectorConfig } from "../models/index.js";
 import { epochOrder, makeBatch } from "./batches.js";
 import { studentConfig, teacherConfig } from "./networks.js";
 import { type PlannedStage, plannedStages, type StageName } from "./plan.js";
-import { needsTeacher, type Recipe } from "./recipe.js";
+import { fineTuning, needsTeacher, type Recipe } from "./recipe.js";
 import type { Splits } from "./splits.js";
 import { batchSettings, createTrainee, trainingStep } from "./step.js";
 
@@ -47,8 +47,8 @@ export async function estimateTimes(
     const { step, detect } = await speedOf(stage === "student" ? "student" : "teacher");
     const more = stage === "student" ? (splits.unlabelled?.dataset.samples.length ?? 0) : 0;
     const images = recipe.epochImages || train + more;
-    const evaluations = stage === "quantized-teacher" ? epochs : Math.ceil(epochs / recipe.evalEvery);
-    let seconds = epochs * images * step + evaluations * val * detect;
+    const { evalEvery } = stage === "quantized-teacher" ? fineTuning(recipe) : recipe;
+    let seconds = epochs * images * step + Math.ceil(epochs / evalEvery) * val * detect;
     if (stage === "student" && needsTeacher(recipe)) {
       // Maps are stored for each scale, flipped and not.
       const views = recipe.method === "scratch" || recipe.liveTeacher ? 0 : 2 * recipe.scales.length;

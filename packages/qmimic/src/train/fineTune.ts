@@ -2,7 +2,7 @@
 import { detectSamples, detectWith } from "../eval/detect.js";
 import { bestThresholds, evaluate } from "../eval/evaluation.js";
 import type { Detector } from "../models/index.js";
-import type { Recipe } from "./recipe.js";
+import { fineTuning, type Recipe } from "./recipe.js";
 import { roundWeights, weightsOf } from "./roundedWeights.js";
 import type { Splits } from "./splits.js";
 import { meanAp, type TrainingReport, trainDetector } from "./trainer.js";
@@ -41,7 +41,7 @@ export async function fineTuneRounded({
   const before = await rounded(detector, () => meanAp(detector, splits.val, device));
   const { best, bestPath } = await trainDetector({
     detector,
-    recipe: { ...recipe, evalEvery: 1 },
+    recipe: fineTuning(recipe),
     epochs,
     lr: recipe.fineTuneLr,
     lrSetting: "fine-tune-lr",

@@ -101,3 +101,6 @@ export function formatRecipe(recipe: Recipe): string {
   });
   return `${lines.join("\n")}\n`;
 }
+
+/** The recipe as fine-tuning uses it: any of its few epochs can be the best, so it is evaluated after each. */
+export const fineTuning = (recipe: Recipe): Recipe => ({ ...recipe, evalEvery: 1 });

@@ -10,7 +10,7 @@ import { createMimicTask } from "./mimicTask.js";
 import { studentConfig, teacherConfig } from "./networks.js";
 import { plannedStages, type StageName } from "./plan.js";
 import { withPseudoLabels } from "./pseudoLabels.js";
-import { isWeightsFile, type Recipe } from "./recipe.js";
+import { fineTuning, isWeightsFile, type Recipe } from "./recipe.js";
 import type { Split, Splits } from "./splits.js";
 import { startDetector } from "./start.js";
 import {
@@ -132,8 +132,7 @@ async function quantizeTeacher(
   );
   const result = await trainDetector({
     detector,
-    // Few epochs, of which any can be the best.
-    recipe: { ...recipe, evalEvery: 1 },
+    recipe: fineTuning(recipe),
     epochs: recipe.quantizedEpochs,
     lr: recipe.fineTuneLr,
     lrSetting: "fine-tune-lr",
