@@ -56,16 +56,17 @@ function takeAnchors(
   places: Int32Array,
   { anchors, deltas, cells }: AnchorOutputs,
 ): { anchors: Float32Array; deltas: Float32Array } {
-  const perCell = anchors.length / (4 * cells);
+  // With | 0, all indices are computed as integers.
+  const perCell = (anchors.length / (4 * cells)) | 0;
   const taken = { anchors: new Float32Array(4 * places.length), deltas: new Float32Array(4 * places.length) };
-  for (let i = 0; i < places.length; i++) {
-    const a = Math.floor(places[i] / cells);
+  for (let i = 0, to = 0; i < places.length; i++) {
+    const a = (places[i] / cells) | 0;
     const cell = places[i] - a * cells;
-    const from = 4 * (cell * perCell + a);
-    const first = 4 * a * cells + cell;
-    for (let k = 0; k < 4; k++) {
-      taken.anchors[4 * i + k] = anchors[from + k];
-      taken.deltas[4 * i + k] = deltas[first + k * cells];
+    let anchor = 4 * (cell * perCell + a);
+    let delta = 4 * a * cells + cell;
+    for (const end = to + 4; to < end; to++, anchor++, delta += cells) {
+      taken.anchors[to] = anchors[anchor];
+      taken.deltas[to] = deltas[delta];
     }
   }
   return taken;

@@ -7,7 +7,8 @@
 
 import { topK } from "./topK.js";
 
-const GRID = 32;
+/** Cells per side of the grid: few for few boxes, because most cells searched would be empty. */
+const gridFor = (boxes: number): number => Math.max(4, Math.min(32, Math.ceil(Math.sqrt(boxes) / 2)));
 
 /**
  * Indices of the kept boxes, in descending score (ties: lower index first).
@@ -70,12 +71,13 @@ function suppress(
   const kept = new Int32Array(maxKept);
   // Kept boxes, [kept, 5] xyxy and area: a copy, so that the inner loop reads a single array.
   const values = new Float32Array(5 * maxKept);
-  const heads = new Int32Array(GRID * GRID).fill(-1);
+  const grid = gridFor(maxKept);
+  const heads = new Int32Array(grid * grid).fill(-1);
   const next = new Int32Array(maxKept);
 
   const extent = centerExtent(boxes, order);
-  const scaleX = GRID / Math.max(extent[2] - extent[0], 1e-6);
-  const scaleY = GRID / Math.max(extent[3] - extent[1], 1e-6);
+  const scaleX = grid / Math.max(extent[2] - extent[0], 1e-6);
+  const scaleY = grid / Math.max(extent[3] - extent[1], 1e-6);
   // Slightly larger than the bound, because IoU is rounded to single precision.
   const reach = ((1 - iouThreshold) / (2 * iouThreshold)) * 1.001 + 1e-4;
 
@@ -91,15 +93,15 @@ function suppress(
     const centerY = 0.5 * (y1 + y2) - extent[1];
     const reachX = reach * (x2 - x1);
     const reachY = reach * (y2 - y1);
-    const left = cell((centerX - reachX) * scaleX);
-    const right = cell((centerX + reachX) * scaleX);
-    const top = cell((centerY - reachY) * scaleY);
-    const bottom = cell((centerY + reachY) * scaleY);
+    const left = cell((centerX - reachX) * scaleX, grid);
+    const right = cell((centerX + reachX) * scaleX, grid);
+    const top = cell((centerY - reachY) * scaleY, grid);
+    const bottom = cell((centerY + reachY) * scaleY, grid);
 
     let suppressed = false;
     search: for (let row = top; row <= bottom; row++) {
       for (let column = left; column <= right; column++) {
-        for (let k = heads[row * GRID + column]; k >= 0; k = next[k]) {
+        for (let k = heads[row * grid + column]; k >= 0; k = next[k]) {
           const v = 5 * k;
           const w = f32(Math.min(x2, values[v + 2]) - Math.max(x1, values[v]));
           if (!(w > 0)) continue;
@@ -116,7 +118,7 @@ function suppress(
     }
     if (suppressed) continue;
 
-    const home = cell(centerY * scaleY) * GRID + cell(centerX * scaleX);
+    const home = cell(centerY * scaleY, grid) * grid + cell(centerX * scaleX, grid);
     values[5 * count] = x1;
     values[5 * count + 1] = y1;
     values[5 * count + 2] = x2;
@@ -130,8 +132,8 @@ function suppress(
 }
 
 /** The grid coordinate of a scaled position; 0 for NaN (non-finite boxes). */
-function cell(position: number): number {
-  return position > 0 ? (position < GRID ? position | 0 : GRID - 1) : 0;
+function cell(position: number, grid: number): number {
+  return position > 0 ? (position < grid ? position | 0 : grid - 1) : 0;
 }
 
 /** The bounding box of all centres: [xmin, ymin, xmax, ymax]. */

@@ -30,8 +30,8 @@ export function voteBoxes(
       `voteBoxes: ${scores.length} scores and ${labels.length} labels for ${boxes.length / 4} boxes, expected one per box`,
     );
   }
-  // Sorted from right to left. The left sides of boxes with IoU t are at most (1 - t) / t of either's width apart, so
-  // each box is compared with few others.
+  // Sorted from right to left. The left sides of boxes with IoU t are at most (1 - t) / t of either's width apart, and
+  // likewise the upper sides, so each box is compared with few others.
   const sides = new Float32Array(scores.length);
   for (let i = 0; i < sides.length; i++) sides[i] = boxes[4 * i];
   const order = topK(sides);
@@ -43,17 +43,21 @@ export function voteBoxes(
   for (let k = 0; k < kept.length; k++) {
     const survivor = kept[k];
     const left = boxes[4 * survivor];
+    const upper = boxes[4 * survivor + 1];
     const width = Math.abs(boxes[4 * survivor + 2] - left);
+    const reachDown = reach * Math.abs(boxes[4 * survivor + 3] - upper);
     const minLeft = left - reach * width;
     sum.fill(0);
     let total = 0;
     for (let o = firstAtMost(lefts, left + reach * width); o < order.length && !(lefts[o] < minLeft); o++) {
       const i = order[o];
-      const votes =
-        i === survivor || (labels[i] === labels[survivor] && iou(boxes, i, boxes, survivor) >= iouThreshold);
-      if (!votes) continue;
-      total += scores[i];
-      for (let c = 0; c < 4; c++) sum[c] += scores[i] * boxes[4 * i + c];
+      if (i !== survivor) {
+        if (labels[i] !== labels[survivor] || Math.abs(boxes[4 * i + 1] - upper) > reachDown) continue;
+        if (!(iou(boxes, i, boxes, survivor) >= iouThreshold)) continue;
+      }
+      const score = scores[i];
+      total += score;
+      for (let c = 0; c < 4; c++) sum[c] += score * boxes[4 * i + c];
     }
     for (let c = 0; c < 4; c++) voted[4 * k + c] = total > 0 ? sum[c] / total : boxes[4 * survivor + c];
   }

@@ -2,6 +2,7 @@
 import type { Size } from "../decode/keepBest.js";
 import type { Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
+import type { Filters } from "../picture/pixels.js";
 import { convolutionTables } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
 import { mapStep } from "./mapSteps.js";
@@ -29,6 +30,8 @@ export interface Plan {
   end: number;
   mapSteps: (() => void)[];
   regionSteps: ((regions: Float32Array) => void)[];
+  /** Of the last picture drawn. */
+  filters?: Filters;
 }
 
 /** The maximum number of zeros that convolutions in place read past an edge of a map. */
@@ -120,9 +123,7 @@ export function readRows({ rows, shapes }: Plan, { floats }: Machine, value: num
   const data = new Float32Array(count * size);
   for (let i = 0; i < count; i++) {
     const from = address / 4 + i * order.length;
-    order.forEach((to, k) => {
-      if (to >= 0) data[i * size + to] = floats[from + k];
-    });
+    for (let k = 0; k < order.length; k++) if (order[k] >= 0) data[i * size + order[k]] = floats[from + k];
   }
   return { ...shapes[value], data };
 }

@@ -1,6 +1,7 @@
 // drawPicture with the kernels, processing a band of rows at a time, so that large pictures need little memory.
+import type { Size } from "../decode/keepBest.js";
 import type { ModelInput } from "../model/model.js";
-import { type Axis, type RawPicture, sampleAxis } from "../picture/pixels.js";
+import { type Axis, type Filters, type RawPicture, sampleAxis } from "../picture/pixels.js";
 import type { Placement } from "../picture/placement.js";
 import type { Machine } from "./machine.js";
 import type { Plan } from "./plan.js";
@@ -15,16 +16,18 @@ export function drawIntoPlanes(
   machine: Machine,
   plan: Plan,
   picture: RawPicture,
-  { scale, size }: Placement,
+  placement: Placement,
   { mean, std }: ModelInput,
 ): void {
   const { kernels } = machine;
-  const { width, height, data, channels } = picture;
-  const columns = sampleAxis(width, size.width, scale);
-  const rows = sampleAxis(height, size.height, scale);
+  const { size } = placement;
+  const { width, channels } = picture;
+  // As plain bytes: copying clamped ones is slow.
+  const data = new Uint8Array(picture.data.buffer, picture.data.byteOffset, picture.data.length);
+  const { columns, rows } = filtersOf(plan, picture, placement);
   const map = plan.maps[0]!;
   const { address, row, plane } = map;
-  const unscaled = Math.fround(scale) === 1;
+  const unscaled = Math.fround(placement.scale) === 1;
   const pitch = aligned(4 * width);
   // In the memory after the plan: tables, a line of floats, and the rows of a band.
   let end = aligned(plan.end);
@@ -42,24 +45,28 @@ export function drawIntoPlanes(
   const rgb = allocate(channels === 3 ? 3 * width * bandRows : 0);
   const band = allocate(pitch * bandRows);
   machine.reserve(end);
-  const { bytes } = machine;
-  new Int32Array(bytes.buffer).set(columns.first, first / 4);
-  machine.floats.set(columns.weights, columnWeights / 4);
-  machine.floats.set(rows.weights, rowWeights / 4);
+  const { bytes, floats } = machine;
+  new Int32Array(bytes.buffer, first, columns.first.length).set(columns.first);
+  floats.set(columns.weights, columnWeights / 4);
+  floats.set(rows.weights, rowWeights / 4);
   for (let c = 0; c < 3; c++) {
-    machine.floats[gains / 4 + c] = 1 / (255 * std[c]);
-    machine.floats[gains / 4 + 4 + c] = -mean[c] / std[c];
+    floats[gains / 4 + c] = 1 / (255 * std[c]);
+    floats[gains / 4 + 4 + c] = -mean[c] / std[c];
   }
+  const rowBytes = channels * width;
   for (let top = 0; top < size.height; top += BAND) {
     const bottom = Math.min(size.height, top + BAND);
     const begin = rows.first[top];
     const stop = rows.first[bottom - 1] + rows.taps;
+    const source = data.subarray(rowBytes * begin, rowBytes * stop);
     if (channels === 3) {
-      bytes.set(data.subarray(3 * begin * width, 3 * stop * width), rgb);
-      for (let y = 0; y < stop - begin; y++) kernels.rgbToRgba(rgb + 3 * y * width, band + y * pitch, width);
+      bytes.set(source, rgb);
+      for (let y = 0; y < stop - begin; y++) kernels.rgbToRgba(rgb + y * rowBytes, band + y * pitch, width);
     } else {
-      for (let y = begin; y < stop; y++)
-        bytes.set(data.subarray(4 * y * width, 4 * (y + 1) * width), band + (y - begin) * pitch);
+      if (rowBytes === pitch) bytes.set(source, band);
+      else
+        for (let y = 0; y < stop - begin; y++)
+          bytes.set(source.subarray(y * rowBytes, (y + 1) * rowBytes), band + y * pitch);
       kernels.overBlack(band, (stop - begin) * pitch);
     }
     for (let y = top; y < bottom; y++) {
@@ -74,6 +81,16 @@ export function drawIntoPlanes(
   }
   // A picture may be smaller than its canvas.
   clearZeros(machine, { ...map, ...size })();
+}
+
+/** Kept in the plan, because consecutive pictures usually have the same size. */
+function filtersOf(plan: Plan, { width, height }: Size, { scale, size }: Placement): Filters {
+  if (plan.filters?.width !== width || plan.filters.height !== height) {
+    const columns = sampleAxis(width, size.width, scale);
+    const rows = sampleAxis(height, size.height, scale);
+    plan.filters = { width, height, columns, rows };
+  }
+  return plan.filters;
 }
 
 /** The maximum number of picture rows that any band reads. */

@@ -24,6 +24,14 @@ export interface Axis {
   weights: Float32Array;
 }
 
+/** The filters for pictures of one size. */
+export interface Filters {
+  width: number;
+  height: number;
+  columns: Axis;
+  rows: Axis;
+}
+
 const f32 = Math.fround;
 
 /**
