@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { voteBoxes } from "../src/index.js";
+import { iou, voteBoxes } from "../src/index.js";
+import { randomBoxes, randomNumbers } from "./fixture.js";
 
 describe("voteBoxes", () => {
   // Two boxes of label 1 with IoU 0.6, the same two with label 2, and one of label 1 far away.
@@ -20,6 +21,33 @@ describe("voteBoxes", () => {
     expect([...voteBoxes(boxes, scores, labels, kept, 1)]).toEqual([
       0, 0, 8, 10, 0, 0, 8, 10, 50, 50, 60, 60,
     ]);
+  });
+
+  it("equals the definition on random boxes of many sizes", () => {
+    const rng = randomNumbers(4);
+    for (let round = 0; round < 20; round++) {
+      const count = 1 + Math.floor(rng() * 100);
+      const some = randomBoxes(count, 10 ** (rng() * 4), rng);
+      // Close copies, which vote at high thresholds too.
+      for (let k = 4 * (count >> 1); k < some.length; k++)
+        some[k] = some[k - 4 * (count >> 1)] * (1 + rng() / 20);
+      const points = Float32Array.from({ length: count }, rng);
+      const classes = Int32Array.from({ length: count }, () => Math.floor(rng() * 2));
+      const kept = Int32Array.from({ length: count }, (_, i) => i);
+      for (const threshold of [0, 0.05, 0.3, 0.6, 0.9, 1]) {
+        const voted = voteBoxes(some, points, classes, kept, threshold);
+        kept.forEach((k) => {
+          const voters = [...kept].filter(
+            (i) => i === k || (classes[i] === classes[k] && iou(some, i, some, k) >= threshold),
+          );
+          const total = voters.reduce((sum, i) => sum + points[i], 0);
+          for (let c = 0; c < 4; c++) {
+            const mean = voters.reduce((sum, i) => sum + points[i] * some[4 * i + c], 0) / total;
+            expect(Math.abs(voted[4 * k + c] - mean)).toBeLessThanOrEqual(1e-6 * Math.abs(mean));
+          }
+        });
+      }
+    }
   });
 
   it("keeps boxes without area or score", () => {
