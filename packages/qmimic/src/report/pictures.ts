@@ -2,6 +2,7 @@
 import sharp from "sharp";
 import { decodeImage } from "../data/images.js";
 import { canDraw, textPath, textWidth } from "./strokeFont.js";
+import { hasGlyphs, type TextImage, textImage } from "./unifont.js";
 
 export interface DrawnGroundTruth {
   /** xyxy in pixels of the image as stored (after EXIF orientation). */
@@ -35,6 +36,7 @@ export interface DrawOptions {
 /** Distinguishable on light and dark backgrounds; green is reserved for the ground truth. */
 const COLOURS = ["#ff4d4d", "#33a1ff", "#ffb000", "#c66bff", "#00d0d8", "#ff7ac0", "#e6e04a", "#ff8540"];
 const TRUTH = "#3dff5c";
+const INK = "#101010";
 
 /**
  * The image with the ground truth as dashed green-and-white boxes and the detections in their class's colour
@@ -48,9 +50,11 @@ export async function drawDetections(imagePath: string, options: DrawOptions): P
   const width = Math.round(image.width * enlarge);
   const height = Math.round(image.height * enlarge);
   const scale: Scale = { x: width / image.originalWidth, y: height / image.originalHeight, width, height };
+  const drawn = [...(groundTruth?.labels ?? []), ...(detections?.labels ?? [])];
+  const names = await nameLabels(new Set(drawn), classes, scale);
   const parts = [
-    ...(groundTruth ? drawTruth(groundTruth, classes, scale) : []),
-    ...(detections ? drawFound(detections, classes, scale) : []),
+    ...(groundTruth ? drawTruth(groundTruth, names, scale) : []),
+    ...(detections ? drawFound(detections, names, scale) : []),
   ];
   const overlay = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${parts.join("")}</svg>`;
   const picture = sharp(image.data, { raw: { width: image.width, height: image.height, channels: 3 } })
@@ -102,7 +106,12 @@ interface Scale {
   height: number;
 }
 
-function drawTruth({ boxes, labels }: DrawnGroundTruth, classes: readonly string[], scale: Scale): string[] {
+/** A label's name, as text for the stroke font or as an image. */
+type Name = string | TextImage;
+
+type Names = ReadonlyMap<number, Name>;
+
+function drawTruth({ boxes, labels }: DrawnGroundTruth, names: Names, scale: Scale): string[] {
   const line = lineWidth(scale);
   return Array.from({ length: boxes.length / 4 }, (_, i) => {
     const box = rectangle(boxes, i, scale);
@@ -111,21 +120,17 @@ function drawTruth({ boxes, labels }: DrawnGroundTruth, classes: readonly string
       `<rect ${box.attributes} fill="none" stroke="#fff" stroke-width="${line}"/>` +
       `<rect ${box.attributes} fill="none" stroke="${TRUTH}" stroke-width="${line}" stroke-dasharray="${line * 3} ${line * 2}"/>`;
     if (labels === undefined) return frame;
-    return frame + tag(labelText(classes, labels[i]), box.x, box.y + box.height + line, TRUTH, scale);
+    return frame + tag([names.get(labels[i])!], box.x, box.y + box.height + line, TRUTH, scale);
   });
 }
 
-function drawFound(
-  { boxes, labels, scores }: DrawnDetections,
-  classes: readonly string[],
-  scale: Scale,
-): string[] {
+function drawFound({ boxes, labels, scores }: DrawnDetections, names: Names, scale: Scale): string[] {
   const line = lineWidth(scale);
   const order = Array.from(scores.keys()).sort((a, b) => scores[a] - scores[b]);
   return order.map((i) => {
     const box = rectangle(boxes, i, scale);
     const colour = COLOURS[(labels[i] - 1 + COLOURS.length) % COLOURS.length];
-    const text = `${labelText(classes, labels[i])} ${scores[i].toFixed(2)}`;
+    const text = [names.get(labels[i])!, scores[i].toFixed(2)];
     return (
       `<rect ${box.attributes} fill="none" stroke="#000" stroke-opacity="0.45" stroke-width="${line * 2}"/>` +
       `<rect ${box.attributes} fill="none" stroke="${colour}" stroke-width="${line}"/>` +
@@ -134,24 +139,52 @@ function drawFound(
   });
 }
 
-/** The class's name, or its number (as in the class tables) if the font lacks a character of the name. */
-function labelText(classes: readonly string[], label: number): string {
-  const name = classes[label - 1] ?? String(label);
-  return canDraw(name) ? name : `class ${label}`;
+/** Names of classes; the number (as in the class tables) if no font has a character of the name. */
+async function nameLabels(
+  labels: Iterable<number>,
+  classes: readonly string[],
+  scale: Scale,
+): Promise<Names> {
+  const names = new Map<number, Name>();
+  for (const label of labels) {
+    const name = classes[label - 1] ?? String(label);
+    const byNumber = `class ${label}`;
+    if (canDraw(name)) names.set(label, name);
+    else if (!hasGlyphs(name)) names.set(label, byNumber);
+    // Capitals as high as in the stroke font.
+    else names.set(label, await textImage(name, letterHeight(scale) / 0.625, INK).catch(() => byNumber));
+  }
+  return names;
 }
 
-/** Text on a coloured plate with its top left corner at (x, y), moved to stay inside the picture. */
-function tag(text: string, x: number, y: number, colour: string, scale: Scale): string {
+/** Words on a coloured plate with its top left corner at (x, y), moved to stay inside the picture. */
+function tag(words: readonly Name[], x: number, y: number, colour: string, scale: Scale): string {
   const height = tagHeight(scale);
-  const letters = height * 0.5;
+  const letters = letterHeight(scale);
   const pad = height * 0.25;
-  const width = textWidth(text, letters) + 2 * pad;
+  const widths = words.map((word) => (typeof word === "string" ? textWidth(word, letters) : word.width));
+  // As wide as a space of the stroke font.
+  const gap = (letters * 4) / 3;
+  const width = widths.reduce((sum, each) => sum + each, gap * (words.length - 1)) + 2 * pad;
   const left = Math.max(0, Math.min(x, scale.width - width));
   const top = Math.max(0, Math.min(y, scale.height - height));
+  let at = left + pad;
+  const drawn = words.map((word, i) => {
+    const start = at;
+    at += widths[i] + gap;
+    if (typeof word === "string")
+      return (
+        `<path d="${textPath(word, start, top + pad * 0.85, letters)}" fill="none" stroke="${INK}" ` +
+        `stroke-width="${(letters / 6.5).toFixed(2)}" stroke-linecap="round" stroke-linejoin="round"/>`
+      );
+    return (
+      `<image href="data:image/png;base64,${word.png.toString("base64")}" x="${Math.round(start)}" ` +
+      `y="${Math.round(top + (height - word.height) / 2)}" width="${word.width}" height="${word.height}"/>`
+    );
+  });
   return (
     `<rect x="${left}" y="${top}" width="${width}" height="${height}" fill="${colour}" fill-opacity="0.9"/>` +
-    `<path d="${textPath(text, left + pad, top + pad * 0.85, letters)}" fill="none" stroke="#101010" ` +
-    `stroke-width="${(letters / 6.5).toFixed(2)}" stroke-linecap="round" stroke-linejoin="round"/>`
+    drawn.join("")
   );
 }
 
@@ -172,6 +205,9 @@ function rectangle(
 function lineWidth({ width, height }: Scale): number {
   return Math.max(1.5, Math.max(width, height) / 300);
 }
+
+/** Height of capitals. */
+const letterHeight = (scale: Scale): number => tagHeight(scale) * 0.5;
 
 function tagHeight({ width, height }: Scale): number {
   return Math.max(14, Math.round(Math.max(width, height) / 34));

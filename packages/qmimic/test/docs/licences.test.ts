@@ -14,6 +14,7 @@ const PERMISSIVE = new Set([
 /** Named in README's section on licences. */
 const EXCEPTIONS: { name: RegExp; licence: string; named: RegExp }[] = [
   { name: /^@img\/sharp-(libvips|wasm32|win32)/, licence: "LGPL-3.0-or-later", named: /libvips \(LGPL\)/ },
+  { name: /^@fontsource\/unifont$/, licence: "OFL-1.1", named: /Unifont \(OFL-1\.1\)/ },
   { name: /^lightningcss/, licence: "MPL-2.0", named: /lightningcss \(MPL-2\.0\)/ },
 ];
 

@@ -47,19 +47,30 @@ describe("drawDetections", () => {
     expect((await drawDetections(path, { classes: [] })).length).toBeGreaterThan(100);
   });
 
-  it("a class whose name the font cannot draw is shown by its number", async () => {
+  describe("class names that the stroke font cannot draw", () => {
     const draw = (name: string) => {
       const found = {
         boxes: Float32Array.of(5, 30, 50, 60),
         labels: Int32Array.of(1),
         scores: Float32Array.of(0.5),
       };
-      return drawDetections(path, { detections: found, classes: [name] });
+      return drawDetections(path, { detections: found, classes: [name], format: "png" });
     };
-    const byNumber = await draw("class 1");
-    expect((await draw("собака")).equals(byNumber)).toBe(true);
-    expect((await draw("自行车")).equals(byNumber)).toBe(true);
-    expect((await draw("dog")).equals(byNumber)).toBe(false);
+
+    it("are drawn with Unifont, in any script", async () => {
+      const names = ["dog", "собака", "自行车", "강아지", "قطة", "แมว", "कुत्ता", "ñandú", "a<b&c>é"];
+      const pictures = await Promise.all(names.map(draw));
+      const distinct = new Set(
+        [...pictures, await draw("class 1")].map((picture) => picture.toString("base64")),
+      );
+      expect(distinct.size).toBe(names.length + 1);
+    });
+
+    it("are replaced by the class's number without a glyph", async () => {
+      const byNumber = await draw("class 1");
+      for (const name of ["🚲", "a\nb", "\ue000", "𠮷"])
+        expect((await draw(name)).equals(byNumber)).toBe(true);
+    });
   });
 
   it("sheets have rows and columns", async () => {
