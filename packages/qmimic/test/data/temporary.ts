@@ -5,10 +5,14 @@ import { dirname, join } from "node:path";
 import sharp from "sharp";
 import { afterAll } from "vitest";
 
+const folders: string[] = [];
+// Registered here, because vitest ignores hooks that are registered in a running hook or test.
+afterAll(() => Promise.all(folders.map((folder) => rm(folder, { recursive: true, force: true }))));
+
 /** A folder that is removed after the tests of the calling file. */
 export async function temporaryFolder(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), "qmimic-test-"));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  folders.push(folder);
   return folder;
 }
 
