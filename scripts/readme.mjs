@@ -1,5 +1,5 @@
 // npm run readme: runs the commands of the READMEs as they are written, those of the repository in a new clone of what is
-// committed, those of qmimic's package in an empty folder with the packed packages. Photographs are generated, and few. Takes about 10
+// committed, those of qmimic's package in an empty folder with the packed packages. Photographs are generated, and few. Takes about 5
 // minutes on two cores; --all adds npm run demo and npm test.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
@@ -25,9 +25,10 @@ const project = join(place, "project");
 
 /** The lines of the code blocks that consist of npm and npx commands. */
 function commandsOf(readme) {
-  const blocks = [...readFileSync(readme, "utf8").matchAll(/^```(?:sh)?\n(.*?)^```$/gms)].map(([, code]) =>
-    code.trim().split("\n"),
-  );
+  // All blocks, so that the end of one in another language is not taken for the start of a block.
+  const blocks = [...readFileSync(readme, "utf8").matchAll(/^```(\w*)\n(.*?)^```$/gms)]
+    .filter(([, language]) => language === "" || language === "sh")
+    .map(([, , code]) => code.trim().split("\n"));
   return blocks.filter((lines) => lines.every((line) => /^np[mx] /.test(line))).flat();
 }
 
