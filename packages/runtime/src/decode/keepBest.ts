@@ -56,7 +56,7 @@ export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings)
   const boxes = takeBoxes(clipped, index);
   const scores = takeValues(found.scores, index);
   const labels = index.map((i) => found.labels[i]);
-  const kept = batchedNms(boxes, scores, labels, nms).subarray(0, detections);
+  const kept = batchedNms(boxes, scores, labels, nms, detections);
   return {
     boxes: voteBoxes(boxes, scores, labels, kept, vote),
     scores: takeValues(scores, kept),
@@ -74,10 +74,12 @@ export function bestPlaces(logits: Float32Array, limit: number, minScore: number
   const guess = Math.max(low, guessCutoff(logits, limit));
   if (guess === Number.NEGATIVE_INFINITY) return withoutNaN(topK(logits, limit), logits);
   // Most thresholds leave few logits, so filter before sorting.
-  let places = placesFrom(logits, guess);
+  let places = placesFrom(logits, guess, 2 * limit);
   // The guess was too high: the sample was not representative.
-  if (guess > low && places.length < limit) places = placesFrom(logits, low);
-  return topK(takeValues(logits, places), limit).map((i) => places[i]);
+  if (guess > low && places.length < limit) places = placesFrom(logits, low, 2 * limit);
+  const best = topK(takeValues(logits, places), limit);
+  for (let i = 0; i < best.length; i++) best[i] = places[best[i]];
+  return best;
 }
 
 function withoutNaN(places: Int32Array, logits: Float32Array): Int32Array {
@@ -99,9 +101,18 @@ function guessCutoff(logits: Float32Array, limit: number): number {
   return Number.isNaN(cutoff) ? Number.NEGATIVE_INFINITY : cutoff;
 }
 
-function placesFrom(logits: Float32Array, low: number): Int32Array {
-  const places = new Int32Array(logits.length);
+/** Indices of the logits of at least `low`, ascending; `expected` is about their number. */
+function placesFrom(logits: Float32Array, low: number, expected: number): Int32Array {
+  let places = new Int32Array(Math.max(16, Math.min(expected, logits.length)));
   let count = 0;
-  for (let i = 0; i < logits.length; i++) if (logits[i] >= low) places[count++] = i;
+  for (let i = 0; i < logits.length; i++) {
+    if (!(logits[i] >= low)) continue;
+    if (count === places.length) {
+      const larger = new Int32Array(2 * count);
+      larger.set(places);
+      places = larger;
+    }
+    places[count++] = i;
+  }
   return places.subarray(0, count);
 }
