@@ -8,7 +8,7 @@
 import { topK } from "./topK.js";
 
 /** Cells per side of the grid: few for few boxes, because most cells searched would be empty. */
-const gridFor = (boxes: number): number => Math.max(4, Math.min(32, Math.ceil(Math.sqrt(boxes) / 2)));
+const gridFor = (boxes: number): number => Math.max(4, Math.min(32, Math.ceil(0.75 * Math.sqrt(boxes))));
 
 /**
  * Indices of the kept boxes, in descending score (ties: lower index first).
