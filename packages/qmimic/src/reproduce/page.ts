@@ -16,7 +16,7 @@ ${images} images and ${objects} objects of split ${split}. COCO AP in per cent: 
 
 ${numbersTable(arms)}
 
-Differences from "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts), for match ratios\nonly over seeds. A difference whose interval includes 0 is not significant.
+Differences from "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts), for match ratios\nonly over seeds. An arm with one seed, such as a teacher, is compared with that seed of "${baseLabel}", over images only.\nA difference whose interval includes 0 is not significant.
 
 ${differencesTable(arms)}
 
