@@ -110,19 +110,22 @@ const hasBoards = ["arm-none-eabi-gcc", "qemu-system-arm"].every(
   (program) => !spawnSync(program, ["--version"]).error,
 );
 const rows = [];
-for (const size of given.sizes.split(",")) {
-  const [width, height] = size.split("x").map(Number);
-  for (const format of given.formats.split(",")) {
-    const options = { width, height, format, calibration };
-    const made = generate(options);
-    const precision = await averagePrecision(made);
-    const { arenaBytes, constantBytes } = made;
-    const images = [resized(picture, width, height), resized(picture, 320, 240)];
-    const boards = hasBoards ? BOARDS.map((board) => ({ ...board, ...onBoard(board, images) })) : [];
-    const row = { size, format, ...precision, arenaBytes, constantBytes, boards };
-    rows.push(row);
-    console.log(JSON.stringify(row));
+try {
+  for (const size of given.sizes.split(",")) {
+    const [width, height] = size.split("x").map(Number);
+    for (const format of given.formats.split(",")) {
+      const options = { width, height, format, calibration };
+      const made = generate(options);
+      const precision = await averagePrecision(made);
+      const { arenaBytes, constantBytes } = made;
+      const images = [resized(picture, width, height), resized(picture, 320, 240)];
+      const boards = hasBoards ? BOARDS.map((board) => ({ ...board, ...onBoard(board, images) })) : [];
+      const row = { size, format, ...precision, arenaBytes, constantBytes, boards };
+      rows.push(row);
+      console.log(JSON.stringify(row));
+    }
   }
+} finally {
+  rmSync(folder, { recursive: true });
 }
-rmSync(folder, { recursive: true });
 if (given.out) writeReport(given.out, { weights, data, calibration: calibration.length, rows });

@@ -170,15 +170,18 @@ async function inTurn({ sides, close }) {
 /** Peak resident bytes of a Node process that runs only one side; "bare" detects nothing. */
 function nodeMemory(models) {
   const folder = mkdtempSync(join(tmpdir(), "qmimic-bench-"));
-  for (const [name, bytes] of Object.entries(models)) writeFileSync(join(folder, name), bytes);
   const program = join(root, "bench/runtime/node.mjs");
-  const peaks = ["bare", "ours", "onnxruntime-web"].map((side) => {
-    const { stdout, status, stderr } = spawnSync(process.execPath, [program, side, folder], {
-      encoding: "utf8",
+  try {
+    for (const [name, bytes] of Object.entries(models)) writeFileSync(join(folder, name), bytes);
+    const peaks = ["bare", "ours", "onnxruntime-web"].map((side) => {
+      const { stdout, status, stderr } = spawnSync(process.execPath, [program, side, folder], {
+        encoding: "utf8",
+      });
+      if (status !== 0) throw new Error(`${side}: exit ${status}\n${stderr}`);
+      return [side, Number(stdout)];
     });
-    if (status !== 0) throw new Error(`${side}: exit ${status}\n${stderr}`);
-    return [side, Number(stdout)];
-  });
-  rmSync(folder, { recursive: true });
-  return Object.fromEntries(peaks);
+    return Object.fromEntries(peaks);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }

@@ -1,6 +1,6 @@
 // npm run readme: runs the commands of the READMEs as they are written, those of the repository in a new clone of what is
-// committed, those of qmimic's package in an empty folder with the packed packages. Photographs are generated, and few. Takes about 5
-// minutes on two cores; --all adds npm run demo and npm test.
+// committed, those of qmimic's package in an empty folder with the packed packages. The photographs are generated, and there are only a
+// few. Takes about 6 minutes on two cores; --all adds npm run demo and npm test.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   cpSync,
@@ -50,7 +50,7 @@ function expectFiles(folder, ...files) {
     if (!existsSync(join(folder, file))) throw new Error(`${join(folder, file)} is missing`);
 }
 
-/** Generated photographs where the README has the reader's own. */
+/** Generates photographs in place of the reader's own. */
 function generatePhotos(cwd) {
   run("npx qmimic data demo photos --train 12 --val 6 --test 6", cwd);
   const images = join(cwd, "photos/JPEGImages");
@@ -90,7 +90,7 @@ function packed() {
 try {
   repository();
   packed();
-  console.log("all commands ended as the READMEs say");
+  console.log("all commands of the READMEs succeeded");
 } catch (error) {
   console.error(error.message);
   process.exitCode = 1;

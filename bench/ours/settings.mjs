@@ -3,10 +3,11 @@ import { once } from "node:events";
 import { quantiles } from "../../packages/qmimic/dist/data/quantiles.js";
 import { profiled } from "../../packages/qmimic/dist/profile.js";
 import { parseRecipe } from "../../packages/qmimic/dist/train/recipe.js";
+
 /**
  * The peer's settings (bench/peers): torchvision's sampling and SGD, one anchor ratio, only mirroring as augmentation.
  */
-export const PEER_SETTINGS = {
+const PEER_SETTINGS = {
   "rpn-high": 0.7,
   "rpn-low": 0.3,
   "rpn-batch": 256,

@@ -88,7 +88,7 @@ window.detect = detect;`,
   );
 }
 
-/** Loads all sides; \`measure(side, count)\` returns the milliseconds of each detection. */
+/** Loads all sides; `measure(side, count)` returns the milliseconds of each detection. */
 export const warmPage = (sides, wasm) =>
   html(`${sides.map((side) => SIDES[side].imports).join("\n")}
 ${PICTURE}
@@ -103,7 +103,7 @@ window.measure = async (side, count) => {
   return times;
 };`);
 
-/** \`findFaces(address)\` returns the faces that face-api finds in an image: [x, y, width, height, score] each. */
+/** `findFaces(address)` returns the faces that face-api finds in an image: [x, y, width, height, score] each. */
 export const facesPage = (wasm) =>
   html(`${SIDES["face-api"].imports}
 ${PICTURE}

@@ -102,7 +102,7 @@ export { PRUNING_METHODS, type PruningMethod, type PruningOptions, pruneDetector
 
 // Reports
 export { contactSheet, type DrawOptions, drawDetections } from "./report/pictures.js";
-export { type RunPictures, type RunPicturesOptions, writeRunPictures } from "./report/runPictures.js";
+export { writeRunPictures } from "./report/runPictures.js";
 export { type DetectorCost, detectorCost, summarize } from "./report/summary.js";
 
 // Training

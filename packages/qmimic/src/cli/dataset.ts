@@ -7,6 +7,7 @@ import { InputError } from "../errors.js";
 import type { OpenedDetector } from "../export/openDetector.js";
 import { listed, quoted } from "../text.js";
 import { type DataFlags, openFrom, printNotes } from "./dataFlags.js";
+import { namesOf } from "./names.js";
 import { complain } from "./output.js";
 
 export interface DatasetFlags extends DataFlags {
@@ -56,7 +57,7 @@ async function readLabelled(
     return read({ merge });
   }
   if (flags.classes !== undefined) {
-    const classes = flags.classes.split(",").map((name) => name.trim());
+    const classes = namesOf(flags.classes);
     const unknown = classes.find((name) => !known.includes(name));
     if (unknown !== undefined) throw new InputError(`--classes: ${has}, not ${quoted(unknown)}`);
     return read({ classes, ignoreOthers: true });

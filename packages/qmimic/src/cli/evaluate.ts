@@ -9,6 +9,7 @@ import { evaluateWider } from "../eval/wider.js";
 import { writeFileAtomic } from "../files.js";
 import { formatCoco, formatVoc, formatWider } from "../report/protocolText.js";
 import { listed } from "../text.js";
+import { namesOf } from "./names.js";
 import { positiveFraction } from "./numbers.js";
 import { say } from "./output.js";
 
@@ -60,7 +61,7 @@ export function addEvaluate(program: Command): void {
 
 async function voc(flags: VocFlags): Promise<void> {
   const { groundTruth, detections, split, iou, inclusive = false } = flags;
-  const names = flags.classes?.split(",").map((name) => name.trim());
+  const names = flags.classes === undefined ? undefined : namesOf(flags.classes);
   const input = await readVocFiles(groundTruth, split, detections, names);
   const { classes, missing } = input;
   const scores = scoreVoc(input.groundTruths, input.detections, {

@@ -41,6 +41,7 @@ import {
   type ImageFlags,
   trainingImages,
 } from "./exportImages.js";
+import { namesOf } from "./names.js";
 import { wholeNumber } from "./numbers.js";
 import { say } from "./output.js";
 import { findWeights } from "./weights.js";
@@ -97,7 +98,7 @@ export function addExport(program: Command): void {
 }
 
 function parseFormats(text: string): Format[] {
-  const formats = text.split(",").map((name) => name.trim());
+  const formats = namesOf(text);
   const unknown = formats.find((name) => !FORMATS.includes(name as Format));
   if (unknown !== undefined)
     throw new InvalidArgumentError(`${quoted(unknown)} is not a format. Formats: ${FORMATS.join(", ")}.`);
@@ -212,7 +213,8 @@ async function compareFormats(
       say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may recover that`);
   }
   if (flags.format.includes("onnx")) {
-    const opened = await openDetector(join(out, "detector.onnx"), flags).catch((error: Error) => {
+    const opened = await openDetector(join(out, "detector.onnx"), flags).catch((error: unknown) => {
+      if (!(error instanceof InputError)) throw error;
       say(`onnx         not compared: ${error.message}`);
     });
     if (opened) await compare("onnx", opened.detect);

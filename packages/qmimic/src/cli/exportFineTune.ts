@@ -3,6 +3,7 @@
 import { basename, dirname, join } from "node:path";
 import { writeFolderAtomic } from "../files.js";
 import { type FineTuned, fineTuneRounded } from "../train/fineTune.js";
+import { weightFiles } from "../train/runFiles.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { decodeAll, openSplits } from "../train/splits.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
@@ -46,7 +47,7 @@ export async function fineTune({
   });
   detector.dispose();
   const { before, after, epoch } = result!;
-  const tuned = join(folder, stage, "weights", "best.safetensors");
+  const tuned = weightFiles(join(folder, stage)).best;
   say(
     `\nwith int8 weights, on val: AP50 ${percent(before)} before, ${percent(after)} after (epoch ${epoch})  ${tuned}`,
   );

@@ -1,6 +1,6 @@
 // qmimic prune: removes channels of a trained detector to save multiply-adds.
 import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { InputError } from "../errors.js";
 import { detectSamples, detectWith } from "../eval/detect.js";
@@ -12,11 +12,13 @@ import { summarize } from "../report/summary.js";
 import { listed } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
+import { recipeFile } from "../train/runFiles.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { openSplits, type Split } from "../train/splits.js";
 import { loadDetector, saveDetector, storeThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
 import { threadsOption } from "./engine.js";
+import { namesOf } from "./names.js";
 import { wholeNumber } from "./numbers.js";
 import { complain, say } from "./output.js";
 import { findWeights } from "./weights.js";
@@ -112,10 +114,10 @@ async function recipeFor(
   { data, classes, merge, seed }: PruneFlags,
 ): Promise<Recipe> {
   const runs = [weights, dirname(dirname(dirname(path)))];
-  const run = runs.find((folder) => existsSync(join(folder, "recipe.yaml")));
+  const run = runs.find((folder) => existsSync(recipeFile(folder)));
   const labels = {
     ...(merge === undefined ? {} : { merge }),
-    ...(classes === undefined ? {} : { classes: classes.split(",").map((name) => name.trim()) }),
+    ...(classes === undefined ? {} : { classes: namesOf(classes) }),
   };
   if (run !== undefined) {
     const recipe = await openRunFolder(run);

@@ -6,6 +6,7 @@ import { DETECTORS, kebab } from "../models/index.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
 import { MAX_RECIPE_BYTES, readSettings } from "../train/runFolder.js";
 import { SETTINGS, type Setting } from "../train/schema.js";
+import { namesOf } from "./names.js";
 
 const defaultOf = ({ schema }: Setting): unknown => schema.parse(undefined);
 
@@ -24,7 +25,7 @@ function parseFlag(key: string, setting: Setting, text: string): unknown {
   const like = defaultOf(setting);
   const asNumber = (part: string): unknown =>
     part.trim() !== "" && !Number.isNaN(Number(part)) ? Number(part) : part;
-  if (key === "classes") return text === "all" ? [] : text.split(",").map((part) => part.trim());
+  if (key === "classes") return text === "all" ? [] : namesOf(text);
   const list = Array.isArray(like) || (like === "auto" && setting.schema.safeParse([1]).success);
   if (list) return text === "auto" ? text : text.split(",").map(asNumber);
   if (typeof like === "boolean") return text === "true" ? true : text === "false" ? false : text;

@@ -18,6 +18,7 @@ import { keyOf } from "../train/recipe.js";
 import { SETTINGS } from "../train/schema.js";
 import { createCounter } from "./counter.js";
 import { whenInterrupted } from "./interrupt.js";
+import { namesOf } from "./names.js";
 import { wholeNumber } from "./numbers.js";
 import { say } from "./output.js";
 import { recipeFrom } from "./recipeFlags.js";
@@ -54,9 +55,7 @@ export function addReproduce(program: Command): void {
       {},
     )
     .option("--seeds <count>", "students (seeds) per arm", wholeNumber(1, MAX_SEEDS), 3)
-    .option("--arms <names>", "only these arms, comma-separated, and what they need", (text) =>
-      text.split(","),
-    )
+    .option("--arms <names>", "only these arms, comma-separated, and what they need", namesOf)
     .option("--runs <folder>", "folder for the runs; several machines can share it", "runs/reproduce")
     .option("--out <file>", "output path without extension (default: the table's name in --runs)")
     .option("--split <name>", "split to score, once per run; use val while choosing settings", "test")

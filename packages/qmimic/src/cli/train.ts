@@ -14,11 +14,13 @@ import { classMap } from "../report/classMap.js";
 import { writeRunReport } from "../report/html.js";
 import { writeRunPictures } from "../report/runPictures.js";
 import { detectorCost } from "../report/summary.js";
+import { resumeCommand, shellWord } from "../shell.js";
 import { teacherAdvice } from "../train/advice.js";
 import { prepareRun } from "../train/prepare.js";
 import { quickSettings } from "../train/quick.js";
 import type { Recipe } from "../train/recipe.js";
 import { compareData } from "../train/runData.js";
+import { metricsFile } from "../train/runFiles.js";
 import { createRunFolder, lockRunFolder, moveData, openRunFolder } from "../train/runFolder.js";
 import { readOptions, type Splits } from "../train/splits.js";
 import { runStages, type StageReport, type StageResult } from "../train/stages.js";
@@ -143,12 +145,6 @@ async function checkData(folder: string, splits: Splits, moved: boolean): Promis
   complain(`${unknown}: cannot check that it is unchanged`);
 }
 
-const resumeCommand = (folder: string): string => `qmimic train --resume ${shellWord(folder)}`;
-
-/** A path, quoted for a shell. */
-const shellWord = (path: string): string =>
-  /^[\w./:@%+,=-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
-
 const howToResume = (folder: string): string =>
   `finished work is kept; resume with: ${resumeCommand(folder)}`;
 
@@ -192,8 +188,8 @@ async function trainIn(
     cost: measured[measured.length - 1].cost,
     evaluation,
   };
-  await writeFileAtomic(join(folder, "metrics.json"), `${JSON.stringify(metrics, null, 2)}\n`);
-  const { overview } = await writeRunPictures(found, dataset, folder);
+  await writeFileAtomic(metricsFile(folder), `${JSON.stringify(metrics, null, 2)}\n`);
+  const overview = await writeRunPictures(found, dataset, folder);
   const report = await writeRunReport(folder);
   say("");
   for (const { stage, val, bestEpoch } of stages) {
@@ -202,12 +198,12 @@ async function trainIn(
   const advice = teacherAdvice(stages);
   if (advice !== undefined) say(`\n${advice}`);
   say(
-    `\nweights   ${last.weights}\nmetrics   ${join(folder, "metrics.json")}\npictures  ${overview}\nreport    ${report}`,
+    `\nweights   ${last.weights}\nmetrics   ${metricsFile(folder)}\npictures  ${overview}\nreport    ${report}`,
   );
   say(`\nto try it in a browser: npx qmimic export ${shellWord(folder)} --format html`);
 }
 
-/** The effect of lambda, to help choosing it. */
+/** The effect of lambda, to help choose it. */
 function printBalance({ gradientRatio, gradientCosine }: StageResult): void {
   if (gradientRatio === null || gradientCosine === null) return;
   const [ratio, cosine] = [gradientRatio, gradientCosine].map((value) => value.toFixed(2));

@@ -11,9 +11,9 @@ import { detectorConfig } from "../train/networks.js";
 import type { StageName } from "../train/plan.js";
 import type { Recipe } from "../train/recipe.js";
 import { storedRows } from "../train/results.js";
+import { weightFiles } from "../train/runFiles.js";
 import type { Split, Splits } from "../train/splits.js";
 import type { StageReport } from "../train/stages.js";
-import { weightsOf } from "../train/trainer.js";
 import { say } from "./output.js";
 import { clock } from "./progress.js";
 
@@ -27,7 +27,7 @@ const PURPOSES: Record<StageName, string> = {
 /** Prints the stages, the purpose of each, and its estimated time. */
 export async function sayPlan(recipe: Recipe, splits: Splits, folder: string): Promise<void> {
   const done = (stage: StageName): number => {
-    const { state } = weightsOf(join(folder, stage));
+    const { state } = weightFiles(join(folder, stage));
     return existsSync(state) ? storedRows(state).length : 0;
   };
   const times = await estimateTimes(recipe, splits, done);

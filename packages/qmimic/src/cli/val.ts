@@ -19,6 +19,7 @@ import { type DataFlags, dataFlags } from "./dataFlags.js";
 import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
+import { namesOf } from "./names.js";
 import { fraction, positiveFraction, wholeNumber } from "./numbers.js";
 import { complain, say } from "./output.js";
 import { type LimitFlag, limitOption, type SideFlag, sideOption } from "./overrides.js";
@@ -70,8 +71,8 @@ export function addVal(program: Command): void {
 
 /** Comma-separated names. */
 function marks(text: string): Mark[] {
-  return text.split(",").map((part) => {
-    const mark = MARKS.find((known) => known === part.trim());
+  return namesOf(text).map((name) => {
+    const mark = MARKS.find((known) => known === name);
     if (mark === undefined) throw new InvalidArgumentError(`Expected one or more of ${MARKS.join(", ")}.`);
     return mark;
   });

@@ -3,6 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { STAGES, type StageName } from "../train/plan.js";
+import { weightFiles } from "../train/runFiles.js";
 
 const LAST_FIRST = STAGES.toReversed();
 
@@ -29,7 +30,7 @@ export function findWeights(path: string, { teacher = false } = {}): FoundWeight
     return { path, stage: null };
   }
   const stages = teacher ? LAST_FIRST.slice(1) : LAST_FIRST;
-  const tried = stages.map((stage) => ({ stage, path: join(path, stage, "weights", "best.safetensors") }));
+  const tried = stages.map((stage) => ({ stage, path: weightFiles(join(path, stage)).best }));
   const found = tried.find(({ path }) => existsSync(path));
   if (!found) {
     throw new InputError(

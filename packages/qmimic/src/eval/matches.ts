@@ -72,7 +72,7 @@ function rankEvents({ at, found }: UnrankedMatches["events"][number], place: Int
 }
 
 /** Number of objects that count if image i occurs weights[i] times. */
-export function countPositives({ positives }: ClassMatches, weights: Int32Array): number {
+function countPositives({ positives }: ClassMatches, weights: Int32Array): number {
   let sum = 0;
   for (let i = 0; i < positives.length; i++) sum += weights[i] * positives[i];
   return sum;

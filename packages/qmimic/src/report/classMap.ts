@@ -1,6 +1,6 @@
 // The table of classes with their numbers and object counts, printed whenever data is read.
 import type { Sample } from "../data/types.js";
-import { textTable } from "./table.js";
+import { textTable } from "../text.js";
 
 /** The parts of a Dataset that are counted. */
 interface Counted {

@@ -1,7 +1,8 @@
 // An evaluation as text, in per cent: first the means, then the classes.
 import type { ApComparisons, ApIntervals, Comparison, Interval } from "../eval/bootstrap.js";
 import type { ClassEvaluation, Evaluation } from "../eval/evaluation.js";
-import { percent, textTable } from "./table.js";
+import { textTable } from "../text.js";
+import { percent } from "./table.js";
 
 /** Precision, recall and threshold are at the best F1 (VOC). @param intervals of COCO's means */
 export function formatEvaluation(evaluation: Evaluation, intervals?: ApIntervals): string {
@@ -63,7 +64,7 @@ function classTable({ iou, classes, coco, ...evaluation }: Evaluation): string {
 const apName = (iou: number): string => `AP${Math.round(100 * iou)}`;
 
 /** "61.2-65.0" */
-export const formatInterval = (interval: Interval | null): string =>
+const formatInterval = (interval: Interval | null): string =>
   interval === null ? "-" : `${percent(interval.low)}-${percent(interval.high)}`;
 
 /** Two detectors on the same images; "not significant" if the interval of the difference includes 0. */

@@ -1,20 +1,17 @@
 // The recipe in a report: settings that differ from their defaults first, and the command to repeat the run.
-import { join } from "node:path";
 import { DETECTORS, kebab } from "../models/index.js";
+import { shellWord } from "../shell.js";
 import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
+import { recipeFile } from "../train/runFiles.js";
 import { SETTINGS } from "../train/schema.js";
 import { type Html, html } from "./htmlTemplate.js";
-
-/** Quotes a word for a POSIX shell. */
-export const shellWord = (text: string): string =>
-  /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 /**
  * The command to repeat the run, from the directory where it was started. A name starting with "-" would be
  * taken for a flag.
  */
 export function repeatCommand(folder: string): string {
-  const path = join(folder, "recipe.yaml");
+  const path = recipeFile(folder);
   return `npx qmimic train ${shellWord(path.startsWith("-") ? `./${path}` : path)}`;
 }
 

@@ -4,11 +4,13 @@ import { stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
 import { z } from "zod";
 import { InputError, reasonOf } from "../errors.js";
+import { orNull } from "../eval/tally.js";
 import { readText as readTextFile } from "../files.js";
 import { type DetectorConfig, parseConfig, quantizerSchema } from "../models/index.js";
 import { STAGES } from "../train/plan.js";
 import type { Recipe } from "../train/recipe.js";
 import { bestOf } from "../train/results.js";
+import { metricsFile, resultsFile, weightFiles } from "../train/runFiles.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { loadDetector, readConfig } from "../train/weights.js";
 import { type DetectorCost, detectorCost } from "./summary.js";
@@ -87,7 +89,7 @@ export interface RunContent {
  */
 export async function readRun(folder: string): Promise<RunContent> {
   const recipe = await openRunFolder(folder);
-  const metrics = join(folder, "metrics.json");
+  const metrics = metricsFile(folder);
   const isFinished = existsSync(metrics);
   const { stages, evaluation } = isFinished ? await readMetrics(metrics) : await readUnfinished(folder);
   const overview = "pictures/overview.png";
@@ -99,8 +101,8 @@ export async function readRun(folder: string): Promise<RunContent> {
       stages.map(async (stage) => {
         const place = join(folder, stage.stage);
         // Not the path in metrics.json: it is relative to the directory where the run was started.
-        const weights = join(place, "weights", "best.safetensors");
-        const rows = parseResults(await readText(join(place, "results.csv")));
+        const weights = weightFiles(place).best;
+        const rows = parseResults(await readText(resultsFile(place)));
         return { ...stage, rows, ...measured(stage, weights) };
       }),
     ),
@@ -114,14 +116,14 @@ export async function readRun(folder: string): Promise<RunContent> {
 async function readUnfinished(folder: string): Promise<Metrics> {
   const stages: Metrics["stages"] = [];
   for (const stage of STAGES) {
-    const weights = join(folder, stage, "weights", "best.safetensors");
+    const place = join(folder, stage);
+    const weights = weightFiles(place).best;
     if (!existsSync(weights)) continue;
-    const rows = parseResults(await readText(join(folder, stage, "results.csv")));
+    const rows = parseResults(await readText(resultsFile(place)));
     const best = bestOf(rows);
-    const known = (value: number) => (Number.isNaN(value) ? null : value);
     stages.push({
-      ...{ stage, val: known(best.val), bestEpoch: best.epoch, quantizer: readConfig(weights).quantizer },
-      ...{ match: known(best.valMatch), matchActive: known(best.valMatchActive) },
+      ...{ stage, val: orNull(best.val), bestEpoch: best.epoch, quantizer: readConfig(weights).quantizer },
+      ...{ match: orNull(best.valMatch), matchActive: orNull(best.valMatchActive) },
     });
   }
   if (stages.length === 0) throw new InputError(`${folder}: nothing in this run has been evaluated yet`);

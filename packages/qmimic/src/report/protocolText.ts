@@ -2,7 +2,8 @@
 import type { CocoResult } from "../eval/coco.js";
 import type { VocScores } from "../eval/vocScores.js";
 import type { WiderResult } from "../eval/wider.js";
-import { percent, textTable } from "./table.js";
+import { textTable } from "../text.js";
+import { percent } from "./table.js";
 
 /** Maximum classes printed: the table must fit on a screen. */
 const MAX_CLASSES = 25;

@@ -11,39 +11,28 @@ import { jointBestF1 } from "../eval/evaluation.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
 import { contactSheet, drawDetections } from "./pictures.js";
 
-export interface RunPicturesOptions {
-  /** Number of pictures: half of them the images with the most mistakes, the others random. Default 12. */
-  count?: number;
-  /** Minimum score to draw. Default: the score with the best F1 on the split. */
-  threshold?: number;
-}
-
-export interface RunPictures {
-  overview: string;
-  /** In sheet order: random ones, then the hardest. */
-  pictures: string[];
-  threshold: number;
-}
+/** Number of pictures: half of them the images with the most mistakes, the others random. */
+const PICTURES = 12;
 
 const HIT_IOU = 0.5;
 
 /**
- * Draws <folder>/pictures/<split>-<id>.png, and pictures/overview.png with all of them. The choice of images
- * depends only on the data and the detections. Replaces earlier pictures of the split.
+ * Draws <folder>/pictures/<split>-<id>.png, and pictures/overview.png with all of them: detections from the score
+ * with the best F1 on the split. The choice of images depends only on the data and the detections. Replaces earlier
+ * pictures of the split.
  * @param found detections in every image, in sample order (detectSamples)
+ * @returns the path of the overview
  */
 export async function writeRunPictures(
   found: readonly SampleDetections[],
   dataset: Dataset,
   folder: string,
-  options: RunPicturesOptions = {},
-): Promise<RunPictures> {
-  const { count = 12 } = options;
+): Promise<string> {
   const { samples, classes, split } = dataset;
-  const threshold = options.threshold ?? bestThreshold(dataset, found);
+  const threshold = bestThreshold(dataset, found);
   const chosen = choosePictures(
     samples.map((sample, i) => mistakes(sample, found[i], threshold)),
-    count,
+    PICTURES,
   );
 
   const target = join(folder, "pictures");
@@ -59,17 +48,13 @@ export async function writeRunPictures(
       classes,
       format: "png",
     });
-    const path = join(target, `${split}-${sample.id}.png`);
-    await writeFileAtomic(path, picture);
-    return { path, picture };
+    await writeFileAtomic(join(target, `${split}-${sample.id}.png`), picture);
+    return picture;
   });
   const overview = join(target, "overview.png");
-  const sheet = await contactSheet(
-    drawn.map((entry) => entry.picture),
-    Math.max(1, Math.min(4, Math.ceil(Math.sqrt(drawn.length)))),
-  );
+  const sheet = await contactSheet(drawn, Math.max(1, Math.min(4, Math.ceil(Math.sqrt(drawn.length)))));
   await writeFileAtomic(overview, await sharp(sheet).png().toBuffer());
-  return { overview, pictures: drawn.map((entry) => entry.path), threshold };
+  return overview;
 }
 
 /** The score with the best F1; 0.5 if nothing is found. */

@@ -1,6 +1,7 @@
 // A detector's size and cost: parameters, bytes, multiply-adds.
 import { gzipSync } from "node:zlib";
 import { type Detector, type DetectorConfig, multiplyAdds } from "../models/index.js";
+import { channelScales, scaledIntegers } from "../train/int8Weights.js";
 
 export interface DetectorCost {
   parameters: number;
@@ -12,19 +13,6 @@ export interface DetectorCost {
   bytesGzip: number;
   /** Multiply-adds for an image of side x side * 3/4 pixels, including all regions of the head. */
   multiplyAdds: number;
-}
-
-/** Symmetric int8 quantization per output channel, for the compressed size. */
-function toInt8(weights: Float32Array, channels: number): Int8Array {
-  const row = weights.length / channels;
-  const rounded = new Int8Array(weights.length);
-  for (let c = 0; c < channels; c++) {
-    let largest = 0;
-    for (let i = c * row; i < (c + 1) * row; i++) largest = Math.max(largest, Math.abs(weights[i]));
-    const scale = largest === 0 ? 0 : 127 / largest;
-    for (let i = c * row; i < (c + 1) * row; i++) rounded[i] = Math.round(weights[i] * scale);
-  }
-  return rounded;
 }
 
 /** Measures a detector without changing its weights. */
@@ -39,7 +27,7 @@ export function detectorCost(detector: Detector): DetectorCost {
     values += data.length;
     if (trained) parameters += data.length;
     if (shape.length > 1) {
-      const weights = toInt8(data, shape[0]);
+      const weights = scaledIntegers(data, channelScales(data, shape[0]));
       bytesInt8 += weights.length + 4 * shape[0];
       packed.push(Buffer.from(weights.buffer));
     } else {

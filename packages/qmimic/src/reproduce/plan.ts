@@ -4,6 +4,7 @@ import { join, resolve } from "node:path";
 import { InputError } from "../errors.js";
 import { kebab, layerSettings } from "../models/index.js";
 import { keysOf, parseRecipe, type Recipe, settingOf, usesUnlabelled } from "../train/recipe.js";
+import { recipeFile } from "../train/runFiles.js";
 import { readSettings } from "../train/runFolder.js";
 import type { Arm, Settings } from "./arms.js";
 import { isFinished, type RunResult, readRun } from "./runResult.js";
@@ -150,7 +151,7 @@ function unusedOfStage({ stage, method, from, detector }: Recipe): string[] {
 
 /** @throws InputError if the folder has a run with different settings */
 export function requireSameRecipe(folder: string, recipe: Recipe): void {
-  const path = join(folder, "recipe.yaml");
+  const path = recipeFile(folder);
   if (!existsSync(path)) return;
   const found = readSettings(readFileSync(path, "utf8"), path);
   const left = new Set([...PLACES, ...unused(recipe)]);

@@ -6,9 +6,7 @@ import type { DetectorConfig, Quantizer } from "../models/index.js";
 import { parseResults } from "../report/htmlRun.js";
 import type { DetectorCost } from "../report/summary.js";
 import type { StageName } from "../train/plan.js";
-
-/** The last file written by a run. */
-const METRICS = "metrics.json";
+import { metricsFile, resultsFile, weightFiles } from "../train/runFiles.js";
 
 export interface RunResult {
   stage: StageName;
@@ -34,19 +32,20 @@ export interface RunResult {
   cost: DetectorCost;
 }
 
-export const isFinished = (folder: string): boolean => existsSync(join(folder, METRICS));
+/** The metrics are the last file that a run writes. */
+export const isFinished = (folder: string): boolean => existsSync(metricsFile(folder));
 
 /** @throws InputError if the folder's files are not those of a finished run */
 export function readRun(folder: string): RunResult {
-  const path = join(folder, METRICS);
+  const path = metricsFile(folder);
   try {
     const { stages, cost, images } = JSON.parse(readFileSync(path, "utf8"));
     const { stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio } = stages.at(-1);
-    const speeds = speedsOf(join(folder, stage, "results.csv"));
+    const speeds = speedsOf(resultsFile(join(folder, stage)));
     return {
       ...{ stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio, cost },
       // Use the folder's current location: it may have been moved.
-      weights: join(folder, stage, "weights", "best.safetensors"),
+      weights: weightFiles(join(folder, stage)).best,
       images: images?.train ?? null,
       epochs: speeds.length,
       trainingSeconds: speeds.reduce((sum, speed) => sum + 1 / speed, 0),

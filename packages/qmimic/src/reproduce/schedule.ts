@@ -8,6 +8,7 @@ import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { makeFolders } from "../files.js";
 import { formatRecipe, type Recipe } from "../train/recipe.js";
+import { lockFile } from "../train/runFiles.js";
 import { isDone, type PlannedRun, pruneArguments, recipeOf, requireSameRecipe } from "./plan.js";
 
 export interface ScheduleOptions {
@@ -31,14 +32,14 @@ interface Training {
   stop(): void;
 }
 
-/** Stops running trainings; their logs say how to resume. */
+/** Stops the training runs in progress; their logs say how to resume. */
 export type StopTraining = () => void;
 
 /**
  * Trains unfinished runs. Waits for runs that other processes are training. A failed run is not retried, and
  * runs that depend on it are skipped; all others continue.
+ * @param onStart receives a function that stops the training runs in progress, for interrupts
  * @throws InputError for a run with settings that differ from the table's
- * @param onStart receives a function that stops running trainings, for interrupts
  * @throws InputError listing failed runs and their logs
  */
 export async function trainAll(
@@ -136,7 +137,7 @@ async function begin(
 /** Whether another process is using the run's folder, for instance one whose scheduler was killed. */
 function isTraining(folder: string): boolean {
   if (!existsSync(folder)) return false;
-  const lock = tryLock(join(folder, ".lock"), REMEDY);
+  const lock = tryLock(lockFile(folder), REMEDY);
   lock?.release();
   return lock === null;
 }

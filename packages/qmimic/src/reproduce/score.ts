@@ -58,7 +58,7 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
   const weights = contentHash(path);
   let stored: StoredScore;
   if (existsSync(file)) {
-    stored = JSON.parse(await readText(file));
+    stored = await readStored(file);
     if (stored.weights !== weights) {
       throw new InputError(
         `${file}: this score is from other weights than ${path}. Remove it to score again.`,
@@ -85,6 +85,16 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
   const inputs = evaluationInputs(dataset, found);
   const matches = matchCoco(inputs.groundTruths, inputs.detections, dataset.classes);
   return { ...score, matches, images: dataset.samples.length };
+}
+
+async function readStored(file: string): Promise<StoredScore> {
+  try {
+    return JSON.parse(await readText(file));
+  } catch (error) {
+    throw new InputError(
+      `${file}: not a stored score: ${(error as Error).message}. Remove it to score again.`,
+    );
+  }
 }
 
 async function detectSplit(

@@ -90,7 +90,7 @@ export async function makeBatch(
 }
 
 /** Draws images that are already decoded. */
-export function drawBatch(
+function drawBatch(
   samples: readonly Sample[],
   images: readonly RawImage[],
   indices: readonly number[],

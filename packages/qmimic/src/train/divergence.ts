@@ -1,9 +1,11 @@
 // Detects diverged training before good files are overwritten, and tells the user what to do.
 import { existsSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import type { Tensor } from "@qmimic/torch";
 import { InputError } from "../errors.js";
 import { firstNonFinite } from "../finite.js";
+import { resumeCommand } from "../shell.js";
+import { recipeFile } from "./runFiles.js";
 import type { StepLosses } from "./step.js";
 
 /**
@@ -51,12 +53,12 @@ export interface Divergence {
 export function divergenceError(divergence: Divergence): InputError {
   const { what, epoch, step, done, lr, lrSetting, folder } = divergence;
   const run = dirname(folder);
-  const recipe = join(run, "recipe.yaml");
+  const recipe = recipeFile(run);
   const where = `${basename(folder)}: training diverged in epoch ${epoch}, step ${step}: ${what}`;
   const lower = `${lrSetting} (it was ${lr.toPrecision(3)} in this step)`;
   if (done === 0 || !existsSync(recipe))
     return new InputError(`${where}. Train again with a lower ${lower}.`);
   return new InputError(
-    `${where}. The files of epoch ${done} are intact: lower ${lower} in ${recipe}, then: qmimic train --resume ${run}`,
+    `${where}. The files of epoch ${done} are intact: lower ${lower} in ${recipe}, then: ${resumeCommand(run)}`,
   );
 }

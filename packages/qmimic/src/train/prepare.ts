@@ -86,7 +86,7 @@ function checkTeacherInit(recipe: Recipe, train: Split): void {
 }
 
 /** @throws InputError with both values if a teacher is incompatible with the student */
-export function checkTeacher({ config }: Detector, path: string, recipe: Recipe, train: Split): void {
+function checkTeacher({ config }: Detector, path: string, recipe: Recipe, train: Split): void {
   const differ = (what: string, has: string, wants: string) => {
     throw new InputError(`${path}: the teacher's ${what} is ${has}, but the student needs ${wants}`);
   };

@@ -1,8 +1,6 @@
 // Pseudo-labels: objects that a teacher detects in unlabelled images, for its student to learn (Lee, ICML
 // Workshop on Challenges in Representation Learning, 2013).
 import { existsSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
-import { dirname } from "node:path";
 import { joinStores } from "../data/imageStore.js";
 import { counted } from "../data/problems.js";
 import type { Sample } from "../data/types.js";
@@ -113,7 +111,6 @@ async function find({ recipe, val, unlabelled, teacher, file }: PseudoLabelTask)
     };
   });
   const result: PseudoLabels = { thresholds, images };
-  await mkdir(dirname(file), { recursive: true });
   await writeFileAtomic(file, `${JSON.stringify(result)}\n`);
   return result;
 }

@@ -22,7 +22,7 @@ export interface EpochRow extends Omit<LossSums, "counts"> {
   valMatchActive: number;
 }
 
-/** The columns of results.csv before and after the detector's losses, which have columns of their names. */
+/** The columns of results.csv before and after the detector's losses, each of which has a column of its name. */
 const BEFORE = ["epoch", "lr"] as const;
 const AFTER = [
   "mimic",

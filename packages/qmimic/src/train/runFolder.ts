@@ -11,10 +11,9 @@ import { quoted, shortened } from "../text.js";
 import { usesCache } from "./prepare.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
 import { storeData } from "./runData.js";
+import { lockFile, recipeFile } from "./runFiles.js";
 import type { Splits } from "./splits.js";
 
-const RECIPE = "recipe.yaml";
-const LOCK = ".lock";
 /** A recipe is about a page of text. */
 export const MAX_RECIPE_BYTES = 1e6;
 
@@ -46,20 +45,20 @@ export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<s
   }
   // Both from the start: a run interrupted at any moment can be resumed.
   return writeFolderAtomic(join(recipe.runs, name), async (folder) => {
-    await writeFile(join(folder, RECIPE), formatRecipe(resolved(recipe)));
+    await writeFile(recipeFile(folder), formatRecipe(resolved(recipe)));
     await storeData(folder, splits, usesCache(recipe) ? recipe.cache : undefined);
   });
 }
 
 /** Records a new location of a run's data. */
 export const moveData = (folder: string, recipe: Recipe): Promise<void> =>
-  writeFileAtomic(join(folder, RECIPE), formatRecipe(resolved(recipe)));
+  writeFileAtomic(recipeFile(folder), formatRecipe(resolved(recipe)));
 
 /** The recipe of an existing run. @throws InputError if the folder is not a run, or not writable */
 export async function openRunFolder(folder: string): Promise<Recipe> {
-  const path = join(folder, RECIPE);
+  const path = recipeFile(folder);
   const text = await readText(path, MAX_RECIPE_BYTES).catch((error: NodeJS.ErrnoException) => {
-    const why = error.code === "ENOENT" ? `it has no ${RECIPE}` : `${RECIPE}: ${error.message}`;
+    const why = error.code === "ENOENT" ? "it has no recipe.yaml" : `recipe.yaml: ${error.message}`;
     throw new InputError(`${folder}: cannot resume a run here: ${why}`);
   });
   await access(folder, constants.W_OK).catch(() => {
@@ -75,7 +74,7 @@ export async function openRunFolder(folder: string): Promise<Recipe> {
  */
 export function lockRunFolder(folder: string): FileLock {
   const remedy = "Train in a folder on a local disk: --runs DIR, or move the run there before resuming";
-  const lock = tryLock(join(folder, LOCK), remedy);
+  const lock = tryLock(lockFile(folder), remedy);
   if (lock === null) {
     throw new InputError(
       `${folder}: another process is training in this run folder. Wait for it to finish, or end it; it may also be stopped (Ctrl-Z)`,

@@ -50,7 +50,7 @@ export async function openSplits(
   const folder = await openData(data, recipe);
   const options = await readOptions(folder, recipe);
   const { train: all, val, heldOut } = await readTrainVal(folder, { ...recipe, onProgress }, options);
-  const train = { ...all, samples: someOf(all, recipe.trainImages) };
+  const train = { ...all, samples: subsetOf(all, recipe.trainImages) };
   const limits = {
     side,
     stride: recipe.outputStride,
@@ -82,7 +82,7 @@ export async function openSplits(
 }
 
 /** A subset of the requested size, in order; smaller subsets are contained in larger ones. */
-function someOf({ root, split, samples }: Dataset, count: number): Sample[] {
+function subsetOf({ root, split, samples }: Dataset, count: number): Sample[] {
   if (count === 0) return samples;
   if (count > samples.length) {
     throw new InputError(

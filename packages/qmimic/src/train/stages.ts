@@ -2,6 +2,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
+import { orNull } from "../eval/tally.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
 import type { Detector, Quantizer } from "../models/index.js";
 import { dictionaryRefusal } from "./dictionaryCost.js";
@@ -11,6 +12,7 @@ import { studentConfig, teacherConfig } from "./networks.js";
 import { plannedStages, type StageName } from "./plan.js";
 import { withPseudoLabels } from "./pseudoLabels.js";
 import { fineTuning, isWeightsFile, type Recipe } from "./recipe.js";
+import { weightFiles } from "./runFiles.js";
 import type { Split, Splits } from "./splits.js";
 import { startDetector } from "./start.js";
 import {
@@ -19,7 +21,6 @@ import {
   type TrainingReport,
   type TrainingResult,
   trainDetector,
-  weightsOf,
 } from "./trainer.js";
 import { loadDetector, readConfig } from "./weights.js";
 
@@ -72,9 +73,17 @@ export async function runStages(
   };
   for (const { stage } of plannedStages(recipe)) {
     const run = { teacher: trainTeacher, "quantized-teacher": quantizeTeacher, student: trainStudent }[stage];
-    teacher = add(await run(recipe, teacher, splits, folder, report));
+    teacher = add(await run({ recipe, splits, folder, report }, teacher));
   }
   return results;
+}
+
+interface StageTask {
+  recipe: Recipe;
+  splits: Splits;
+  /** The run's. */
+  folder: string;
+  report: StageReport;
 }
 
 /** A trained teacher's weights, and its AP on val if this run has just measured it. */
@@ -83,13 +92,7 @@ interface Teacher {
   val?: number;
 }
 
-async function trainTeacher(
-  recipe: Recipe,
-  _: Teacher,
-  splits: Splits,
-  folder: string,
-  report: StageReport,
-): Promise<StageResult> {
+async function trainTeacher({ recipe, splits, folder, report }: StageTask): Promise<StageResult> {
   const config = teacherConfig(recipe, splits.train);
   const detector = startDetector(recipe, "teacher", config, report.say).to(recipe.device);
   report.stage("teacher", detector);
@@ -108,17 +111,14 @@ async function trainTeacher(
 }
 
 async function quantizeTeacher(
-  recipe: Recipe,
+  { recipe, splits, folder, report }: StageTask,
   { path, val }: Teacher,
-  splits: Splits,
-  folder: string,
-  report: StageReport,
 ): Promise<StageResult> {
   const { device } = recipe;
   const stageFolder = join(folder, "quantized-teacher");
   const plain = loadDetector(path, device);
   // A resumed stage keeps its dictionary.
-  const begun = weightsOf(stageFolder).last;
+  const begun = weightFiles(stageFolder).last;
   const quantizer = existsSync(begun)
     ? readConfig(begun).quantizer
     : await chooseQuantizer(plain, recipe, splits.train, (text) => report.say(text));
@@ -161,11 +161,8 @@ async function quantizeTeacher(
 
 /** @param teacher quantized for Quantization Mimic, any for plain mimic and unlabelled images; else unused */
 async function trainStudent(
-  recipe: Recipe,
+  { recipe, splits, folder, report }: StageTask,
   { path: teacherPath, val: teacherVal }: Teacher,
-  splits: Splits,
-  folder: string,
-  report: StageReport,
 ): Promise<StageResult> {
   const { device, method, epochs } = recipe;
   const stageFolder = join(folder, "student");
@@ -228,7 +225,6 @@ function stageResult(
   quantizer: Quantizer,
 ): StageResult {
   const { val, epoch } = best;
-  const orNull = (value: number) => (Number.isNaN(value) ? null : value);
   return {
     stage,
     weights: bestPath,

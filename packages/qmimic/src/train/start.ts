@@ -14,6 +14,7 @@ import {
 import { listed, quoted } from "../text.js";
 import { plannedStages } from "./plan.js";
 import { type Recipe, settingOf } from "./recipe.js";
+import { weightFiles } from "./runFiles.js";
 import { fillBackbone } from "./torchvision.js";
 import { loadDetector, readConfig } from "./weights.js";
 
@@ -38,7 +39,7 @@ function startOf(recipe: Recipe, stage: FreshStage): string | undefined {
     const last = fresh.includes("student") ? "student" : "teacher";
     return stage === last ? from : undefined;
   }
-  const weights = (name: string) => join(from, name, "weights", "best.safetensors");
+  const weights = (name: string) => weightFiles(join(from, name)).best;
   if (existsSync(weights(stage))) return weights(stage);
   if (fresh.some((other) => existsSync(weights(other)))) return undefined;
   throw new InputError(

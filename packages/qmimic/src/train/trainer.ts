@@ -3,7 +3,6 @@
 // after each epoch: an interrupted run resumes from the last checkpoint and ends with the same weights, bit for
 // bit.
 import { existsSync, mkdirSync } from "node:fs";
-import { join } from "node:path";
 import { setImmediate as turn } from "node:timers/promises";
 import { learningRate, type Tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
@@ -20,6 +19,7 @@ import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
 import { bestOf, type EpochRow, restore, storedRows, toCsv } from "./results.js";
 import { roundWeights } from "./roundedWeights.js";
+import { resultsFile, weightFiles, weightsFolder } from "./runFiles.js";
 import type { Split } from "./splits.js";
 import {
   addLosses,
@@ -66,16 +66,9 @@ export interface TrainingResult {
   bestPath: string;
 }
 
-/** The files of a training run. */
-export const weightsOf = (folder: string) => ({
-  best: join(folder, "weights", "best.safetensors"),
-  last: join(folder, "weights", "last.safetensors"),
-  state: join(folder, "weights", "state.safetensors"),
-});
-
 /** The result of a completed run in `folder`, else null. */
 export function finishedTraining(folder: string, epochs: number): TrainingResult | null {
-  const { best, state } = weightsOf(folder);
+  const { best, state } = weightFiles(folder);
   if (!existsSync(state)) return null;
   const rows = storedRows(state);
   return rows.length < epochs ? null : { rows, best: bestOf(rows), bestPath: best };
@@ -89,10 +82,10 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   const { detector, recipe, epochs, train, val, mimic, rounding, folder, report } = task;
   const { samples } = train.dataset;
   const settings = batchSettings(recipe, detector.config.outputStride);
-  const paths = weightsOf(folder);
+  const paths = weightFiles(folder);
 
-  mkdirSync(join(folder, "weights"), { recursive: true });
-  for (const place of [folder, join(folder, "weights")]) await removeTemporary(place);
+  mkdirSync(weightsFolder(folder), { recursive: true });
+  for (const place of [folder, weightsFolder(folder)]) await removeTemporary(place);
 
   const trainee = createTrainee(detector, recipe, mimic, rounding);
   const { optimizer, rounded } = trainee;
@@ -196,7 +189,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     rows.push(row);
     // The state comes last: if killed before it, the epoch is simply repeated.
     saveDetector(paths.last, detector, { epoch: String(row.epoch), val: String(row.val) });
-    await writeFileAtomic(join(folder, "results.csv"), toCsv(rows));
+    await writeFileAtomic(resultsFile(folder), toCsv(rows));
     saveState(paths.state, stateTensors(), { rows: JSON.stringify(rows) });
     await report.epoch(row, found);
   }

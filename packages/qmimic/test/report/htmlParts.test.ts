@@ -8,9 +8,10 @@ import {
   formatPercent,
   formatQuantizer,
 } from "../../src/report/htmlFormat.js";
-import { repeatCommand, shellWord } from "../../src/report/htmlRecipe.js";
+import { repeatCommand } from "../../src/report/htmlRecipe.js";
 import { parseResults } from "../../src/report/htmlRun.js";
 import { html, trusted } from "../../src/report/htmlTemplate.js";
+import { shellWord } from "../../src/shell.js";
 
 describe("html", () => {
   it("escapes values, not its own pieces", () => {

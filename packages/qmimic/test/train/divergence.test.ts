@@ -12,8 +12,9 @@ import { createDetector, type Detector } from "../../src/models/index.js";
 import { lossProblem } from "../../src/train/divergence.js";
 import { detectorConfig } from "../../src/train/networks.js";
 import { parseRecipe, type Recipe } from "../../src/train/recipe.js";
+import { weightFiles } from "../../src/train/runFiles.js";
 import { openSplits, type Splits } from "../../src/train/splits.js";
-import { type TrainingReport, trainDetector, weightsOf } from "../../src/train/trainer.js";
+import { type TrainingReport, trainDetector } from "../../src/train/trainer.js";
 import { loadDetector, saveDetector } from "../../src/train/weights.js";
 import { makeShapes, SHAPES_SIDE } from "../data/shapes.js";
 import { temporaryFolder } from "../data/temporary.js";
@@ -70,7 +71,7 @@ describe("read", () => {
       });
     const folder = join(root, "state");
     await run(folder, 1);
-    const { state } = weightsOf(folder);
+    const { state } = weightFiles(folder);
     const kept = join(root, "kept.safetensors");
     copyFileSync(state, kept);
     const names = [...readSafetensors(state).tensors.keys()];
@@ -99,7 +100,7 @@ describe("written", () => {
       "cut off",
     );
     const files = () =>
-      Object.values(weightsOf(folder)).map((path) => (existsSync(path) ? readFileSync(path, "hex") : ""));
+      Object.values(weightFiles(folder)).map((path) => (existsSync(path) ? readFileSync(path, "hex") : ""));
     const before = files();
     await expect(trainDetector({ ...task, detector: create(), lr, report: silent })).rejects.toThrow(
       new RegExp(
@@ -131,7 +132,7 @@ describe("written", () => {
     await expect(trainDetector({ ...task, ...splits, folder, report: spoilLast })).rejects.toThrow(
       /training diverged in epoch 2, step \d: .*the network outputs .*Train again|The files of epoch 1 are intact/,
     );
-    const { metadata } = readSafetensors(weightsOf(folder).last);
+    const { metadata } = readSafetensors(weightFiles(folder).last);
     expect(metadata.epoch).toBe("1");
   });
 
@@ -183,7 +184,7 @@ describe("written", () => {
       report: spoilLast,
     };
     await expect(trainDetector(task)).rejects.toThrow(`tensor "detector.${name}" has NaN at index 0`);
-    for (const path of Object.values(weightsOf(folder)).filter(existsSync))
+    for (const path of Object.values(weightFiles(folder)).filter(existsSync))
       expect(
         [...readSafetensors(path).tensors.values()].every(({ data }) => data.every(Number.isFinite)),
       ).toBe(true);

@@ -11,8 +11,9 @@ import { profiled } from "../../src/profile.js";
 import { detectorCost } from "../../src/report/summary.js";
 import { detectorConfig } from "../../src/train/networks.js";
 import { parseRecipe } from "../../src/train/recipe.js";
+import { weightFiles } from "../../src/train/runFiles.js";
 import { openSplits } from "../../src/train/splits.js";
-import { type TrainingReport, trainDetector, weightsOf } from "../../src/train/trainer.js";
+import { type TrainingReport, trainDetector } from "../../src/train/trainer.js";
 import { loadDetector } from "../../src/train/weights.js";
 import { makeShapes, SHAPES_SIDE } from "../data/shapes.js";
 import { temporaryFolder } from "../data/temporary.js";
@@ -82,7 +83,7 @@ describe.each(DETECTORS)("%s", (kind) => {
         detector.dispose();
       }
     };
-    const last = (folder: string) => readFileSync(weightsOf(folder).last);
+    const last = (folder: string) => readFileSync(weightFiles(folder).last);
 
     const whole = join(root, kind, student, `${stride}-${neck}-${convolution}`);
     const third: Buffer[] = [];

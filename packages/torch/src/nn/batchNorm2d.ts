@@ -5,17 +5,19 @@ import { constant } from "../random.js";
 import type { Tensor } from "../tensor.js";
 import { Layer } from "./module.js";
 
+/** Of the running statistics. */
+const MOMENTUM = 0.1;
+/** Added to the variance. */
+const EPS = 1e-5;
+
+/** [B, C, H, W] -> [B, C, H, W]. Training normalises by the batch's statistics and updates the running ones. */
 export class BatchNorm2d extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor;
   readonly runningMean: Tensor;
   readonly runningVar: Tensor;
 
-  constructor(
-    channels: number,
-    private readonly momentum = 0.1,
-    private readonly eps = 1e-5,
-  ) {
+  constructor(channels: number) {
     super();
     this.weight = this.parameter("weight", constant([channels], 1));
     this.bias = this.parameter("bias", constant([channels], 0));
@@ -29,12 +31,12 @@ export class BatchNorm2d extends Layer {
 
   /** The same, optionally followed by ReLU and 2x2 max pooling. */
   forwardFused(x: Tensor, withRelu: boolean, withPool: boolean): Tensor {
-    const { weight, bias, runningMean, runningVar, training, momentum, eps } = this;
+    const { weight, bias, runningMean, runningVar, training } = this;
     if (weight.device === "cpu" && x.dtype === "float32") {
-      const options = { training, momentum, eps, relu: withRelu, pool: withPool };
+      const options = { training, momentum: MOMENTUM, eps: EPS, relu: withRelu, pool: withPool };
       return batchNormRelu(x, weight, bias, runningMean, runningVar, options);
     }
-    let y = batchNorm(x, weight, bias, runningMean, runningVar, training, momentum, eps);
+    let y = batchNorm(x, weight, bias, runningMean, runningVar, training);
     if (withRelu) y = relu(y);
     return withPool ? maxPool2d(y, 2) : y;
   }

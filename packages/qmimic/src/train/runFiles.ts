@@ -1,0 +1,18 @@
+// The files of a run folder, by name: the run's own, and in one folder per stage those of its training.
+import { join } from "node:path";
+
+export const recipeFile = (run: string): string => join(run, "recipe.yaml");
+export const metricsFile = (run: string): string => join(run, "metrics.json");
+/** Locked while a process trains the run. */
+export const lockFile = (run: string): string => join(run, ".lock");
+
+/** One row per epoch. */
+export const resultsFile = (stage: string): string => join(stage, "results.csv");
+
+export const weightsFolder = (stage: string): string => join(stage, "weights");
+
+/** The weights of the best and of the last epoch, and all that is needed to resume. */
+export const weightFiles = (stage: string): { best: string; last: string; state: string } => {
+  const file = (name: string): string => join(weightsFolder(stage), `${name}.safetensors`);
+  return { best: file("best"), last: file("last"), state: file("state") };
+};
