@@ -56,7 +56,7 @@ export function explain(error: unknown): string | undefined {
 }
 
 /** Whether allocating an array or a tensor failed, as reported by V8, Node, libtorch or C++. */
-export function isOutOfMemory(error: unknown): error is Error {
+function isOutOfMemory(error: unknown): error is Error {
   if (!(error instanceof Error)) return false;
   const { code } = error as NodeJS.ErrnoException;
   return (

@@ -6,8 +6,8 @@ import { dirname, join, resolve } from "node:path";
 import { InputError, isSystemError } from "./errors.js";
 
 /**
- * Creates a folder and its parents. Node's recursive mkdir never returns if an existing folder fails with
- * ENOENT, as /proc does. Throws what node:fs throws.
+ * Creates a folder and its parents. Node's recursive mkdir never returns where mkdir fails with ENOENT in an
+ * existing folder, as in /proc. Throws what node:fs throws.
  */
 export async function makeFolders(path: string): Promise<void> {
   try {
@@ -126,9 +126,10 @@ export async function removeTemporary(folder: string): Promise<void> {
 }
 
 /**
- * Writes `data` to a temporary file in the same folder, then renames it to `path`: after a crash or a full disk
- * the old file (or none) is there, never part of the new one. Creates missing folders. Throws what node:fs
- * throws.
+ * Writes `data` to a temporary file in the same folder, then renames it to `path`: if the process is killed or
+ * the disk is full, the old file (or none) is there, never part of the new one. After a power failure the new
+ * file may be empty or incomplete: it is not flushed to the disk, which would be slow for the many small files
+ * of a converted data set. Creates missing folders. Throws what node:fs throws.
  */
 export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
   await makeFolders(dirname(path));

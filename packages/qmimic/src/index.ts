@@ -32,7 +32,7 @@ export { type DecodeOptions, decodeImage, type RawImage } from "./data/images.js
 export type { Format } from "./data/readers/types.js";
 export { readTrainVal, type TrainVal, type TrainValOptions } from "./data/trainVal.js";
 export type { Dataset, Problem, Sample } from "./data/types.js";
-export { readVoc, type VocReadOptions } from "./data/voc.js";
+export { readVoc } from "./data/voc.js";
 export { type SplitOptions, type WrittenSplits, writeSplits } from "./data/writeSplits.js";
 export { InputError } from "./errors.js";
 // Evaluation

@@ -1,8 +1,8 @@
-// Makes untrusted text safe to print: short, and without control characters.
+// Text for messages: makes untrusted text safe to print (short, without control characters); lists; tables.
 
 /** Maximum characters of a quoted value. */
 const MAX_QUOTED = 80;
-/** Maximum names of a list in a message. */
+/** Maximum names of a list in a message, unless the caller gives another. */
 const MAX_LISTED = 12;
 
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the point is to match control characters.
@@ -21,12 +21,12 @@ export const escapeControls = (text: string, but = ""): string =>
   });
 
 /** A name for a message: truncated to 80 characters, control characters escaped. */
-export const shortened = (text: string): string =>
-  escapeControls(text.length > MAX_QUOTED ? `${text.slice(0, MAX_QUOTED)}...` : text);
+export const shortened = (text: string, maxLength = MAX_QUOTED): string =>
+  escapeControls(text.length > maxLength ? `${text.slice(0, maxLength)}...` : text);
 
 /**
  * A value quoted for a message: JSON, truncated to 80 characters (with the full length), control characters
- * escaped. undefined is "missing"; NaN and infinity, which JSON does not have, are given in words.
+ * escaped. undefined is "missing"; NaN and infinity, which JSON does not have, are spelled out.
  */
 export function quoted(value: unknown): string {
   if (value === undefined) return "missing";
@@ -59,7 +59,23 @@ function asJson(value: unknown): string {
 }
 
 /** Names separated by commas; if there are many, the first ones and how many more. */
-export function listed(names: readonly string[]): string {
-  const shown = names.slice(0, MAX_LISTED).map(shortened).join(", ");
-  return names.length > MAX_LISTED ? `${shown} and ${names.length - MAX_LISTED} more` : shown;
+export function listed(names: readonly string[], max = MAX_LISTED, maxLength = MAX_QUOTED): string {
+  const shown = names
+    .slice(0, max)
+    .map((name) => shortened(name, maxLength))
+    .join(", ");
+  return names.length > max ? `${shown} and ${names.length - max} more` : shown;
+}
+
+/** Columns two spaces apart: the first left-aligned, the others right-aligned. */
+export function textTable(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0].map((_, column) => Math.max(...rows.map((cells) => cells[column].length)));
+  return rows
+    .map((cells) =>
+      cells
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[i])))
+        .join("  ")
+        .trimEnd(),
+    )
+    .join("\n");
 }

@@ -57,10 +57,14 @@ export const NO_AUGMENTATION: AugmentSettings = {
 
 /**
  * How one image is drawn onto the canvas. With w x h the image and scaledWidth = Math.round(w * scale), the
- * canvas pixel (x, y) shows the image at xs = (x + 0.5 - offsetX) / scale - 0.5 (not flipped) xs = (scaledWidth
- * - (x + 0.5 - offsetX)) / scale - 0.5 (flipped: mirrored, then placed) ys = (y + 0.5 - offsetY) / scale - 0.5
- * in pixel-centre coordinates: bilinear; for scales below 1, a triangle filter with a radius of 1 / scale image
- * pixels, which avoids aliasing.
+ * canvas pixel (x, y) shows the image, in pixel-centre coordinates, at
+ *
+ *   xs = (x + 0.5 - offsetX) / scale - 0.5                  not flipped
+ *   xs = (scaledWidth - (x + 0.5 - offsetX)) / scale - 0.5  flipped: mirrored, then placed
+ *   ys = (y + 0.5 - offsetY) / scale - 0.5
+ *
+ * Pixels are interpolated bilinearly; for scales below 1, a triangle filter with a radius of 1 / scale image
+ * pixels avoids aliasing.
  */
 export interface Augmentation {
   /** Index into settings.scales. */

@@ -37,7 +37,7 @@ export interface SplitReport {
 export interface DatasetReport {
   root: string;
   format: Format;
-  /** The folder's layout, in words. */
+  /** The folder's layout, as text. */
   layout: string;
   /** True if there are no problems. */
   ok: boolean;

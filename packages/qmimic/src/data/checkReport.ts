@@ -1,5 +1,7 @@
 // The report of data check as plain text.
+import { textTable } from "../text.js";
 import type { DatasetReport, SplitReport } from "./check.js";
+import { counted } from "./problems.js";
 import type { Quantiles } from "./quantiles.js";
 import { FORMAT_NAMES } from "./readers/types.js";
 
@@ -8,7 +10,7 @@ export function formatReport(report: DatasetReport): string {
   const { root, format, layout, splits, classes, notes, problems, ok } = report;
   const sections = [
     `${root}: ${FORMAT_NAMES[format]}, ${layout}`,
-    table([
+    textTable([
       ["split", "images", "empty", "boxes", "difficult"],
       ...splits.map(({ name, images, emptyImages, boxes, difficult }) => [
         name,
@@ -18,7 +20,7 @@ export function formatReport(report: DatasetReport): string {
   ];
   if (classes.length > 0) {
     sections.push(
-      table([
+      textTable([
         ["number and class", ...splits.map(({ name }) => name)],
         ...classes.map((name, i) => [
           `${i + 1}  ${name}`,
@@ -29,7 +31,7 @@ export function formatReport(report: DatasetReport): string {
   }
   const filled = splits.filter(({ images }) => images > 0);
   const measure = (title: string, digits: number, get: (split: SplitReport) => Quantiles | null): string =>
-    table([
+    textTable([
       [title, "min", "10%", "median", "90%", "max"],
       ...filled.map((split) => [split.name, ...quantileCells(get(split), digits)]),
     ]);
@@ -46,7 +48,7 @@ export function formatReport(report: DatasetReport): string {
   sections.push(
     ok
       ? "no problems"
-      : `${problems.length} ${problems.length === 1 ? "problem" : "problems"}\n${problems
+      : `${counted(problems.length, "problem")}\n${problems
           .map(({ file, message }) => `  ${file}: ${message}`)
           .join("\n")}`,
   );
@@ -58,16 +60,4 @@ function quantileCells(values: Quantiles | null, digits: number): string[] {
   return [values.min, values.q10, values.median, values.q90, values.max].map((value) =>
     value.toFixed(digits),
   );
-}
-
-/** First column left-aligned, the others right-aligned. */
-function table(rows: string[][]): string {
-  const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
-  return rows
-    .map((row) =>
-      row
-        .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]) : cell.padStart(widths[column])))
-        .join("  "),
-    )
-    .join("\n");
 }

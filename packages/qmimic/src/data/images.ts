@@ -91,11 +91,7 @@ export async function readImageHeader(
  * The size of an image after downscaling: longest side at most maxSide, each side at least 1 px, never
  * enlarged.
  */
-export function reducedSize(
-  width: number,
-  height: number,
-  maxSide?: number,
-): { width: number; height: number } {
+function reducedSize(width: number, height: number, maxSide?: number): { width: number; height: number } {
   const longest = Math.max(width, height);
   if (maxSide === undefined || longest <= maxSide) return { width, height };
   const factor = maxSide / longest;
@@ -164,10 +160,13 @@ function unreadFormat(path: string): string | undefined {
     // Opening a named pipe would block.
     if (!statSync(path).isFile()) return undefined;
     const file = openSync(path, "r");
-    const bytes = Buffer.alloc(12);
-    readSync(file, bytes);
-    closeSync(file);
-    start = bytes.toString("latin1");
+    try {
+      const bytes = Buffer.alloc(12);
+      readSync(file, bytes);
+      start = bytes.toString("latin1");
+    } finally {
+      closeSync(file);
+    }
   } catch {
     return undefined;
   }

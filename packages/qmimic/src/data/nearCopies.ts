@@ -11,7 +11,7 @@ const HEIGHT = ROWS * PER_CELL;
 
 /** Maximum differing bits of 64. With eight bands of eight bits, such a pair has at least one equal band. */
 const MAX_BITS = 7;
-/** Minimum correlation of the thumbnails of near-duplicates; crops and the next shot of a scene reach it. */
+/** Minimum correlation of the thumbnails of near-duplicates, so that crops and successive shots of a scene count. */
 const LEAST_CORRELATION = 0.8;
 /** Standard deviation, out of 255, below which a thumbnail has no content to correlate. */
 const FLAT = 1;

@@ -1,5 +1,6 @@
 // A reader's findings besides samples: problems, notes, and unread parts. Shared by all formats.
 import { InputError } from "../errors.js";
+import { listed } from "../text.js";
 import type { Problem } from "./types.js";
 
 /** Notes: not errors. The files of a note are counted together. */
@@ -47,11 +48,11 @@ export function createFindings(): Findings {
   };
 }
 
+/** Characters of a path that are shown: paths end in what tells them apart. */
+const MAX_PATH_SHOWN = 300;
+
 /** "a, b, c and 5 more". */
-export function someOf(names: readonly string[], shown = 3): string {
-  if (names.length <= shown) return names.join(", ");
-  return `${names.slice(0, shown).join(", ")} and ${names.length - shown} more`;
-}
+export const someOf = (names: readonly string[]): string => listed(names, 3, MAX_PATH_SHOWN);
 
 /** "1 image", "2 images". */
 export const counted = (count: number, what: string): string => `${count} ${what}${count === 1 ? "" : "s"}`;

@@ -1,11 +1,12 @@
 // Arrays (feature maps, pixels) in a file: appended, read back by position, shared by runs that need the same
 // arrays. An index file next to it is small enough to be read whole.
 //
-// PATH "qmimic-records-3" key id \n key: checksum of all that the arrays depend on
-//               bytes*                          id: random, the same in both files
-// PATH.index "qmimic-records-3" key id \n
-//               entry*                          9 x uint32: id, view, height, width, bytes, position (low, high),
-//                                               CRC-32C of the bytes, CRC-32C of the entry before it
+//   PATH         "qmimic-records-3" key id \n   key: checksum of all that the arrays depend on
+//                bytes*                         id: random, the same in both files
+//   PATH.index   "qmimic-records-3" key id \n
+//                entry*                         9 x uint32: id, view, height, width, bytes, position (low, high),
+//                                               CRC-32C of the bytes, CRC-32C of the fields before it
+//
 // Data that other processes may read is never overwritten or truncated. An entry is written after its bytes, so
 // an interrupted append has no entry. Every array is verified when read. Reading goes through the page cache,
 // so several runs share one copy in memory.
@@ -62,11 +63,7 @@ interface Pair {
 export function openRecordFile(path: string, key: string): RecordFile {
   const pair = openPair(path, key) ?? startPair(path, key);
   const { data: file, start } = pair;
-  const { records, damaged } = withFileLock(file, path, () => {
-    const found = readIndex(pair);
-    if (found.damaged > 0) pair.index = mendIndex(path, pair, found.records);
-    return found;
-  });
+  const { records, damaged } = loadIndex(path, pair);
 
   return {
     records,
@@ -96,27 +93,34 @@ export function openRecordFile(path: string, key: string): RecordFile {
           : `bytes ${at} to ${at + bytes - 1} have the checksum ${found}, expected ${checksum}`;
       throw new InputError(`${path}: the file is damaged: ${what}`);
     },
-    close() {
-      closeSync(file);
-      closeSync(pair.index);
-    },
+    close: () => closePair(pair),
   };
 }
 
 const indexOf = (path: string): string => `${path}.index`;
 
+function closePair({ data, index }: Pair): void {
+  closeSync(data);
+  closeSync(index);
+}
+
 /** The files of this key, or null if they are missing or do not belong together. */
 function openPair(path: string, key: string): Pair | null {
-  const files = [path, indexOf(path)].map(openExisting);
-  const [data, index] = files;
-  if (data !== null && index !== null) {
+  let data: number | null = null;
+  let index: number | null = null;
+  let found = false;
+  try {
+    data = openExisting(path);
+    index = openExisting(indexOf(path));
+    if (data === null || index === null) return null;
     const start = Buffer.byteLength(lineOf(key, "0".repeat(2 * ID_BYTES)));
     const [line, same] = [data, index].map((file) => Buffer.from(readAt(file, 0, start)).toString("latin1"));
     const id = line.slice(-2 * ID_BYTES - 1, -1);
-    if (line === same && line === lineOf(key, id)) return { data, index, start };
+    found = line === same && line === lineOf(key, id);
+    return found ? { data, index, start } : null;
+  } finally {
+    if (!found) for (const file of [data, index]) if (file !== null) closeSync(file);
   }
-  for (const file of files) if (file !== null) closeSync(file);
-  return null;
 }
 
 const lineOf = (key: string, id: string): string => `${MAGIC} ${key} ${id}\n`;
@@ -134,7 +138,13 @@ function openExisting(path: string): number | null {
 /** Replaces the files with new ones; processes that have the old ones open keep them. */
 function startPair(path: string, key: string): Pair {
   const line = Buffer.from(lineOf(key, randomBytes(ID_BYTES).toString("hex")));
-  return { data: newFile(path, line), index: newFile(indexOf(path), line), start: line.length };
+  const data = newFile(path, line);
+  try {
+    return { data, index: newFile(indexOf(path), line), start: line.length };
+  } catch (error) {
+    closeSync(data);
+    throw error;
+  }
 }
 
 /** Creates a file at `path` atomically with this content, and keeps it open. */
@@ -148,6 +158,20 @@ function newFile(path: string, content: Uint8Array): number {
   } catch (error) {
     closeSync(file);
     rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Reads the index, and mends it if it is damaged. Closes both files if that fails. */
+function loadIndex(path: string, pair: Pair): Pick<RecordFile, "records" | "damaged"> {
+  try {
+    return withFileLock(pair.data, path, () => {
+      const found = readIndex(pair);
+      if (found.damaged > 0) mendIndex(path, pair, found.records);
+      return found;
+    });
+  } catch (error) {
+    closePair(pair);
     throw error;
   }
 }
@@ -173,14 +197,15 @@ function readIndex({ data, index, start }: Pair): Pick<RecordFile, "records" | "
   return { records, damaged };
 }
 
-/** Replaces a damaged index. */
-function mendIndex(path: string, { data, index, start }: Pair, records: Map<string, StoredRecord>): number {
+/** Replaces a damaged index by a new file. */
+function mendIndex(path: string, pair: Pair, records: Map<string, StoredRecord>): void {
   const entries = [...records].map(([name, record]) => {
     const [id, view] = name.split("/").map(Number);
     return entryOf(id, view, record);
   });
-  closeSync(index);
-  return newFile(indexOf(path), Buffer.concat([readAt(data, 0, start), ...entries]));
+  const { data, index: damaged, start } = pair;
+  pair.index = newFile(indexOf(path), Buffer.concat([readAt(data, 0, start), ...entries]));
+  closeSync(damaged);
 }
 
 function entryOf(id: number, view: number, { at, height, width, bytes, checksum }: StoredRecord): Uint8Array {

@@ -19,7 +19,7 @@ export interface TrainValOptions {
 export interface TrainVal {
   train: Dataset;
   val: Dataset;
-  /** What was held out, in words; undefined if the data has both splits. */
+  /** A note on what was held out; undefined if the data has both splits. */
   heldOut: string | undefined;
 }
 

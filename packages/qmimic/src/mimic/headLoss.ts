@@ -2,14 +2,20 @@
 // the same places where the student's heads are trained. The teacher's heads run on the stored maps, so nothing
 // else needs to be stored.
 //
-// Heads of regions, over N regions: Lh = 1/N sum_n ( CE(p_n, softmax(z_n)) + sum_c p_nc * smoothL1(d_nc - e_nc)
-// ) p and e are the teacher's probabilities and offsets, z and d the student's logits and offsets, c runs over
-// the classes without background, beta is 1/9 as in the head's loss; if all classes share the offsets, p_nc is
+// Heads of regions, over N regions:
+//
+//   Lh = 1/N sum_n ( CE(p_n, softmax(z_n)) + sum_c p_nc * smoothL1(d_nc - e_nc) )
+//
+// p and e are the teacher's probabilities and offsets, z and d the student's logits and offsets, c runs over the
+// classes without background, beta is 1/9 as in the head's loss; if all classes share the offsets, p_nc is
 // summed.
 //
-// Heads of cells, with a weight w for each cell, the sum over the mimicked regions that cover it of 1 /
-// (regions * cells): Lh = sum w * ( sum_c BCE(p_c, sigmoid(z_c)) + max_c p_c * (1 - GIoU(d, e)) ) d and e are
-// the distances to the sides of the student's and the teacher's box.
+// Heads of cells, with a weight w for each cell, the sum over the mimicked regions that cover it of
+// 1 / (regions * cells):
+//
+//   Lh = sum w * ( sum_c BCE(p_c, sigmoid(z_c)) + max_c p_c * (1 - GIoU(d, e)) )
+//
+// d and e are the distances to the sides of the student's and the teacher's box.
 import {
   add,
   binaryCrossEntropyWithLogits,

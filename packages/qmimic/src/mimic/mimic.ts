@@ -1,9 +1,12 @@
 // The mimic loss of a training step (Quantization Mimic, section 3): the student's map, through a 1x1
-// regression layer r and the teacher's quantizer, against the teacher's quantized map, inside regions. Lm =
-// 1/(2N) sum_i 1/m_i || Q(ft_i) - Q(r(fs_i)) ||^2 form "cells": m_i values of the map in region i Lm = 1/(2N)
-// sum_i 1/m || pool Q(ft_i) - pool Q(r(fs_i)) ||^2 form "rois": m values of a pooled region Rounding has no
-// useful derivative: the gradient passes straight through Q (straight-through estimator). It still points the
-// right way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
+// regression layer r and the teacher's quantizer, against the teacher's quantized map, inside N regions:
+//
+//   form "cells":  Lm = 1/(2N) sum_i 1/m_i || Q(ft_i) - Q(r(fs_i)) ||^2
+//   form "rois":   Lm = 1/(2N) sum_i 1/m || pool Q(ft_i) - pool Q(r(fs_i)) ||^2
+//
+// m_i is the number of values of the map in region i, m that of a pooled region. Rounding has no useful
+// derivative: the gradient passes straight through Q (straight-through estimator). It still points the right
+// way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
 import {
   Conv2d,
   cast,

@@ -75,10 +75,15 @@ export async function openTeacherMaps(
     () => report.say(`waiting for another run that is computing ${path}`),
     async () => {
       const opened = openRecordFile(path, key);
-      if (opened.damaged > 0)
-        report.say(`${path}: damaged, maps lost: ${opened.damaged}; computing them again`);
-      await complete(opened, teacher, samples, store, options, report);
-      return opened;
+      try {
+        if (opened.damaged > 0)
+          report.say(`${path}: damaged, maps lost: ${opened.damaged}; computing them again`);
+        await complete(opened, teacher, samples, store, options, report);
+        return opened;
+      } catch (error) {
+        opened.close();
+        throw error;
+      }
     },
   );
   const { outputStride } = teacher.config;

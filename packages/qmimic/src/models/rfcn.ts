@@ -3,7 +3,6 @@
 // average in the cell is a vote.
 import { Conv2d, cast, mul, psRoiAlign, type Random, relu, sum, type Tensor, tensor } from "@qmimic/torch";
 import { z } from "zod";
-import type { Backbone } from "./backbones/types.js";
 import { defineKind } from "./defineKind.js";
 import { count, wholeUpTo } from "./settings.js";
 import { autoAnchors } from "./twoStage/chooseAnchors.js";
@@ -69,13 +68,8 @@ class PositionSensitiveHead extends RegionHead {
   }
 }
 
-/** @param backbone overrides the configuration's network */
-export const createRfcn = (
-  configuration: RfcnConfig,
-  random: Random,
-  backbone?: Backbone,
-): TwoStage<RfcnConfig> =>
-  new TwoStage(configuration, random, (...head) => new PositionSensitiveHead(...head), backbone);
+export const createRfcn = (configuration: RfcnConfig, random: Random): TwoStage<RfcnConfig> =>
+  new TwoStage(configuration, random, (...head) => new PositionSensitiveHead(...head));
 
 export const rfcn = defineKind({
   name: "r-fcn",

@@ -16,7 +16,7 @@ export const tryLockFile = (file: number): boolean => addon().tryLockFile(file);
 export const unlockFile = (file: number): void => addon().unlockFile(file);
 
 /**
- * CRC-32C (RFC 3720), used for the checksums of readMaps.
+ * CRC-32C (RFC 3720): the checksum of every stored record, which readMaps verifies too, and of every index entry.
  * @param before checksum of the preceding bytes, to continue from
  * @returns 0..2^32 - 1
  */

@@ -5,7 +5,7 @@ import { createImageStore } from "../../src/data/imageStore.js";
 import { decodeImage, readImageSize, scaleBoxes } from "../../src/data/images.js";
 import type { Sample } from "../../src/data/types.js";
 import { InputError } from "../../src/errors.js";
-import { plainImage, put, temporaryFolder } from "./temporary.js";
+import { openFiles, plainImage, put, temporaryFolder } from "./temporary.js";
 
 let folder: string;
 beforeAll(async () => {
@@ -118,6 +118,12 @@ describe("decodeImage", () => {
       /bomb\.png: the image has 20000 x 20000 = 400000000 pixels; the limit is 100000000/,
     );
   });
+});
+
+it.runIf(process.platform === "linux")("a file that opens but cannot be read is closed", async () => {
+  const path = "/proc/self/mem";
+  await expect(decodeImage(path)).rejects.toThrow(/mem: cannot decode the image/);
+  expect(openFiles(`/proc/${process.pid}/mem`)).toEqual([]);
 });
 
 /** The start of a PNG: enough for whoever trusts its size. */

@@ -3,13 +3,14 @@ import { existsSync, readdirSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { mapConcurrent } from "../../src/data/concurrent.js";
+import type { ReadOptions } from "../../src/data/dataset.js";
 import { readTree } from "../../src/data/folderTree.js";
 import { decodeImage } from "../../src/data/images.js";
 import { fingerprint, groupCopies } from "../../src/data/nearCopies.js";
 import { createFindings } from "../../src/data/problems.js";
 import { readWiderList } from "../../src/data/readers/wider.js";
 import { readText } from "../../src/data/text.js";
-import { readVoc, type VocReadOptions } from "../../src/data/voc.js";
+import { readVoc } from "../../src/data/voc.js";
 
 const folder = fileURLToPath(new URL("../../../../../shared/data/", import.meta.url));
 
@@ -18,7 +19,7 @@ const VOC_CLASSES =
   "aeroplane bicycle bird boat bottle bus car cat chair cow diningtable dog horse motorbike person pottedplant sheep sofa train tvmonitor".split(
     " ",
   );
-const SETS: { name: string; counts: number[]; boxes: number; options?: VocReadOptions }[] = [
+const SETS: { name: string; counts: number[]; boxes: number; options?: ReadOptions }[] = [
   { name: "faces", counts: [591, 84, 170], boxes: 3994 },
   { name: "bccd", counts: [204, 87, 72], boxes: 4858 },
   { name: "voc-animals", counts: [2527, 361, 720], boxes: 7634, options: { classes: VOC_CLASSES } },

@@ -1,8 +1,10 @@
 // Files of arrays that several processes share: what is damaged is never taken for sound, and nothing is lost to others.
 import {
   copyFileSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   truncateSync,
@@ -12,8 +14,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openRecordFile, type RecordFile, recordName } from "../../src/data/recordFile.js";
 import { InputError } from "../../src/errors.js";
+import { temporaryName } from "../../src/files.js";
 import { inContainer, otherProcess } from "./processes.js";
-import { temporaryFolder } from "./temporary.js";
+import { openFiles, temporaryFolder } from "./temporary.js";
 
 const root = await temporaryFolder();
 let files = 0;
@@ -86,6 +89,48 @@ describe("a file of records", () => {
     const third = written();
     copyFileSync(`${other}${suffix}`, `${third}${suffix}`);
     expectSound(openRecordFile(third, "key"), []);
+  });
+});
+
+describe("a file that cannot be opened leaves no file open", () => {
+  /** A path whose files have names of the allowed length, but not the temporary file of a new index. */
+  const longPath = () => join(root, "x".repeat(255 - temporaryName("").length));
+
+  it("when the index is no file", () => {
+    const path = written();
+    rmSync(`${path}.index`);
+    mkdirSync(`${path}.index`);
+    expect(() => openRecordFile(path, "key")).toThrow(InputError);
+    expect(openFiles(path)).toEqual([]);
+  });
+
+  it("when the files do not belong together", () => {
+    const path = written();
+    copyFileSync(`${written()}.index`, `${path}.index`);
+    openRecordFile(path, "key").close();
+    expect(openFiles(path)).toEqual([]);
+  });
+
+  it("when a new index cannot be created", () => {
+    expect(() => openRecordFile(longPath(), "key")).toThrow("ENAMETOOLONG");
+    expect(openFiles(longPath())).toEqual([]);
+  });
+
+  it("when a damaged index cannot be replaced", () => {
+    const path = written();
+    writeFileSync(`${path}.index`, "cut off", { flag: "a" });
+    for (const suffix of ["", ".index"]) renameSync(`${path}${suffix}`, `${longPath()}${suffix}`);
+    expect(() => openRecordFile(longPath(), "key")).toThrow("ENAMETOOLONG");
+    expect(openFiles(longPath())).toEqual([]);
+  });
+
+  it("and a mended index replaces the open one", () => {
+    const path = written();
+    writeFileSync(`${path}.index`, "cut off", { flag: "a" });
+    const file = openRecordFile(path, "key");
+    if (process.platform === "linux") expect(openFiles(path).sort()).toEqual([path, `${path}.index`]);
+    file.close();
+    expect(openFiles(path)).toEqual([]);
   });
 });
 

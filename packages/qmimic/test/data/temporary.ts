@@ -1,4 +1,5 @@
 // Small data sets in a temporary folder.
+import { readdirSync, readlinkSync } from "node:fs";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
@@ -19,6 +20,20 @@ export async function temporaryFolder(): Promise<string> {
 export async function put(path: string, data: string | Uint8Array): Promise<void> {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, data);
+}
+
+/** The open files of this process below `folder`, also removed ones. Empty where there is no /proc. */
+export function openFiles(folder: string): string[] {
+  const links = process.platform === "linux" ? readdirSync("/proc/self/fd") : [];
+  return links.flatMap((link) => {
+    try {
+      const path = readlinkSync(`/proc/self/fd/${link}`);
+      return path.startsWith(folder) ? [path] : [];
+    } catch {
+      // The descriptor by which the folder was listed.
+      return [];
+    }
+  });
 }
 
 /** A PNG or JPEG of one colour. */

@@ -2,6 +2,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readDataset } from "../../src/data/dataset.js";
+import { someOf } from "../../src/data/problems.js";
 import { parseXml } from "../../src/data/readers/xml.js";
 import { decodeText, splitLines } from "../../src/data/text.js";
 import { makeVoc, put, temporaryFolder, xmlOf } from "./temporary.js";
@@ -55,6 +56,11 @@ describe("decodeText", () => {
   it("lines end as any system ends them", () => {
     expect(splitLines("a\rb\r\nc\nd")).toEqual(["a", "b", "c", "d"]);
   });
+});
+
+it("a few names of many are safe to print", () => {
+  expect(someOf(["a", "b\u001b[31m", "c"])).toBe("a, b\\x1b[31m, c");
+  expect(someOf(["a", "b", "x".repeat(200), "d", "e"])).toBe(`a, b, ${"x".repeat(80)}... and 2 more`);
 });
 
 describe("XML", () => {

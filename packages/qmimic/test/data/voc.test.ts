@@ -1,8 +1,9 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import type { ReadOptions } from "../../src/data/dataset.js";
 import type { Problem } from "../../src/data/types.js";
-import { readVoc, type VocReadOptions } from "../../src/data/voc.js";
+import { readVoc } from "../../src/data/voc.js";
 import { InputError } from "../../src/errors.js";
 import { makeVoc, plainImage, put, type TestObject, temporaryFolder, xmlOf } from "./temporary.js";
 
@@ -19,7 +20,7 @@ function set(
   return makeVoc(join(folder, `set${count++}`), annotations, lists);
 }
 
-async function failure(root: string, split = "train", options: VocReadOptions = {}): Promise<string> {
+async function failure(root: string, split = "train", options: ReadOptions = {}): Promise<string> {
   const error = await readVoc(root, split, options).catch((e: unknown) => e);
   expect(error).toBeInstanceOf(InputError);
   return (error as InputError).message;

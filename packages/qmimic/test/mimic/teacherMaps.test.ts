@@ -16,6 +16,7 @@ import { liveMaps } from "../../src/mimic/liveMaps.js";
 import { openTeacherMaps } from "../../src/mimic/teacherMaps.js";
 import { createFasterRcnn } from "../../src/models/fasterRcnn.js";
 import type { Detector, Quantizer } from "../../src/models/index.js";
+import { openFiles } from "../data/temporary.js";
 import { config, expectClose } from "../models/torchvision.js";
 
 const SIDE = 96;
@@ -245,6 +246,22 @@ describe("the file of maps", () => {
     writeFileSync(imagePath, Buffer.from(bytes).fill(1, 5, 6));
     expect((await mapsOf(quantizer)).told).toBeGreaterThan(0);
     writeFileSync(imagePath, bytes);
+  });
+
+  test("is closed when the maps cannot be computed", async () => {
+    removeFiles();
+    const before = openFiles(folder);
+    const teacher = createFasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
+    const failing: ImageStore = {
+      ...store,
+      get: async () => {
+        throw new InputError("the image is missing");
+      },
+    };
+    const settings = { ...place, quantizer, side: SIDE, scales: SCALES, flips: [false] };
+    await expect(openTeacherMaps(teacher, samples, failing, settings, silent)).rejects.toThrow("missing");
+    expect(openFiles(folder)).toEqual(before);
+    teacher.dispose();
   });
 
   test("is another one for another dictionary", async () => {

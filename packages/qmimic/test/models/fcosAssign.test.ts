@@ -85,7 +85,7 @@ describe("cells that count", () => {
   });
 });
 
-test("the best aligned: score * IoU^6 * nearness, and scores relative to the best", () => {
+test("the best aligned: score * IoU^6 * proximity, and scores relative to the best", () => {
   const random = createRandom("aligned");
   const said = flat(1, 2, 0);
   for (let i = 0; i < said.logits.length; i++) said.logits[i] = 4 * random() - 2;

@@ -80,7 +80,7 @@ export function paintScene(random: () => number, width: number, height: number):
 }
 
 /** Mixes `colour` into a pixel; alpha 1 replaces it. */
-export function blend(painting: Painting, x: number, y: number, colour: Rgb, alpha: number): void {
+function blend(painting: Painting, x: number, y: number, colour: Rgb, alpha: number): void {
   if (x < 0 || y < 0 || x >= painting.width || y >= painting.height) return;
   const i = (y * painting.width + x) * 3;
   for (let c = 0; c < 3; c++) painting.data[i + c] += (colour[c] - painting.data[i + c]) * alpha;

@@ -1,6 +1,6 @@
 // Detects the label format of a folder.
-import { didYouMean, InputError } from "../../errors.js";
-import { listed, quoted } from "../../text.js";
+import { InputError } from "../../errors.js";
+import { listed } from "../../text.js";
 import type { FolderTree } from "../folderTree.js";
 import { findCoco } from "./coco.js";
 import { findCvat } from "./cvat.js";
@@ -20,18 +20,6 @@ const FINDERS: Readonly<Record<Format, FindLabels>> = {
 };
 
 const named = (format: Format): string => `${FORMAT_NAMES[format]} (${format})`;
-
-/** @throws InputError for an unknown format name */
-export function parseFormat(name: string): Format | "auto" {
-  const known = ["auto", ...FORMATS] as const;
-  const found = known.find((format) => format === name);
-  if (found === undefined) {
-    throw new InputError(
-      `format: ${quoted(name)} is not one of ${known.join(", ")}.${didYouMean(name, known)}`,
-    );
-  }
-  return found;
-}
 
 /**
  * The labels of a folder. If there are several formats, the least deep one is used; a note lists the others.

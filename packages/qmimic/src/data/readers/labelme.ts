@@ -62,7 +62,7 @@ export async function findLabelme(tree: FolderTree): Promise<LabelSource | undef
 function parse(text: string, file: string): XmlNode {
   let value: unknown;
   try {
-    value = JSON.parse(text.replace(/^\uFEFF/, ""));
+    value = JSON.parse(text);
   } catch (error) {
     throw new InputError(
       `${file}: malformed JSON: ${shortened((error as Error).message)}. Export the file again.`,

@@ -52,7 +52,7 @@ export interface LabelledImage {
 /** The labels of a folder in one format. */
 export interface LabelSource {
   format: Format;
-  /** The folder's layout, in words. */
+  /** The folder's layout, as text. */
   layout: string;
   /** Depth of the labels, see depthOf: of two formats, the shallower one is used. */
   depth: number;

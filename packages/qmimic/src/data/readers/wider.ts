@@ -61,7 +61,7 @@ const isRow = (line: string): boolean => {
   return words.length >= 4 && words.every((word) => parseDecimal(word) !== undefined);
 };
 
-/** All images of a list. Exported for lists without their images. */
+/** All images of a list. Exported for tests. */
 export function readWiderList(
   tree: FolderTree,
   path: string,

@@ -15,11 +15,10 @@ export const ATTRIBUTE = "@";
  * @param root name of the root element
  * @throws InputError naming the file
  */
-export function parseXml(text: string, file: string, root: string): XmlNode {
+export function parseXml(xml: string, file: string, root: string): XmlNode {
   const refuse = (message: string): never => {
     throw new InputError(`${file}: ${message}`);
   };
-  const xml = text.replace(/^\uFEFF/, "");
   if (xml.trim() === "") refuse("the file is empty; expected XML. Export it again, or remove it.");
   if (/<!\s*(DOCTYPE|ENTITY)/i.test(xml)) {
     refuse(

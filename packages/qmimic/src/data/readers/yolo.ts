@@ -7,7 +7,7 @@ import { mapConcurrent } from "../concurrent.js";
 import { isImage, stemOf } from "../endings.js";
 import { type FolderTree, folderOf, nameOf, withEnding } from "../folderTree.js";
 import { fromCentre } from "../fractions.js";
-import { attempt, type Findings } from "../problems.js";
+import { attempt, type Findings, unlessInput } from "../problems.js";
 import { belowSplit, splitOfFolders, usualSplit, WHOLE } from "../splitNames.js";
 import { readText, splitLines } from "../text.js";
 import { depthOf, IMAGE_FOLDERS } from "./depth.js";
@@ -132,7 +132,7 @@ function belowImages(path: string): string {
 }
 
 /** The label file of an image: with `labels` for the last `images` in its path, or next to it. */
-export function labelsOf(tree: FolderTree, image: string): string | undefined {
+function labelsOf(tree: FolderTree, image: string): string | undefined {
   const parts = stemOf(image).split("/");
   const places: string[] = [];
   for (let i = parts.length - 2; i >= 0; i--) {
@@ -234,7 +234,8 @@ function toBox(numbers: readonly number[], extra: number): Box | string {
 async function someAreYolo(tree: FolderTree, paths: readonly string[]): Promise<boolean> {
   const step = Math.max(1, Math.floor(paths.length / 16));
   for (let i = 0; i < paths.length; i += step) {
-    const text = await readText(tree.absolute(paths[i])).catch(() => "");
+    // A .txt file of another program may be binary.
+    const text = await readText(tree.absolute(paths[i])).catch(unlessInput(""));
     const first = splitLines(text).find((line) => line.trim() !== "");
     if (first === undefined) continue;
     const words = first.trim().split(/\s+/);

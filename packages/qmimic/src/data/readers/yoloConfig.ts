@@ -5,6 +5,7 @@ import { InputError, reasonOf } from "../../errors.js";
 import { quoted } from "../../text.js";
 import { endingOf } from "../endings.js";
 import { type FolderTree, folderOf, joinPath, nameOf } from "../folderTree.js";
+import { unlessInput } from "../problems.js";
 import { usualSplit } from "../splitNames.js";
 import { readText, splitLines } from "../text.js";
 
@@ -24,7 +25,7 @@ export interface YoloConfig {
 
 const NAME_FILES = ["classes.txt", "obj.names", "_darknet.labels", "labels.txt", "predefined_classes.txt"];
 
-/** @throws InputError for a configuration file that cannot be read */
+/** @throws InputError for a configuration file that is invalid or, except for .data files, cannot be read */
 export async function readYoloConfig(tree: FolderTree): Promise<YoloConfig> {
   const shallow = tree.files.filter((path) => path.split("/").length <= 2);
   for (const path of byDepth(shallow.filter((file) => /^ya?ml$/.test(endingOf(file))))) {
@@ -116,7 +117,8 @@ function checkNames(names: string[], file: string): string[] {
 
 /** Lines "train = data/train.txt", "names = data/obj.names". */
 async function readDarknet(tree: FolderTree, path: string): Promise<YoloConfig | undefined> {
-  const text = await readText(tree.absolute(path)).catch(() => "");
+  // A .data file of another program may be binary.
+  const text = await readText(tree.absolute(path)).catch(unlessInput(""));
   const fields = new Map(
     splitLines(text).flatMap((line) => {
       const [, key, value] = /^\s*(\w+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];

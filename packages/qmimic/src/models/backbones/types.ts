@@ -2,7 +2,7 @@
 import type { Module, Tensor } from "@qmimic/torch";
 
 export interface Backbone extends Module {
-  /** Stride of its last map. */
+  /** Channels of its last map. */
   readonly outChannels: number;
   /** [B, 3, H, W] -> [B, outChannels, H / stride, W / stride] */
   forward(x: Tensor): Tensor;

@@ -1,8 +1,12 @@
 // Alignment of a cell with an object: its score for the object's class, times the IoU of its box with the
 // object (Feng et al., "TOOD: Task-aligned One-stage Object Detection", ICCV 2021, section 3.2), times its
-// centrality: score * IoU^6 * nearness Nearness is not in the paper. Its detectors have maps at several
-// strides, so that some cell's initial box fits; here one map serves objects of all sizes. Plain loops, because
-// they run over every cell of every object in every step.
+// proximity to the object's centre:
+//
+//   score * IoU^6 * proximity
+//
+// Proximity is not in the paper. Its detectors have maps at several strides, so that some cell's initial box
+// fits; here one map serves objects of all sizes. Plain loops, because they run over every cell of every object
+// in every step.
 import type { CellGrid } from "@qmimic/runtime";
 import type { Target } from "../targets.js";
 
@@ -38,7 +42,7 @@ export interface AlignedCells {
 
 /** Candidates are all cells in the object's box, but at least this many per side, for small objects. */
 const LEAST_SIDE = 2;
-/** Added to every IoU: while no box overlaps the object, score and nearness still rank its cells. */
+/** Added to every IoU: while no box overlaps the object, score and proximity still rank its cells. */
 const LEAST_IOU = 1e-3;
 
 /**
@@ -95,8 +99,8 @@ export function alignedCells(
         const score = 1 / (1 + Math.exp(-arrays.logits[logitsAt + cell]));
         // IoU of the object with itself moved onto the cell.
         const shared = shareY * Math.max(0, 1 - Math.abs(x + 0.5 - centerX) / (2 * reachX));
-        const nearness = shared / (2 - shared);
-        keepAligned(found, object, cell, score * (overlap + LEAST_IOU) ** 6 * nearness, overlap);
+        const proximity = shared / (2 - shared);
+        keepAligned(found, object, cell, score * (overlap + LEAST_IOU) ** 6 * proximity, overlap);
       }
     }
   }

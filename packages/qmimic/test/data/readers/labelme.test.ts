@@ -54,6 +54,7 @@ describe("labelme", () => {
       "train",
       "a",
     ],
+    ["a byte order mark", { "a.json": `\ufeff${JSON.stringify(record([]))}`, "a.jpg": IMAGE }, "train", "a"],
     ["an image renamed with its labels", { "b.json": record([]), "b.jpg": IMAGE }, "train", "b"],
   ])("%s", async (_, files, split, id) => {
     expect((await read(await folder(files), split)).map((sample) => [sample.id, sample.width])).toEqual([

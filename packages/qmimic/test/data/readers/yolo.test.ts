@@ -1,6 +1,8 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { checkDataset } from "../../../src/data/check.js";
 import { readDataset } from "../../../src/data/dataset.js";
+import { put } from "../temporary.js";
 import { boxesOf, folder, IMAGE, message, read } from "./labelFolders.js";
 
 describe("YOLO", () => {
@@ -99,6 +101,14 @@ describe("YOLO", () => {
       "labels/a.txt": "",
     });
     expect(boxesOf(await read(set))).toEqual({ a: [] });
+  });
+
+  it("binary files of other programs with the extensions .data and .txt are passed over", async () => {
+    const set = await folder({ "images/a.jpg": IMAGE, "labels/a.txt": line, "images/0.jpg": IMAGE });
+    const binary = Uint8Array.of(0x80, 0xff, 0xc3, 0x28);
+    for (const name of ["weights.data", "labels/0.txt"]) await put(join(set, name), binary);
+    expect((await checkDataset(set)).format).toBe("yolo");
+    expect(await message(set)).toMatch(/labels\/0\.txt: the byte 80 at offset 0 is not valid UTF-8/);
   });
 
   it("without names classes are called by their numbers, and a missing label file is said", async () => {
