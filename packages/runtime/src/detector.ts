@@ -48,6 +48,7 @@ export interface Inspection {
   features: () => Value & { placement: Placement };
 }
 
+/** A detector that runs a model file in this thread. Create it with Detector.load. */
 export class Detector {
   private anchors: Float32Array = new Float32Array(0);
   private anchorsOf = "";

@@ -15,23 +15,22 @@ interface Waiting {
 export class WorkerDetector {
   private readonly waiting = new Map<number, Waiting>();
   private next = 0;
+  /** Why there will be no more answers. */
+  private failure: Error | undefined;
   /** The class names, used as labels of detections. */
   classes: readonly string[] = [];
 
   private constructor(private readonly worker: Worker) {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
-      const { resolve, reject } = this.waiting.get(data.id)!;
+      const waiting = this.waiting.get(data.id);
+      // Already rejected, because the worker failed in the meantime.
+      if (waiting === undefined) return;
       this.waiting.delete(data.id);
-      if (data.error === undefined) resolve(data.result as never);
-      else reject(Object.assign(new Error(data.error.message), { name: data.error.name }));
+      if (data.error === undefined) waiting.resolve(data.result as never);
+      else waiting.reject(Object.assign(new Error(data.error.message), { name: data.error.name }));
     };
-    worker.onerror = (event) => {
-      const error = new Error(
-        `the detector's worker failed: ${event.message || "its script could not be loaded"}`,
-      );
-      for (const { reject } of this.waiting.values()) reject(error);
-      this.waiting.clear();
-    };
+    worker.onerror = ({ message }) =>
+      this.fail(new Error(`the detector's worker failed: ${message || "its script could not be loaded"}`));
   }
 
   /**
@@ -63,24 +62,38 @@ export class WorkerDetector {
 
   /** @throws like Detector.detect */
   async detect(picture: PictureSource, options: DetectOptions = {}): Promise<Detection[]> {
+    if (this.failure) throw this.failure;
     const raw = "data" in picture && ArrayBuffer.isView(picture.data);
     if (raw || typeof createImageBitmap === "undefined")
       return this.ask({ detect: readPixels(picture), options });
     const bitmap = await createImageBitmap(picture as unknown as ImageBitmapSource);
-    return this.ask({ detect: bitmap, options }, [bitmap]);
+    try {
+      return await this.ask({ detect: bitmap, options }, [bitmap]);
+    } finally {
+      // It is still here if it was not posted, because the worker failed in the meantime.
+      bitmap.close();
+    }
   }
 
+  /** Ends the worker; pending and later calls reject. */
   close(): void {
     this.worker.terminate();
-    for (const { reject } of this.waiting.values()) reject(new Error("the detector was closed"));
+    this.fail(new Error("the detector was closed"));
+  }
+
+  private fail(error: Error): void {
+    this.failure = error;
+    for (const { reject } of this.waiting.values()) reject(error);
     this.waiting.clear();
   }
 
-  private ask<T>(question: WithoutId<Question>, transfer: Transferable[] = []): Promise<T> {
+  private async ask<T>(question: WithoutId<Question>, transfer: Transferable[] = []): Promise<T> {
+    if (this.failure) throw this.failure;
     const id = this.next++;
+    // Throws if the question cannot be copied to the worker; then there is nothing to wait for.
+    this.worker.postMessage({ id, ...question }, transfer);
     return new Promise((resolve, reject) => {
       this.waiting.set(id, { resolve, reject });
-      this.worker.postMessage({ id, ...question }, transfer);
     });
   }
 }

@@ -23,9 +23,11 @@ async function answer(question: Question): Promise<unknown> {
     return detector.classes;
   }
   const { detect, options } = question;
-  const found = detector!.detect(detect, options);
-  if ("close" in detect) (detect as ImageBitmap).close();
-  return found;
+  try {
+    return detector!.detect(detect, options);
+  } finally {
+    if ("close" in detect) (detect as ImageBitmap).close();
+  }
 }
 
 globalThis.onmessage = async ({ data }: MessageEvent<Question>) => {

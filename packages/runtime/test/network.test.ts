@@ -240,3 +240,20 @@ test("exp: accurate to about one ulp over the whole range, and NaN stays NaN", a
   broken.draw(picture, placePicture(picture, 90, GRID));
   expect(broken.runMaps([2])[0].data[0]).toBeNaN();
 });
+
+test.each<[string, Operation]>([
+  ["powers of two", { op: "roundPow2", input: 1, min: -3, max: 1 }],
+  ["multiples of a step", { op: "round", input: 1, step: 0.25 }],
+])("%s: NaN stays NaN on both backends", async (_, rounding) => {
+  const operations: Operation[] = [conv(0, 2, 1), rounding];
+  const model = modelOf(operations, [2], cells);
+  model.parameters[0]!.biases[0] = Number.NaN;
+  const picture = pictureOf(90, 61, 3);
+  for (const network of [await createWasmNetwork(model), createReferenceNetwork(model)]) {
+    network.draw(picture, placePicture(picture, 90, GRID));
+    const [{ data }] = network.runMaps([2]);
+    const plane = data.length / 2;
+    expect(data.subarray(0, plane).every(Number.isNaN)).toBe(true);
+    expect(data.subarray(plane).some(Number.isNaN)).toBe(false);
+  }
+});

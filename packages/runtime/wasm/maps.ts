@@ -95,10 +95,11 @@ export function round(input: usize, output: usize, bytes: usize, step: f32): voi
     const x = v128.load(input + i);
     const low = f64x2.promote_low_f32x4(x);
     const high = f64x2.promote_low_f32x4(v128.shuffle<f32>(x, x, 2, 3, 2, 3));
-    const a = f64x2.pmax(zero, f64x2.ceil(f64x2.sub(f64x2.div(low, divisor), half)));
-    const b = f64x2.pmax(zero, f64x2.ceil(f64x2.sub(f64x2.div(high, divisor), half)));
+    // In this order, pmax keeps NaN; adding 0 then turns -0 into 0.
+    const a = f64x2.pmax(f64x2.ceil(f64x2.sub(f64x2.div(low, divisor), half)), zero);
+    const b = f64x2.pmax(f64x2.ceil(f64x2.sub(f64x2.div(high, divisor), half)), zero);
     const codes = v128.shuffle<f32>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 1, 4, 5);
-    v128.store(output + i, f32x4.mul(codes, factor));
+    v128.store(output + i, f32x4.mul(f32x4.add(codes, f32x4.splat(0)), factor));
   }
 }
 

@@ -4,7 +4,7 @@ import { formatOperation, MODEL_FORMAT, MODEL_VERSION, OUTPUTS } from "@qmimic/r
 import { type SafetensorsTensor, serializeSafetensors } from "@qmimic/torch";
 import { NO_AUGMENTATION } from "../data/augment.js";
 import { GRID } from "../data/drawing.js";
-import type { Detector } from "../models/index.js";
+import { concatFloats, type Detector } from "../models/index.js";
 import { channelScales, scaledIntegers } from "../train/int8Weights.js";
 import { type TracedNetwork, traceDetector } from "./trace.js";
 
@@ -46,21 +46,11 @@ const vector = (data: Float32Array): SafetensorsTensor => ({ dtype: "F32", shape
 
 const layersOf = ({ parameters }: TracedNetwork) => parameters.filter((layer) => layer !== undefined);
 
-const join = (arrays: readonly Float32Array[]): Float32Array => {
-  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const array of arrays) {
-    all.set(array, at);
-    at += array.length;
-  }
-  return all;
-};
-
-const biasesOf = (traced: TracedNetwork) => join(layersOf(traced).map(({ biases }) => biases));
+const biasesOf = (traced: TracedNetwork) => concatFloats(...layersOf(traced).map(({ biases }) => biases));
 
 const floatTensors = (traced: TracedNetwork): Map<string, SafetensorsTensor> =>
   new Map([
-    ["weights", vector(join(layersOf(traced).map(({ weights }) => weights)))],
+    ["weights", vector(concatFloats(...layersOf(traced).map(({ weights }) => weights)))],
     ["biases", vector(biasesOf(traced))],
   ]);
 
@@ -72,7 +62,7 @@ function int8Tensors(traced: TracedNetwork): Map<string, SafetensorsTensor> {
   );
   return new Map([
     ["weights", { dtype: "I8", shape: [integers.length], data: integers }],
-    ["scales", vector(join(scales))],
+    ["scales", vector(concatFloats(...scales))],
     ["biases", vector(biasesOf(traced))],
   ]);
 }

@@ -25,6 +25,12 @@ import { WorkerDetector } from "/worker.js";
 window.qmimic = { ...runtime, WorkerDetector };
 </script>`;
 
+/** What the test of the camera puts into its page: the cameras opened, and the requests that wait for permission. */
+interface Granting {
+  cameras: MediaStream[];
+  waiting: (() => void)[];
+}
+
 /** What the page above puts there. */
 declare const qmimic: typeof import("@qmimic/runtime") & typeof import("../../../runtime/src/worker.js");
 
@@ -165,7 +171,7 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
 
   test("a worker: the same, and errors come back", async () => {
     const expected = await expectedOf("fcos");
-    const { found, classes, error, missing } = await page.evaluate(async () => {
+    const { found, classes, error, missing, failed, closed } = await page.evaluate(async () => {
       const { WorkerDetector } = qmimic;
       const detector = await WorkerDetector.load("fcos.safetensors");
       const image = new Image();
@@ -180,13 +186,20 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
         .detect(empty)
         .catch((reason: Error) => `${reason.name}: ${reason.message}`);
       const missing = await WorkerDetector.load("/nowhere").catch((reason: Error) => reason.message);
+      const broken = new Worker(URL.createObjectURL(new Blob(["syntax error"])));
+      const failed = await WorkerDetector.load("fcos.safetensors", {}, broken).catch(
+        (reason: Error) => reason.message,
+      );
       detector.close();
-      return { found, classes: detector.classes, error, missing };
+      const closed = await detector.detect(image).catch((reason: Error) => reason.message);
+      return { found, classes: detector.classes, error, missing, failed, closed };
     });
     expect(classes).toEqual(["cat", "dog"]);
     for (const detections of found) expectSame(detections, expected);
     expect(error).toMatch(/^PictureError: the picture has 0 x 0 pixels/);
     expect(missing).toMatch(/nowhere: 404/);
+    expect(failed).toMatch(/^the detector's worker failed: /);
+    expect(closed).toBe("the detector was closed");
   });
 
   test("boxes are drawn where they are", async () => {
@@ -236,6 +249,67 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
     );
     expect(errors).toEqual([]);
     expect(requests).toEqual([]);
+    await own.close();
+  });
+
+  test("the page's camera: whichever was wanted last is shown, and no other camera stays on", async () => {
+    const file = join(root, "camera.html");
+    writeFileSync(file, htmlPage(models.fcos, "camera"));
+    const own = await browser.newPage();
+    const errors: string[] = [];
+    own.on("pageerror", ({ message }) => errors.push(message));
+    // Permission is granted when the test says so.
+    await own.addInitScript(() => {
+      const devices = navigator.mediaDevices;
+      const open = devices.getUserMedia.bind(devices);
+      const cameras: MediaStream[] = [];
+      const waiting: (() => void)[] = [];
+      devices.getUserMedia = async (constraints) => {
+        await new Promise<void>((resolve) => waiting.push(resolve));
+        const camera = await open(constraints);
+        cameras.push(camera);
+        return camera;
+      };
+      Object.assign(window, { cameras, waiting });
+    });
+    const waitFor = (count: number) =>
+      own.waitForFunction((n) => (window as unknown as Granting).waiting.length === n, count);
+    /** Grants all requests, and waits until the page has taken or refused their cameras. @returns how many are on */
+    const grant = () =>
+      own.evaluate(async () => {
+        const { waiting, cameras } = window as unknown as Granting;
+        const expected = cameras.length + waiting.length;
+        for (const resolve of waiting.splice(0)) resolve();
+        while (cameras.length < expected) await new Promise((resolve) => setTimeout(resolve, 10));
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        return cameras
+          .flatMap((camera) => camera.getTracks())
+          .filter(({ readyState }) => readyState === "live").length;
+      });
+    await own.goto(pathToFileURL(file).href);
+    await own.waitForFunction(() => document.getElementById("status")!.textContent!.startsWith("cat, dog"));
+
+    await own.click("#camera");
+    await waitFor(1);
+    await own.setInputFiles("#files", { name: "p.png", mimeType: "image/png", buffer: png });
+    const shown = `${WIDTH} x ${HEIGHT}`;
+    await own.waitForFunction(
+      (text) => document.getElementById("status")!.textContent!.includes(text),
+      shown,
+    );
+    expect(await grant()).toBe(0);
+    expect(await own.textContent("#status")).toContain(shown);
+    expect(await own.textContent("#camera")).toBe("Start camera");
+
+    await own.click("#camera");
+    await own.click("#camera");
+    await waitFor(2);
+    expect(await grant()).toBe(1);
+    await own.waitForFunction(() => document.getElementById("status")!.textContent!.includes("640 x 480"));
+    await own.click("#camera");
+    expect(await own.textContent("#camera")).toBe("Start camera");
+    expect(await grant()).toBe(0);
+    expect(errors).toEqual([]);
     await own.close();
   });
 });

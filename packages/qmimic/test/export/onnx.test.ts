@@ -5,7 +5,7 @@ import { spawnSync } from "node:child_process";
 import { join } from "node:path";
 import type { RawImage } from "@qmimic/runtime";
 import { setThreads } from "@qmimic/torch";
-import { afterAll, describe, expect, it, test } from "vitest";
+import { afterAll, describe, expect, it, test, vi } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { readOnnxMetadata } from "../../src/export/onnx/metadata.js";
 import { onnxFile } from "../../src/export/onnx/onnxFile.js";
@@ -164,6 +164,17 @@ describe("a file that is opened", () => {
     ["another's", protobuf.message(14, [protobuf.text(1, "author"), protobuf.text(2, "me")])],
   ])("is refused by name where it is %s", async (_, bytes) => {
     await expect(openOnnx(bytes, "bad.onnx")).rejects.toThrow(/^bad.onnx: (not an ONNX file|ONNX Runtime)/);
+  });
+
+  test("why ONNX Runtime cannot be loaded, although it is installed", async () => {
+    vi.doMock("onnxruntime-node", () => {
+      throw new Error("no native library for this machine");
+    });
+    try {
+      await expect(openOnnx(file, "good.onnx")).rejects.toThrow(/^good.onnx: cannot load onnxruntime-node: /);
+    } finally {
+      vi.doUnmock("onnxruntime-node");
+    }
   });
 
   test("metadata of fields that are passed over", () => {

@@ -4,7 +4,7 @@ import { batchedNms } from "../geometry/nms.js";
 import { topK } from "../geometry/topK.js";
 import { voteBoxes } from "../geometry/voting.js";
 
-/** Boxes with a thinner side, in pixels, are dropped. */
+/** Boxes with a side shorter than this, in pixels, are dropped. */
 export const MIN_DETECTION_SIDE = 0.01;
 
 export interface KeepSettings {

@@ -8,7 +8,7 @@ import { bestPlaces } from "./keepBest.js";
 /** Deltas of the region proposal network are not weighted. */
 export const UNIT_WEIGHTS: BoxWeights = [1, 1, 1, 1];
 
-/** Regions with a thinner side, in pixels, are dropped. */
+/** Regions with a side shorter than this, in pixels, are dropped. */
 export const MIN_REGION_SIDE = 1e-3;
 
 /** The outputs for the anchors of one image. */

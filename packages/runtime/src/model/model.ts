@@ -4,7 +4,7 @@ import { fail, isObject, show } from "./errors.js";
 import { hasNonFinite } from "./finite.js";
 import { type Operation, parseOperations } from "./operations.js";
 import { readContainer } from "./safetensors.js";
-import { inferShapes, parametersOf } from "./shapes.js";
+import { inferShapes, nominalSide, parametersOf } from "./shapes.js";
 
 export const MODEL_FORMAT = "qmimic-model";
 export const MODEL_VERSION = 1;
@@ -35,11 +35,12 @@ export interface Model {
   /** Index of the last map before the detector's heads, the one that a student mimics. */
   features: number;
   decoder: Decoder;
-  /** Weights (int8 ones already multiplied by their scales) and biases of each operation, undefined if it has none. */
-  parameters: readonly (Parameters | undefined)[];
+  /** Per operation, undefined if it has none. */
+  parameters: readonly (LayerParameters | undefined)[];
 }
 
-export interface Parameters {
+/** Weights and biases of one operation; int8 weights are already multiplied by their scales. */
+export interface LayerParameters {
   weights: Float32Array;
   biases: Float32Array;
 }
@@ -165,7 +166,7 @@ function parseOutputs(
   if (!Array.isArray(value) || value.length !== names.length)
     fail(`outputs are ${show(value)}, expected the indices of ${names.join(", ")}`);
   const outputs = value.map((output, i) => integerIn(names[i], output, 1, operations.length));
-  const side = grid * Math.ceil(256 / grid);
+  const side = nominalSide(grid);
   const shapes = inferShapes(operations, side, side);
   const expected =
     decoder.of === "cells"
@@ -194,8 +195,8 @@ function sliceParameters(
   operations: readonly Operation[],
   grid: number,
   tensors: ReadonlyMap<string, Float32Array | Int8Array>,
-): (Parameters | undefined)[] {
-  const side = grid * Math.ceil(256 / grid);
+): (LayerParameters | undefined)[] {
+  const side = nominalSide(grid);
   const shapes = inferShapes(operations, side, side);
   const counts = operations.map((operation) => parametersOf(operation, shapes[operation.input]));
   const total = (key: "weights" | "biases") => counts.reduce((sum, count) => sum + count[key], 0);

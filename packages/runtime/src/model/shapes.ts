@@ -10,6 +10,9 @@ export interface Shape {
   regions: boolean;
 }
 
+/** Width and height of an input for a picture of any size, to compute things that do not depend on the size. */
+export const nominalSide = (grid: number): number => grid * Math.ceil(256 / grid);
+
 /**
  * Shapes of the picture and of every operation's result.
  * @param height, width of the picture

@@ -1,5 +1,5 @@
 // A module instance with its memory: weights at the bottom, permanently; above them, the memory used by a plan.
-import type { Model, Parameters } from "../model/model.js";
+import type { LayerParameters, Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
 import { instantiateKernels, type Kernels } from "./kernels.js";
 import {
@@ -52,7 +52,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     },
   };
   const packed: { at: number; numbers: Float32Array }[] = [];
-  const transformed: { address: number; parameters: Parameters }[] = [];
+  const transformed: { address: number; parameters: LayerParameters }[] = [];
   const allocate = (bytes: number): number => {
     const address = machine.free;
     // Kernels read whole vectors.
@@ -64,7 +64,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     packed.push({ at: address / 4, numbers });
     return address;
   };
-  const placeWinograd = (parameters: Parameters): number => {
+  const placeWinograd = (parameters: LayerParameters): number => {
     const outputs = parameters.biases.length;
     const address = allocate(winogradParts(parameters.weights.length / (9 * outputs), outputs).bytes);
     transformed.push({ address, parameters });

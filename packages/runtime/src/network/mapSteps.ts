@@ -4,6 +4,7 @@ import { convolutionStep } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
 import { OVERRUN } from "./memory.js";
 import type { Plan } from "./plan.js";
+import { roundPow2 } from "./roundPow2.js";
 import { clearZeros } from "./zeros.js";
 
 const LOWEST = Number.NEGATIVE_INFINITY;
@@ -100,12 +101,4 @@ export function eachNumber(
     default:
       throw new Error(`${operation.op} is not an elementwise operation`);
   }
-}
-
-/** Nearest entry of {0, 2^min, ..., 2^max}, ties down. */
-export function roundPow2(value: number, min: number, max: number): number {
-  if (Number.isNaN(value)) return value;
-  if (!(value > 2 ** (min - 1))) return 0;
-  const lower = Math.floor(Math.log2(value));
-  return 2 ** Math.max(min, Math.min(max, value > 1.5 * 2 ** lower ? lower + 1 : lower));
 }

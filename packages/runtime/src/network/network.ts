@@ -2,7 +2,7 @@
 
 import type { Size } from "../decode/keepBest.js";
 import { fail } from "../model/errors.js";
-import type { Model, ModelInput } from "../model/model.js";
+import type { Model } from "../model/model.js";
 import type { Operation } from "../model/operations.js";
 import { inferShapes, type Shape } from "../model/shapes.js";
 import type { RawPicture } from "../picture/pixels.js";
@@ -36,12 +36,6 @@ export interface Network {
 /** The maximum number of regions proposed by the decoder. */
 export const maxRegions = ({ decoder }: Model): number =>
   decoder.of === "regions" ? decoder.proposals.postNms : 0;
-
-/** The input size for a picture of arbitrary size, to compute things that do not depend on it. */
-export function nominalCanvas({ grid }: ModelInput): Size {
-  const side = grid * Math.ceil(256 / grid);
-  return { width: side, height: side };
-}
 
 /** Limit on the total number of elements of all values: 1 GiB. */
 const MAX_ELEMENTS = 2 ** 28;

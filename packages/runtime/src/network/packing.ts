@@ -1,5 +1,5 @@
 // Packs weights in the order in which the kernels read them.
-import type { Parameters } from "../model/model.js";
+import type { LayerParameters } from "../model/model.js";
 import type { Conv } from "../model/operations.js";
 
 /** The output channels computed by one call of a convolution kernel. */
@@ -16,7 +16,7 @@ export interface ConvBlock {
  * Splits the outputs into blocks of four, then two and one; no block spans two groups. Taps are ordered by input
  * channel, then by cell of the kernel.
  */
-export function packConvolution({ weights, biases }: Parameters, groups: number): ConvBlock[] {
+export function packConvolution({ weights, biases }: LayerParameters, groups: number): ConvBlock[] {
   const taps = weights.length / biases.length;
   const perGroup = biases.length / groups;
   const blocks: ConvBlock[] = [];
@@ -67,7 +67,7 @@ export function winogradParts(
 }
 
 /** Outputs of a fully connected layer computed at a time. */
-export const LINEAR_BLOCK = 16;
+const LINEAR_BLOCK = 16;
 
 export const linearOutputs = (channels: number): number => Math.ceil(channels / LINEAR_BLOCK) * LINEAR_BLOCK;
 
@@ -75,7 +75,7 @@ export const linearOutputs = (channels: number): number => Math.ceil(channels / 
  * @param order the index in the layer's weights of each element of an input row, -1: padding
  * @returns blocks of sixteen outputs, each with 16 biases and then weights [order.length, 16]
  */
-export function packLinear({ weights, biases }: Parameters, order: Int32Array): Float32Array {
+export function packLinear({ weights, biases }: LayerParameters, order: Int32Array): Float32Array {
   const inputs = weights.length / biases.length;
   const outputs = linearOutputs(biases.length);
   const packed = new Float32Array(outputs * (order.length + 1));

@@ -34,7 +34,7 @@ export interface Plan {
   filters?: Filters;
 }
 
-/** The maximum number of zeros that convolutions in place read past an edge of a map. */
+/** The maximum number of zeros that in-place convolutions read past an edge of a map. */
 const padOf = ({ operations }: Model): number =>
   operations.reduce(
     (max, operation) => (operation.op === "conv" ? Math.max(max, operation.padding) : max),

@@ -1,6 +1,6 @@
 // The operations in plain TypeScript: the reference for every other backend, and the fallback without WebAssembly.
 import type { Size } from "../decode/keepBest.js";
-import type { Model, Parameters } from "../model/model.js";
+import type { LayerParameters, Model } from "../model/model.js";
 import type { Operation } from "../model/operations.js";
 import { drawPicture } from "../picture/pixels.js";
 import { maxRegions, type Network, planShapes, type Value } from "./network.js";
@@ -15,6 +15,7 @@ import {
   upsample,
 } from "./referenceKernels.js";
 
+/** A network that runs on every engine, even without WebAssembly, but slowly. */
 export function createReferenceNetwork(model: Model): Network {
   const { operations, parameters } = model;
   let canvas: Size = { width: 0, height: 0 };
@@ -58,7 +59,7 @@ export function createReferenceNetwork(model: Model): Network {
 
 function runMap(
   operation: Operation,
-  parameters: Parameters | undefined,
+  parameters: LayerParameters | undefined,
   values: readonly Value[],
   to: Float32Array,
 ): void {
@@ -84,7 +85,7 @@ function runMap(
 
 function runRegion(
   operation: Operation,
-  parameters: Parameters | undefined,
+  parameters: LayerParameters | undefined,
   values: readonly Value[],
   regions: Float32Array,
   to: Value,

@@ -1,13 +1,14 @@
 // One function per operation, in plain TypeScript; see model/operations.ts for their meaning.
 import type { Size } from "../decode/keepBest.js";
-import type { Parameters } from "../model/model.js";
+import type { LayerParameters } from "../model/model.js";
 import type { Conv, Linear, MaxPool, Operation, PsRoiAlign, RoiAlign } from "../model/operations.js";
 import type { Shape } from "../model/shapes.js";
 import type { Value } from "./network.js";
+import { roundPow2 } from "./roundPow2.js";
 
 export function convolve(
   { kernel, stride, padding, groups, relu }: Conv,
-  { weights, biases }: Parameters,
+  { weights, biases }: LayerParameters,
   from: Value,
   to: Float32Array,
 ): void {
@@ -85,6 +86,7 @@ export function upsample(factor: number, { data, channels, height, width }: Valu
   }
 }
 
+/** Applies an elementwise operation to each number of `from`, into `to` of the same length. */
 export function eachNumber(operation: Operation, from: Float32Array, to: Float32Array): void {
   switch (operation.op) {
     case "exp":
@@ -97,18 +99,14 @@ export function eachNumber(operation: Operation, from: Float32Array, to: Float32
     }
     case "roundPow2": {
       const { min, max } = operation;
-      for (let i = 0; i < to.length; i++) {
-        const lower = Math.floor(Math.log2(from[i]));
-        const exponent = from[i] > 1.5 * 2 ** lower ? lower + 1 : lower;
-        to[i] = from[i] > 2 ** (min - 1) ? 2 ** Math.max(min, Math.min(max, exponent)) : 0;
-      }
+      for (let i = 0; i < to.length; i++) to[i] = roundPow2(from[i], min, max);
     }
   }
 }
 
 export function linear(
   { relu }: Linear,
-  { weights, biases }: Parameters,
+  { weights, biases }: LayerParameters,
   from: Value,
   to: Float32Array,
 ): void {

@@ -1,15 +1,15 @@
 // Runs the operations with the kernels of packages/runtime/wasm. The plan is computed once per picture size.
 import type { Model } from "../model/model.js";
-import { inferShapes } from "../model/shapes.js";
+import { inferShapes, nominalSide } from "../model/shapes.js";
 import { createMachine } from "./machine.js";
-import { type Network, nominalCanvas } from "./network.js";
+import type { Network } from "./network.js";
 import { type Plan, planNetwork, readMaps, readRows } from "./plan.js";
 import { drawIntoPlanes } from "./wasmPicture.js";
 
 /** @throws without WebAssembly SIMD */
 export async function createWasmNetwork(model: Model): Promise<Network> {
-  const { width, height } = nominalCanvas(model.input);
-  const machine = await createMachine(model, inferShapes(model.operations, height, width));
+  const side = nominalSide(model.input.grid);
+  const machine = await createMachine(model, inferShapes(model.operations, side, side));
   let plan: Plan | undefined;
   return {
     draw(picture, placement) {

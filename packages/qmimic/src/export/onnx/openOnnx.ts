@@ -32,7 +32,7 @@ const metadataSchema = z.object({
 
 /**
  * @param file name for errors
- * @throws InputError if it is not an .onnx file from qmimic, or ONNX Runtime is not installed
+ * @throws InputError if it is not an .onnx file from qmimic, or ONNX Runtime is not installed or cannot be loaded
  */
 export async function openOnnx(bytes: Uint8Array, file: string): Promise<OnnxDetector> {
   let metadata: z.infer<typeof metadataSchema>;
@@ -73,10 +73,22 @@ const AS_THEY_ARE = { grid: 1, mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255]
 
 async function findRuntime(file: string): Promise<OnnxRuntime> {
   for (const name of ["onnxruntime-node", "onnxruntime-web"]) {
-    const found = (await import(name).catch(() => undefined)) as OnnxRuntime | undefined;
+    const found = await importInstalled(name, file);
     if (found === undefined) continue;
     if (name === "onnxruntime-web") found.env.wasm.numThreads = 1;
     return found;
   }
   throw new InputError(`${file}: ONNX Runtime is not installed; run npm install onnxruntime-node`);
+}
+
+/** @returns undefined if there is no such package */
+async function importInstalled(name: string, file: string): Promise<OnnxRuntime | undefined> {
+  try {
+    return (await import(name)) as OnnxRuntime;
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    // A package that is installed may lack one of its own dependencies: then the message quotes that one.
+    if (code === "ERR_MODULE_NOT_FOUND" && message.includes(`'${name}'`)) return undefined;
+    throw new InputError(`${file}: cannot load ${name}: ${reasonOf(error)}`);
+  }
 }

@@ -21,6 +21,7 @@ export const APP = `
   let threshold; // undefined: per-class thresholds
   let picture;
   let stream;
+  let wanted = 0; // counts sources, so that one that is late does not replace a newer one
 
   /** Draws an image or a video frame, and the boxes over it. */
   function show(source, width, height) {
@@ -53,8 +54,11 @@ export const APP = `
 
   async function open(file) {
     stop();
+    const mine = wanted;
     try {
-      picture = await createImageBitmap(file, { imageOrientation: "from-image" });
+      const image = await createImageBitmap(file, { imageOrientation: "from-image" });
+      if (mine !== wanted) return;
+      picture = image;
       again();
     } catch (error) {
       status("cannot open " + (file.name || "the image") + ": " + error.message);
@@ -62,28 +66,35 @@ export const APP = `
   }
 
   function stop() {
-    for (const track of stream ? stream.getTracks() : []) track.stop();
+    wanted++;
+    for (const track of stream?.getTracks() ?? []) track.stop();
     stream = undefined;
     $("camera").textContent = "Start camera";
   }
 
   async function start() {
+    const mine = ++wanted;
     const video = document.createElement("video");
     video.playsInline = true;
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-      video.srcObject = stream;
+      const camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+      if (mine !== wanted) {
+        for (const track of camera.getTracks()) track.stop();
+        return;
+      }
+      video.srcObject = stream = camera;
       await video.play();
     } catch (error) {
+      if (mine !== wanted) return;
       stop();
       status("no camera: " + error.message);
       return;
     }
+    if (mine !== wanted) return;
     picture = undefined;
     $("camera").textContent = "Stop camera";
-    const current = stream;
     const frame = () => {
-      if (stream !== current) return;
+      if (mine !== wanted) return;
       if (video.videoWidth > 0) show(video, video.videoWidth, video.videoHeight);
       requestAnimationFrame(frame);
     };

@@ -121,6 +121,20 @@ int main(void)
     expect(() => runProgram(folder, PICTURES.slice(0, 1), model.classes)).toThrow("detect returned -2");
   });
 
+  test("says where the network overflows, although values are rounded to powers of two afterwards", () => {
+    const folder = join(root, "overflow", "rounded");
+    const model = modelOf(KINDS_OF_MODELS[1]);
+    // The last values that are rounded before the scores.
+    const at = model.operations.findLastIndex(({ op }) => op === "roundPow2");
+    const { input } = model.operations[at];
+    const maker = model.operations.slice(0, input).findLastIndex(({ op }) => op === "conv");
+    model.parameters[maker]!.weights.forEach((_, i, weights) => {
+      weights[i] = i % 2 === 0 ? Infinity : -Infinity;
+    });
+    compileProgram(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED]);
+    expect(() => runProgram(folder, PICTURES.slice(0, 1), model.classes)).toThrow("detect returned -2");
+  });
+
   test("works in memory that the program has", () => {
     const folder = join(root, "arena");
     const model = modelOf(CELLS);

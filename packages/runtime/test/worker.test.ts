@@ -1,0 +1,109 @@
+// A worker that fails or is closed: every call settles, and pictures are released.
+import { afterEach, expect, test, vi } from "vitest";
+import { Detector } from "../src/index.js";
+import { WorkerDetector } from "../src/worker.js";
+import type { Answer, Question } from "../src/workerMain.js";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllGlobals();
+});
+
+/** A worker that answers only when told to. */
+class FakeWorker {
+  onmessage: (event: { data: Answer }) => void = () => {};
+  onerror: (event: { message: string }) => void = () => {};
+  readonly postMessage = vi.fn<(question: Question) => void>();
+  readonly terminate = vi.fn();
+
+  answer(result: unknown, id = this.postMessage.mock.calls.at(-1)![0].id): void {
+    this.onmessage({ data: { id, result } });
+  }
+}
+
+async function loaded(): Promise<{ worker: FakeWorker; detector: WorkerDetector }> {
+  const worker = new FakeWorker();
+  const loading = WorkerDetector.load(new Uint8Array(0), {}, worker as unknown as Worker);
+  worker.answer(["cat"]);
+  return { worker, detector: await loading };
+}
+
+const RAW = { data: new Uint8Array(3), width: 1, height: 1 };
+const IMAGE = {} as HTMLImageElement;
+
+/** Makes createImageBitmap return a picture, once it is released. */
+function stubBitmap(): { close: () => void; release: () => void } {
+  const close = vi.fn();
+  let release = (): void => {};
+  const bitmap = new Promise((resolve) => {
+    release = () => resolve({ close });
+  });
+  vi.stubGlobal("createImageBitmap", () => bitmap);
+  return { close, release };
+}
+
+test("closed: pending and later calls reject, and nothing is posted any more", async () => {
+  const { worker, detector } = await loaded();
+  const { close, release } = stubBitmap();
+  const pending = detector.detect(RAW);
+  const decoding = detector.detect(IMAGE);
+  detector.close();
+  release();
+  await expect(pending).rejects.toThrow("the detector was closed");
+  await expect(decoding).rejects.toThrow("the detector was closed");
+  expect(close).toHaveBeenCalledOnce();
+  for (const picture of [RAW, IMAGE])
+    await expect(detector.detect(picture)).rejects.toThrow("the detector was closed");
+  expect(worker.terminate).toHaveBeenCalledOnce();
+  // The model and the first picture.
+  expect(worker.postMessage).toHaveBeenCalledTimes(2);
+});
+
+test("failed: pending and later calls reject with the reason, and a late answer is ignored", async () => {
+  const { worker, detector } = await loaded();
+  const pending = detector.detect(RAW);
+  worker.onerror({ message: "out of memory" });
+  await expect(pending).rejects.toThrow("the detector's worker failed: out of memory");
+  expect(() => worker.answer([])).not.toThrow();
+  await expect(detector.detect(RAW)).rejects.toThrow("out of memory");
+  expect(worker.postMessage).toHaveBeenCalledTimes(2);
+});
+
+test("a picture that cannot be posted is released, and later ones are detected", async () => {
+  const { worker, detector } = await loaded();
+  const { close, release } = stubBitmap();
+  release();
+  worker.postMessage.mockImplementationOnce(() => {
+    throw new Error("could not be cloned");
+  });
+  await expect(detector.detect(IMAGE)).rejects.toThrow("could not be cloned");
+  expect(close).toHaveBeenCalledOnce();
+  const found = detector.detect(RAW);
+  worker.answer([]);
+  expect(await found).toEqual([]);
+});
+
+test("the worker's script releases a picture, whether or not detection succeeds", async () => {
+  const answers = vi.fn<(answer: Answer) => void>();
+  vi.stubGlobal("postMessage", answers);
+  vi.stubGlobal("onmessage", undefined);
+  await import("../src/workerMain.js");
+  const ask = globalThis.onmessage as unknown as (event: { data: Question }) => Promise<void>;
+  const detect = vi.fn(() => []);
+  vi.spyOn(Detector, "load").mockResolvedValue({ classes: ["cat"], detect } as unknown as Detector);
+  await ask({ data: { id: 0, load: new Uint8Array(0) } });
+  const bitmap = { close: vi.fn() };
+  const picture = bitmap as unknown as ImageBitmap;
+  await ask({ data: { id: 1, detect: picture, options: {} } });
+  expect(bitmap.close).toHaveBeenCalledTimes(1);
+  detect.mockImplementationOnce(() => {
+    throw new Error("overflow");
+  });
+  await ask({ data: { id: 2, detect: picture, options: {} } });
+  expect(bitmap.close).toHaveBeenCalledTimes(2);
+  expect(answers.mock.calls.map(([answer]) => answer)).toEqual([
+    { id: 0, result: ["cat"] },
+    { id: 1, result: [] },
+    { id: 2, error: { name: "Error", message: "overflow" } },
+  ]);
+});
