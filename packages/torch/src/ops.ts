@@ -28,10 +28,15 @@ export function mul(a: Tensor, b: Tensor | number): Tensor {
 /** a / b, with broadcasting. */
 export const div: (a: Tensor, b: Tensor) => Tensor = divTensor;
 
+/** max(x, 0), elementwise. */
 export const relu: (x: Tensor) => Tensor = operator("aten::relu");
+/** e^x, elementwise. */
 export const exp: (x: Tensor) => Tensor = operator("aten::exp");
+/** |x|, elementwise. */
 export const abs: (x: Tensor) => Tensor = operator("aten::abs");
+/** The same values, without gradients. */
 export const detach: (x: Tensor) => Tensor = operator("aten::detach");
+/** a [..., N, K], b [..., K, M] -> [..., N, M]. */
 export const matmul: (a: Tensor, b: Tensor) => Tensor = operator("aten::matmul");
 
 const softmaxOf = operator("aten::softmax.int");
@@ -54,9 +59,11 @@ const toDtype = operator("aten::to.dtype");
 export const cast = (x: Tensor, dtype: DType): Tensor => (x.dtype === dtype ? x : toDtype(x, dtype));
 
 const reshapeTo = operator("aten::reshape");
+/** The same elements in another shape; at most one dimension may be -1, which is inferred. */
 export const reshape = (x: Tensor, shape: readonly number[]): Tensor => reshapeTo(x, shape);
 
 const permuteTo = operator("aten::permute");
+/** The dimensions in another order. */
 export const permute = (x: Tensor, dims: readonly number[]): Tensor => permuteTo(x, dims);
 
 const sliceOf = operator("aten::slice.Tensor");
@@ -65,6 +72,7 @@ export const slice = (x: Tensor, dim: number, start: number, end: number): Tenso
   sliceOf(x, dim, start, end);
 
 const catOf = operator("aten::cat");
+/** Concatenates along `dim`; the other dimensions must be equal. */
 export const cat = (tensors: readonly Tensor[], dim = 0): Tensor => catOf(tensors, dim);
 
 const indexSelectOf = operator("aten::index_select");
@@ -76,6 +84,7 @@ const flattenOf = operator("aten::flatten.using_ints");
 export const flatten = (x: Tensor, start = 0): Tensor => flattenOf(x, start, -1);
 
 const zerosOf = operator("aten::zeros");
+/** A tensor of zeros. */
 export const zeros = (shape: readonly number[], dtype: DType = "float32", device = "cpu"): Tensor =>
   zerosOf(shape, dtype, null, device);
 
@@ -113,6 +122,7 @@ export function batchNorm(
 }
 
 const maxPool2dOf = operator("aten::max_pool2d");
+/** Maximum of each window: x [B, C, H, W] -> [B, C, H', W']; padding never wins. */
 export const maxPool2d = (x: Tensor, kernel: Pair, stride: Pair = kernel, padding: Pair = 0): Tensor =>
   maxPool2dOf(x, pair(kernel), pair(stride), pair(padding), [1, 1], false);
 

@@ -53,6 +53,10 @@ function toDevice(moved: Tensor, device: string): Tensor {
 
 const scopes: Set<Tensor>[] = [];
 
+/**
+ * An array of numbers in libtorch's memory, on any device, which records the operators applied to it for gradients. It is
+ * freed by dispose(), or by the scope it was created in.
+ */
 export class Tensor {
   /** @internal */
   readonly handle: TensorHandle;

@@ -71,6 +71,11 @@ export interface EvaluateOptions {
 /** Index of 0.75 among the thresholds 0.5, 0.55, ... 0.95. */
 const AT_75 = 5;
 
+/**
+ * Scores detections by the protocols of VOC and COCO.
+ * @param found one entry per image of `dataset`, in its order: boxes xyxy in pixels of the image, labels from 1
+ * @throws Error if an entry is missing or for another image; RangeError for an IoU outside (0, 1]
+ */
 export function evaluate(
   dataset: Dataset,
   found: readonly SampleDetections[],

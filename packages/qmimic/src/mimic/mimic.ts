@@ -66,6 +66,7 @@ const selectOf = operator("aten::select.int");
 const stackOf = operator("aten::stack");
 
 /**
+ * The mimic loss of a step: how far r of the student's map is from the teacher's, inside regions.
  * @param stored the teacher's encoded maps, [B, C, H, W] (see encodeFeatures)
  * @param placed each image's area on the canvas, [B, 4] xyxy
  */

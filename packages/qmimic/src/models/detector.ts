@@ -17,6 +17,7 @@ export interface TrainingBatch {
   targets: readonly Target[];
 }
 
+/** What a training step computes for one batch. */
 export interface TrainingPass {
   /** Scalars by name, in a fixed order; their sum is the detection loss. */
   losses: Record<string, Tensor>;
@@ -50,6 +51,7 @@ export type HeadOutputs =
       distances: Tensor;
     };
 
+/** What training, mimicking, evaluation, export and reports need of a detector of any kind. */
 export interface Detector extends Module {
   readonly config: DetectorConfig;
   /** Images [B, 3, H, W] -> the last map before quantization, [B, C, H / stride, W / stride]. */

@@ -47,7 +47,9 @@ export interface StageResult {
   quantization?: { fullPrecision: number; before: number; after: number };
 }
 
+/** Receives the progress of a run. */
 export interface StageReport extends TrainingReport {
+  /** When a stage begins, with its untrained (or resumed) detector. */
   stage(name: StageName, detector: Detector): void;
   say(text: string): void;
   /** While the teacher's maps are computed. */

@@ -49,6 +49,7 @@ export interface TrainingTask {
   report: TrainingReport;
 }
 
+/** Receives the progress of a stage. */
 export interface TrainingReport {
   /** After each step. */
   step(state: { epoch: number; step: number; steps: number; losses: StepLosses; images: number }): void;

@@ -35,6 +35,10 @@ export interface Conv2dOptions {
   predicts?: boolean;
 }
 
+/**
+ * 2D convolution: [B, Cin, H, W] -> [B, Cout, H', W'].
+ * @throws RangeError if the channels are not multiples of `groups`
+ */
 export class Conv2d extends Layer {
   readonly inChannels: number;
   readonly outChannels: number;

@@ -13,6 +13,7 @@ export interface LinearOptions {
   predicts?: boolean;
 }
 
+/** Fully connected layer: [N, in] -> [N, out]. */
 export class Linear extends Layer {
   readonly weight: Tensor;
   readonly bias: Tensor;
@@ -45,6 +46,7 @@ export class Linear extends Layer {
   }
 }
 
+/** max(x, 0), elementwise. */
 export class ReLU extends Layer {
   forward(x: Tensor): Tensor {
     return relu(x);
@@ -58,6 +60,7 @@ export class Identity extends Layer {
   }
 }
 
+/** Max pooling: [B, C, H, W] -> [B, C, H', W']. */
 export class MaxPool2d extends Layer {
   constructor(
     readonly kernel: number,

@@ -15,6 +15,7 @@ export interface NamedTensor {
   grouped: boolean;
 }
 
+/** A part of a network with its parameters, buffers and child modules, whose names are joined by dots. */
 export abstract class Module {
   /** Whether batch norm uses batch statistics (and updates the running statistics). */
   training = true;
