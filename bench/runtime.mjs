@@ -129,7 +129,10 @@ try {
 const result = {
   ...{ rounds, runs, cold, weights: Object.keys(weights), faceApiWasm: wasm },
   ...(dataset
-    ? { split: dataset.split, images: dataset.samples.length, classes: dataset.classes, faceApiAp }
+    ? {
+        ...{ split: dataset.split, merge: given.merge },
+        ...{ images: dataset.samples.length, classes: dataset.classes, faceApiAp },
+      }
     : {}),
   report,
 };
