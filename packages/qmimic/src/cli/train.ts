@@ -20,7 +20,7 @@ import { prepareRun } from "../train/prepare.js";
 import { quickSettings } from "../train/quick.js";
 import type { Recipe } from "../train/recipe.js";
 import { compareData } from "../train/runData.js";
-import { metricsFile } from "../train/runFiles.js";
+import { foldersOf, metricsFile } from "../train/runFiles.js";
 import { createRunFolder, lockRunFolder, moveData, openRunFolder } from "../train/runFolder.js";
 import { readOptions, type Splits } from "../train/splits.js";
 import { runStages, type StageReport, type StageResult } from "../train/stages.js";
@@ -159,8 +159,8 @@ async function trainIn(
   recipe: Recipe,
   { progress, splits, profile }: Prepared,
 ): Promise<void> {
-  // Leftovers of a run that was killed while writing; stages clean up their folders themselves.
-  for (const place of [folder, join(folder, "pictures")]) await removeTemporary(place);
+  // Leftovers of a run that was killed while writing. Finished stages can have them too: thresholds are written last.
+  for (const place of foldersOf(folder)) await removeTemporary(place);
   await sayPlan(recipe, splits, folder);
   const run = () => runStages(recipe, folder, withInterimReport(progress, folder, splits.val), splits);
   const stages = profile ? await withProfile(run, folder) : await run();

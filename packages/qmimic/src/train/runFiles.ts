@@ -1,10 +1,18 @@
 // The files of a run folder, by name: the run's own, and in one folder per stage those of its training.
 import { join } from "node:path";
+import { STAGES } from "./plan.js";
 
 export const recipeFile = (run: string): string => join(run, "recipe.yaml");
 export const metricsFile = (run: string): string => join(run, "metrics.json");
 /** Locked while a process trains the run. */
 export const lockFile = (run: string): string => join(run, ".lock");
+
+/** The run's folder and all folders in it, whether or not they exist. */
+export const foldersOf = (run: string): string[] => [
+  run,
+  join(run, "pictures"),
+  ...STAGES.flatMap((stage) => [join(run, stage), weightsFolder(join(run, stage))]),
+];
 
 /** One row per epoch. */
 export const resultsFile = (stage: string): string => join(stage, "results.csv");

@@ -1,6 +1,6 @@
 // Tiny training runs through the real command line: what a run leaves behind, resuming after kill -9, and seeds.
 import { existsSync, readdirSync } from "node:fs";
-import { copyFile, readFile } from "node:fs/promises";
+import { copyFile, cp, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
@@ -88,6 +88,22 @@ describe("qmimic train", () => {
     const { code, stderr } = await qmimic(["train", "--resume", join(root, name)]);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
     expect((await weightsOf(name)).equals(await weightsOf("whole"))).toBe(true);
+  });
+
+  it("killed after training, while writing any of its files, leaves nothing temporary when resumed", async () => {
+    const folder = join(root, "left");
+    await cp(join(root, "whole"), folder, { recursive: true });
+    await rm(join(folder, "metrics.json"));
+    const places = [
+      "",
+      "pictures",
+      ...["teacher", "student"].flatMap((stage) => [stage, join(stage, "weights")]),
+    ];
+    for (const place of places) await writeFile(join(folder, place, "file.7.0badcafe.tmp"), "part");
+    const { code, stderr } = await qmimic(["train", "--resume", folder]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(filesBelow(folder).filter((name) => name.endsWith(".tmp"))).toEqual([]);
+    expect((await weightsOf("left")).equals(await weightsOf("whole"))).toBe(true);
   });
 });
 
