@@ -76,9 +76,9 @@ export { modelFile as exportModel, type WeightFormat } from "./export/modelFile.
 export { onnxFile as exportOnnx } from "./export/onnx/onnxFile.js";
 // Mimic
 export { chooseQuantizer } from "./mimic/calibrate.js";
-export { type MimicResult, type MimicSettings, mimicLoss } from "./mimic/mimic.js";
+export { type MimicResult, type MimicSettings, type MimicStep, mimicLoss } from "./mimic/mimic.js";
 export { cellWeights, type RegionSource } from "./mimic/regions.js";
-export { openTeacherMaps, type TeacherMaps } from "./mimic/teacherMaps.js";
+export { type MapSource, openTeacherMaps, type TeacherMaps } from "./mimic/teacherMaps.js";
 export {
   applyQuantizer,
   createDetector,

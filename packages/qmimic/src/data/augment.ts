@@ -112,23 +112,30 @@ const MID_GREY = 127.5;
 export const sampleScale = (random: () => number, { scales }: AugmentSettings): number =>
   Math.min(Math.floor(random() * scales.length), scales.length - 1);
 
+/** Where an image is placed. */
+export interface PlacementSettings {
+  /** The base scale makes the image's longest side this long, in pixels. */
+  side: number;
+  /** Offsets are multiples of this, in pixels. */
+  gridStride: number;
+  /** Index in the settings' scales. */
+  scaleIndex: number;
+  /** Default: side x side; smaller for images of one shape. */
+  canvas?: CanvasSize;
+}
+
 /**
- * Draws an augmentation at scale settings.scales[scaleIndex]. The base scale makes the image's longest side
- * `side` px; the canvas is side x side unless `canvas` (a smaller one, for images of one shape) is given.
- * Offsets are multiples of `gridStride` px. Every call draws the same number of values from `random` for all
- * settings, so that runs stay comparable.
+ * Draws an augmentation. Every call draws the same number of values from `random` for all settings, so that runs stay
+ * comparable.
+ * @param image its size in pixels
  */
 export function sampleAugmentation(
   random: () => number,
   settings: AugmentSettings,
-  imageWidth: number,
-  imageHeight: number,
-  side: number,
-  gridStride: number,
-  scaleIndex: number,
-  canvas: CanvasSize = { width: side, height: side },
+  image: CanvasSize,
+  { side, gridStride, scaleIndex, canvas = { width: side, height: side } }: PlacementSettings,
 ): Augmentation {
-  const scale = (side / Math.max(imageWidth, imageHeight)) * settings.scales[scaleIndex];
+  const scale = (side / Math.max(image.width, image.height)) * settings.scales[scaleIndex];
   const flip = random() < settings.flip;
   const placeX = random();
   const placeY = random();
@@ -139,8 +146,8 @@ export function sampleAugmentation(
     scaleIndex,
     scale,
     flip,
-    offsetX: offset(placeX, canvas.width, imageWidth),
-    offsetY: offset(placeY, canvas.height, imageHeight),
+    offsetX: offset(placeX, canvas.width, image.width),
+    offsetY: offset(placeY, canvas.height, image.height),
     colour,
   };
 }

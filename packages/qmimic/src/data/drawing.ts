@@ -60,8 +60,8 @@ export function drawWhole(
   device: string,
   { factor, scaleIndex, flip }: View = { factor: 1, scaleIndex: 0, flip: false },
 ): WholeImages {
-  const augmentations = images.map(({ width, height }) => {
-    const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, side, 1, 0);
+  const augmentations = images.map((image) => {
+    const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, image, { side, gridStride: 1, scaleIndex: 0 });
     return { ...plain, scale: plain.scale * factor, scaleIndex, flip };
   });
   const sizes = images.map(({ width, height }, i) => ({

@@ -22,8 +22,9 @@ export function fixedPlacement({ width, height }: Size, canvas: Size): Placement
 /** Like drawWhole, but with an input of fixed size. */
 export function drawFixed(images: readonly RawImage[], canvas: Size, device: string): WholeImages {
   const placements = images.map((image) => fixedPlacement(image, canvas));
-  const augmentations = images.map(({ width, height }, i) => ({
-    ...sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, canvas.width, 1, 0),
+  const placement = { side: canvas.width, gridStride: 1, scaleIndex: 0 };
+  const augmentations = images.map((image, i) => ({
+    ...sampleAugmentation(() => 0, NO_AUGMENTATION, image, placement),
     scale: placements[i].scale,
   }));
   const sizes = placements.map(({ size }) => size);

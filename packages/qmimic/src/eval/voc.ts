@@ -77,7 +77,7 @@ export function evaluateVoc(
   if (!(iouThreshold > 0 && iouThreshold <= 1)) {
     throw new RangeError(`evaluateVoc: IoU threshold ${iouThreshold}; expected above 0 and at most 1`);
   }
-  const positions = checkInputs(groundTruths, detections, classes);
+  const inputs = { groundTruths, detections, positions: checkInputs(groundTruths, detections, classes) };
   const results = rankByClass(detections, classes.length).map((ranked, label): VocClassResult => {
     let positives = 0;
     for (const image of groundTruths) {
@@ -85,15 +85,7 @@ export function evaluateVoc(
         if (image.labels[g] === label && image.difficult[g] === 0) positives++;
       }
     }
-    const { hits, scores } = judge(
-      ranked,
-      label,
-      groundTruths,
-      detections,
-      positions,
-      iouThreshold,
-      pixelInclusive,
-    );
+    const { hits, scores } = judge(ranked, label, inputs, { iouThreshold, pixelInclusive });
     const curve = precisionRecall(hits, positives);
     const tp = hits.reduce((sum, hit) => sum + hit, 0);
     const ap = interpolation === "all-point" ? allPointAp(curve) : elevenPointAp(curve);
@@ -153,15 +145,19 @@ function rankByClass(detections: readonly ImageDetections[], classes: number): R
   });
 }
 
+interface JudgedImages {
+  groundTruths: readonly ImageGroundTruth[];
+  detections: readonly ImageDetections[];
+  /** The ground truth of each entry of the detections. */
+  positions: Int32Array;
+}
+
 /** Steps 2 and 3: hit (1) or not (0), and the score, of each detection that is not ignored. */
 function judge(
   ranked: readonly Ranked[],
   label: number,
-  groundTruths: readonly ImageGroundTruth[],
-  detections: readonly ImageDetections[],
-  positions: Int32Array,
-  iouThreshold: number,
-  pixelInclusive: boolean,
+  { groundTruths, detections, positions }: JudgedImages,
+  { iouThreshold, pixelInclusive }: { iouThreshold: number; pixelInclusive: boolean },
 ): { hits: Uint8Array; scores: Float64Array } {
   const taken = new Map<ImageGroundTruth, Uint8Array>();
   const hits = new Uint8Array(ranked.length);

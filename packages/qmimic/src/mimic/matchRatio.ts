@@ -11,41 +11,42 @@ import { cellLoss } from "./mimic.js";
 import { cellWeights } from "./regions.js";
 import type { TeacherMaps } from "./teacherMaps.js";
 
-/**
- * Match ratio over a split, on unaugmented images, with the objects as regions.
- * @param maps of the same samples, at scale 1, not flipped, as codes of a uniform dictionary with this stride
- */
+/** A student, and the maps it reproduces. */
+export interface Mimicry {
+  student: Detector;
+  regressor: Conv2d;
+  /** Of the same samples, at scale 1, not flipped, as codes of a uniform dictionary. */
+  maps: TeacherMaps;
+  /** The dictionary's stride. */
+  quantizerStride: number;
+  device: string;
+}
+
+/** Match ratio over a split, on unaugmented images, with the objects as regions. */
 export async function matchRatio(
-  student: Detector,
-  regressor: Conv2d,
-  maps: TeacherMaps,
+  mimicry: Mimicry,
   { samples, store }: { samples: readonly Sample[]; store: ImageStore },
-  quantizerStride: number,
-  device: string,
 ): Promise<MatchRatio> {
-  student.eval();
+  mimicry.student.eval();
   const total: MatchCounts = { ...NO_COUNTS };
   for (const [index, sample] of samples.entries()) {
     if (sample.labels.length === 0) continue;
     const image = await store.get(index);
-    const counts = noGrad(() =>
-      scope(() => matchImage(student, regressor, maps, index, sample, image, quantizerStride, device)),
+    addCounts(
+      total,
+      noGrad(() => scope(() => matchImage(mimicry, index, sample, image))),
     );
-    addCounts(total, counts);
   }
   return matchRatioOf(total);
 }
 
 function matchImage(
-  { config, backbone }: Detector,
-  regressor: Conv2d,
-  maps: TeacherMaps,
+  { student, regressor, maps, quantizerStride, device }: Mimicry,
   index: number,
   { boxes: objects }: Sample,
   image: RawImage,
-  quantizerStride: number,
-  device: string,
 ): MatchCounts {
+  const { config, backbone } = student;
   const { side, outputStride } = config;
   const { batch, augmentations, canvas } = drawWhole([image], side, device);
   const [plain] = augmentations;

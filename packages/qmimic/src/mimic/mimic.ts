@@ -65,22 +65,28 @@ const adaptiveMaxPool = operator<Tensor[]>("aten::adaptive_max_pool2d");
 const selectOf = operator("aten::select.int");
 const stackOf = operator("aten::stack");
 
+/** The student's and the teacher's part in a step. */
+export interface MimicStep {
+  pass: TrainingPass;
+  regressor: Conv2d;
+  /** The teacher's encoded maps, [B, C, H, W] (see encodeFeatures). */
+  stored: Tensor;
+  targets: readonly Target[];
+  /** Each image's area on the canvas, [B, 4] xyxy. */
+  placed: Float32Array;
+}
+
 /**
  * The mimic loss of a step: how far r of the student's map is from the teacher's, inside regions.
- * @param stored the teacher's encoded maps, [B, C, H, W] (see encodeFeatures)
- * @param placed each image's area on the canvas, [B, 4] xyxy
+ * @param random for jittered regions
  */
 export function mimicLoss(
-  pass: TrainingPass,
-  stored: Tensor,
-  targets: readonly Target[],
-  placed: Float32Array,
-  regressor: Conv2d,
+  { pass, regressor, stored, targets, placed }: MimicStep,
   settings: MimicSettings,
   random: Random,
 ): MimicResult {
-  const { regions: source, mimicRegions, stride, quantizer } = settings;
-  const regions = chooseRegions(source, pass.regions, targets, placed, mimicRegions, random);
+  const { regions: source, mimicRegions: count, stride, quantizer } = settings;
+  const regions = chooseRegions({ proposals: pass.regions, targets, placed }, { source, count }, random);
   if (settings.regionForm === "rois")
     return { ...pooledLoss(predict(regressor, pass.features), stored, regions, settings), regions };
   const [batch, , height, width] = pass.features.shape;

@@ -7,20 +7,24 @@ export type RegionSource = "proposals" | "ground-truth" | "jittered";
 const COPIES = 4;
 const JITTER = 0.2;
 
+/** What regions are chosen from. */
+export interface RegionCandidates {
+  /** Called only if needed. */
+  proposals: () => readonly Float32Array[];
+  targets: readonly Target[];
+  /** Each image's area on the canvas, [B, 4] xyxy. */
+  placed: Float32Array;
+}
+
 /**
  * The regions of each image: the student's best proposals (Li et al., CVPR 2017, section 3.2), the objects, or
  * randomly shifted and scaled objects. Excludes padding: a region's centre is on the image, and the region is
  * clipped to the image. An image may have no regions.
- * @param proposals called only if needed
- * @param placed each image's area on the canvas, [B, 4] xyxy
  * @returns [N, 4] xyxy per image, N at most `count`
  */
 export function chooseRegions(
-  source: RegionSource,
-  proposals: () => readonly Float32Array[],
-  targets: readonly Target[],
-  placed: Float32Array,
-  count: number,
+  { proposals, targets, placed }: RegionCandidates,
+  { source, count }: { source: RegionSource; count: number },
   random: () => number,
 ): Float32Array[] {
   const candidates =

@@ -60,14 +60,20 @@ const LAST_CODE = 255;
 /** Increment when the computation from a file's pixels to a map changes, to invalidate older files. */
 const PREPROCESSING = 2;
 
+/** A teacher, and the images it sees. */
+export interface MapSource {
+  teacher: Detector;
+  samples: readonly Sample[];
+  store: ImageStore;
+}
+
 /** The maps of every image, flip and scale: read from the file, or computed if missing. */
 export async function openTeacherMaps(
-  teacher: Detector,
-  samples: readonly Sample[],
-  store: ImageStore,
+  source: MapSource,
   options: MapOptions,
   report: MapReport,
 ): Promise<TeacherMaps> {
+  const { teacher, samples } = source;
   const key = await checksum(teacher, samples, options);
   const path = join(options.cache, `teacher-maps-${key.slice(0, 16)}.bin`);
   const file = await withLock(
@@ -78,7 +84,7 @@ export async function openTeacherMaps(
       try {
         if (opened.damaged > 0)
           report.say(`${path}: damaged, maps lost: ${opened.damaged}; computing them again`);
-        await complete(opened, teacher, samples, store, options, report);
+        await complete(opened, source, options, report);
         return opened;
       } catch (error) {
         opened.close();
@@ -154,9 +160,7 @@ async function checksum(
 /** Computes the maps missing in the file. */
 async function complete(
   file: RecordFile,
-  teacher: Detector,
-  samples: readonly Sample[],
-  store: ImageStore,
+  { teacher, samples, store }: MapSource,
   options: MapOptions,
   report: MapReport,
 ): Promise<void> {

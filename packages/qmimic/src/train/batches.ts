@@ -106,9 +106,8 @@ function drawBatch(
     canvas.width = Math.max(canvas.width, fit(Math.round(width * scale)));
     canvas.height = Math.max(canvas.height, fit(Math.round(height * scale)));
   }
-  const augmentations = images.map(({ width, height }) =>
-    sampleAugmentation(random, augment, width, height, side, stride, scaleIndex, canvas),
-  );
+  const placement = { side, gridStride: stride, scaleIndex, canvas };
+  const augmentations = images.map((image) => sampleAugmentation(random, augment, image, placement));
   const targets = indices.map((sampleIndex, i) =>
     drawTarget(samples[sampleIndex], images[i], augmentations[i], canvas, augment.minVisible),
   );

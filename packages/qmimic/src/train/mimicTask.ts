@@ -46,9 +46,9 @@ export async function createMimicTask(
     as: Quantizer,
     views: { scales: readonly number[]; flips: readonly boolean[] },
   ) => {
-    const { samples } = split.dataset;
+    const source = { teacher, samples: split.dataset.samples, store: split.store };
     const options = { quantizer: as, side, cache, device, ...views };
-    return openTeacherMaps(teacher, samples, split.store, options, report);
+    return openTeacherMaps(source, options, report);
   };
   const valMaps: TeacherMaps = await run(val, measured, { scales: [1], flips: [false] });
   const { outputStride: stride } = teacher.config;
@@ -68,7 +68,8 @@ export async function createMimicTask(
   const roiSize = mimicRoiSize;
   const settings: MimicSettings = { regions, regionForm, mimicRegions, roiSize, quantizer, stride, heads };
   const objects = { samples: val.dataset.samples, store: val.store };
-  const valMatch = () => matchRatio(student, regressor, valMaps, objects, measured.stride, device);
+  const mimicry = { student, regressor, maps: valMaps, quantizerStride: measured.stride, device };
+  const valMatch = () => matchRatio(mimicry, objects);
   const close = () => {
     regressor.dispose();
     teacher.dispose();

@@ -129,7 +129,7 @@ function forwardBackward(
     const { maps, regressor, settings, teacher } = mimic;
     const { stored, result } = timed("mimic", () => {
       const stored = maps.batch(batch, height, width);
-      const result = mimicLoss(pass, stored, batch.targets, batch.placed, regressor, settings, random);
+      const result = mimicLoss({ ...batch, pass, regressor, stored }, settings, random);
       return { stored, result };
     });
     let mimicry = mul(result.loss, recipe.lambda);

@@ -14,7 +14,12 @@ const SIDE = 96;
 const STRIDE = 16;
 
 const sampleAt = (random: () => number, settings: AugmentSettings, width: number, height: number) =>
-  sampleAugmentation(random, settings, width, height, SIDE, STRIDE, sampleScale(random, settings));
+  sampleAugmentation(
+    random,
+    settings,
+    { width, height },
+    { side: SIDE, gridStride: STRIDE, scaleIndex: sampleScale(random, settings) },
+  );
 
 /** One channel, drawn by the sampling formula with bilinear weights; outside the image is 0. */
 function draw(
@@ -134,11 +139,8 @@ describe("colour", () => {
     sampleAugmentation(
       random,
       { ...NO_AUGMENTATION, mean: [0, 0, 0], std: [1, 1, 1], ...settings },
-      9,
-      9,
-      9,
-      1,
-      0,
+      { width: 9, height: 9 },
+      { side: 9, gridStride: 1, scaleIndex: 0 },
     ).colour;
 
   it("is the normalisation alone in evaluation", () => {

@@ -65,7 +65,7 @@ function run(quantizer: Quantizer, regionForm: MimicSettings["regionForm"], boxe
     features.requiresGrad = true;
     const stored = encodeFeatures(tensor(teacherMap, [batch, channels, height, width]), quantizer);
     const pass = { features, regions: () => boxes } as unknown as TrainingPass;
-    const { loss, counts } = mimicLoss(pass, stored, targets, placed, regressor, settings, random);
+    const { loss, counts } = mimicLoss({ pass, stored, targets, placed, regressor }, settings, random);
     for (const one of regressor.parameters()) one.clearGrad();
     backward(loss);
     return {
@@ -208,15 +208,8 @@ test.each(["cells", "rois"] as const)(
         heads: false,
       } as const;
       const pass = { features, regions: () => proposals } as unknown as TrainingPass;
-      const result = mimicLoss(
-        pass,
-        encodeFeatures(features, uniform),
-        targets,
-        placed,
-        equal,
-        settings,
-        random,
-      );
+      const stored = encodeFeatures(features, uniform);
+      const result = mimicLoss({ pass, stored, targets, placed, regressor: equal }, settings, random);
       expect(result.loss.item()).toBe(0);
       expect(result.counts.matched).toBe(result.counts.compared);
       expect(result.counts.compared).toBeGreaterThan(0);

@@ -16,7 +16,7 @@ const targets: Target[] = [
   { boxes: new Float32Array(0), labels: new Int32Array(0), ignore: new Float32Array(0) },
 ];
 const choose = (source: "proposals" | "ground-truth" | "jittered", count: number, placed = whole) =>
-  chooseRegions(source, () => proposals, targets, placed, count, createRandom("regions"));
+  chooseRegions({ proposals: () => proposals, targets, placed }, { source, count }, createRandom("regions"));
 
 describe("chooseRegions", () => {
   test("takes the best proposals, at most as many as asked for", () => {

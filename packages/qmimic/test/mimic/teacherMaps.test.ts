@@ -63,13 +63,18 @@ async function mapsOf(quantizer: Quantizer) {
       said.push(text);
     },
   };
-  const maps = await openTeacherMaps(teacher, samples, store, settings, report);
+  const maps = await openTeacherMaps({ teacher, samples, store }, settings, report);
   return { teacher, maps, told, said };
 }
 
 const placed = (image: number, changes: Partial<Augmentation>): Augmentation => {
   const { width, height } = images[image];
-  const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, width, height, SIDE, STRIDE, 0);
+  const plain = sampleAugmentation(
+    () => 0,
+    NO_AUGMENTATION,
+    { width, height },
+    { side: SIDE, gridStride: STRIDE, scaleIndex: 0 },
+  );
   return { ...plain, ...changes, scale: plain.scale * SCALES[changes.scaleIndex ?? 0] };
 };
 
@@ -137,9 +142,9 @@ test("inside a crop the map is the teacher's of the crop itself, beyond reach of
   const only = [sampleOf("whole", whole)];
   const wholeStore: ImageStore = { get: async () => whole, prefetch: () => {}, bytes: 0 };
   const settings = { ...place, quantizer, side, scales: [1], flips: [true] };
-  const maps = await openTeacherMaps(teacher, only, wholeStore, settings, silent);
+  const maps = await openTeacherMaps({ teacher, samples: only, store: wholeStore }, settings, silent);
   const augmentation: Augmentation = {
-    ...sampleAugmentation(() => 0, NO_AUGMENTATION, side, side, side, STRIDE, 0),
+    ...sampleAugmentation(() => 0, NO_AUGMENTATION, whole, { side, gridStride: STRIDE, scaleIndex: 0 }),
     flip: true,
     offsetX: -cut * STRIDE,
     offsetY: -cut * STRIDE,
@@ -259,7 +264,9 @@ describe("the file of maps", () => {
       },
     };
     const settings = { ...place, quantizer, side: SIDE, scales: SCALES, flips: [false] };
-    await expect(openTeacherMaps(teacher, samples, failing, settings, silent)).rejects.toThrow("missing");
+    await expect(openTeacherMaps({ teacher, samples, store: failing }, settings, silent)).rejects.toThrow(
+      "missing",
+    );
     expect(openFiles(folder)).toEqual(before);
     teacher.dispose();
   });
