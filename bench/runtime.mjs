@@ -130,8 +130,11 @@ const result = {
   ...{ rounds, runs, cold, weights: Object.keys(weights), faceApiWasm: wasm },
   ...(dataset
     ? {
-        ...{ split: dataset.split, merge: given.merge },
-        ...{ images: dataset.samples.length, classes: dataset.classes, faceApiAp },
+        split: dataset.split,
+        merge: given.merge,
+        images: dataset.samples.length,
+        classes: dataset.classes,
+        faceApiAp,
       }
     : {}),
   report,

@@ -1,6 +1,6 @@
 // npm run readme: runs the commands of the READMEs as they are written, those of the repository in a new clone of what is
-// committed, those of qmimic's package in an empty folder with the packed packages. The photographs are generated, and there are only a
-// few. Takes about 6 minutes on two cores; --all adds npm run demo and npm test.
+// committed, those of qmimic's package in an empty folder with the packed packages. The photographs are generated, and
+// there are only a few. Takes about 6 minutes on two cores; --all adds npm run demo and npm test.
 import { execFileSync, spawnSync } from "node:child_process";
 import {
   cpSync,

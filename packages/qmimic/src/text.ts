@@ -20,7 +20,7 @@ export const escapeControls = (text: string, but = ""): string =>
     return code.length > 2 ? `\\u${code.padStart(4, "0")}` : `\\x${code.padStart(2, "0")}`;
   });
 
-/** A name for a message: truncated to 80 characters, control characters escaped. */
+/** A name for a message: truncated, control characters escaped. */
 export const shortened = (text: string, maxLength = MAX_QUOTED): string =>
   escapeControls(text.length > maxLength ? `${text.slice(0, maxLength)}...` : text);
 

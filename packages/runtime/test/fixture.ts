@@ -65,6 +65,15 @@ export function randomBoxes(count: number, size: number, rng: () => number): Flo
   return boxes;
 }
 
+/** Up to `max` boxes of any size, half of them close copies, so that high IoU thresholds matter too. */
+export function crowdedBoxes(max: number, rng: () => number): Float32Array {
+  const count = 1 + Math.floor(rng() * max);
+  const boxes = randomBoxes(count, 10 ** (rng() * 4), rng);
+  const half = 4 * (count >> 1);
+  for (let k = half; k < boxes.length; k++) boxes[k] = boxes[k - half] * (1 + rng() / 20);
+  return boxes;
+}
+
 export function expectClose(actual: Float32Array, expected: number[], tolerance: number): void {
   if (actual.length !== expected.length)
     throw new Error(`${actual.length} numbers, expected ${expected.length}`);

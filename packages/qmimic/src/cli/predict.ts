@@ -102,7 +102,10 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   if (bad.length > 0) process.exitCode = 1;
 }
 
-/** "2 stop, 1 yield", or "nothing" and the best detection below its threshold; with a note if the detection limit was reached. */
+/**
+ * "2 stop, 1 yield", or "nothing" and the best detection below its threshold; with a note if the detection limit was
+ * reached.
+ */
 function summarize(
   detections: Prediction["detections"],
   found: Detections,

@@ -139,7 +139,10 @@ function drawFound({ boxes, labels, scores }: DrawnDetections, names: Names, sca
   });
 }
 
-/** Names of classes; the number (as in the class tables) if no font has a character of the name. */
+/**
+ * Names of classes; the number (as in the class tables) if no font has a character of the name, or the font cannot be
+ * unpacked, because a picture without names is better than none.
+ */
 async function nameLabels(
   labels: Iterable<number>,
   classes: readonly string[],

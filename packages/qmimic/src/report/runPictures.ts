@@ -9,6 +9,7 @@ import type { Dataset, Sample } from "../data/types.js";
 import { type SampleDetections, scoreDetections } from "../eval/detect.js";
 import { jointBestF1 } from "../eval/evaluation.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
+import { picturesFolder } from "../train/runFiles.js";
 import { contactSheet, drawDetections } from "./pictures.js";
 
 /** Number of pictures: half of them the images with the most mistakes, the others random. */
@@ -35,7 +36,7 @@ export async function writeRunPictures(
     PICTURES,
   );
 
-  const target = join(folder, "pictures");
+  const target = picturesFolder(folder);
   await makeFolders(target);
   const isOld = (name: string) => name.startsWith(`${split}-`) && name.endsWith(".png");
   for (const name of (await readdir(target)).filter(isOld)) await rm(join(target, name));

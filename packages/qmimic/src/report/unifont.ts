@@ -4,10 +4,10 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
-import { inflateSync } from "node:zlib";
 import { cacheFolder } from "@qmimic/torch/setup";
 import sharp from "sharp";
 import { writeFileAtomic } from "../files.js";
+import { toTrueType } from "./woff.js";
 
 const PACKAGE = "@fontsource/unifont";
 const { resolve } = createRequire(import.meta.url);
@@ -68,38 +68,4 @@ async function configureFonts(folder: string): Promise<void> {
   const path = join(folder, "fonts.conf");
   await writeFileAtomic(path, `<fontconfig><cachedir>${folder}</cachedir></fontconfig>\n`);
   process.env.FONTCONFIG_FILE = path;
-}
-
-/** Uncompresses a WOFF file (W3C, "WOFF File Format 1.0", sections 3 to 5). */
-function toTrueType(woff: Buffer): Buffer {
-  const tables = Array.from({ length: woff.readUInt16BE(12) }, (_, i) => {
-    const entry = 44 + 20 * i;
-    const offset = woff.readUInt32BE(entry + 4);
-    const stored = woff.subarray(offset, offset + woff.readUInt32BE(entry + 8));
-    const length = woff.readUInt32BE(entry + 12);
-    return {
-      tag: woff.subarray(entry, entry + 4),
-      checksum: woff.subarray(entry + 16, entry + 20),
-      data: stored.length < length ? inflateSync(stored) : stored,
-    };
-  });
-  const header = Buffer.alloc(12 + 16 * tables.length);
-  woff.copy(header, 0, 4, 8);
-  const powers = Math.floor(Math.log2(tables.length));
-  header.writeUInt16BE(tables.length, 4);
-  header.writeUInt16BE(16 * 2 ** powers, 6);
-  header.writeUInt16BE(powers, 8);
-  header.writeUInt16BE(16 * (tables.length - 2 ** powers), 10);
-  let end = header.length;
-  const parts = tables.map(({ tag, checksum, data }, i) => {
-    const entry = 12 + 16 * i;
-    tag.copy(header, entry);
-    checksum.copy(header, entry + 4);
-    header.writeUInt32BE(end, entry + 8);
-    header.writeUInt32BE(data.length, entry + 12);
-    const padded = Buffer.concat([data, Buffer.alloc(-data.length & 3)]);
-    end += padded.length;
-    return padded;
-  });
-  return Buffer.concat([header, ...parts]);
 }

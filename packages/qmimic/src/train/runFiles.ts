@@ -7,10 +7,12 @@ export const metricsFile = (run: string): string => join(run, "metrics.json");
 /** Locked while a process trains the run. */
 export const lockFile = (run: string): string => join(run, ".lock");
 
+export const picturesFolder = (run: string): string => join(run, "pictures");
+
 /** The run's folder and all folders in it, whether or not they exist. */
 export const foldersOf = (run: string): string[] => [
   run,
-  join(run, "pictures"),
+  picturesFolder(run),
   ...STAGES.flatMap((stage) => [join(run, stage), weightsFolder(join(run, stage))]),
 ];
 

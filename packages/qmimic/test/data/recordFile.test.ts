@@ -96,7 +96,7 @@ describe("a file that cannot be opened leaves no file open", () => {
   /** A path whose files have names of the allowed length, but not the temporary file of a new index. */
   const longPath = () => join(root, "x".repeat(255 - temporaryName("").length));
 
-  it("when the index is no file", () => {
+  it("when the index is not a file", () => {
     const path = written();
     rmSync(`${path}.index`);
     mkdirSync(`${path}.index`);

@@ -36,7 +36,7 @@ export class BatchNorm2d extends Layer {
       const options = { training, momentum: MOMENTUM, eps: EPS, relu: withRelu, pool: withPool };
       return batchNormRelu(x, weight, bias, runningMean, runningVar, options);
     }
-    let y = batchNorm(x, weight, bias, runningMean, runningVar, training);
+    let y = batchNorm(x, weight, bias, runningMean, runningVar, training, MOMENTUM, EPS);
     if (withRelu) y = relu(y);
     return withPool ? maxPool2d(y, 2) : y;
   }
