@@ -112,7 +112,7 @@ function decoderSettings({
 function distance({ outputs }: DecoderInputs): string {
   const { exp } = outputs[1];
   const value =
-    exp === undefined ? "distance" : `expf(distance < ${cFloat(exp)} ? distance : ${cFloat(exp)})`;
+    exp === undefined ? "distance" : `expf(distance > ${cFloat(exp)} ? ${cFloat(exp)} : distance)`;
   return `static float distance_of(float distance)\n{\n  return ${value};\n}`;
 }
 

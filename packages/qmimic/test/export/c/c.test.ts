@@ -10,7 +10,7 @@ import { temporaryFolder } from "../../data/temporary.js";
 import { expectSame } from "../same.js";
 import { CHECKED, STRICT } from "./compilers.js";
 import { CANVAS, KINDS_OF_MODELS, modelOf, PICTURES } from "./detectors.js";
-import { detectFixed } from "./reference.js";
+import { detectFixed, mapsOf } from "./reference.js";
 
 setThreads(1);
 const root = await temporaryFolder();
@@ -133,6 +133,48 @@ int main(void)
     });
     compileProgram(folder, cFilesOf(model, options).files, ["gcc", ...CHECKED]);
     expect(() => runProgram(folder, PICTURES.slice(0, 1), model.classes)).toThrow("detect returned -2");
+  });
+
+  test("says where the network overflows, although only one cell of those pooled does", () => {
+    const folder = join(root, "overflow", "pooled");
+    const model = modelOf(CELLS);
+    const [logits, distances] = model.outputs;
+    const [picture] = PICTURES;
+    const [map] = mapsOf(model, CANVAS, picture, [logits]);
+    const cells = map.width * map.height;
+    const sorted = [...map.data.subarray(0, cells).keys()].sort((a, b) => map.data[a] - map.data[b]);
+    const lowest = sorted[0];
+    const places = [lowest % map.width, Math.floor(lowest / map.width)];
+    expect(places.some((place) => place % 2 === 1)).toBe(true); // Not the first of its window.
+    // Only the lowest logit becomes 0, and then NaN.
+    const bias = -(map.data[lowest] + map.data[sorted[1]]) / 2;
+    const conv = {
+      ...{ op: "conv", kernel: 1, stride: 1, padding: 0, groups: 1 },
+      channels: 2,
+      relu: 1,
+    } as const;
+    const pool = { op: "maxPool", kernel: 2, stride: 2, padding: 0 } as const;
+    const last = model.operations.length;
+    const pooled = {
+      ...model,
+      operations: [
+        ...model.operations,
+        { ...conv, input: logits },
+        { ...conv, input: last + 1 },
+        { ...pool, input: last + 2 },
+        { ...pool, input: distances },
+      ],
+      parameters: [
+        ...model.parameters,
+        { weights: Float32Array.of(1, 0, 0, 1), biases: Float32Array.of(bias, 0) },
+        { weights: Float32Array.of(-Infinity, 0, 0, 0), biases: Float32Array.of(0, 0) },
+        undefined,
+        undefined,
+      ],
+      outputs: [last + 3, last + 4],
+    };
+    compileProgram(folder, cFilesOf(pooled, options).files, ["gcc", ...CHECKED]);
+    expect(() => runProgram(folder, [picture], model.classes)).toThrow("detect returned -2");
   });
 
   test("works in memory that the program has", () => {

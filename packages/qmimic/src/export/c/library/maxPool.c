@@ -1,3 +1,4 @@
+/* NaN stays NaN, so that an overflow is noticed. */
 static void max_pool_row(const struct operation *op, int y)
 {
   const struct map *from = &maps[op->from];
@@ -17,8 +18,10 @@ static void max_pool_row(const struct operation *op, int y)
       if (left < 0) left = 0;
       if (row == top) memcpy(largest, cells + left * channels, (size_t)channels * sizeof(number));
       for (column = left; column < right; column++)
-        for (c = 0; c < channels; c++)
-          if (cells[column * channels + c] > largest[c]) largest[c] = cells[column * channels + c];
+        for (c = 0; c < channels; c++) {
+          number value = cells[column * channels + c];
+          if (value > largest[c] || IS_NAN(value)) largest[c] = value;
+        }
     }
   }
 }

@@ -6,5 +6,5 @@ static void exp_row(const struct operation *op, int y)
   float max = op->weights[0];
   int count = to->width * to->channels;
   int i;
-  for (i = 0; i < count; i++) out[i] = expf(from[i] < max ? from[i] : max);
+  for (i = 0; i < count; i++) out[i] = expf(from[i] > max ? max : from[i]);
 }

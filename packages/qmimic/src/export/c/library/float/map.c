@@ -1,5 +1,7 @@
 typedef float number;
 
+#define IS_NAN(number) ((number) != (number))
+
 /* A map with its last `rows` rows in a ring buffer: row y is at index y % rows. Cells are consecutive in a row,
    and channels in a cell; a row has `border` zero cells on either side. */
 struct map {

@@ -1,5 +1,7 @@
 typedef int8_t number;
 
+#define IS_NAN(number) 0
+
 /* A map with its last `rows` rows in a ring buffer: row y is at index y % rows. Cells are consecutive in a row,
    and channels in a cell; a row has `border` zero cells on either side. A number q represents scale * (q -
    zero). */
