@@ -13,7 +13,7 @@ export async function benchmarkDataLoading(settings) {
   const at = (i) => order[i % order.length];
   return measureSteps(settings, async (i) => {
     train.store.prefetch([...at(i + 1), ...at(i + 2)]);
-    const batch = await makeBatch(samples, train.store, at(i), batches, i);
+    const batch = await makeBatch(train, at(i), batches, i);
     batch.images.dispose();
     return batch.indices.length;
   });

@@ -13,7 +13,7 @@ const ROUNDS = 8;
 export function convolutionPeak() {
   return noGrad(() =>
     scope(() => {
-      const layer = new Conv2d(CHANNELS, CHANNELS, 3, createRandom("peak"), { padding: 1 });
+      const layer = new Conv2d(CHANNELS, CHANNELS, createRandom("peak"), { kernel: 3, padding: 1 });
       const shape = [IMAGES, CHANNELS, SIDE, SIDE];
       const input = tensor(new Float32Array(IMAGES * CHANNELS * SIDE * SIDE).fill(1), shape);
       let fastest = Number.POSITIVE_INFINITY;

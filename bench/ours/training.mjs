@@ -45,7 +45,7 @@ async function measureTraining(settings, recipe) {
   let forward = 0;
   const measured = await measureSteps(settings, async (i) => {
     const indices = order[i % order.length];
-    const batch = await makeBatch(samples, train.store, indices, batches, i);
+    const batch = await makeBatch(train, indices, batches, i);
     const step = () =>
       trainingStep(trainee, batch, recipe, { lr: recipe.lr, random: createRandom(i), index: i });
     forward = countMultiplyAdds(step) / indices.length;
@@ -67,5 +67,5 @@ function mimicTask(recipe, student, train) {
   );
   const nothing = { dataset: { ...train.dataset, samples: [] }, store: train.store };
   const silent = { maps: () => {}, say: () => {} };
-  return createMimicTask(recipe, student, teacher, { train, val: nothing }, silent);
+  return createMimicTask(recipe, { student, teacher }, { train, val: nothing }, silent);
 }

@@ -25,12 +25,13 @@ fs.openSync = (path, ...others) => {
   paths.set(file, path);
   return file;
 };
-fs.writeSync = (file, data, offset = 0, length = data.length - offset, ...others) => {
+fs.writeSync = (file, data, ...others) => {
   if (isDue(paths.get(file))) {
-    writeSync(file, data, offset, Math.floor(length * part), ...others);
+    const [offset = 0, length = data.length - offset, ...position] = others;
+    writeSync(file, data, offset, Math.floor(length * part), ...position);
     die();
   }
-  return writeSync(file, data, offset, length, ...others);
+  return writeSync(file, data, ...others);
 };
 /** Kills the program before or after renaming. */
 const renamed = (from, to) => {

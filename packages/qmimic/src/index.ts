@@ -77,7 +77,7 @@ export { onnxFile as exportOnnx } from "./export/onnx/onnxFile.js";
 // Mimic
 export { chooseQuantizer } from "./mimic/calibrate.js";
 export { type MimicResult, type MimicSettings, type MimicStep, mimicLoss } from "./mimic/mimic.js";
-export { cellWeights, type RegionSource } from "./mimic/regions.js";
+export { cellWeights, type MapShape, type RegionSource } from "./mimic/regions.js";
 export { type MapSource, openTeacherMaps, type TeacherMaps } from "./mimic/teacherMaps.js";
 export {
   applyQuantizer,

@@ -36,7 +36,7 @@ describe("boxes", () => {
   it("clips in place like clip_boxes_to_image", () => {
     const { outside, clipped, width, height } = geometry.boxes;
     const boxes = floats(outside);
-    expect(clipBoxes(boxes, width, height)).toBe(boxes);
+    expect(clipBoxes(boxes, [0, 0, width, height])).toBe(boxes);
     expect(boxes).toEqual(floats(clipped));
   });
 

@@ -28,7 +28,7 @@ describe("nms", () => {
     it(`keeps what torchvision keeps at IoU ${threshold}`, () => {
       expect([...nms(boxes, scores, threshold)]).toEqual(expected.nms);
       expect([...nms(boxes, order, threshold)]).toEqual(expected.nms);
-      expect([...batchedNms(boxes, scores, labels, threshold)]).toEqual(expected.batchedNms);
+      expect([...batchedNms({ boxes, scores, labels }, threshold)]).toEqual(expected.batchedNms);
       expect([...nms(boxes, scores, threshold, 5)]).toEqual(expected.nms.slice(0, 5));
     });
   }
@@ -40,11 +40,10 @@ describe("nms", () => {
       const count = some.length / 4;
       const points = Float32Array.from({ length: count }, () => Math.round(rng() * 20) / 20);
       const classes = Int32Array.from({ length: count }, () => Math.floor(rng() * 3));
+      const found = { boxes: some, scores: points, labels: classes };
       for (const threshold of [0, 0.05, 0.3, 0.5, 0.7, 0.9, 1]) {
         expect([...nms(some, points, threshold)]).toEqual(slowNms(some, points, threshold));
-        expect([...batchedNms(some, points, classes, threshold)]).toEqual(
-          slowNms(some, points, threshold, classes),
-        );
+        expect([...batchedNms(found, threshold)]).toEqual(slowNms(some, points, threshold, classes));
       }
     }
   });
@@ -92,7 +91,9 @@ describe("nms", () => {
     expect(nms(boxes, scores, 0.5, 0).length).toBe(0);
     expect(() => nms(boxes, scores, 1.5)).toThrow(/threshold 1.5/);
     expect(() => nms(boxes, new Float32Array(3), 0.5)).toThrow(/3 scores for 120 boxes/);
-    expect(() => batchedNms(boxes, scores, new Int32Array(2), 0.5)).toThrow(/2 labels for 120 boxes/);
+    expect(() => batchedNms({ boxes, scores, labels: new Int32Array(2) }, 0.5)).toThrow(
+      /2 labels for 120 boxes/,
+    );
   });
 });
 

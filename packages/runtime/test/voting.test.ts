@@ -7,20 +7,17 @@ describe("voteBoxes", () => {
   const boxes = Float32Array.of(...[0, 0, 8, 10], ...[2, 0, 10, 10], ...[0, 0, 8, 10], ...[50, 50, 60, 60]);
   const scores = Float32Array.of(0.75, 0.25, 0.5, 0.125);
   const labels = Int32Array.of(1, 1, 2, 1);
+  const found = { boxes, scores, labels };
 
   it("moves a survivor to the score-weighted mean of its label's overlapping boxes", () => {
-    const voted = voteBoxes(boxes, scores, labels, Int32Array.of(0, 2, 3), 0.6);
+    const voted = voteBoxes(found, Int32Array.of(0, 2, 3), 0.6);
     expect([...voted]).toEqual([0.5, 0, 8.5, 10, 0, 0, 8, 10, 50, 50, 60, 60]);
   });
 
   it("does not move boxes without enough overlap", () => {
     const kept = Int32Array.of(0, 2, 3);
-    expect([...voteBoxes(boxes, scores, labels, kept, 0.61)]).toEqual([
-      0, 0, 8, 10, 0, 0, 8, 10, 50, 50, 60, 60,
-    ]);
-    expect([...voteBoxes(boxes, scores, labels, kept, 1)]).toEqual([
-      0, 0, 8, 10, 0, 0, 8, 10, 50, 50, 60, 60,
-    ]);
+    expect([...voteBoxes(found, kept, 0.61)]).toEqual([0, 0, 8, 10, 0, 0, 8, 10, 50, 50, 60, 60]);
+    expect([...voteBoxes(found, kept, 1)]).toEqual([0, 0, 8, 10, 0, 0, 8, 10, 50, 50, 60, 60]);
   });
 
   it("equals the definition on random boxes of many sizes", () => {
@@ -32,7 +29,7 @@ describe("voteBoxes", () => {
       const classes = Int32Array.from({ length: count }, () => Math.floor(rng() * 2));
       const kept = Int32Array.from({ length: count }, (_, i) => i);
       for (const threshold of [0, 0.05, 0.3, 0.6, 0.9, 1]) {
-        const voted = voteBoxes(some, points, classes, kept, threshold);
+        const voted = voteBoxes({ boxes: some, scores: points, labels: classes }, kept, threshold);
         kept.forEach((k) => {
           const voters = [...kept].filter(
             (i) => i === k || (classes[i] === classes[k] && iou(some, i, some, k) >= threshold),
@@ -49,19 +46,17 @@ describe("voteBoxes", () => {
 
   it("keeps boxes without area or score", () => {
     const flat = Float32Array.of(5, 5, 5, 9);
-    expect([...voteBoxes(flat, Float32Array.of(0), Int32Array.of(1), Int32Array.of(0), 0)]).toEqual([
-      5, 5, 5, 9,
-    ]);
-    expect(
-      voteBoxes(new Float32Array(0), new Float32Array(0), new Int32Array(0), new Int32Array(0), 0.5),
-    ).toHaveLength(0);
+    const one = { boxes: flat, scores: Float32Array.of(0), labels: Int32Array.of(1) };
+    expect([...voteBoxes(one, Int32Array.of(0), 0)]).toEqual([5, 5, 5, 9]);
+    const none = { boxes: new Float32Array(0), scores: new Float32Array(0), labels: new Int32Array(0) };
+    expect(voteBoxes(none, new Int32Array(0), 0.5)).toHaveLength(0);
   });
 
   it("names mismatched lengths and an invalid threshold", () => {
     const none = new Int32Array(0);
-    expect(() => voteBoxes(boxes, scores.subarray(1), labels, none, 0.5)).toThrow(
+    expect(() => voteBoxes({ ...found, scores: scores.subarray(1) }, none, 0.5)).toThrow(
       "3 scores and 4 labels for 4 boxes",
     );
-    expect(() => voteBoxes(boxes, scores, labels, none, 1.5)).toThrow("IoU threshold 1.5");
+    expect(() => voteBoxes(found, none, 1.5)).toThrow("IoU threshold 1.5");
   });
 });

@@ -41,7 +41,7 @@ function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tenso
     const perSide = groups === 1 ? pooled : 1;
     const parts = ofImage.flatMap((regions, image) => {
       if (regions.length === 0) return [];
-      const { grid, inside } = samplesOf(regions, boxes, height, width, options);
+      const { grid, inside } = samplesOf(regions, boxes, { height, width }, options);
       const byGroup = (values: Float32Array, size: number) => {
         const [n, s] = [regions.length, samplingRatio];
         const samples = tensor(values, [n, pooled, s, pooled, s, size]).to(features.device);
@@ -49,7 +49,7 @@ function alignedBins(features: Tensor, rois: Tensor, options: BinOptions): Tenso
         return reshape(ordered, [groups, n * perSide * s, perSide * s, size]);
       };
       const map = reshape(slice(features, 0, image, image + 1), [outputs, groups, height, width]);
-      const sampled = gridSample(permute(map, [1, 0, 2, 3]), byGroup(grid, 2), "bilinear", "border");
+      const sampled = gridSample(permute(map, [1, 0, 2, 3]), byGroup(grid, 2), { padding: "border" });
       const counted = mul(sampled, permute(byGroup(inside, 1), [0, 3, 1, 2]));
       const bins = avgPool2d(counted, [samplingRatio, samplingRatio]);
       const byRegion = permute(reshape(bins, [groups, outputs, regions.length, perSide ** 2]), [2, 1, 0, 3]);
@@ -105,8 +105,7 @@ function checkRois(shape: readonly number[], boxes: Float32Array, options: BinOp
 function samplesOf(
   regions: readonly number[],
   boxes: Float32Array,
-  height: number,
-  width: number,
+  { height, width }: { height: number; width: number },
   { spatialScale, pooled, samplingRatio, aligned }: RoiAlignOptions,
 ): { grid: Float32Array; inside: Float32Array } {
   const side = pooled * samplingRatio;

@@ -3,6 +3,7 @@
 // (fallbacks.ts); everything else here accepts only CPU tensors.
 import { operator } from "./dispatcher.js";
 import { psRoiAlignFallback, roiAlignFallback } from "./fallbacks.js";
+import type { BatchNormOptions, BatchNormTensors } from "./ops.js";
 import type { Tensor } from "./tensor.js";
 
 /** 3x3 convolution, stride 1, padding 1, for narrow layers. x [B, Cin, H, W], weight [Cout, Cin, 3, 3]. */
@@ -10,10 +11,7 @@ export const conv3x3: (x: Tensor, weight: Tensor, bias: Tensor | null) => Tensor
   operator("qmimic::conv3x3");
 
 const batchNormReluOf = operator("qmimic::batch_norm_relu");
-export interface BatchNormReluOptions {
-  training: boolean;
-  momentum: number;
-  eps: number;
+export interface BatchNormReluOptions extends Required<BatchNormOptions> {
   relu: boolean;
   /** Also apply 2x2 max pooling (an odd last row or column is dropped). */
   pool: boolean;
@@ -21,10 +19,7 @@ export interface BatchNormReluOptions {
 /** Batch norm, ReLU and 2x2 max pooling in one pass; stores only x for the backward pass. */
 export function batchNormRelu(
   x: Tensor,
-  weight: Tensor,
-  bias: Tensor,
-  runningMean: Tensor,
-  runningVar: Tensor,
+  { weight, bias, runningMean, runningVar }: BatchNormTensors,
   { training, momentum, eps, relu, pool }: BatchNormReluOptions,
 ): Tensor {
   return batchNormReluOf(x, weight, bias, runningMean, runningVar, training, momentum, eps, relu, pool);

@@ -107,16 +107,25 @@ export function conv2d(
 }
 
 const batchNormOf = operator("aten::batch_norm");
+/** Of one batch norm, [C] each. */
+export interface BatchNormTensors {
+  weight: Tensor;
+  bias: Tensor;
+  runningMean: Tensor;
+  runningVar: Tensor;
+}
+export interface BatchNormOptions {
+  training: boolean;
+  /** Of the running statistics. */
+  momentum?: number;
+  /** Added to the variance. */
+  eps?: number;
+}
 /** Batch norm over channel dimension 1. Training updates the running statistics in place. */
 export function batchNorm(
   x: Tensor,
-  weight: Tensor,
-  bias: Tensor,
-  runningMean: Tensor,
-  runningVar: Tensor,
-  training: boolean,
-  momentum = 0.1,
-  eps = 1e-5,
+  { weight, bias, runningMean, runningVar }: BatchNormTensors,
+  { training, momentum = 0.1, eps = 1e-5 }: BatchNormOptions,
 ): Tensor {
   return batchNormOf(x, weight, bias, runningMean, runningVar, training, momentum, eps, false);
 }
@@ -160,14 +169,16 @@ export const smoothL1 = (x: Tensor, target: Tensor, beta: number, reduction: Red
 const gridSampleOf = operator("aten::grid_sampler");
 const interpolations = { bilinear: 0, nearest: 1 } as const;
 const paddings = { zeros: 0, border: 1 } as const;
+export interface GridSampleOptions {
+  interpolation?: keyof typeof interpolations;
+  padding?: keyof typeof paddings;
+  alignCorners?: boolean;
+}
 /** x [B, C, H, W], grid [B, h, w, 2] in -1..1 (x first) -> [B, C, h, w]. */
-export const gridSample = (
-  x: Tensor,
-  grid: Tensor,
-  interpolation: keyof typeof interpolations = "bilinear",
-  padding: keyof typeof paddings = "zeros",
-  alignCorners = false,
-): Tensor => gridSampleOf(x, grid, interpolations[interpolation], paddings[padding], alignCorners);
+export function gridSample(x: Tensor, grid: Tensor, options: GridSampleOptions = {}): Tensor {
+  const { interpolation = "bilinear", padding = "zeros", alignCorners = false } = options;
+  return gridSampleOf(x, grid, interpolations[interpolation], paddings[padding], alignCorners);
+}
 
 const copyInto = operator("aten::copy_");
 /** Overwrites `target` with the values of `source` (equal shape). */

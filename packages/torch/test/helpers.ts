@@ -111,9 +111,7 @@ export function expectSame(
   ours: (...inputs: Tensor[]) => Tensor,
   reference: (...inputs: Tensor[]) => Tensor,
   inputs: readonly Input[],
-  random: Random,
-  tolerance: number,
-  what = "",
+  { random, tolerance, what = "" }: { random: Random; tolerance: number; what?: string },
 ): void {
   const { shape } = evaluate(reference, inputs, null);
   for (const gradient of [uniform(sizeOf(shape), random), uniform(shape[0] * shape[1], random)]) {

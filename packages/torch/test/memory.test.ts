@@ -28,11 +28,11 @@ setThreads(1);
 test("1,000 steps of a small convolutional net: tensors and resident memory stay level", () => {
   const random = seeded(1);
   const net = new Sequential([
-    new Conv2d(3, 8, 3, random, { padding: 1, init: "kaiming" }),
+    new Conv2d(3, 8, random, { kernel: 3, padding: 1, init: "kaiming" }),
     new BatchNorm2d(8),
     new ReLU(),
     new MaxPool2d(2),
-    new Conv2d(8, 24, 3, random, { padding: 1, init: "kaiming" }),
+    new Conv2d(8, 24, random, { kernel: 3, padding: 1, init: "kaiming" }),
     new BatchNorm2d(24),
     new ReLU(),
     new MaxPool2d(2),

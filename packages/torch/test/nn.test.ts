@@ -30,7 +30,7 @@ import { expectClose, seeded, uniform } from "./helpers.js";
 
 test("a sequence names its tensors as PyTorch does", () => {
   const net = new Sequential([
-    new Conv2d(3, 4, 3, seeded(1)),
+    new Conv2d(3, 4, seeded(1), { kernel: 3 }),
     new BatchNorm2d(4),
     new ReLU(),
     new Linear(4, 2, seeded(2)),
@@ -62,7 +62,7 @@ test("a sequence with fused batch norm, ReLU and pooling equals its layers run o
   const random = seeded(3);
   const norm = new BatchNorm2d(5);
   const net = new Sequential([
-    new Conv2d(3, 5, 3, random, { padding: 1 }),
+    new Conv2d(3, 5, random, { kernel: 3, padding: 1 }),
     norm,
     new ReLU(),
     new MaxPool2d(2),
@@ -81,7 +81,7 @@ test("a sequence with fused batch norm, ReLU and pooling equals its layers run o
 
 test("the same seed gives the same weights, with the requested std", () => {
   const make = (init: "kaiming" | "torch" | number) =>
-    new Conv2d(16, 32, 3, seeded(7), { init }).weight.toFloat32();
+    new Conv2d(16, 32, seeded(7), { kernel: 3, init }).weight.toFloat32();
   expect(make("kaiming")).toEqual(make("kaiming"));
   const std = (values: Float32Array) =>
     Math.sqrt(values.reduce((all, value) => all + value * value, 0) / values.length);
@@ -92,8 +92,8 @@ test("the same seed gives the same weights, with the requested std", () => {
 
 test("multiply-adds are counted on request", () => {
   const net = new Sequential([
-    new Conv2d(3, 8, 3, seeded(1), { padding: 1, stride: 2 }),
-    new Conv2d(8, 8, 3, seeded(2), { padding: 1, groups: 8 }),
+    new Conv2d(3, 8, seeded(1), { kernel: 3, padding: 1, stride: 2 }),
+    new Conv2d(8, 8, seeded(2), { kernel: 3, padding: 1, groups: 8 }),
   ]);
   const line = new Linear(10, 6, seeded(3));
   scope(() => {
@@ -106,7 +106,7 @@ test("multiply-adds are counted on request", () => {
 });
 
 test("channels that are not multiples of the groups are rejected", () => {
-  expect(() => new Conv2d(3, 4, 3, seeded(1), { groups: 2 })).toThrow(
+  expect(() => new Conv2d(3, 4, seeded(1), { kernel: 3, groups: 2 })).toThrow(
     /3 -> 4 channels, expected multiples of 2/,
   );
 });
@@ -114,10 +114,10 @@ test("channels that are not multiples of the groups are rejected", () => {
 test("in bfloat16 wide layers train nearly as in float32, and evaluate exactly so", () => {
   const random = seeded(8);
   const net = new Sequential([
-    new Conv2d(32, 32, 3, random, { padding: 1, init: "kaiming" }),
+    new Conv2d(32, 32, random, { kernel: 3, padding: 1, init: "kaiming" }),
     new BatchNorm2d(32),
     new ReLU(),
-    new Conv2d(32, 4, 1, random),
+    new Conv2d(32, 4, random, { kernel: 1 }),
   ]);
   const x = tensor(uniform(2 * 32 * 8 * 8, random), [2, 32, 8, 8]);
   const pass = () =>
@@ -155,10 +155,10 @@ test("in bfloat16 wide layers train nearly as in float32, and evaluate exactly s
 test("a network is built with other shapes than its constructor's, and runs", () => {
   const build = () =>
     new Sequential([
-      new Conv2d(3, 8, 3, random, { padding: 1, init: "kaiming", bias: false }),
+      new Conv2d(3, 8, random, { kernel: 3, padding: 1, init: "kaiming", bias: false }),
       new BatchNorm2d(8),
-      new Conv2d(8, 8, 3, random, { padding: 1, groups: 8 }),
-      new Conv2d(8, 4, 1, random),
+      new Conv2d(8, 8, random, { kernel: 3, padding: 1, groups: 8 }),
+      new Conv2d(8, 4, random, { kernel: 1 }),
     ]);
   const random = () => 0.25;
   const channels = {

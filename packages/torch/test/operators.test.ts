@@ -47,8 +47,8 @@ const logSoftmaxOf = operator("aten::log_softmax.int");
 // biome-ignore lint/suspicious/noExplicitAny: each operator's options have their own types in the file of cases.
 const calls: Record<string, (inputs: Inputs, options: any) => Tensor> = {
   conv2d: ({ x, weight, bias }, options) => conv2d(x, weight, bias ?? null, options),
-  batch_norm: ({ x, weight, bias, runningMean, runningVar }, { training, momentum, eps }) =>
-    batchNorm(x, weight, bias, runningMean, runningVar, training, momentum, eps),
+  batch_norm: ({ x, weight, bias, runningMean, runningVar }, options) =>
+    batchNorm(x, { weight, bias, runningMean, runningVar }, options),
   linear: ({ x, weight, bias }) => linear(x, weight, bias),
   relu: ({ x }) => relu(x),
   max_pool2d: ({ x }, { kernel, stride, padding, ceilMode }) =>
@@ -64,7 +64,7 @@ const calls: Record<string, (inputs: Inputs, options: any) => Tensor> = {
     binaryCrossEntropyWithLogits(x, target, reduction),
   smooth_l1_loss: ({ x, target }, { beta, reduction }) => smoothL1(x, target, beta, reduction),
   grid_sample: ({ x, grid }, { mode, padding, alignCorners }) =>
-    gridSample(x, grid, mode, padding, alignCorners),
+    gridSample(x, grid, { interpolation: mode, padding, alignCorners }),
   roi_align: ({ x, rois }, options) => roiAlign(x, rois, options),
   ps_roi_align: ({ x, rois }, options) => psRoiAlign(x, rois, options),
 };

@@ -158,19 +158,14 @@ function speeds({ operator, tensor, noGrad, scope, conv3x3 }: Torch): Finding[] 
     const weight = filled(channels, channels, 3, 3);
     const call = () =>
       custom ? conv3x3(image, weight, null) : convolve(image, weight, undefined, [1, 1], [1, 1]);
-    return speed(
-      name,
-      `3x3 convolution, ${channels} channels`,
-      2 * 9 * channels ** 2 * height * width,
-      call,
-      scope,
-    );
+    const work = 2 * 9 * channels ** 2 * height * width;
+    return { name, value: `3x3 convolution, ${channels} channels: ${speed(work, call, scope)}` };
   };
   return noGrad(() =>
     scope(() => {
       const [a, b] = [filled(SIDE, SIDE), filled(SIDE, SIDE)];
       return [
-        speed("speed", `sgemm ${SIDE}`, 2 * SIDE ** 3, () => multiply(a, b), scope),
+        { name: "speed", value: `sgemm ${SIDE}: ${speed(2 * SIDE ** 3, () => multiply(a, b), scope)}` },
         convolution("", MAP, false),
         convolution("", narrow, true),
       ];
@@ -179,13 +174,7 @@ function speeds({ operator, tensor, noGrad, scope, conv3x3 }: Torch): Finding[] 
 }
 
 /** The fastest of repeated calls within 200 ms: other programs can only slow a call down. */
-function speed(
-  name: string,
-  what: string,
-  work: number,
-  call: () => unknown,
-  scope: Torch["scope"],
-): Finding {
+function speed(work: number, call: () => unknown, scope: Torch["scope"]): string {
   let best = Number.POSITIVE_INFINITY;
   const end = performance.now() + 200;
   do {
@@ -193,5 +182,5 @@ function speed(
     scope(() => void call());
     best = Math.min(best, performance.now() - started);
   } while (performance.now() < end);
-  return { name, value: `${what}: ${(work / best / 1e6).toFixed(1)} GFLOP/s` };
+  return `${(work / best / 1e6).toFixed(1)} GFLOP/s`;
 }

@@ -152,6 +152,12 @@ export function sampleAugmentation(
   };
 }
 
+/** An image and the canvas on which it is drawn. */
+export interface ImageOnCanvas {
+  image: CanvasSize;
+  canvas: CanvasSize;
+}
+
 /**
  * Maps boxes (xyxy, image pixels) to the canvas. `minVisible`: see AugmentSettings. Boxes entirely off the
  * canvas are neither kept nor ignored.
@@ -159,11 +165,10 @@ export function sampleAugmentation(
 export function transformBoxes(
   boxes: Float32Array,
   { scale, flip, offsetX, offsetY }: Pick<Augmentation, "scale" | "flip" | "offsetX" | "offsetY">,
-  imageWidth: number,
-  canvas: CanvasSize,
+  { image, canvas }: ImageOnCanvas,
   minVisible: number,
 ): TransformedBoxes {
-  const scaledWidth = Math.round(imageWidth * scale);
+  const scaledWidth = Math.round(image.width * scale);
   const out: number[] = [];
   const kept: number[] = [];
   const ignore: number[] = [];

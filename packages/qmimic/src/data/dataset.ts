@@ -137,27 +137,28 @@ export async function readSplit(
   const damagedFiles = new Set(damaged.map(({ file }) => file));
   const samples = all.filter(({ imagePath }) => !damagedFiles.has(imagePath));
   problems.push(...damaged);
-  report(folder, split, problems, samples.length > 0, options);
-  return { root: folder.root, split, classes: merge === undefined ? [...classes] : [merge], samples };
+  const names = merge === undefined ? [...classes] : [merge];
+  const dataset = { root: folder.root, split, classes: names, samples };
+  report(folder, dataset, problems, options);
+  return dataset;
 }
 
 /** Passes on problems. @throws InputError with all of them, unless there is a callback or they are skipped */
 function report(
   folder: DataFolder,
-  split: string,
+  { root, split, samples }: Dataset,
   problems: readonly Problem[],
-  usable: boolean,
   { onProblem, skipBad }: ReadOptions,
 ): void {
   if (onProblem) problems.forEach(onProblem);
   else if (problems.length > 0) {
-    const what = `${folder.root}, split ${quoted(split)}`;
+    const what = `${root}, split ${quoted(split)}`;
     if (!skipBad) {
       const remedy = "Correct them, or skip them with the setting skip-bad.";
       throw new InputError(describeProblems(what, problems, { remedy }));
     }
     const text = describeProblems(what, problems, { limit: 5 });
-    if (!usable) throw new InputError(text);
+    if (samples.length === 0) throw new InputError(text);
     folder.notes.add(`Skipped (skip-bad): ${text}`);
   }
 }

@@ -28,8 +28,7 @@ export function drawImages(
       images.map(({ data, width, height }) => tensor(data, [height, width, 3])),
       tensor(geometry, [images.length, 5]),
       tensor(colour, [images.length, 12]),
-      canvas.height,
-      canvas.width,
+      canvas,
     ).to(device),
   );
 }

@@ -60,9 +60,8 @@ export async function checkLabels(
     }
     if (found.note !== undefined) findings.note(found.note, item.image ?? item.labels);
     if (item.size === undefined && source.sizes !== "none") findings.note("sizeFromImage", item.labels);
-    return [
-      { ...item, size: found.size, objects: checkObjects(tree, item, found.size, settings.clip, findings) },
-    ];
+    const sized = { ...item, size: found.size };
+    return [{ ...sized, objects: checkObjects(tree, sized, settings.clip, findings) }];
   });
   const names = new Set<string>();
   for (const { objects } of all) for (const { name } of objects) if (!hasControls(name)) names.add(name);
@@ -174,8 +173,7 @@ async function sizeOf(
 
 function checkObjects(
   tree: FolderTree,
-  { objects, labels, relative }: LabelledImage,
-  size: ImageSize,
+  { objects, labels, relative, size }: CheckedImage,
   clip: boolean,
   findings: Findings,
 ): LabelledObject[] {

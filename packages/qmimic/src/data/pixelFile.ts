@@ -59,9 +59,9 @@ export function createPixelFile(
         return undefined;
       }
     },
-    append(index, { data, width, height }) {
+    append(index, image) {
       const file = open();
-      if (!file.records.has(recordName(index, 0))) file.append(index, 0, height, width, data);
+      if (!file.records.has(recordName(index, 0))) file.append(index, 0, image);
     },
   };
 }

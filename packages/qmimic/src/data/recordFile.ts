@@ -32,13 +32,20 @@ export interface StoredRecord {
   checksum: number;
 }
 
+/** An array to be stored. */
+export interface NewRecord {
+  height: number;
+  width: number;
+  data: Uint8Array;
+}
+
 export interface RecordFile {
   /** Records by name (see recordName). */
   readonly records: Map<string, StoredRecord>;
   /** Number of skipped index entries: damaged, or pointing beyond the file; 0 for an intact file. */
   readonly damaged: number;
   /** Replaces an existing record of the same name. Other processes may append at the same time. */
-  append(id: number, view: number, height: number, width: number, data: Uint8Array): void;
+  append(id: number, view: number, record: NewRecord): void;
   /** The open file, for callers that read and verify records themselves. */
   readonly descriptor: number;
   /** @throws InputError if the record's bytes are damaged */
@@ -68,7 +75,7 @@ export function openRecordFile(path: string, key: string): RecordFile {
   return {
     records,
     damaged,
-    append(id, view, height, width, data) {
+    append(id, view, { height, width, data }) {
       const checksum = crc32c(data);
       const write = () => {
         // Other processes may have appended: only the files know where they end.

@@ -16,7 +16,7 @@ import {
   type UnrankedDetections,
   type UnrankedMatches,
 } from "./matches.js";
-import { areaOf, intersectionOf } from "./overlap.js";
+import { areaOf, intersectionWith } from "./overlap.js";
 import { descending } from "./ranking.js";
 import { countDifficult, mean, orNull } from "./tally.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
@@ -26,6 +26,8 @@ const IOU_THRESHOLDS = Array.from({ length: 10 }, (_, k) => 0.5 + k * ((0.95 - 0
 const AT_50 = 0;
 const AT_75 = 5;
 const MAX_DETECTIONS = 100;
+
+const intersectionOf = intersectionWith(0);
 
 /** Square pixels, both ends included. */
 const AREAS = {

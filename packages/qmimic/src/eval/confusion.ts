@@ -1,5 +1,5 @@
 // The confusion matrix over classes and background.
-import { overlapOf } from "./overlap.js";
+import { overlapWith } from "./overlap.js";
 import { descending } from "./ranking.js";
 import type { ImageDetections, ImageGroundTruth } from "./types.js";
 
@@ -26,6 +26,7 @@ export function confusionMatrix(
   detections: readonly ImageDetections[],
   { thresholds, iou = 0.5, pixelInclusive = false }: ConfusionOptions,
 ): number[][] {
+  const overlapOf = overlapWith(pixelInclusive ? 1 : 0);
   const background = thresholds.length;
   const matrix = Array.from({ length: background + 1 }, () => new Array<number>(background + 1).fill(0));
   const found = new Map(detections.map((entry) => [entry.id, entry]));
@@ -34,8 +35,7 @@ export function confusionMatrix(
     const kept = image
       ? [...descending(image.scores)].filter((d) => image.scores[d] >= thresholds[image.labels[d]])
       : [];
-    const overlap = (d: number, g: number) =>
-      overlapOf(image!.boxes, d, truth.boxes, g, pixelInclusive ? 1 : 0);
+    const overlap = (d: number, g: number) => overlapOf(image!.boxes, d, truth.boxes, g);
     const objects = [...truth.labels.keys()];
     const taken = new Set<number>();
     const left: number[] = [];

@@ -7,7 +7,7 @@
 // 4. Precision and recall along the list, without difficult objects in the positives; average precision.
 
 import { checkInputs } from "./checkInputs.js";
-import { overlapOf } from "./overlap.js";
+import { overlapWith } from "./overlap.js";
 import { allPointAp, type BestF1, bestF1, elevenPointAp, precisionRecall } from "./precisionRecall.js";
 import { descending } from "./ranking.js";
 import { mean } from "./tally.js";
@@ -159,6 +159,7 @@ function judge(
   { groundTruths, detections, positions }: JudgedImages,
   { iouThreshold, pixelInclusive }: { iouThreshold: number; pixelInclusive: boolean },
 ): { hits: Uint8Array; scores: Float64Array } {
+  const overlapOf = overlapWith(pixelInclusive ? 1 : 0);
   const taken = new Map<ImageGroundTruth, Uint8Array>();
   const hits = new Uint8Array(ranked.length);
   const scores = new Float64Array(ranked.length);
@@ -170,7 +171,7 @@ function judge(
     let nearest = -1;
     for (let g = 0; g < truth.labels.length; g++) {
       if (truth.labels[g] !== label) continue;
-      const overlap = overlapOf(image.boxes, box, truth.boxes, g, pixelInclusive ? 1 : 0);
+      const overlap = overlapOf(image.boxes, box, truth.boxes, g);
       if (overlap > largest) {
         largest = overlap;
         nearest = g;

@@ -60,7 +60,7 @@ export function headLoss(
   if (student.of === "regions") return regionsLoss(student, () => teacherOutputs() as Regions);
   const [, , height, width] = student.logits.shape as [number, number, number, number];
   // With half a channel, the weights of a region add up to 1 / regions.
-  const weights = cellWeights(regions, stride, 0.5, height, width);
+  const weights = cellWeights(regions, { stride, channels: 0.5, height, width });
   return cellsLoss(student, () => teacherOutputs() as Cells, weights);
 }
 

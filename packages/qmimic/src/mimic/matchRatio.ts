@@ -52,13 +52,12 @@ function matchImage(
   const [plain] = augmentations;
   const features = backbone.forward(batch);
   const [, , height, width] = features.shape;
-  const { boxes } = transformBoxes(scaleBoxes(objects, image), plain, image.width, canvas, 0);
-  const weights = cellWeights([boxes], outputStride, regressor.outChannels, height, width);
-  const codes = maps.batch({ indices: [index], augmentations: [plain], images: batch }, height, width);
+  const { boxes } = transformBoxes(scaleBoxes(objects, image), plain, { image, canvas }, 0);
+  const map = { stride: outputStride, channels: regressor.outChannels, height, width };
+  const weights = cellWeights([boxes], map);
+  const stored = maps.batch({ indices: [index], augmentations: [plain], images: batch }, height, width);
   const cells = tensor(weights, [1, height, width]).to(device);
-  const { matches } = cellLoss(features, regressor, codes, cells, {
-    kind: "uniform",
-    stride: quantizerStride,
-  });
+  const quantizer = { kind: "uniform", stride: quantizerStride } as const;
+  const { matches } = cellLoss(features, regressor, { stored, quantizer }, cells);
   return toCounts(matches);
 }

@@ -54,7 +54,7 @@ export interface MimicResult {
  * training.
  */
 export const createRegressor = (studentChannels: number, teacherChannels: number, random: Random): Conv2d =>
-  new Conv2d(studentChannels, teacherChannels, 1, random, { init: "kaiming", predicts: true });
+  new Conv2d(studentChannels, teacherChannels, random, { kernel: 1, init: "kaiming", predicts: true });
 
 /** r of the student's map, always float32, because it is quantized next. */
 const predict = (regressor: Conv2d, features: Tensor): Tensor => cast(regressor.forward(features), "float32");
@@ -90,13 +90,17 @@ export function mimicLoss(
   if (settings.regionForm === "rois")
     return { ...pooledLoss(predict(regressor, pass.features), stored, regions, settings), regions };
   const [batch, , height, width] = pass.features.shape;
-  const cells = tensor(cellWeights(regions, stride, regressor.outChannels, height, width), [
-    batch,
-    height,
-    width,
-  ]).to(pass.features.device);
-  const { loss, matches } = cellLoss(pass.features, regressor, stored, cells, quantizer);
+  const weights = cellWeights(regions, { stride, channels: regressor.outChannels, height, width });
+  const cells = tensor(weights, [batch, height, width]).to(pass.features.device);
+  const { loss, matches } = cellLoss(pass.features, regressor, { stored, quantizer }, cells);
   return { loss, counts: toCounts(matches), regions };
+}
+
+/** The teacher's maps as they are stored. */
+export interface EncodedMaps {
+  /** [B, C, H, W] encoded, see encodeFeatures */
+  stored: Tensor;
+  quantizer: Quantizer;
 }
 
 /** Maximum weights of r for the fused kernel: it is made for narrow students, whose weights stay in the cache. */
@@ -105,22 +109,22 @@ const MAX_FUSED = 2 ** 16;
 /**
  * Form "cells": sum of cells * (Q(r(features)) - target)^2, and int64 [3], see MatchCounts.
  * @param features [B, inChannels, H, W]
- * @param stored [B, C, H, W] encoded, see encodeFeatures
  * @param cells [B, H, W]
  */
 export function cellLoss(
   features: Tensor,
   regressor: Conv2d,
-  stored: Tensor,
+  teacher: EncodedMaps,
   cells: Tensor,
-  quantizer: Quantizer,
 ): { loss: Tensor; matches: Tensor } {
+  const { stored, quantizer } = teacher;
   const { weight, bias } = regressor;
   const fused = features.device === "cpu" && weight.size <= MAX_FUSED && quantizer.kind !== "power-of-two";
-  if (!fused || !bias) return difference(predict(regressor, features), stored, cells, quantizer);
+  if (!fused || !bias) return difference(predict(regressor, features), teacher, cells);
   const uniform = quantizer.kind === "uniform";
   const target = uniform ? stored : decodeFeatures(stored, quantizer);
-  return fusedMimicLoss(features, { weight, bias }, target, cells, uniform ? quantizer.stride : 0);
+  const stride = uniform ? quantizer.stride : 0;
+  return fusedMimicLoss(features, { weight, bias }, { target, stride }, cells);
 }
 
 const unsqueezeOf = operator("aten::unsqueeze");
@@ -130,14 +134,13 @@ const logicalAnd = operator("aten::logical_and");
 /** The same with libtorch's operators: for the other quantizer, wide networks, and other devices. */
 function difference(
   prediction: Tensor,
-  stored: Tensor,
-  weight: Tensor,
-  quantizer: Quantizer,
+  { stored, quantizer }: EncodedMaps,
+  cells: Tensor,
 ): { loss: Tensor; matches: Tensor } {
   const target = decodeFeatures(stored, quantizer);
   const rounded = applyQuantizer(prediction, quantizer);
   const gap = sub(rounded, target);
-  const perCell = unsqueezeOf(weight, 1);
+  const perCell = unsqueezeOf(cells, 1);
   const loss = sum(mul(mul(gap, gap), perCell));
   if (quantizer.kind === "none") return { loss, matches: tensor(new Int32Array(3)) };
   const inside = greaterThan(perCell, 0);

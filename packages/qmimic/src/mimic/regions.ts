@@ -86,6 +86,15 @@ export function regionCells(box: ArrayLike<number>, stride: number, height: numb
   return { x0, y0, x1: endCell(x0, box[2], stride, width), y1: endCell(y0, box[3], stride, height) };
 }
 
+/** A feature map. */
+export interface MapShape {
+  /** Input pixels per cell. */
+  stride: number;
+  channels: number;
+  height: number;
+  width: number;
+}
+
 /**
  * The size-normalised mimic loss, Lm = 1/(2N) sum_i 1/m_i ||.||^2 over regions i with m_i values, is a weighted
  * squared difference over the whole map: a cell's weight is the sum of 1/(2 N m_i) over the regions that cover
@@ -94,10 +103,7 @@ export function regionCells(box: ArrayLike<number>, stride: number, height: numb
  */
 export function cellWeights(
   regions: readonly Float32Array[],
-  stride: number,
-  channels: number,
-  height: number,
-  width: number,
+  { stride, channels, height, width }: MapShape,
 ): Float32Array {
   const weights = new Float32Array(regions.length * height * width);
   const total = regions.reduce((sum, list) => sum + list.length / 4, 0);

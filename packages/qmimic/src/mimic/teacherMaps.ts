@@ -108,7 +108,7 @@ export async function openTeacherMaps(
       const shape = [channels, height, width] as const;
       const read = () => {
         try {
-          return readMaps(file.descriptor, maps, rows, columns, shape, dtype);
+          return readMaps(file.descriptor, maps, { rows, columns }, { shape, dtype });
         } catch (error) {
           const damage = damageOf(file, maps);
           if (damage === null) throw error;
@@ -181,7 +181,7 @@ async function complete(
         const number = viewNumber(view.scaleIndex, view.flip);
         if (options.quantizer.kind === "uniform" && map.includes(LAST_CODE)) saturated++;
         if (!file.records.has(recordName(indices[i], number)))
-          file.append(indices[i], number, height, width, map);
+          file.append(indices[i], number, { height, width, data: map });
       });
       report.maps(file.records.size, total);
     }

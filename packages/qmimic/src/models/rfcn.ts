@@ -39,11 +39,11 @@ class PositionSensitiveHead extends RegionHead {
   ) {
     super();
     const cells = config.psSize ** 2;
-    const prediction = { init: 0.16 / Math.sqrt(channels), predicts: true };
-    const maps = (count: number) => new Conv2d(channels, count * cells, 1, random, prediction);
+    const prediction = { kernel: 1, init: 0.16 / Math.sqrt(channels), predicts: true };
+    const maps = (count: number) => new Conv2d(channels, count * cells, random, prediction);
     this.conv = this.child(
       "conv",
-      new Conv2d(channels, channels, 3, random, { padding: 1, init: "kaiming" }),
+      new Conv2d(channels, channels, random, { kernel: 3, padding: 1, init: "kaiming" }),
     );
     this.scoreMaps = this.child("score_maps", maps(config.classes.length + 1));
     this.boxMaps = this.child("box_maps", maps(4));

@@ -2,6 +2,7 @@
 import type { Tensor } from "@qmimic/torch";
 import { ownOperator } from "./native.js";
 
+const imagesToBatchOf = ownOperator("qmimic::images_to_batch");
 /**
  * Scales, positions, mirrors and recolours images, and writes them into one batch.
  * @param images uint8 [h, w, 3] each
@@ -9,10 +10,9 @@ import { ownOperator } from "./native.js";
  * @param colour [B, 12]: a 3 x 4 matrix that maps red, green, blue in 0..255 to the network's input
  * @returns [B, 3, height, width]; 0 outside the images
  */
-export const imagesToBatch: (
+export const imagesToBatch = (
   images: readonly Tensor[],
   geometry: Tensor,
   colour: Tensor,
-  height: number,
-  width: number,
-) => Tensor = ownOperator("qmimic::images_to_batch");
+  { height, width }: { height: number; width: number },
+): Tensor => imagesToBatchOf(images, geometry, colour, height, width);

@@ -16,16 +16,16 @@ const readMapsOf = ownOperator("qmimic::read_maps");
  * 0 outside the maps.
  * @param file descriptor, for instance from openSync of node:fs
  * @param maps [channels, height, width] of `dtype` each
+ * @param corners of the maps in the batch
+ * @param batch the shape of one image, [channels, height, width], and the type of all
  * @returns [B, channels, height, width], on the CPU
  * @throws if the file cannot be read, ends before a map does, or a checksum does not match
  */
 export const readMaps = (
   file: number,
   maps: readonly StoredMap[],
-  rows: readonly number[],
-  columns: readonly number[],
-  [channels, height, width]: readonly [number, number, number],
-  dtype: DType,
+  corners: { rows: readonly number[]; columns: readonly number[] },
+  batch: { shape: readonly [channels: number, height: number, width: number]; dtype: DType },
 ): Tensor =>
   readMapsOf(
     file,
@@ -33,10 +33,8 @@ export const readMaps = (
     maps.map((map) => map.checksum),
     maps.map((map) => map.height),
     maps.map((map) => map.width),
-    rows,
-    columns,
-    channels,
-    height,
-    width,
-    dtype,
+    corners.rows,
+    corners.columns,
+    ...batch.shape,
+    batch.dtype,
   );

@@ -12,26 +12,24 @@ export function solvePositive(a: Float64Array, b: Float64Array, n: number): Floa
   const lower = choleskyOf(a, n);
   const m = b.length / n;
   const x = Float64Array.from(b);
+  const addRow = (to: number, from: number, factor: number): void => {
+    if (factor === 0) return;
+    const [t, f] = [to * m, from * m];
+    for (let j = 0; j < m; j++) x[t + j] += factor * x[f + j];
+  };
+  const scaleRow = (row: number, factor: number): void => {
+    for (let j = row * m; j < (row + 1) * m; j++) x[j] *= factor;
+  };
   // L Y = B, then L' X = Y; rows of X are whole rows of memory.
   for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) addRow(x, i, k, -lower[i * n + k], m);
-    scaleRow(x, i, 1 / lower[i * n + i], m);
+    for (let k = 0; k < i; k++) addRow(i, k, -lower[i * n + k]);
+    scaleRow(i, 1 / lower[i * n + i]);
   }
   for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) addRow(x, i, k, -lower[k * n + i], m);
-    scaleRow(x, i, 1 / lower[i * n + i], m);
+    for (let k = i + 1; k < n; k++) addRow(i, k, -lower[k * n + i]);
+    scaleRow(i, 1 / lower[i * n + i]);
   }
   return x;
-}
-
-function addRow(x: Float64Array, to: number, from: number, factor: number, m: number): void {
-  if (factor === 0) return;
-  const [t, f] = [to * m, from * m];
-  for (let j = 0; j < m; j++) x[t + j] += factor * x[f + j];
-}
-
-function scaleRow(x: Float64Array, row: number, factor: number, m: number): void {
-  for (let j = row * m; j < (row + 1) * m; j++) x[j] *= factor;
 }
 
 /** L with A = L L', lower triangular. */

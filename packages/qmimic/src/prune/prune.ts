@@ -121,7 +121,7 @@ function evenCounts(channels: Channels, maxCost: number, budget: number): Map<Ch
 /** Runs `body` with batches of whole training images. */
 async function withBatches<T>(
   { config }: Detector,
-  { dataset, store }: Split,
+  split: Split,
   { count, seed }: { count: number; seed: number },
   body: (batches: readonly Batch[]) => Promise<T>,
 ): Promise<T> {
@@ -129,11 +129,11 @@ async function withBatches<T>(
     ...{ seed, batch: BATCH, side: config.side, stride: config.outputStride, device: "cpu" },
     ...{ augment: NO_AUGMENTATION, groupShapes: true, epochImages: 0 },
   };
-  const order = epochOrder(dataset.samples, settings, 0).slice(0, count);
+  const order = epochOrder(split.dataset.samples, settings, 0).slice(0, count);
   const batches: Batch[] = [];
   try {
     for (const [step, indices] of order.entries())
-      batches.push(await makeBatch(dataset.samples, store, indices, settings, step));
+      batches.push(await makeBatch(split, indices, settings, step));
     return await body(batches);
   } finally {
     for (const { images } of batches) images.dispose();

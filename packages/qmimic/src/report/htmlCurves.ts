@@ -3,7 +3,7 @@ import { kebab } from "../models/index.js";
 import { COMMON_COLUMNS } from "../train/results.js";
 import type { ChartOptions, Curve } from "./htmlChart.js";
 import { formatNumber, formatPercent } from "./htmlFormat.js";
-import type { ResultRow, RunStage } from "./htmlRun.js";
+import type { RunStage } from "./htmlRun.js";
 import { type Html, html, trusted } from "./htmlTemplate.js";
 
 /** drawChart, passed in so that ECharts is loaded only when needed. */
@@ -97,7 +97,8 @@ const PLANS: ChartPlan[] = [
 const MIMIC = ["mimic", "head"];
 
 /** All charts for which the stage has data. */
-export function stageCharts({ rows, bestEpoch }: RunStage, draw: DrawChart): Html[] {
+export function stageCharts(stage: RunStage, draw: DrawChart): Html[] {
+  const { rows } = stage;
   const losses = Object.keys(rows[0] ?? {}).filter((column) => !COMMON_COLUMNS.includes(column));
   const detection: ChartPlan = {
     title: "Detection losses",
@@ -110,22 +111,20 @@ export function stageCharts({ rows, bestEpoch }: RunStage, draw: DrawChart): Htm
     const lines = plan.lines.filter(({ column }) =>
       rows.some((row) => Number.isFinite(row[column]) && (row[column] !== 0 || !MIMIC.includes(column))),
     );
-    return lines.length === 0 ? [] : [chart({ ...plan, lines }, rows, bestEpoch, draw)];
+    return lines.length === 0 ? [] : [chart({ ...plan, lines }, stage, draw)];
   });
 }
 
-function chart(plan: ChartPlan, rows: readonly ResultRow[], bestEpoch: number, draw: DrawChart): Html {
-  const { title, note, lines, shows, format, axis, limit } = plan;
+function chart(plan: ChartPlan, stage: RunStage, draw: DrawChart): Html {
+  const { title, note, lines, shows, axis, limit } = plan;
+  const { rows } = stage;
   const epochs = rows.at(-1)?.epoch ?? 0;
-  const legend = lines.map((line) => ({
-    ...line,
-    ...legendText(rows, line.column, shows, bestEpoch, format),
-  }));
+  const legend = lines.map((line) => ({ ...line, ...legendText(stage, line.column, plan) }));
   const spoken = legend.map(({ name, text, where }) => `${name} ${text} (${where})`).join(", ");
   // One epoch is a dot, not a curve: the legend is enough.
   const svg =
     rows.length > 1 &&
-    drawLines(plan, rows, draw, { xMax: epochs, format: axis, ...(limit ? { limit } : {}) }, bestEpoch);
+    drawLines(plan, stage, draw, { xMax: epochs, format: axis, ...(limit ? { limit } : {}) });
   return html`<figure class="chart">
 <figcaption><b>${title}</b> <span class="note">${note}</span></figcaption>
 ${svg && html`<div role="img" aria-label="${title} over ${epochs} epochs: ${spoken}">${trusted(svg)}</div>`}
@@ -145,10 +144,9 @@ ${legend.map(
 
 function drawLines(
   { lines, shows }: ChartPlan,
-  rows: readonly ResultRow[],
+  { rows, bestEpoch }: RunStage,
   draw: DrawChart,
   options: ChartOptions,
-  bestEpoch: number,
 ): string {
   const curves = lines.map(({ column, colour, dashed = false }) => ({
     colour,
@@ -161,11 +159,9 @@ function drawLines(
 
 /** A curve's value for the legend, and its description. */
 function legendText(
-  rows: readonly ResultRow[],
+  { rows, bestEpoch }: RunStage,
   column: string,
-  shows: ChartPlan["shows"],
-  bestEpoch: number,
-  format: ChartPlan["format"],
+  { shows, format }: ChartPlan,
 ): { text: string; where: string } {
   const known = rows.filter((row) => Number.isFinite(row[column]));
   if (shows === "highest") {

@@ -120,7 +120,7 @@ function drawTruth({ boxes, labels }: DrawnGroundTruth, names: Names, scale: Sca
       `<rect ${box.attributes} fill="none" stroke="#fff" stroke-width="${line}"/>` +
       `<rect ${box.attributes} fill="none" stroke="${TRUTH}" stroke-width="${line}" stroke-dasharray="${line * 3} ${line * 2}"/>`;
     if (labels === undefined) return frame;
-    return frame + tag([names.get(labels[i])!], box.x, box.y + box.height + line, TRUTH, scale);
+    return frame + tag([names.get(labels[i])!], { x: box.x, y: box.y + box.height + line }, TRUTH, scale);
   });
 }
 
@@ -134,7 +134,7 @@ function drawFound({ boxes, labels, scores }: DrawnDetections, names: Names, sca
     return (
       `<rect ${box.attributes} fill="none" stroke="#000" stroke-opacity="0.45" stroke-width="${line * 2}"/>` +
       `<rect ${box.attributes} fill="none" stroke="${colour}" stroke-width="${line}"/>` +
-      tag(text, box.x, box.y - tagHeight(scale), colour, scale)
+      tag(text, { x: box.x, y: box.y - tagHeight(scale) }, colour, scale)
     );
   });
 }
@@ -161,7 +161,12 @@ async function nameLabels(
 }
 
 /** Words on a coloured plate with its top left corner at (x, y), moved to stay inside the picture. */
-function tag(words: readonly Name[], x: number, y: number, colour: string, scale: Scale): string {
+function tag(
+  words: readonly Name[],
+  { x, y }: { x: number; y: number },
+  colour: string,
+  scale: Scale,
+): string {
   const height = tagHeight(scale);
   const letters = letterHeight(scale);
   const pad = height * 0.25;

@@ -9,12 +9,12 @@ import {
   transformBoxes,
 } from "../data/augment.js";
 import { drawImages, GRID, toGrid } from "../data/drawing.js";
-import type { ImageStore } from "../data/imageStore.js";
 import { type RawImage, scaleBoxes } from "../data/images.js";
 import { createRandom, shuffled } from "../data/random.js";
 import type { Sample } from "../data/types.js";
 import type { Target } from "../models/index.js";
 import { timed, timedAsync } from "../profile.js";
+import type { Split } from "./splits.js";
 
 export interface BatchSettings {
   seed: number;
@@ -78,25 +78,25 @@ export function epochOrder(samples: readonly Sample[], settings: BatchSettings, 
 
 /** Draws one batch. `step` (over all epochs) seeds the augmentation, so that any batch can be reproduced. */
 export async function makeBatch(
-  samples: readonly Sample[],
-  store: ImageStore,
+  { dataset, store }: Split,
   indices: readonly number[],
   settings: BatchSettings,
   step: number,
 ): Promise<Batch> {
   const images = await timedAsync("waiting", "main", () => Promise.all(indices.map((i) => store.get(i))));
   const random = createRandom(`${settings.seed}/augment/${step}`);
-  return timed("augment", () => drawBatch(samples, images, indices, settings, random));
+  const samples = indices.map((i) => dataset.samples[i]);
+  const drawn = timed("augment", () => drawBatch(samples, images, settings, random));
+  return { ...drawn, indices: [...indices] };
 }
 
 /** Draws images that are already decoded. */
 function drawBatch(
   samples: readonly Sample[],
   images: readonly RawImage[],
-  indices: readonly number[],
   settings: BatchSettings,
   random: () => number,
-): Batch {
+): Omit<Batch, "indices"> {
   const { side, stride, augment } = settings;
   const scaleIndex = sampleScale(random, augment);
   const fit = (scaled: number) => Math.min(toGrid(side), toGrid(scaled));
@@ -108,8 +108,8 @@ function drawBatch(
   }
   const placement = { side, gridStride: stride, scaleIndex, canvas };
   const augmentations = images.map((image) => sampleAugmentation(random, augment, image, placement));
-  const targets = indices.map((sampleIndex, i) =>
-    drawTarget(samples[sampleIndex], images[i], augmentations[i], canvas, augment.minVisible),
+  const targets = samples.map((sample, i) =>
+    drawTarget(sample, { image: images[i], canvas }, augmentations[i], augment.minVisible),
   );
   const placed = Float32Array.from(
     images.flatMap(({ width, height }, i) => {
@@ -123,20 +123,18 @@ function drawBatch(
     images: drawImages(images, augmentations, canvas, settings.device),
     targets,
     placed,
-    indices: [...indices],
     augmentations,
   };
 }
 
 function drawTarget(
   sample: Sample,
-  image: RawImage,
+  { image, canvas }: { image: RawImage; canvas: Size },
   augmentation: Augmentation,
-  canvas: Size,
   minVisible: number,
 ): Target {
   const boxes = scaleBoxes(sample.boxes, image);
-  const drawn = transformBoxes(boxes, augmentation, image.width, canvas, minVisible);
+  const drawn = transformBoxes(boxes, augmentation, { image, canvas }, minVisible);
   const kept: number[] = [];
   const labels: number[] = [];
   const ignore = [...drawn.ignore];

@@ -76,7 +76,7 @@ async function measure(recipe: Recipe, config: DetectorConfig, { train, val }: S
   let seconds = 0;
   let images = 0;
   for (let step = 0; step < STEPS; step++) {
-    const batch = await makeBatch(samples, train.store, order[step % order.length], settings, step);
+    const batch = await makeBatch(train, order[step % order.length], settings, step);
     const started = performance.now();
     trainingStep(trainee, batch, recipe, { lr: 0, random, index: 1 });
     batch.images.dispose();

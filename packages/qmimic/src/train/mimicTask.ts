@@ -32,8 +32,7 @@ export interface MimicTask {
  */
 export async function createMimicTask(
   recipe: Recipe,
-  student: Detector,
-  teacher: Detector,
+  { student, teacher }: { student: Detector; teacher: Detector },
   { train, val }: { train: Split; val: Split },
   report: { maps(done: number, total: number): void; say(text: string): void },
 ): Promise<MimicTask> {

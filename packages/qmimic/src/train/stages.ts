@@ -196,7 +196,7 @@ async function trainStudent(
   const taught = teacher ? (teacherVal ?? (await meanAp(teacher, splits.val, device))) : null;
   if (taught !== null) report.say(`teacher on val: ${percent(taught)}`);
   const mimic = teacher
-    ? await createMimicTask(recipe, detector, teacher, { train, val }, report)
+    ? await createMimicTask(recipe, { student: detector, teacher }, { train, val }, report)
     : undefined;
   const result = await trainDetector({
     detector,

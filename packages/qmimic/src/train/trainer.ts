@@ -145,7 +145,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       train.store.prefetch(order[i + 1] ?? []);
       const lr = learningRate(step, schedule);
       const losses = await timedAsync(STEP, "main", async () => {
-        const batch = await makeBatch(samples, train.store, indices, settings, step);
+        const batch = await makeBatch(train, indices, settings, step);
         const random = createRandom(`${recipe.seed}/sampling/${step}`);
         const result = trainingStep(trainee, batch, recipe, { lr, random, index: i });
         batch.images.dispose();

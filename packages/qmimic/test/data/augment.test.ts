@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import {
   type Augmentation,
   type AugmentSettings,
+  type CanvasSize,
   NO_AUGMENTATION,
   sampleAugmentation,
   sampleScale,
@@ -21,14 +22,12 @@ const sampleAt = (random: () => number, settings: AugmentSettings, width: number
     { side: SIDE, gridStride: STRIDE, scaleIndex: sampleScale(random, settings) },
   );
 
+interface Channel extends CanvasSize {
+  data: Float32Array;
+}
+
 /** One channel, drawn by the sampling formula with bilinear weights; outside the image is 0. */
-function draw(
-  image: Float32Array,
-  width: number,
-  height: number,
-  a: Augmentation,
-  side: number,
-): Float32Array {
+function draw({ data, width, height }: Channel, a: Augmentation, side: number): Float32Array {
   const out = new Float32Array(side * side);
   const scaledWidth = Math.round(width * a.scale);
   for (let y = 0; y < side; y++) {
@@ -46,7 +45,7 @@ function draw(
           [y0 + 1, ys - y0],
         ]) {
           if (px >= 0 && py >= 0 && px < width && py < height)
-            out[y * side + x] += image[py * width + px] * wx * wy;
+            out[y * side + x] += data[py * width + px] * wx * wy;
         }
       }
     }
@@ -67,11 +66,11 @@ describe("geometry", () => {
         x1 + 9 + Math.floor(random() * 10),
         y1 + 8 + Math.floor(random() * 9),
       );
-      const image = new Float32Array(width * height);
-      for (let y = box[1]; y < box[3]; y++) image.fill(1, y * width + box[0], y * width + box[2]);
+      const image = { data: new Float32Array(width * height), width, height };
+      for (let y = box[1]; y < box[3]; y++) image.data.fill(1, y * width + box[0], y * width + box[2]);
       const a = sampleAt(random, TRAINING_AUGMENTATION, width, height);
-      const canvas = draw(image, width, height, a, SIDE);
-      const { boxes } = transformBoxes(box, a, width, { width: SIDE, height: SIDE }, 0);
+      const canvas = draw(image, a, SIDE);
+      const { boxes } = transformBoxes(box, a, { image, canvas: { width: SIDE, height: SIDE } }, 0);
       let [left, top, right, bottom] = [SIDE, SIDE, 0, 0];
       for (let i = 0; i < canvas.length; i++) {
         if (canvas[i] < 0.5) continue;
@@ -90,11 +89,8 @@ describe("geometry", () => {
   it("boxes mostly off the canvas become ignored regions, boxes off it vanish", () => {
     const boxes = Float32Array.of(0, 0, 10, 10, -8, 0, 2, 10, -30, 0, -20, 10, -5, 20, 5, 30, 50, 50, 51, 60);
     const a = { scale: 1, flip: false, offsetX: 0, offsetY: 0 };
-    const {
-      boxes: kept,
-      kept: indices,
-      ignore,
-    } = transformBoxes(boxes, a, 100, { width: 64, height: 64 }, 0.3);
+    const sizes = { image: { width: 100, height: 100 }, canvas: { width: 64, height: 64 } };
+    const { boxes: kept, kept: indices, ignore } = transformBoxes(boxes, a, sizes, 0.3);
     expect([...indices]).toEqual([0, 3]);
     expect([...kept]).toEqual([0, 0, 10, 10, 0, 20, 5, 30]);
     expect([...ignore]).toEqual([0, 0, 2, 10, 50, 50, 51, 60]);

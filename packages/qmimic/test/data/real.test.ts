@@ -76,7 +76,7 @@ if (existsSync(wider)) {
     const tree = await readTree(wider);
     const findings = createFindings();
     const text = await readText(tree.absolute(name));
-    const read = readWiderList(tree, name, text, "val", findings);
+    const read = readWiderList(tree, { path: name, split: "val" }, text, findings);
     expect(findings.problems).toEqual([]);
     expect(read).toHaveLength(images);
     expect(read.reduce((sum, { objects }) => sum + objects.length, 0)).toBe(faces);

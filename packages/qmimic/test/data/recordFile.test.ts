@@ -25,7 +25,7 @@ const SIZE = 64;
 
 const contentOf = (id: number) => new Uint8Array(SIZE).fill(id);
 const append = (file: RecordFile, ...ids: number[]) => {
-  for (const id of ids) file.append(id, 0, 8, 8, contentOf(id));
+  for (const id of ids) file.append(id, 0, { height: 8, width: 8, data: contentOf(id) });
 };
 const read = (file: RecordFile, id: number) => file.read(file.records.get(recordName(id, 0))!);
 const ids = (file: RecordFile) =>
@@ -55,9 +55,9 @@ describe("a file of records", () => {
   it("has what was appended, also under a number and a view that need all bits, and the last of one name", () => {
     const path = newPath();
     const one = openRecordFile(path, "key");
-    one.append(2 ** 32 - 1, 7, 3, 5, Uint8Array.of(1, 2));
-    one.append(4, 0, 1, 1, new Uint8Array(0));
-    one.append(4, 0, 2, 1, Uint8Array.of(9));
+    one.append(2 ** 32 - 1, 7, { height: 3, width: 5, data: Uint8Array.of(1, 2) });
+    one.append(4, 0, { height: 1, width: 1, data: new Uint8Array(0) });
+    one.append(4, 0, { height: 2, width: 1, data: Uint8Array.of(9) });
     const again = openRecordFile(path, "key");
     expect(again.damaged).toBe(0);
     expect(again.records).toEqual(one.records);
@@ -242,7 +242,7 @@ describe("appends at the same time, without another lock,", () => {
          for await (const _ of process.stdin);
          const contentOf = (id) => new Uint8Array(${SIZE}).fill(id);
          const ids = Array.from({ length: 100 }, (_, i) => ${from} + i);
-         for (const id of ids) file.append(id, 0, 8, 8, contentOf(id));
+         for (const id of ids) file.append(id, 0, { height: 8, width: 8, data: contentOf(id) });
          const sound = ids.filter((id) => Buffer.compare(file.read(file.records.get(id + "/0")), contentOf(id)) === 0);
          say(process.pid + " wrote " + sound.length);`,
         within,

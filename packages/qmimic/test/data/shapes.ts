@@ -19,7 +19,7 @@ export async function makeShapes(root: string, splits: Record<string, number>): 
         const left = Math.floor(half * 48 + random() * (47 - size));
         const top = Math.floor(random() * (SHAPES_SIDE - size));
         const name = random() < 0.5 ? "disc" : "square";
-        paint(pixels, left, top, size, name);
+        paint(pixels, name, { left, top, size });
         return { name, box: [left + 1, top + 1, left + size, top + size] };
       });
       const raw = { width: SHAPES_SIDE, height: SHAPES_SIDE, channels: 3 } as const;
@@ -31,7 +31,13 @@ export async function makeShapes(root: string, splits: Record<string, number>): 
   return root;
 }
 
-function paint(pixels: Uint8Array, left: number, top: number, size: number, name: string): void {
+interface Square {
+  left: number;
+  top: number;
+  size: number;
+}
+
+function paint(pixels: Uint8Array, name: string, { left, top, size }: Square): void {
   const radius = size / 2;
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {

@@ -130,8 +130,7 @@ describe.each([
 /** adaptive_max_pool2d: cell i of n covers floor(i size / n) to ceil((i + 1) size / n). */
 function pooled(
   map: Float32Array,
-  image: number,
-  c: number,
+  { image, c }: { image: number; c: number },
   box: ReturnType<typeof regionCells>,
   n: number,
 ): number[] {
@@ -163,8 +162,8 @@ describe.each([
       for (let k = 0; k < list.length; k += 4) {
         const box = regionCells(list.subarray(k, k + 4), stride, height, width);
         for (let c = 0; c < channels; c++) {
-          const goals = pooled(teacher, image, c, box, 3);
-          pooled(student, image, c, box, 3).forEach((value, i) => {
+          const goals = pooled(teacher, { image, c }, box, 3);
+          pooled(student, { image, c }, box, 3).forEach((value, i) => {
             loss += (value - goals[i]) ** 2;
             matched += Number(value === goals[i]);
             zero += Number(value === goals[i] && value === 0);

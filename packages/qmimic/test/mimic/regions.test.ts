@@ -67,7 +67,7 @@ describe("regionCells", () => {
 
 describe("cellWeights", () => {
   const [channels, height, width] = [6, 5, 7];
-  const weigh = (regions: Float32Array[]) => cellWeights(regions, 16, channels, height, width);
+  const weigh = (regions: Float32Array[]) => cellWeights(regions, { stride: 16, channels, height, width });
   const sum = (values: Float32Array) => values.reduce((all, value) => all + value, 0);
 
   test("times channels sum to one half, however many regions there are and wherever they lie", () => {

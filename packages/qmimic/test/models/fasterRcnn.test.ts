@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import type { Detector } from "../../src/models/index.js";
 import type { RegionHead } from "../../src/models/twoStage/regionHead.js";
-import { sampleRegions } from "../../src/models/twoStage/regionSamples.js";
+import { matchProposals, sampleRegions } from "../../src/models/twoStage/regionSamples.js";
 import type { Rpn } from "../../src/models/twoStage/rpn.js";
 import {
   config,
@@ -122,7 +122,8 @@ const rows = (boxes: Float32Array, labels: ArrayLike<number>): string[] =>
 
 test("sampled proposals, their labels and regression targets", () => {
   const random = createRandom("sampling");
-  const sampled = sampleRegions(proposalsOf(detector), targets, everything, config.boxWeights, random);
+  const candidates = matchProposals(proposalsOf(detector), targets, everything);
+  const sampled = sampleRegions(candidates, everything, config.boxWeights, random);
   for (const [image, boxes] of sampled.boxes.entries()) {
     expect(rows(boxes, sampled.labels[image])).toEqual(
       rows(numbers(training.rois[image]), training.roiLabels[image]),

@@ -4,7 +4,11 @@ import { afterAll, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { createRfcn, type RfcnConfig } from "../../src/models/rfcn.js";
 import { lossOfEach, regionLosses } from "../../src/models/twoStage/regionLosses.js";
-import { hardestRegions, type SampledRegions } from "../../src/models/twoStage/regionSamples.js";
+import {
+  hardestRegions,
+  matchProposals,
+  type SampledRegions,
+} from "../../src/models/twoStage/regionSamples.js";
 import { expectClose, config as fasterRcnn } from "./torchvision.js";
 
 const { headWidth: _, roiSize: __, ...shared } = fasterRcnn;
@@ -78,7 +82,8 @@ test("hard examples are those of the largest loss, objects first, ignored ones l
   };
   const settings = { boxHigh: 0.5, boxLow: 0.5, boxBatch: 3, boxPositives: 0.25 };
   let asked: SampledRegions | undefined;
-  const hard = hardestRegions(proposals, [target], settings, [1, 1, 1, 1], (all) => {
+  const candidates = matchProposals(proposals, [target], settings);
+  const hard = hardestRegions(candidates, settings, [1, 1, 1, 1], (all) => {
     asked = all;
     // Objects: the two proposals on it and the object itself; then background in order.
     return Float32Array.of(0.1, 5, 0.2, 3, 4);

@@ -87,7 +87,7 @@ class TinyBackbone extends Layer implements Backbone {
     super();
     const widths = [3, 4, 4, 8];
     const layers = [1, 2, 3].flatMap((i) => [
-      new Conv2d(widths[i - 1], widths[i], 3, random, { padding: 1 }),
+      new Conv2d(widths[i - 1], widths[i], random, { kernel: 3, padding: 1 }),
       new BatchNorm2d(widths[i]),
       new ReLU(),
       new MaxPool2d(2),

@@ -43,12 +43,12 @@ async function prepare(method: string, kinds: { student: string; teacher: string
   const mimic =
     method === "scratch"
       ? undefined
-      : await createMimicTask(recipe, student, teacher, { train: split, val: split }, report);
+      : await createMimicTask(recipe, { student, teacher }, { train: split, val: split }, report);
   const trainee = createTrainee(student, recipe, mimic);
   const batches = batchSettings(recipe, 8);
   const [indices] = epochOrder(dataset.samples, batches, 0);
   const step = async (index: number) => {
-    const batch = await makeBatch(dataset.samples, split.store, indices, batches, index);
+    const batch = await makeBatch(split, indices, batches, index);
     student.train();
     const losses = trainingStep(trainee, batch, recipe, {
       lr: 1e-3,

@@ -1,7 +1,7 @@
 // Decodes a one-stage detector's outputs per cell of a map to boxes with scores.
-import { takeValues } from "../geometry/boxes.js";
+import { type ScoredBoxes, takeValues } from "../geometry/boxes.js";
 import { decodeDistances } from "../geometry/points.js";
-import { bestPlaces, type ScoredBoxes } from "./keepBest.js";
+import { bestPlaces } from "./keepBest.js";
 
 /** The outputs for the cells of one image. */
 export interface CellOutputs {

@@ -1,5 +1,5 @@
 // From scored boxes to detections: NMS per class, box voting, and a limit per image.
-import { clipBoxes, takeBoxes, takeValues } from "../geometry/boxes.js";
+import { clipBoxes, type ScoredBoxes, takeBoxes, takeValues } from "../geometry/boxes.js";
 import { batchedNms } from "../geometry/nms.js";
 import { topK } from "../geometry/topK.js";
 import { voteBoxes } from "../geometry/voting.js";
@@ -32,20 +32,10 @@ export interface Detections {
   labels: Int32Array;
 }
 
-/** Boxes of one image with scores above the minimum, of any number of classes. */
-export interface ScoredBoxes {
-  /** [N, 4] xyxy */
-  boxes: Float32Array;
-  /** [N] */
-  scores: Float32Array;
-  /** [N], 1..classes */
-  labels: Int32Array;
-}
-
 /** Clips to the image (in place), applies NMS within each class, and keeps the best, in descending score. */
 export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings): Detections {
   const { nms, vote, detections } = settings;
-  const clipped = clipBoxes(found.boxes, size.width, size.height);
+  const clipped = clipBoxes(found.boxes, [0, 0, size.width, size.height]);
   const rows = new Int32Array(found.scores.length);
   let count = 0;
   for (let i = 0; i < found.scores.length; i++) {
@@ -56,9 +46,10 @@ export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings)
   const boxes = takeBoxes(clipped, index);
   const scores = takeValues(found.scores, index);
   const labels = index.map((i) => found.labels[i]);
-  const kept = batchedNms(boxes, scores, labels, nms, detections);
+  const candidates = { boxes, scores, labels };
+  const kept = batchedNms(candidates, nms, detections);
   return {
-    boxes: voteBoxes(boxes, scores, labels, kept, vote),
+    boxes: voteBoxes(candidates, kept, vote),
     scores: takeValues(scores, kept),
     labels: kept.map((i) => labels[i]),
   };

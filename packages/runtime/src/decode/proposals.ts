@@ -47,7 +47,7 @@ export function proposeRegions(
   const best = bestPlaces(logits, preNms, score);
   const { anchors, deltas } = takeAnchors(best, outputs);
   const decoded = decodeBoxes(deltas, anchors, UNIT_WEIGHTS, deltas);
-  const boxes = clipBoxes(decoded, placed[2], placed[3], placed[0], placed[1]);
+  const boxes = clipBoxes(decoded, placed);
   return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, MIN_REGION_SIDE), threshold, postNms));
 }
 

@@ -1,7 +1,6 @@
 // Decodes the outputs of a two-stage detector's region head to boxes with scores.
 import { type BoxWeights, decodeBoxes } from "../geometry/boxCoding.js";
-import { takeBoxes, takeValues } from "../geometry/boxes.js";
-import type { ScoredBoxes } from "./keepBest.js";
+import { type ScoredBoxes, takeBoxes, takeValues } from "../geometry/boxes.js";
 
 /** The outputs for the N regions of one image. */
 export interface RegionOutputs {

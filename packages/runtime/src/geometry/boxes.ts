@@ -5,6 +5,16 @@
 
 const f32 = Math.fround;
 
+/** Boxes of one image with their scores and labels, in any order. */
+export interface ScoredBoxes {
+  /** [N, 4] xyxy */
+  boxes: Float32Array;
+  /** [N] */
+  scores: Float32Array;
+  /** [N], 1..classes */
+  labels: Int32Array;
+}
+
 /**
  * Area of box `i` in square pixels; negative when exactly one side is inverted.
  * @param boxes [N, 4] xyxy
@@ -31,18 +41,16 @@ export function iou(a: Float32Array, i: number, b: Float32Array, j: number): num
 }
 
 /**
- * Clips boxes to an area, in place: x to left..right, y to top..bottom (torchvision `clip_boxes_to_image`, whose image
- * starts at 0, 0).
+ * Clips boxes to an area, in place (torchvision `clip_boxes_to_image`, whose image starts at 0, 0).
  * @param boxes [N, 4] xyxy
+ * @param area xyxy
  * @returns `boxes`
  */
-export function clipBoxes(
-  boxes: Float32Array,
-  right: number,
-  bottom: number,
-  left = 0,
-  top = 0,
-): Float32Array {
+export function clipBoxes(boxes: Float32Array, area: ArrayLike<number>): Float32Array {
+  const left = area[0];
+  const top = area[1];
+  const right = area[2];
+  const bottom = area[3];
   for (let k = 0; k < boxes.length; k += 2) {
     boxes[k] = Math.max(left, Math.min(boxes[k], right));
     boxes[k + 1] = Math.max(top, Math.min(boxes[k + 1], bottom));

@@ -5,6 +5,7 @@
 // distance between the centres to width * (1-t) / (2t), likewise for heights. So kept boxes are stored in a grid by
 // their centres, and a candidate is only compared with those in cells within that distance.
 
+import type { ScoredBoxes } from "./boxes.js";
 import { topK } from "./topK.js";
 
 /** Cells per side of the grid: few for few boxes, because most cells searched would be empty. */
@@ -24,35 +25,29 @@ export function nms(
   iouThreshold: number,
   limit: number = Number.POSITIVE_INFINITY,
 ): Int32Array {
-  return suppress(boxes, scores, null, iouThreshold, limit);
+  return suppress({ boxes, scores }, iouThreshold, limit);
 }
 
 /**
  * Like nms, but boxes with different labels do not suppress each other (torchvision `batched_nms`).
- * @param boxes [N, 4] xyxy
- * @param scores [N] scores; or an Int32Array with the indices of the candidates, best first
- * @param labels [N]
  * @returns indices over all labels in descending score
  */
 export function batchedNms(
-  boxes: Float32Array,
-  scores: Float32Array | Int32Array,
-  labels: Int32Array,
+  found: ScoredBoxes,
   iouThreshold: number,
   limit: number = Number.POSITIVE_INFINITY,
 ): Int32Array {
+  const { boxes, labels } = found;
   if (labels.length * 4 !== boxes.length) {
     throw new RangeError(
       `batchedNms: ${labels.length} labels for ${boxes.length / 4} boxes, expected one label per box`,
     );
   }
-  return suppress(boxes, scores, labels, iouThreshold, limit);
+  return suppress(found, iouThreshold, limit);
 }
 
 function suppress(
-  boxes: Float32Array,
-  scores: Float32Array | Int32Array,
-  labels: Int32Array | null,
+  { boxes, scores, labels }: { boxes: Float32Array; scores: Float32Array | Int32Array; labels?: Int32Array },
   iouThreshold: number,
   limit: number,
 ): Int32Array {
@@ -109,7 +104,7 @@ function suppress(
           if (!(h > 0)) continue;
           const intersection = f32(w * h);
           const overlap = f32(intersection / f32(f32(values[v + 4] + area) - intersection));
-          if (overlap > iouThreshold && (labels === null || labels[kept[k]] === labels[i])) {
+          if (overlap > iouThreshold && (labels === undefined || labels[kept[k]] === labels[i])) {
             suppressed = true;
             break search;
           }

@@ -1,24 +1,20 @@
 // Box voting (Gidaris and Komodakis, "Object detection via a multi-region and semantic segmentation-aware CNN model",
 // ICCV 2015, section 5): boxes dropped by non-maximum suppression still indicate where the object is.
 
-import { iou, takeValues } from "./boxes.js";
+import { iou, type ScoredBoxes, takeValues } from "./boxes.js";
 import { topK } from "./topK.js";
 
 /**
  * Moves each box kept by NMS to the score-weighted mean of the overlapping boxes with its label, including itself.
  * Scores, and therefore the order, do not change.
- * @param boxes [N, 4] xyxy, the input of NMS
- * @param scores [N], 0..1
- * @param labels [N]
+ * @param found the input of NMS; scores are 0..1
  * @param kept [K] indices of the kept boxes
  * @param iouThreshold 0..1; a box votes if its IoU with the kept one is at least this
  * @returns [K, 4] xyxy
  * @throws RangeError if lengths do not match or the threshold is out of range
  */
 export function voteBoxes(
-  boxes: Float32Array,
-  scores: Float32Array,
-  labels: Int32Array,
+  { boxes, scores, labels }: ScoredBoxes,
   kept: Int32Array,
   iouThreshold: number,
 ): Float32Array {

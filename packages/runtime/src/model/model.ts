@@ -67,15 +67,12 @@ export function parseModel(bytes: Uint8Array): Model {
   const operations = parseOperations(description.operations);
   const input = parseInput(description.input);
   const decoder = parseDecoder(description.decoder);
-  const outputs = parseOutputs(description.outputs, operations, decoder, classes.length, input);
+  const network = { classes, operations, input, decoder };
   return {
-    classes,
+    ...network,
+    outputs: parseOutputs(description.outputs, network),
     thresholds: parseThresholds(description.thresholds, classes.length),
-    input,
-    operations,
-    outputs,
     features: integerIn("features", description.features, 0, operations.length),
-    decoder,
     parameters: sliceParameters(operations, input.grid, tensors),
   };
 }
@@ -157,30 +154,26 @@ function parseDecoder(value: unknown): Decoder {
 /** Checks that the values read by the decoder exist and have the expected shapes. */
 function parseOutputs(
   value: unknown,
-  operations: readonly Operation[],
-  decoder: Decoder,
-  classes: number,
-  { grid }: ModelInput,
+  { operations, decoder, classes, input }: Pick<Model, "operations" | "decoder" | "classes" | "input">,
 ): number[] {
   const names = OUTPUTS[decoder.of];
   if (!Array.isArray(value) || value.length !== names.length)
     fail(`outputs are ${show(value)}, expected the indices of ${names.join(", ")}`);
   const outputs = value.map((output, i) => integerIn(names[i], output, 1, operations.length));
-  const side = nominalSide(grid);
+  const side = nominalSide(input.grid);
+  const labels = classes.length + 1;
   const shapes = inferShapes(operations, side, side);
   const expected =
     decoder.of === "cells"
-      ? [classes, 4]
-      : [1, 4]
-          .map((each) => each * decoder.anchorSizes.length * decoder.aspectRatios.length)
-          .concat(classes + 1);
+      ? [classes.length, 4]
+      : [1, 4].map((each) => each * decoder.anchorSizes.length * decoder.aspectRatios.length).concat(labels);
   outputs.forEach((output, i) => {
     const { channels, height, regions } = shapes[output];
     const where = `output ${names[i]}, value ${output}`;
     if (regions !== i >= 2) fail(`${where}: expected ${i < 2 ? "a map" : "regions"}`);
     if (i === 3) {
-      if (channels !== 4 && channels !== 4 * (classes + 1))
-        fail(`${where}: ${channels} channels, expected 4 or ${4 * (classes + 1)}`);
+      if (channels !== 4 && channels !== 4 * labels)
+        fail(`${where}: ${channels} channels, expected 4 or ${4 * labels}`);
     } else if (channels !== expected[i]) fail(`${where}: ${channels} channels, expected ${expected[i]}`);
     if (i < 2 && height !== side / decoder.stride)
       fail(

@@ -3,9 +3,21 @@ import { KERNELS_BASE64, RELAXED_KERNELS_BASE64 } from "./kernelsBase64.js";
 
 /** The module's exports, documented in packages/runtime/wasm. Addresses and strides are in bytes. */
 export interface Kernels {
-  conv1: Convolution;
-  conv2: Convolution;
-  conv4: Convolution;
+  conv1(
+    input: number,
+    offsets: number,
+    taps: number,
+    block: number,
+    output: number,
+    plane: number,
+    rows: number,
+    width: number,
+    inRow: number,
+    outRow: number,
+    low: number,
+  ): void;
+  conv2: Kernels["conv1"];
+  conv4: Kernels["conv1"];
   clear(at: number, bytes: number): void;
   clearPads(output: number, rows: number, width: number, pad: number): void;
   halve(input: number, output: number, rows: number, width: number, inRow: number, outRow: number): void;
@@ -148,20 +160,6 @@ export interface Kernels {
     low: number,
   ): void;
 }
-
-type Convolution = (
-  input: number,
-  offsets: number,
-  taps: number,
-  block: number,
-  output: number,
-  plane: number,
-  rows: number,
-  width: number,
-  inRow: number,
-  outRow: number,
-  low: number,
-) => void;
 
 let compiled: WebAssembly.Module | Promise<WebAssembly.Module> | undefined;
 

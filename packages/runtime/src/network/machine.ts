@@ -19,6 +19,8 @@ export type PlacedBlock = Omit<ConvBlock, "packed"> & { address: number };
 export type PlacedWeights = { blocks: PlacedBlock[]; winograd?: number } | { address: number } | undefined;
 
 export interface Machine {
+  /** Whose weights are in the memory. */
+  model: Model;
   kernels: Kernels;
   /** Per operation. */
   weights: readonly PlacedWeights[];
@@ -38,6 +40,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
   const memory = new WebAssembly.Memory({ initial: 1 });
   const kernels = await instantiateKernels(memory);
   const machine: Machine = {
+    model,
     kernels,
     weights: [],
     free: 64,

@@ -1,5 +1,5 @@
 // Steps for operations on maps: addresses are computed once, so that a step only calls kernels.
-import type { Model } from "../model/model.js";
+import type { Operation } from "../model/operations.js";
 import { convolutionStep } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
 import { OVERRUN } from "./memory.js";
@@ -10,15 +10,9 @@ import { clearZeros } from "./zeros.js";
 const LOWEST = Number.NEGATIVE_INFINITY;
 
 /** @param scratch address of the floats requested by convolutionTables */
-export function mapStep(
-  model: Model,
-  machine: Machine,
-  plan: Plan,
-  index: number,
-  scratch: number,
-): () => void {
+export function mapStep(machine: Machine, plan: Plan, index: number, scratch: number): () => void {
   const { kernels } = machine;
-  const operation = model.operations[index];
+  const operation = machine.model.operations[index];
   const from = plan.maps[operation.input]!;
   const to = plan.maps[index + 1]!;
   const [inRow, outRow] = [4 * from.row, 4 * to.row];
@@ -68,32 +62,27 @@ export function mapStep(
       const bytes = 4 * (from.size - OVERRUN);
       return () => kernels.add(from.address - start, other.address - start, to.address - start, bytes, low);
     }
-    default:
-      return eachNumber(
-        machine,
-        operation,
-        from.address - 4 * from.lead,
-        to.address - 4 * to.lead,
-        from.size - OVERRUN,
-      );
+    default: {
+      const run = eachNumber(machine, operation, from.address - 4 * from.lead, to.address - 4 * to.lead);
+      return () => run(from.size - OVERRUN);
+    }
   }
 }
 
-/** Elementwise operations on `count` floats (a multiple of 4), including the zeros between rows. */
+/** Elementwise operations on a number of floats (a multiple of 4), including the zeros between rows. */
 export function eachNumber(
   machine: Machine,
-  operation: Model["operations"][number],
+  operation: Operation,
   from: number,
   to: number,
-  count: number,
-): () => void {
+): (count: number) => void {
   switch (operation.op) {
     case "round":
-      return () => machine.kernels.round(from, to, 4 * count, operation.step);
+      return (count) => machine.kernels.round(from, to, 4 * count, operation.step);
     case "exp":
-      return () => machine.kernels.exp(from, to, 4 * count, operation.max);
+      return (count) => machine.kernels.exp(from, to, 4 * count, operation.max);
     case "roundPow2":
-      return () => {
+      return (count) => {
         const { floats } = machine;
         const { min, max } = operation;
         for (let i = 0; i < count; i++) floats[to / 4 + i] = roundPow2(floats[from / 4 + i], min, max);

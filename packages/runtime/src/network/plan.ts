@@ -41,7 +41,8 @@ const padOf = ({ operations }: Model): number =>
     1,
   );
 
-export function planNetwork(model: Model, machine: Machine, canvas: Size): Plan {
+export function planNetwork(machine: Machine, canvas: Size): Plan {
+  const { model } = machine;
   const { operations } = model;
   const shapes = planShapes(operations, canvas, maxRegions(model));
   const pad = padOf(model);
@@ -89,8 +90,8 @@ export function planNetwork(model: Model, machine: Machine, canvas: Size): Plan 
   machine.reserve(plan.end);
   operations.forEach((_, i) => {
     const scratch = addressOf(shapes.length + i);
-    if (shapes[i + 1].regions) plan.regionSteps.push(regionStep(model, machine, plan, i, scratch));
-    else plan.mapSteps.push(mapStep(model, machine, plan, i, scratch));
+    if (shapes[i + 1].regions) plan.regionSteps.push(regionStep(machine, plan, i, scratch));
+    else plan.mapSteps.push(mapStep(machine, plan, i, scratch));
   });
   return plan;
 }

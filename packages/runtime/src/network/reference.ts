@@ -1,7 +1,6 @@
 // The operations in plain TypeScript: the reference for every other backend, and the fallback without WebAssembly.
 import type { Size } from "../decode/keepBest.js";
-import type { LayerParameters, Model } from "../model/model.js";
-import type { Operation } from "../model/operations.js";
+import type { Model } from "../model/model.js";
 import { drawPicture } from "../picture/pixels.js";
 import { maxRegions, type Network, planShapes, type Value } from "./network.js";
 import {
@@ -17,7 +16,7 @@ import {
 
 /** A network that runs on every engine, even without WebAssembly, but slowly. */
 export function createReferenceNetwork(model: Model): Network {
-  const { operations, parameters } = model;
+  const { operations } = model;
   let canvas: Size = { width: 0, height: 0 };
   let values: Value[] = [];
 
@@ -38,35 +37,32 @@ export function createReferenceNetwork(model: Model): Network {
       drawPicture(picture, placement, model.input, values[0].data);
     },
     runMaps(wanted) {
-      operations.forEach((operation, i) => {
-        if (!values[i + 1].regions) runMap(operation, parameters[i], values, values[i + 1].data);
+      operations.forEach((_, i) => {
+        if (!values[i + 1].regions) runMap(model, i, values);
       });
       return wanted.map((value) => values[value]);
     },
     readMap: (value) => values[value],
     runRegions(regions, wanted) {
       const count = regions.length / 4;
-      operations.forEach((operation, i) => {
+      operations.forEach((_, i) => {
         const value = values[i + 1];
         if (!value.regions) return;
         value.data = new Float32Array(count * value.channels * value.height * value.width);
-        runRegion(operation, parameters[i], values, regions, value);
+        runRegion(model, i, values, regions);
       });
       return wanted.map((value) => values[value]);
     },
   };
 }
 
-function runMap(
-  operation: Operation,
-  parameters: LayerParameters | undefined,
-  values: readonly Value[],
-  to: Float32Array,
-): void {
+function runMap(model: Model, index: number, values: readonly Value[]): void {
+  const operation = model.operations[index];
   const from = values[operation.input];
+  const to = values[index + 1].data;
   switch (operation.op) {
     case "conv":
-      convolve(operation, parameters!, from, to);
+      convolve(operation, model.parameters[index]!, from, to);
       break;
     case "maxPool":
       maxPool(operation, from, to);
@@ -83,29 +79,25 @@ function runMap(
   }
 }
 
-function runRegion(
-  operation: Operation,
-  parameters: LayerParameters | undefined,
-  values: readonly Value[],
-  regions: Float32Array,
-  to: Value,
-): void {
+function runRegion(model: Model, index: number, values: readonly Value[], regions: Float32Array): void {
+  const operation = model.operations[index];
   const from = values[operation.input];
+  const to = values[index + 1].data;
   switch (operation.op) {
     case "roiAlign":
-      roiAlign(operation, from, regions, to.data);
+      roiAlign(operation, from, regions, to);
       break;
     case "psRoiAlign":
-      psRoiAlign(operation, from, regions, to.data);
+      psRoiAlign(operation, from, regions, to);
       break;
     case "linear":
-      linear(operation, parameters!, from, to.data);
+      linear(operation, model.parameters[index]!, from, to);
       break;
     case "add":
-      addValues(from.data, values[operation.other].data, operation.relu, to.data);
+      addValues(from.data, values[operation.other].data, operation.relu, to);
       break;
     default:
-      eachNumber(operation, from.data, to.data);
+      eachNumber(operation, from.data, to);
       break;
   }
 }

@@ -2,7 +2,6 @@
 import type { Size } from "../decode/keepBest.js";
 import type { LayerParameters } from "../model/model.js";
 import type { Conv, Linear, MaxPool, Operation, PsRoiAlign, RoiAlign } from "../model/operations.js";
-import type { Shape } from "../model/shapes.js";
 import type { Value } from "./network.js";
 import { roundPow2 } from "./roundPow2.js";
 
@@ -18,39 +17,42 @@ export function convolve(
   const inputs = from.channels / groups;
   const outputs = biases.length / groups;
   for (let o = 0, w = 0; o < biases.length; o++) {
-    const output = to.subarray(o * plane, (o + 1) * plane).fill(biases[o]);
+    const output = { data: to.subarray(o * plane, (o + 1) * plane).fill(biases[o]), width, height };
     const first = Math.floor(o / outputs) * inputs;
     for (let i = first; i < first + inputs; i++) {
-      const read = from.data.subarray(i * from.width * from.height, (i + 1) * from.width * from.height);
+      const data = from.data.subarray(i * from.width * from.height, (i + 1) * from.width * from.height);
+      const input = { data, width: from.width, height: from.height };
       for (let ky = 0; ky < kernel; ky++) {
         for (let kx = 0; kx < kernel; kx++, w++) {
-          addShifted(read, from, output, { width, height }, weights[w], stride, ky - padding, kx - padding);
+          addShifted(input, output, weights[w], { stride, dy: ky - padding, dx: kx - padding });
         }
       }
     }
-    if (relu) for (let p = 0; p < plane; p++) output[p] = Math.max(0, output[p]);
+    if (relu) for (let p = 0; p < plane; p++) output.data[p] = Math.max(0, output.data[p]);
   }
+}
+
+/** One channel of a map. */
+interface Plane extends Size {
+  data: Float32Array;
 }
 
 /** to[y, x] += weight * from[stride * y + dy, stride * x + dx], for positions inside the map. */
 function addShifted(
-  read: Float32Array,
-  from: Size,
-  to: Float32Array,
-  size: Size,
+  from: Plane,
+  to: Plane,
   weight: number,
-  stride: number,
-  dy: number,
-  dx: number,
+  { stride, dy, dx }: { stride: number; dy: number; dx: number },
 ): void {
+  const [read, sums] = [from.data, to.data];
   const beginX = Math.max(0, Math.ceil(-dx / stride));
-  const endX = Math.min(size.width, Math.floor((from.width - 1 - dx) / stride) + 1);
-  for (let y = 0; y < size.height; y++) {
+  const endX = Math.min(to.width, Math.floor((from.width - 1 - dx) / stride) + 1);
+  for (let y = 0; y < to.height; y++) {
     const row = stride * y + dy;
     if (row < 0 || row >= from.height) continue;
     const begin = row * from.width + dx;
-    const at = y * size.width;
-    for (let x = beginX; x < endX; x++) to[at + x] += weight * read[begin + stride * x];
+    const at = y * to.width;
+    for (let x = beginX; x < endX; x++) sums[at + x] += weight * read[begin + stride * x];
   }
 }
 
@@ -121,7 +123,7 @@ export function linear(
 }
 
 /** Bilinear interpolation of a map at a point, 0 if it is more than a cell outside. */
-function sampleAt(data: Float32Array, plane: number, { width, height }: Shape, y: number, x: number): number {
+function sampleAt({ data, width, height }: Value, plane: number, y: number, x: number): number {
   if (!(y >= -1 && y <= height && x >= -1 && x <= width)) return 0;
   const row = Math.max(0, y);
   const column = Math.max(0, x);
@@ -138,22 +140,28 @@ function sampleAt(data: Float32Array, plane: number, { width, height }: Shape, y
   );
 }
 
-/** Mean of samples x samples points of cell (i, j) of a region. */
-function cellMean(
-  from: Value,
-  channel: number,
-  box: { left: number; top: number; cellWidth: number; cellHeight: number },
-  i: number,
-  j: number,
-  samples: number,
-): number {
+/** A region in size x size cells, with samples x samples points in each. */
+interface RegionCells {
+  left: number;
+  top: number;
+  cellWidth: number;
+  cellHeight: number;
+  size: number;
+  samples: number;
+}
+
+/** Mean of the points of one cell of a region; cells are numbered row by row. */
+function cellMean(from: Value, channel: number, region: RegionCells, cell: number): number {
+  const { left, top, cellWidth, cellHeight, size, samples } = region;
   const plane = channel * from.width * from.height;
+  const i = Math.floor(cell / size);
+  const j = cell - i * size;
   let sum = 0;
   for (let sy = 0; sy < samples; sy++) {
-    const y = box.top + box.cellHeight * (i + (sy + 0.5) / samples);
+    const y = top + cellHeight * (i + (sy + 0.5) / samples);
     for (let sx = 0; sx < samples; sx++) {
-      const x = box.left + box.cellWidth * (j + (sx + 0.5) / samples);
-      sum += sampleAt(from.data, plane, from, y, x);
+      const x = left + cellWidth * (j + (sx + 0.5) / samples);
+      sum += sampleAt(from, plane, y, x);
     }
   }
   return sum / samples ** 2;
@@ -165,16 +173,16 @@ export function roiAlign(
   regions: Float32Array,
   to: Float32Array,
 ): void {
+  const count = size ** 2;
   for (let r = 0, k = 0; r < regions.length; r += 4) {
     const left = regions[r] / stride;
     const top = regions[r + 1] / stride;
     // A region is at least one cell wide and high, like in torchvision with aligned=False.
     const cellWidth = Math.max(regions[r + 2] / stride - left, 1) / size;
     const cellHeight = Math.max(regions[r + 3] / stride - top, 1) / size;
-    const box = { left, top, cellWidth, cellHeight };
+    const region = { left, top, cellWidth, cellHeight, size, samples };
     for (let c = 0; c < from.channels; c++)
-      for (let i = 0; i < size; i++)
-        for (let j = 0; j < size; j++, k++) to[k] = cellMean(from, c, box, i, j, samples);
+      for (let cell = 0; cell < count; cell++, k++) to[k] = cellMean(from, c, region, cell);
   }
 }
 
@@ -184,19 +192,19 @@ export function psRoiAlign(
   regions: Float32Array,
   to: Float32Array,
 ): void {
-  const channels = from.channels / size ** 2;
+  const count = size ** 2;
+  const channels = from.channels / count;
   for (let r = 0, k = 0; r < regions.length; r += 4) {
     // Shifted by half a cell, to align cell centres.
     const left = regions[r] / stride - 0.5;
     const top = regions[r + 1] / stride - 0.5;
     const cellWidth = (regions[r + 2] / stride - 0.5 - left) / size;
     const cellHeight = (regions[r + 3] / stride - 0.5 - top) / size;
-    const box = { left, top, cellWidth, cellHeight };
+    const region = { left, top, cellWidth, cellHeight, size, samples };
     for (let c = 0; c < channels; c++, k++) {
       let sum = 0;
-      for (let i = 0; i < size; i++)
-        for (let j = 0; j < size; j++) sum += cellMean(from, (c * size + i) * size + j, box, i, j, samples);
-      to[k] = sum / size ** 2;
+      for (let cell = 0; cell < count; cell++) sum += cellMean(from, c * count + cell, region, cell);
+      to[k] = sum / count;
     }
   }
 }

@@ -1,10 +1,9 @@
 // Steps for operations on regions. Each step gets the regions, because their number varies.
-import type { Model } from "../model/model.js";
 import type { Operation, PsRoiAlign, RoiAlign } from "../model/operations.js";
 import type { Machine } from "./machine.js";
 import { eachNumber } from "./mapSteps.js";
 import type { MapLayout } from "./memory.js";
-import type { PlacedMap, Plan } from "./plan.js";
+import type { PlacedMap, PlacedRows, Plan } from "./plan.js";
 
 type Step = (regions: Float32Array) => void;
 
@@ -26,20 +25,14 @@ export function regionScratch(operation: Operation, from: MapLayout | undefined,
 const channelsOf = ({ channels }: MapLayout): number => (channels + 3) & ~3;
 
 /** @param scratch address of the floats requested by regionScratch */
-export function regionStep(model: Model, machine: Machine, plan: Plan, index: number, scratch: number): Step {
-  const operation = model.operations[index];
+export function regionStep(machine: Machine, plan: Plan, index: number, scratch: number): Step {
+  const operation = machine.model.operations[index];
   const to = plan.rows[index + 1]!;
   const rowFloats = to.order.length;
   switch (operation.op) {
     case "roiAlign":
     case "psRoiAlign":
-      return poolStep(
-        machine,
-        operation,
-        plan.maps[operation.input]!,
-        { ...to, row: 4 * rowFloats },
-        scratch,
-      );
+      return poolStep({ machine, operation, from: plan.maps[operation.input]!, to, scratch });
     case "linear": {
       const from = plan.rows[operation.input]!;
       const { address } = machine.weights[index] as { address: number };
@@ -57,31 +50,33 @@ export function regionStep(model: Model, machine: Machine, plan: Plan, index: nu
         machine.kernels.add(a.address, b.address, to.address, regions.length * rowFloats, low);
     }
     default: {
-      const from = plan.rows[operation.input]!.address;
-      return (regions) =>
-        eachNumber(machine, operation, from, to.address, (regions.length / 4) * rowFloats)();
+      const run = eachNumber(machine, operation, plan.rows[operation.input]!.address, to.address);
+      return (regions) => run((regions.length / 4) * rowFloats);
     }
   }
 }
 
-function poolStep(
-  machine: Machine,
-  operation: RoiAlign | PsRoiAlign,
-  map: PlacedMap,
-  to: { address: number; row: number },
-  scratch: number,
-): Step {
+interface PoolTask {
+  machine: Machine;
+  operation: RoiAlign | PsRoiAlign;
+  from: PlacedMap;
+  to: PlacedRows;
+  /** Address of the floats requested by regionScratch. */
+  scratch: number;
+}
+
+function poolStep({ machine, operation, from, to, scratch }: PoolTask): Step {
   const { kernels } = machine;
   const { size, samples, stride } = operation;
-  const { address, channels, height, width } = map;
-  const [plane, row] = [4 * map.plane, 4 * map.row];
+  const { address, channels, height, width } = from;
+  const [plane, row] = [4 * from.plane, 4 * from.row];
   // Bytes per cell with channels last, 0 if they are not.
-  const cell = operation.op === "roiAlign" ? 4 * channelsOf(map) : 0;
+  const cell = operation.op === "roiAlign" ? 4 * channelsOf(from) : 0;
   const boxes = scratch + height * width * cell;
   return (regions) => {
     const count = regions.length / 4;
     const taps = boxes + 4 * regions.length;
-    const pooled = [boxes, count, stride, size, samples, taps, to.address, to.row] as const;
+    const pooled = [boxes, count, stride, size, samples, taps, to.address, 4 * to.order.length] as const;
     if (cell > 0) {
       if (channels % 4 > 0) kernels.clear(scratch, boxes - scratch);
       kernels.channelsLast(address, scratch, channels, height, width, plane, row, cell);

@@ -15,8 +15,8 @@ export async function createWasmNetwork(model: Model): Promise<Network> {
     draw(picture, placement) {
       const { canvas } = placement;
       if (plan?.canvas.width !== canvas.width || plan.canvas.height !== canvas.height)
-        plan = planNetwork(model, machine, canvas);
-      drawIntoPlanes(machine, plan, picture, placement, model.input);
+        plan = planNetwork(machine, canvas);
+      drawIntoPlanes(machine, plan, picture, placement);
     },
     runMaps(wanted) {
       for (const step of plan!.mapSteps) step();

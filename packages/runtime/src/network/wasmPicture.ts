@@ -1,6 +1,5 @@
 // drawPicture with the kernels, processing a band of rows at a time, so that large pictures need little memory.
 import type { Size } from "../decode/keepBest.js";
-import type { ModelInput } from "../model/model.js";
 import { type Axis, type Filters, type RawPicture, sampleAxis } from "../picture/pixels.js";
 import type { Placement } from "../picture/placement.js";
 import type { Machine } from "./machine.js";
@@ -17,9 +16,9 @@ export function drawIntoPlanes(
   plan: Plan,
   picture: RawPicture,
   placement: Placement,
-  { mean, std }: ModelInput,
 ): void {
   const { kernels } = machine;
+  const { mean, std } = machine.model.input;
   const { size } = placement;
   const { width, channels } = picture;
   // As plain bytes: copying clamped ones is slow.

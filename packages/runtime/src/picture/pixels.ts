@@ -70,14 +70,13 @@ export function drawPicture(
   { mean, std }: ModelInput,
   planes: Float32Array,
 ): void {
-  const { data, width, channels } = picture;
-  const columns = sampleAxis(width, size.width, scale);
+  const columns = sampleAxis(picture.width, size.width, scale);
   const rows = sampleAxis(picture.height, size.height, scale);
-  const line = new Float32Array(3 * width);
+  const line = new Float32Array(3 * picture.width);
   const plane = canvas.width * canvas.height;
   planes.fill(0);
   for (let y = 0; y < size.height; y++) {
-    sumRows(data, channels, width, rows, y, line);
+    sumRows(picture, rows, y, line);
     for (let c = 0; c < 3; c++) {
       const gain = 1 / (255 * std[c]);
       const shift = -mean[c] / std[c];
@@ -95,9 +94,7 @@ export function drawPicture(
 
 /** line[x, c] = the weighted sum of the source rows of output row `y`. */
 function sumRows(
-  data: Uint8Array | Uint8ClampedArray,
-  channels: number,
-  width: number,
+  { data, channels, width }: RawPicture,
   { taps, first, weights }: Axis,
   y: number,
   line: Float32Array,

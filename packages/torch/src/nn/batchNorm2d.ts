@@ -31,12 +31,10 @@ export class BatchNorm2d extends Layer {
 
   /** The same, optionally followed by ReLU and 2x2 max pooling. */
   forwardFused(x: Tensor, withRelu: boolean, withPool: boolean): Tensor {
-    const { weight, bias, runningMean, runningVar, training } = this;
-    if (weight.device === "cpu" && x.dtype === "float32") {
-      const options = { training, momentum: MOMENTUM, eps: EPS, relu: withRelu, pool: withPool };
-      return batchNormRelu(x, weight, bias, runningMean, runningVar, options);
-    }
-    let y = batchNorm(x, weight, bias, runningMean, runningVar, training, MOMENTUM, EPS);
+    const { training } = this;
+    const options = { training, momentum: MOMENTUM, eps: EPS, relu: withRelu, pool: withPool };
+    if (this.weight.device === "cpu" && x.dtype === "float32") return batchNormRelu(x, this, options);
+    let y = batchNorm(x, this, options);
     if (withRelu) y = relu(y);
     return withPool ? maxPool2d(y, 2) : y;
   }

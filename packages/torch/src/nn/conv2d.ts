@@ -25,6 +25,8 @@ export function setPrecision(wanted: Precision): void {
 }
 
 export interface Conv2dOptions {
+  /** Rows and columns of the kernel. */
+  kernel: number;
   stride?: number;
   padding?: number;
   groups?: number;
@@ -42,6 +44,7 @@ export interface Conv2dOptions {
 export class Conv2d extends Layer {
   readonly inChannels: number;
   readonly outChannels: number;
+  readonly kernel: number;
   readonly weight: Tensor;
   readonly bias: Tensor | null;
   override readonly predicts: boolean;
@@ -54,16 +57,16 @@ export class Conv2d extends Layer {
   constructor(
     inChannels: number,
     outChannels: number,
-    readonly kernel: number,
     random: Random,
     {
+      kernel,
       stride = 1,
       padding = 0,
       groups = 1,
       bias = true,
       init = "torch",
       predicts = false,
-    }: Conv2dOptions = {},
+    }: Conv2dOptions,
   ) {
     super();
     if (inChannels % groups !== 0 || outChannels % groups !== 0) {
@@ -73,6 +76,7 @@ export class Conv2d extends Layer {
     }
     this.predicts = predicts;
     this.grouped = groups > 1;
+    this.kernel = kernel;
     this.stride = stride;
     this.padding = padding;
     const shape = [outChannels, inChannels / groups, kernel, kernel];

@@ -2,6 +2,7 @@
 import { expect, test } from "vitest";
 import {
   type BatchNormReluOptions,
+  type BatchNormTensors,
   batchNorm,
   batchNormRelu,
   maxPool2d,
@@ -21,39 +22,40 @@ function inputs(shape: number[], seed: number, mean = 0.3): Input[] {
   ];
 }
 
-const running = (channels: number): [Tensor, Tensor] => {
+type Running = Pick<BatchNormTensors, "runningMean" | "runningVar">;
+
+const running = (channels: number): Running => {
   const random = seeded(channels);
-  return [tensor(uniform(channels, random)), tensor(uniform(channels, random, 0.5, 2))];
+  return {
+    runningMean: tensor(uniform(channels, random)),
+    runningVar: tensor(uniform(channels, random, 0.5, 2)),
+  };
 };
 
-function reference(options: BatchNormReluOptions, mean: Tensor, variance: Tensor) {
+function reference(options: BatchNormReluOptions, statistics: Running) {
   return (x: Tensor, weight: Tensor, bias: Tensor): Tensor => {
-    const { training, momentum, eps } = options;
-    let y = batchNorm(x, weight, bias, mean, variance, training, momentum, eps);
+    let y = batchNorm(x, { weight, bias, ...statistics }, options);
     if (options.relu) y = relu(y);
     return options.pool ? maxPool2d(y, 2) : y;
   };
 }
 
 function compare(shape: number[], options: BatchNormReluOptions, tolerance = 2e-5, mean = 0.3): void {
-  const [ourMean, ourVariance] = running(shape[1]);
-  const [mean0, variance0] = running(shape[1]);
+  const ours = running(shape[1]);
   const what = `${shape} ${JSON.stringify(options)}`;
   expectSame(
-    (x, weight, bias) => batchNormRelu(x, weight, bias, ourMean, ourVariance, options),
-    reference(options, mean0, variance0),
+    (x, weight, bias) => batchNormRelu(x, { weight, bias, ...ours }, options),
+    reference(options, running(shape[1])),
     inputs(shape, sizeOf(shape), mean),
-    seeded(1),
-    tolerance,
-    what,
+    { random: seeded(1), tolerance, what },
   );
   // expectSame runs the reference once more than ours, so the statistics are compared after one call each.
   const [x, weight, bias] = inputs(shape, 5, mean).map((input) => tensor(input.data, input.shape));
-  const [a, b, c, d] = [...running(shape[1]), ...running(shape[1])];
-  batchNormRelu(x, weight, bias, a, b, options);
-  reference(options, c, d)(x, weight, bias);
-  expectClose(a.toFloat32(), c.toFloat32(), 1e-5, `${what}: running mean`);
-  expectClose(b.toFloat32(), d.toFloat32(), 1e-5, `${what}: running variance`);
+  const [actual, expected] = [running(shape[1]), running(shape[1])];
+  batchNormRelu(x, { weight, bias, ...actual }, options);
+  reference(options, expected)(x, weight, bias);
+  for (const key of ["runningMean", "runningVar"] as const)
+    expectClose(actual[key].toFloat32(), expected[key].toFloat32(), 1e-5, `${what}: ${key}`);
 }
 
 const flags = [false, true];
@@ -97,10 +99,10 @@ export function batchNormCases(): void {
     const shape = [1, 1, 4, 70];
     for (const options of settings.filter(({ training }) => !training)) {
       const run = (operation: typeof batchNormRelu | null, x: Tensor) => {
-        const [mean, variance, one, zero] = [[0], [1], [1], [0]].map((value) => tensor(value));
+        const [runningMean, runningVar, weight, bias] = [[0], [1], [1], [0]].map((value) => tensor(value));
         const call = operation
-          ? operation(x, one, zero, mean, variance, options)
-          : reference(options, mean, variance)(x, one, zero);
+          ? operation(x, { weight, bias, runningMean, runningVar }, options)
+          : reference(options, { runningMean, runningVar })(x, weight, bias);
         return Array.from(call.toFloat32(), Number.isNaN);
       };
       for (const place of [0, 1, 17, 69, 70, 71, 139, 200, 279]) {
@@ -118,10 +120,11 @@ export function batchNormCases(): void {
     const given = inputs([4, 9, 33, 47], 3);
     const gradient = uniform(4 * 9 * 16 * 23, seeded(4));
     const run = () => {
-      const [mean, variance] = running(9);
+      const statistics = running(9);
       const call = (x: Tensor, weight: Tensor, bias: Tensor) =>
-        batchNormRelu(x, weight, bias, mean, variance, options);
-      return { ...evaluate(call, given, gradient), mean: mean.toFloat32(), variance: variance.toFloat32() };
+        batchNormRelu(x, { weight, bias, ...statistics }, options);
+      const mean = statistics.runningMean.toFloat32();
+      return { ...evaluate(call, given, gradient), mean, variance: statistics.runningVar.toFloat32() };
     };
     expect(run()).toEqual(run());
   });

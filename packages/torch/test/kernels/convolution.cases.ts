@@ -6,16 +6,10 @@ import { evaluate, expectSame, type Input, seeded, sizeOf, uniform } from "../he
 
 const TOLERANCE = 2e-5;
 
-function inputs(
-  batch: number,
-  from: number,
-  to: number,
-  height: number,
-  width: number,
-  seed: number,
-): Input[] {
+/** Of a layer from maps of `shape` to `to` channels. */
+function inputs(shape: [number, number, number, number], to: number, seed: number): Input[] {
   const random = seeded(seed);
-  const shapes = [[batch, from, height, width], [to, from, 3, 3], [to]];
+  const shapes = [shape, [to, shape[1], 3, 3], [to]];
   return shapes.map((shape) => ({ shape, data: uniform(sizeOf(shape), random) }));
 }
 
@@ -32,10 +26,12 @@ export function convolutionCases(): void {
         expectSame(
           (x, weight, bias) => conv3x3(x, weight, bias),
           exact,
-          inputs(2, channels, to, height, width, channels),
-          seeded(channels),
-          TOLERANCE,
-          `${channels} to ${to} channels, ${height} x ${width}`,
+          inputs([2, channels, height, width], to, channels),
+          {
+            random: seeded(channels),
+            tolerance: TOLERANCE,
+            what: `${channels} to ${to} channels, ${height} x ${width}`,
+          },
         );
       }
     }
@@ -53,10 +49,8 @@ export function convolutionCases(): void {
       expectSame(
         (x, weight, bias) => conv3x3(x, weight, bias),
         exact,
-        inputs(3, 3, 2, height, width, height),
-        seeded(width),
-        TOLERANCE,
-        `${height} x ${width}`,
+        inputs([3, 3, height, width], 2, height),
+        { random: seeded(width), tolerance: TOLERANCE, what: `${height} x ${width}` },
       );
     }
   });
@@ -65,26 +59,24 @@ export function convolutionCases(): void {
     expectSame(
       (x, weight) => conv3x3(x, weight, null),
       (x, weight) => exact(x, weight, null),
-      inputs(1, 4, 6, 9, 21, 1).slice(0, 2),
-      seeded(1),
-      TOLERANCE,
+      inputs([1, 4, 9, 21], 6, 1).slice(0, 2),
+      { random: seeded(1), tolerance: TOLERANCE },
     );
   });
 
   test("conv3x3 gives the gradient of only the weights", () => {
-    const [x, weight, bias] = inputs(2, 5, 3, 8, 18, 2);
+    const [x, weight, bias] = inputs([2, 5, 8, 18], 3, 2);
     const input = tensor(x.data, x.shape);
     expectSame(
       (w, b) => conv3x3(input, w, b),
       (w, b) => exact(input, w, b),
       [weight, bias],
-      seeded(2),
-      TOLERANCE,
+      { random: seeded(2), tolerance: TOLERANCE },
     );
   });
 
   test("conv3x3 gives the same bits twice", () => {
-    const given = inputs(4, 7, 9, 33, 47, 3);
+    const given = inputs([4, 7, 33, 47], 9, 3);
     const gradient = uniform(4 * 9 * 33 * 47, seeded(4));
     const run = () => evaluate((x, weight, bias) => conv3x3(x, weight, bias), given, gradient);
     expect(run()).toEqual(run());

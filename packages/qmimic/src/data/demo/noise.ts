@@ -1,4 +1,5 @@
 // Value noise: random numbers on a lattice, smoothly interpolated, summed over octaves.
+import type { Size } from "@qmimic/runtime";
 
 /** Uniform from `low` to `high`. */
 export function between(random: () => number, low: number, high: number): number {
@@ -15,24 +16,28 @@ export function gaussian(random: () => number): number {
   return (random() + random() + random() + random() - 2) * 1.7320508;
 }
 
-/**
- * A width x height field in 0..1 with mean 0.5. Features of the first octave are about `cell` px wide and cell
- * / stretch px high; each further octave has half the size and half the amplitude.
- */
+export interface NoiseOptions {
+  /** Width of the features of the first octave, in pixels. */
+  cell: number;
+  /** Each has half the size and half the amplitude of the one before. */
+  octaves: number;
+  /** Width of the features relative to their height. Default 1. */
+  stretch?: number;
+}
+
+/** A width x height field in 0..1 with mean 0.5. */
 export function noiseField(
   random: () => number,
-  width: number,
-  height: number,
-  cell: number,
-  octaves: number,
-  stretch = 1,
+  { width, height }: Size,
+  { cell, octaves, stretch = 1 }: NoiseOptions,
 ): Float32Array {
   const field = new Float32Array(width * height);
   let strength = 1;
   let total = 0;
   for (let octave = 0; octave < octaves; octave++) {
     const cellX = Math.max(1, cell / 2 ** octave);
-    addOctave(random, field, width, height, cellX, Math.max(1, cellX / stretch), strength);
+    const cellY = Math.max(1, cellX / stretch);
+    addOctave(random, field, { width, height }, { cellX, cellY, strength });
     total += strength;
     strength /= 2;
   }
@@ -43,11 +48,8 @@ export function noiseField(
 function addOctave(
   random: () => number,
   field: Float32Array,
-  width: number,
-  height: number,
-  cellX: number,
-  cellY: number,
-  strength: number,
+  { width, height }: Size,
+  { cellX, cellY, strength }: { cellX: number; cellY: number; strength: number },
 ): void {
   const columns = Math.ceil(width / cellX) + 2;
   const rows = Math.ceil(height / cellY) + 2;

@@ -47,7 +47,7 @@ export async function drawPicture(random: () => number, side: number): Promise<P
   );
   const covers = placed.filter(() => random() < 0.2).map(({ pose }) => occluder(random, pose, light));
   const rings = covers.flatMap((cover) => cover.rings);
-  const objects = placed.map(({ name, pose }) => toObject(name, pose, rings, width, height));
+  const objects = placed.map((sign) => toObject(sign, rings, scene));
 
   const svg = [...distractors, ...poles, ...signs, ...covers.map((cover) => cover.svg)].join("");
   await composite(scene, svg);
@@ -133,13 +133,7 @@ function bounds({ name, pose }: { name: SignClass; pose: Pose }): [number, numbe
   return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
 }
 
-function toObject(
-  name: SignClass,
-  pose: Pose,
-  covers: Point[][],
-  width: number,
-  height: number,
-): PictureObject {
+function toObject({ name, pose }: PlacedSign, covers: Point[][], { width, height }: Scene): PictureObject {
   const [x1, y1, x2, y2] = bounds({ name, pose });
   const outline = SIGN_SHAPES[name].outline.map((point) => project(pose, point));
   let plate = 0;
@@ -190,10 +184,12 @@ async function composite(scene: Scene, svg: string): Promise<void> {
 /** Uneven light over everything, and sometimes the dappled shadow of a tree. */
 function illuminate(random: () => number, scene: Scene): void {
   const { width, height } = scene;
-  const broad = noiseField(random, width, height, width * 0.6, 2);
+  const broad = noiseField(random, scene, { cell: width * 0.6, octaves: 2 });
   const dappled =
-    random() < 0.25 ? noiseField(random, width, height, between(random, 20, 60), 4, 2.5) : undefined;
-  const grime = noiseField(random, width, height, 2, 1);
+    random() < 0.25
+      ? noiseField(random, scene, { cell: between(random, 20, 60), octaves: 4, stretch: 2.5 })
+      : undefined;
+  const grime = noiseField(random, scene, { cell: 2, octaves: 1 });
   const strength = between(random, 0.1, 0.5);
   for (let i = 0; i < width * height; i++) {
     let light = 1 + (broad[i] - 0.5) * strength + (grime[i] - 0.5) * 0.05;

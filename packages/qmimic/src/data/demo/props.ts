@@ -45,7 +45,7 @@ function stand(random: () => number, { x, y, size, light, scene }: Spot): string
   const w = Math.max(1, size * 0.08);
   const ground = Math.max(scene.horizon, y) + size * between(random, 1, 2.5);
   return fill(
-    polygonAt(x, ground, w, ground - y - size * 0.2, "-0.5,0 -0.5,-1 0.5,-1 0.5,0"),
+    polygonAt({ x, base: ground, width: w, height: ground - y - size * 0.2 }, "-0.5,0 -0.5,-1 0.5,-1 0.5,0"),
     scaled([110, 110, 108], light),
   );
 }
@@ -54,14 +54,12 @@ function car(random: () => number, { x, size, colour, light, scene }: Spot): str
   const h = size * 1.3;
   const w = h * between(random, 1.2, 2.6);
   const base = scene.horizon + h * between(random, 0.9, 1.3);
+  const place = { x, base, width: w, height: h };
   const body = polygonAt(
-    x,
-    base,
-    w,
-    h,
+    place,
     "-0.5,-0.1 -0.5,-0.52 -0.34,-0.58 -0.24,-0.98 0.24,-0.98 0.36,-0.58 0.5,-0.5 0.5,-0.1",
   );
-  const glass = polygonAt(x, base, w, h, "-0.28,-0.6 -0.2,-0.9 0.2,-0.9 0.3,-0.6");
+  const glass = polygonAt(place, "-0.28,-0.6 -0.2,-0.9 0.2,-0.9 0.3,-0.6");
   const wheel = (at: number): string => fill(regularAt(x + at * w, base - h * 0.12, h * 0.17), [24, 24, 26]);
   const lights = [-0.44, 0.44].map((at) =>
     fill(regularAt(x + at * w, base - h * 0.42, h * 0.06), random() < 0.5 ? [220, 40, 36] : [250, 244, 210]),
@@ -159,10 +157,11 @@ function lamp(random: () => number, { x, y, size, light }: Spot): string {
 function bin(random: () => number, { x, size, colour, light, scene }: Spot): string {
   const h = size * 0.8;
   const base = scene.horizon + h * between(random, 1, 2);
-  const body = polygonAt(x, base, h * 0.7, h, "-0.4,0 -0.5,-0.8 0.5,-0.8 0.4,0");
+  const place = { x, base, width: h * 0.7, height: h };
+  const body = polygonAt(place, "-0.4,0 -0.5,-0.8 0.5,-0.8 0.4,0");
   return (
     fill(body, colour) +
-    fill(polygonAt(x, base, h * 0.7, h, "-0.56,-0.8 -0.5,-1 0.5,-1 0.56,-0.8"), scaled([50, 50, 52], light))
+    fill(polygonAt(place, "-0.56,-0.8 -0.5,-1 0.5,-1 0.56,-0.8"), scaled([50, 50, 52], light))
   );
 }
 
@@ -170,9 +169,10 @@ function trunk(random: () => number, { x, size, light, scene }: Spot): string {
   const w = size * between(random, 0.2, 0.7);
   const base = scene.horizon + size * between(random, 0.5, 3);
   const bark = scaled([74, 58, 44], light * between(random, 0.6, 1.2));
+  const place = { x, base, width: w, height: base + 10 };
   return (
-    fill(polygonAt(x, base, w, base + 10, "-0.6,0 -0.38,-1 0.38,-1 0.6,0"), bark) +
-    fill(polygonAt(x, base, w, base + 10, "0.1,0 0.1,-1 0.38,-1 0.6,0"), scaled(bark, 0.65))
+    fill(polygonAt(place, "-0.6,0 -0.38,-1 0.38,-1 0.6,0"), bark) +
+    fill(polygonAt(place, "0.1,0 0.1,-1 0.38,-1 0.6,0"), scaled(bark, 0.65))
   );
 }
 
@@ -189,8 +189,9 @@ function gable(random: () => number, { x, size, light, scene }: Spot): string {
     ]),
     light,
   ); // Tiles or slate.
+  const place = { x, base, width: w, height: h };
   return (
-    fill(polygonAt(x, base, w, h, "-0.42,0 -0.42,-0.5 0.42,-0.5 0.42,0"), scaled([206, 196, 176], light)) +
-    fill(polygonAt(x, base, w, h, "-0.52,-0.45 0,-1 0.52,-0.45"), roof)
+    fill(polygonAt(place, "-0.42,0 -0.42,-0.5 0.42,-0.5 0.42,0"), scaled([206, 196, 176], light)) +
+    fill(polygonAt(place, "-0.52,-0.45 0,-1 0.52,-0.45"), roof)
   );
 }

@@ -66,7 +66,8 @@ export function paintScene(random: () => number, width: number, height: number):
     daylight: weather.daylight,
   };
   if (kind === "wall") {
-    paintFacade(random, scene, { x: 0, y: 0, width, height: scene.height }, pick(random, FACADES), 2.2);
+    const area = { x: 0, y: 0, width, height };
+    paintFacade(random, scene, { area, colour: pick(random, FACADES), size: 2.2 });
   } else {
     paintSky(random, scene, weather);
     if (kind !== "street" || random() < 0.6) {
@@ -79,31 +80,35 @@ export function paintScene(random: () => number, width: number, height: number):
   return scene;
 }
 
+/** The index of a pixel in the data; -1 outside. */
+function pixelAt({ width, height }: Painting, x: number, y: number): number {
+  return x < 0 || y < 0 || x >= width || y >= height ? -1 : (y * width + x) * 3;
+}
+
 /** Mixes `colour` into a pixel; alpha 1 replaces it. */
-function blend(painting: Painting, x: number, y: number, colour: Rgb, alpha: number): void {
-  if (x < 0 || y < 0 || x >= painting.width || y >= painting.height) return;
-  const i = (y * painting.width + x) * 3;
-  for (let c = 0; c < 3; c++) painting.data[i + c] += (colour[c] - painting.data[i + c]) * alpha;
+function blend({ data }: Painting, pixel: number, colour: Rgb, alpha: number): void {
+  if (pixel < 0) return;
+  for (let c = 0; c < 3; c++) data[pixel + c] += (colour[c] - data[pixel + c]) * alpha;
 }
 
 function paintSky(random: () => number, scene: Scene, weather: Weather): void {
   const { width, height, horizon } = scene;
-  const clouds = noiseField(random, width, height, width / 3, 5, 2);
+  const clouds = noiseField(random, scene, { cell: width / 3, octaves: 5, stretch: 2 });
   for (let y = 0; y < height; y++) {
     const t = Math.min(1, y / horizon) ** 1.3;
     const base = mix(weather.zenith, weather.low, t);
     for (let x = 0; x < width; x++) {
       const cover = clamp01((clouds[y * width + x] - 0.62 + weather.clouds * 0.14) * 5);
-      blend(scene, x, y, mix(base, mix(weather.low, [250, 250, 250], 0.5), cover * 0.8), 1);
+      blend(scene, pixelAt(scene, x, y), mix(base, mix(weather.low, [250, 250, 250], 0.5), cover * 0.8), 1);
     }
   }
 }
 
 function paintTrees(random: () => number, scene: Scene, tall: number): void {
   const { width, height, horizon } = scene;
-  const crowns = noiseField(random, width, 1, between(random, 25, 80), 4);
-  const leaves = noiseField(random, width, height, between(random, 7, 14), 4);
-  const masses = noiseField(random, width, height, 45, 2);
+  const crowns = noiseField(random, { width, height: 1 }, { cell: between(random, 25, 80), octaves: 4 });
+  const leaves = noiseField(random, scene, { cell: between(random, 7, 14), octaves: 4 });
+  const masses = noiseField(random, scene, { cell: 45, octaves: 2 });
   const autumn = random() < 0.2;
   const dark: Rgb = autumn ? [52, 40, 20] : [18, 32, 16];
   const light: Rgb = autumn ? [176, 122, 48] : [112, 142, 62];
@@ -113,7 +118,7 @@ function paintTrees(random: () => number, scene: Scene, tall: number): void {
       const leaf = leaves[y * width + x];
       if (y < top + (leaf - 0.5) * 22) continue;
       const lit = clamp01((leaf - 0.28) * 1.7) * (0.45 + 0.75 * masses[y * width + x]);
-      blend(scene, x, y, scaled(mix(dark, light, lit), scene.daylight), 1);
+      blend(scene, pixelAt(scene, x, y), scaled(mix(dark, light, lit), scene.daylight), 1);
     }
   }
 }
@@ -138,17 +143,28 @@ function paintStreetside(random: () => number, scene: Scene): void {
       width: Math.round(width),
       height,
     };
-    if (height > 20) paintFacade(random, scene, area, pick(random, FACADES), between(random, 0.7, 1.3));
+    if (height > 20) {
+      const colour = pick(random, FACADES);
+      paintFacade(random, scene, { area, colour, size: between(random, 0.7, 1.3) });
+    }
     x += width;
   }
 }
 
-/** A house front: bricks or plaster, rows of windows, stains. `size` 1 is a house across the street. */
-function paintFacade(random: () => number, scene: Scene, area: Area, colour: Rgb, size: number): void {
+interface Facade {
+  area: Area;
+  colour: Rgb;
+  /** Of bricks and windows: 1 for a house across the street. */
+  size: number;
+}
+
+/** A house front: bricks or plaster, rows of windows, stains. */
+function paintFacade(random: () => number, scene: Scene, facade: Facade): void {
+  const { area, colour, size } = facade;
   const width = Math.round(area.width);
   const height = Math.ceil(area.height) + 2;
-  const grain = noiseField(random, width, height, 3, 2);
-  const stains = noiseField(random, width, height, 60, 3);
+  const grain = noiseField(random, { width, height }, { cell: 3, octaves: 2 });
+  const stains = noiseField(random, { width, height }, { cell: 60, octaves: 3 });
   const light = scene.daylight * between(random, 0.72, 1.1);
   const bricks = random() < 0.5;
   const brickHeight = Math.max(3, Math.round(4 * size));
@@ -163,13 +179,13 @@ function paintFacade(random: () => number, scene: Scene, area: Area, colour: Rgb
         const tint = ((Math.imul(row * 71 + Math.floor(along), 2654435761) >>> 24) / 255 - 0.5) * 0.22;
         shade = mortar ? shade * 1.14 : shade + tint;
       }
-      blend(scene, area.x + x, area.y + y, scaled(colour, shade * light), 1);
+      blend(scene, pixelAt(scene, area.x + x, area.y + y), scaled(colour, shade * light), 1);
     }
   }
-  if (scene.kind !== "wall" || random() < 0.5) paintWindows(random, scene, area, size, light);
+  if (scene.kind !== "wall" || random() < 0.5) paintWindows(random, scene, facade, light);
 }
 
-function paintWindows(random: () => number, scene: Scene, area: Area, size: number, light: number): void {
+function paintWindows(random: () => number, scene: Scene, { area, size }: Facade, light: number): void {
   const paneWidth = between(random, 9, 15) * size;
   const paneHeight = paneWidth * between(random, 1.1, 1.8);
   const pitchX = paneWidth * between(random, 1.5, 2.2);
@@ -189,7 +205,8 @@ function paintWindows(random: () => number, scene: Scene, area: Area, size: numb
           const bar = Math.abs(x - paneWidth / 2) < size * 0.5;
           const sheen = 1.15 - 0.35 * (y / paneHeight) + (x + y > paneWidth ? 0.1 : 0);
           const colour = edge || bar ? scaled(frame, light) : scaled(glass, sheen);
-          blend(scene, Math.round(area.x + left + x), Math.round(area.y + top + y), colour, 0.95);
+          const pixel = pixelAt(scene, Math.round(area.x + left + x), Math.round(area.y + top + y));
+          blend(scene, pixel, colour, 0.95);
         }
       }
     }
@@ -201,8 +218,8 @@ function paintGround(random: () => number, scene: Scene): void {
   const { width, height } = scene;
   // In front of a wall there is only a strip of pavement, if any.
   const horizon = scene.kind === "wall" ? Math.round(height * between(random, 0.82, 1.1)) : scene.horizon;
-  const rough = noiseField(random, width, height, 4, 2, 2);
-  const patches = noiseField(random, width, height, 70, 3, 4);
+  const rough = noiseField(random, scene, { cell: 4, octaves: 2, stretch: 2 });
+  const patches = noiseField(random, scene, { cell: 70, octaves: 3, stretch: 4 });
   const green = scene.kind === "country" || scene.kind === "wood" || random() < 0.2;
   const side: Rgb = green ? [92, 112, 52] : pick(random, PAVEMENTS);
   const asphalt = scaled([104, 104, 108], between(random, 0.7, 1.15));
@@ -225,7 +242,7 @@ function paintGround(random: () => number, scene: Scene): void {
       if (onRoad && line > 0 && ((centre < line / 2 && dashed) || edge < line / 3)) {
         colour = mix(colour, [222, 222, 214], 0.8);
       }
-      blend(scene, x, y, scaled(colour, scene.daylight), 1);
+      blend(scene, pixelAt(scene, x, y), scaled(colour, scene.daylight), 1);
     }
   }
 }

@@ -12,7 +12,16 @@ export function stroke(line: readonly Point[], colour: Rgb, width: number, round
   return `<path d="${pathOf(line)}" fill="none" stroke="${css(colour)}" stroke-width="${width.toFixed(2)}"${ends}/>`;
 }
 
-export function polygonAt(x: number, base: number, width: number, height: number, text: string): Point[] {
+/** Where a thing stands: the middle of its base, and its size. */
+export interface Stand {
+  x: number;
+  base: number;
+  width: number;
+  height: number;
+}
+
+/** A polygon as text, in fractions of the width and height from the middle of the base. */
+export function polygonAt({ x, base, width, height }: Stand, text: string): Point[] {
   return text.split(" ").map((pair) => {
     const [u, v] = pair.split(",").map(Number);
     return [x + u * width, base + v * height] as const;

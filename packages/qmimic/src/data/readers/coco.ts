@@ -8,7 +8,7 @@ import { type CocoFile, readCocoFile } from "./cocoFile.js";
 import { depthOf } from "./depth.js";
 import { findNamed } from "./findImage.js";
 import { jsonKinds } from "./jsonKinds.js";
-import type { LabelledImage, LabelSource } from "./types.js";
+import type { LabelledImage, LabelSource, SplitFile } from "./types.js";
 
 /** Files of the COCO data set for other tasks. */
 const OTHER_TASKS = /^(captions|person_keypoints|stuff|panoptic|image_info)_/;
@@ -48,7 +48,7 @@ export async function findCoco(tree: FolderTree): Promise<LabelSource | undefine
     read: async (split, findings) => {
       const path = splits.get(split)!;
       const file = await attempt(tree.absolute(path), findings.problem, () => fileOf(split));
-      return file === undefined ? [] : toImages(tree, path, split, file, findings);
+      return file === undefined ? [] : toImages(tree, { path, split }, file, findings);
     },
   };
 }
@@ -88,8 +88,7 @@ function classesOf({ categories, objects }: CocoFile): string[] {
 
 function toImages(
   tree: FolderTree,
-  path: string,
-  split: string,
+  { path, split }: SplitFile,
   { images, objects, problems, unread }: CocoFile,
   findings: Findings,
 ): LabelledImage[] {

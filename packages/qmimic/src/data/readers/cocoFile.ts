@@ -42,6 +42,7 @@ type Fields = Record<string, unknown>;
 export async function readCocoFile(file: string): Promise<CocoFile> {
   const problems: string[] = [];
   const unread = new Map<string, number>();
+  const found = { problems, unread };
   const categories: CocoCategory[] = [];
   const images: CocoImage[] = [];
   const pending: Pending[] = [];
@@ -57,7 +58,7 @@ export async function readCocoFile(file: string): Promise<CocoFile> {
     if (!isNode(value)) problems.push(`${where} is not an object.`);
     else if (key === "images") readImage(value, where, images, problems);
     else if (key === "categories") readCategory(value, where, categories, problems);
-    else readAnnotation(value, where, pending, problems, unread);
+    else readAnnotation(value, where, pending, found);
   });
   if (!lists.has("images")) {
     throw new InputError(
@@ -74,7 +75,7 @@ export async function readCocoFile(file: string): Promise<CocoFile> {
       ["categories have the name", ({ name }) => name],
     ]),
   };
-  return { ...unique, objects: join(unique, pending, problems), problems, unread };
+  return { ...unique, objects: join(unique, pending, problems), ...found };
 }
 
 function join(
@@ -136,8 +137,7 @@ function readAnnotation(
   fields: Fields,
   where: string,
   pending: Pending[],
-  problems: string[],
-  unread: Map<string, number>,
+  { problems, unread }: Pick<CocoFile, "problems" | "unread">,
 ): void {
   const { id, image_id: image, category_id: category, bbox, iscrowd = 0, ignore = 0 } = fields;
   const at = isId(id) ? `annotation ${id}` : where;

@@ -10,7 +10,7 @@ import { splitOfFolders, splitOfName, usualSplit, WHOLE } from "../splitNames.js
 import { readStart, readText } from "../text.js";
 import { depthOf } from "./depth.js";
 import { findNamed } from "./findImage.js";
-import type { LabelledImage, LabelledObject, LabelSource } from "./types.js";
+import type { LabelledImage, LabelledObject, LabelSource, SplitFile } from "./types.js";
 import {
   ATTRIBUTE,
   children,
@@ -69,7 +69,7 @@ export async function findCvat(tree: FolderTree): Promise<LabelSource | undefine
         }
         for (const node of children(root, "image")) {
           if (isNode(node) && splitOf(node, path, paths.length) === split)
-            all.push(toImage(tree, path, node, split, findings));
+            all.push(toImage(tree, { path, split }, node, findings));
         }
       }
       return all;
@@ -120,9 +120,8 @@ function labelNames({ meta }: XmlNode): string[] {
 
 function toImage(
   tree: FolderTree,
-  path: string,
+  { path, split }: SplitFile,
   node: XmlNode,
-  split: string,
   findings: Findings,
 ): LabelledImage {
   const attribute = (name: string): string => String(node[`${ATTRIBUTE}${name}`] ?? "");

@@ -12,10 +12,16 @@ import { readText } from "../text.js";
 import { depthOf, LABEL_FOLDERS } from "./depth.js";
 import { findImage, findNamed } from "./findImage.js";
 import { jsonKinds } from "./jsonKinds.js";
-import type { LabelledImage, LabelledObject, LabelSource } from "./types.js";
+import type { LabelledImage, LabelledObject, LabelSource, SplitFile } from "./types.js";
 import { isNode, type XmlNode } from "./xml.js";
 
 const FILES_IN_FLIGHT = 8;
+
+/** What is reported about one file. */
+interface Remarks {
+  problems: string[];
+  notes: NoteKind[];
+}
 
 export async function findLabelme(tree: FolderTree): Promise<LabelSource | undefined> {
   const kinds = await jsonKinds(tree);
@@ -41,14 +47,13 @@ export async function findLabelme(tree: FolderTree): Promise<LabelSource | undef
     read: async (split, findings) => {
       const read = await mapConcurrent(splits.get(split) ?? [], FILES_IN_FLIGHT, async (path) => {
         const file = tree.absolute(path);
-        const problems: string[] = [];
-        const notes: NoteKind[] = [];
+        const remarks: Remarks = { problems: [], notes: [] };
         const image = await attempt(
           file,
-          (_, message) => void problems.push(message),
-          async () => toImage(tree, { path, split }, parse(await readText(file), file), problems, notes),
+          (_, message) => void remarks.problems.push(message),
+          async () => toImage(tree, { path, split }, parse(await readText(file), file), remarks),
         );
-        return { path, file, problems, notes, image };
+        return { path, file, ...remarks, image };
       });
       return read.flatMap(({ path, file, problems, notes, image }) => {
         for (const message of problems) findings.problem(file, message);
@@ -76,10 +81,9 @@ function parse(text: string, file: string): XmlNode {
 
 function toImage(
   tree: FolderTree,
-  { path, split }: { path: string; split: string },
+  { path, split }: SplitFile,
   { shapes, imagePath, imageWidth, imageHeight }: XmlNode,
-  problems: string[],
-  notes: NoteKind[],
+  { problems, notes }: Remarks,
 ): LabelledImage {
   const named = typeof imagePath === "string" && imagePath !== "" ? imagePath : undefined;
   const byName = named === undefined ? undefined : findNamed(tree, named, folderOf(path), split);

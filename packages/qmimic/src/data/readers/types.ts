@@ -15,6 +15,13 @@ export const FORMAT_NAMES: Readonly<Record<Format, string>> = {
   wider: "WIDER FACE",
 };
 
+/** A label file, and the split to which its images belong. */
+export interface SplitFile {
+  /** Relative to the root. */
+  path: string;
+  split: string;
+}
+
 /** Object attributes of some formats. The heavy ones are from WIDER FACE. */
 export const MARKS = ["truncated", "occluded", "heavy-blur", "heavy-occlusion"] as const;
 export type Mark = (typeof MARKS)[number];

@@ -9,7 +9,7 @@ import { splitOfName, WHOLE } from "../splitNames.js";
 import { readStart, readText, splitLines } from "../text.js";
 import { depthOf } from "./depth.js";
 import { findNamed } from "./findImage.js";
-import type { LabelledImage, LabelledObject, LabelSource, Mark } from "./types.js";
+import type { LabelledImage, LabelledObject, LabelSource, Mark, SplitFile } from "./types.js";
 import { parseDecimal } from "./xml.js";
 
 const CLASS = "face";
@@ -38,7 +38,7 @@ export async function findWider(tree: FolderTree): Promise<LabelSource | undefin
     read: async (split, findings) => {
       const path = splits.get(split)!;
       const text = await attempt(tree.absolute(path), findings.problem, () => readText(tree.absolute(path)));
-      return text === undefined ? [] : readWiderList(tree, path, text, split, findings);
+      return text === undefined ? [] : readWiderList(tree, { path, split }, text, findings);
     },
   };
 }
@@ -64,9 +64,8 @@ const isRow = (line: string): boolean => {
 /** All images of a list. Exported for tests. */
 export function readWiderList(
   tree: FolderTree,
-  path: string,
+  { path, split }: SplitFile,
   text: string,
-  split: string,
   findings: Findings,
 ): LabelledImage[] {
   const file = tree.absolute(path);

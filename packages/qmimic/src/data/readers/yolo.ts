@@ -70,7 +70,8 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
       ...[...lists.values()].flat().flatMap((entry) => resolveEntry(tree, entry, config.bases)?.file ?? []),
     ],
     classes: async () => names,
-    read: async (split, findings) => toImages(tree, await splits.get(split)!(), config, split, findings),
+    read: async (split, findings) =>
+      toImages(tree, { split, entries: await splits.get(split)!() }, config, findings),
   };
 }
 
@@ -149,9 +150,8 @@ function labelsOf(tree: FolderTree, image: string): string | undefined {
 
 async function toImages(
   tree: FolderTree,
-  entries: readonly Entry[],
+  { split, entries }: { split: string; entries: readonly Entry[] },
   config: YoloConfig,
-  split: string,
   findings: Findings,
 ): Promise<LabelledImage[]> {
   const read = await mapConcurrent(entries, FILES_IN_FLIGHT, async ({ id, image, written }) => {

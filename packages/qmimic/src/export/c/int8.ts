@@ -76,14 +76,9 @@ function lowerStep(
       // The order of scores matters: they have 16 bits if only the decoder reads them.
       const scores = program.maps[around.map].value === model.outputs[0];
       const wide = scores && !program.steps.some((step) => step.reads.includes(around.map));
-      const weights = cellMajor(model.parameters[index]!.weights, operation, program.maps[reads[0]]);
-      return lowerConv(
-        operation,
-        { weights, biases: model.parameters[index]!.biases },
-        from,
-        wide,
-        around.range,
-      );
+      const { weights, biases } = model.parameters[index]!;
+      const ordered = { weights: cellMajor(weights, operation, program.maps[reads[0]]), biases };
+      return lowerConv(operation, ordered, from, { range: around.range, wide });
     }
     case "add":
       return lowerAdd(from, other, around.range);
@@ -124,8 +119,7 @@ function lowerConv(
   operation: Extract<Operation, { op: "conv" }>,
   { weights, biases }: { weights: Float32Array; biases: Float32Array },
   from: MapFormat,
-  wide: boolean,
-  range: Range,
+  { range, wide }: { range: Range; wide: boolean },
 ): { format: MapFormat; parameters: StepParameters } {
   const scales = scalesOf(weights, biases, from.scale);
   const integers = scaledIntegers(weights, scales);

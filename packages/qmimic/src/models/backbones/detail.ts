@@ -19,11 +19,11 @@ export class Detail extends Module {
   constructor(outChannels: number, outputStride: number, layer: SpatialLayer, random: Random) {
     super();
     const channels = Math.min(CHANNELS, outChannels);
-    const blocks = { stride: outputStride, init: "kaiming" } as const;
+    const blocks = { kernel: outputStride, stride: outputStride, init: "kaiming" } as const;
     this.layers = this.child(
       "layers",
       new Sequential([
-        ...normed(new Conv2d(3, channels, outputStride, random, blocks)),
+        ...normed(new Conv2d(3, channels, random, blocks)),
         ...normed(layer(channels, channels, random)),
         ...normed(layer(channels, channels, random)),
         layer(channels, outChannels, random),

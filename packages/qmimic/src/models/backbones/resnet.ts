@@ -39,7 +39,8 @@ class BasicBlock extends Layer {
     this.conv2 = this.child("conv2", layer(channels, channels, random, { bias: false }));
     this.bn2 = this.child("bn2", new BatchNorm2d(channels));
     if (stride !== 1 || inChannels !== channels) {
-      const project = new Conv2d(inChannels, channels, 1, random, { stride, bias: false, init: "kaiming" });
+      const options = { kernel: 1, stride, bias: false, init: "kaiming" } as const;
+      const project = new Conv2d(inChannels, channels, random, options);
       this.downsample = this.child("downsample", new Sequential([project, new BatchNorm2d(channels)]));
     }
   }
@@ -75,8 +76,8 @@ export class ResNet extends Module implements LevelledBackbone {
   constructor({ family, widthOf, outputStride }: ResNetOptions, layer: SpatialLayer, random: Random) {
     super();
     let channels = widthOf(64);
-    const stem = { stride: 2, padding: 3, bias: false, init: "kaiming" } as const;
-    this.conv1 = this.child("conv1", new Conv2d(3, channels, 7, random, stem));
+    const stem = { kernel: 7, stride: 2, padding: 3, bias: false, init: "kaiming" } as const;
+    this.conv1 = this.child("conv1", new Conv2d(3, channels, random, stem));
     this.bn1 = this.child("bn1", new BatchNorm2d(channels));
     let stride = 4;
     for (const [i, depth] of DEPTHS[family].entries()) {

@@ -19,7 +19,7 @@ export type SpatialLayer = (
 ) => Layer & { readonly outChannels: number };
 
 export const plainLayer: SpatialLayer = (inChannels, outChannels, random, options = {}) =>
-  new Conv2d(inChannels, outChannels, 3, random, { ...options, padding: 1, init: "kaiming" });
+  new Conv2d(inChannels, outChannels, random, { kernel: 3, ...options, padding: 1, init: "kaiming" });
 
 /**
  * @param maxGroups for grouped layers; each has the largest number up to this that divides its channels (see
@@ -29,7 +29,7 @@ export function spatialLayer(kind: Convolution, maxGroups: number): SpatialLayer
   if (kind === "plain") return plainLayer;
   const groupsOf = (channels: number) => (kind === "separable" ? channels : groupsFor(channels, maxGroups));
   return (inChannels, outChannels, random, options = {}) =>
-    new Mixed(inChannels, outChannels, groupsOf(inChannels), random, options);
+    new Mixed(inChannels, outChannels, random, { ...options, groups: groupsOf(inChannels) });
 }
 
 /** The largest number of groups, up to `max`, that divides the channels evenly. */
@@ -48,17 +48,16 @@ class Mixed extends Layer {
   constructor(
     inChannels: number,
     outChannels: number,
-    groups: number,
     random: Random,
-    { stride = 1, bias = true }: SpatialOptions,
+    { groups, stride = 1, bias = true }: SpatialOptions & { groups: number },
   ) {
     super();
-    const options = { stride, groups, padding: 1, bias: false, init: "kaiming" } as const;
-    this.spatial = this.child("spatial", new Conv2d(inChannels, inChannels, 3, random, options));
+    const options = { kernel: 3, stride, groups, padding: 1, bias: false, init: "kaiming" } as const;
+    this.spatial = this.child("spatial", new Conv2d(inChannels, inChannels, random, options));
     this.norm = this.child("norm", new BatchNorm2d(inChannels));
     this.pointwise = this.child(
       "pointwise",
-      new Conv2d(inChannels, outChannels, 1, random, { bias, init: "kaiming" }),
+      new Conv2d(inChannels, outChannels, random, { kernel: 1, bias, init: "kaiming" }),
     );
   }
 

@@ -42,7 +42,7 @@ export class TopDown extends Module implements Backbone {
     this.lateral = trunk.levelChannels
       .slice(this.skipped)
       .map((channels, i) =>
-        this.child(`lateral.${i}`, new Conv2d(channels, outChannels, 1, random, { init: "kaiming" })),
+        this.child(`lateral.${i}`, new Conv2d(channels, outChannels, random, { kernel: 1, init: "kaiming" })),
       );
     this.smooth = this.child("smooth.0", layer(outChannels, outChannels, random));
     this.norm = this.child("smooth.1", new BatchNorm2d(outChannels));

@@ -45,19 +45,28 @@ const LEAST_SIDE = 2;
 /** Added to every IoU: while no box overlaps the object, score and proximity still rank its cells. */
 const LEAST_IOU = 1e-3;
 
+/** The outputs for one image of a batch. */
+export function outputsOf(arrays: CellArrays, image: number): CellArrays {
+  const plane = arrays.height * arrays.width;
+  const slice = (values: Float32Array, size: number) => values.subarray(image * size, (image + 1) * size);
+  return {
+    ...arrays,
+    logits: slice(arrays.logits, arrays.classes * plane),
+    distances: slice(arrays.distances, 4 * plane),
+  };
+}
+
 /**
- * @param image index in the batch
+ * @param outputs for one image
  * @param range the cells that may learn an object
  * @param max cells per object
  */
 export function alignedCells(
-  arrays: CellArrays,
-  image: number,
+  { logits, distances, height, width, stride }: CellArrays,
   { boxes, labels }: Target,
   range: CellRange,
   max: number,
 ): AlignedCells {
-  const { classes, height, width, stride } = arrays;
   const places = labels.length * max;
   const found: AlignedCells = {
     max,
@@ -68,7 +77,6 @@ export function alignedCells(
   };
   if (range.x1 <= range.x0 || range.y1 <= range.y0) return found;
   const plane = height * width;
-  const distances = arrays.distances.subarray(4 * image * plane, 4 * (image + 1) * plane);
   for (let object = 0; object < labels.length; object++) {
     const x1 = boxes[4 * object] / stride;
     const y1 = boxes[4 * object + 1] / stride;
@@ -84,7 +92,7 @@ export function alignedCells(
     const toX = within(Math.floor(centerX + reachX - 0.5), range.x0, range.x1 - 1);
     const fromY = within(Math.ceil(centerY - reachY - 0.5), range.y0, range.y1 - 1);
     const toY = within(Math.floor(centerY + reachY - 0.5), range.y0, range.y1 - 1);
-    const logitsAt = (image * classes + labels[object] - 1) * plane;
+    const logitsAt = (labels[object] - 1) * plane;
     for (let y = fromY; y <= toY; y++) {
       const shareY = Math.max(0, 1 - Math.abs(y + 0.5 - centerY) / (2 * reachY));
       for (let x = fromX; x <= toX; x++) {
@@ -96,11 +104,16 @@ export function alignedCells(
         const w = Math.min(right, x2) - Math.max(left, x1);
         const h = Math.min(bottom, y2) - Math.max(top, y1);
         const overlap = w > 0 && h > 0 ? (w * h) / ((right - left) * (bottom - top) + area - w * h) : 0;
-        const score = 1 / (1 + Math.exp(-arrays.logits[logitsAt + cell]));
+        const score = 1 / (1 + Math.exp(-logits[logitsAt + cell]));
         // IoU of the object with itself moved onto the cell.
         const shared = shareY * Math.max(0, 1 - Math.abs(x + 0.5 - centerX) / (2 * reachX));
         const proximity = shared / (2 - shared);
-        keepAligned(found, object, cell, score * (overlap + LEAST_IOU) ** 6 * proximity, overlap);
+        const alignment = score * (overlap + LEAST_IOU) ** 6 * proximity;
+        const at = makeRoom(found, object, alignment);
+        if (at < 0) continue;
+        found.cells[at] = cell;
+        found.alignments[at] = alignment;
+        found.overlaps[at] = overlap;
       }
     }
   }
@@ -109,25 +122,21 @@ export function alignedCells(
 
 const within = (value: number, low: number, high: number): number => Math.max(low, Math.min(high, value));
 
-/** Inserts a cell into an object's list of best cells, if it is good enough. */
-function keepAligned(
+/** Makes room in an object's list of best cells. @returns the place, -1 if the alignment is not good enough */
+function makeRoom(
   { max, counts, cells, alignments, overlaps }: AlignedCells,
   object: number,
-  cell: number,
   alignment: number,
-  overlap: number,
-): void {
+): number {
   const first = object * max;
   let at = first + counts[object];
   if (counts[object] < max) counts[object]++;
   else if (alignment > alignments[at - 1]) at--;
-  else return;
+  else return -1;
   for (; at > first && alignments[at - 1] < alignment; at--) {
     alignments[at] = alignments[at - 1];
     overlaps[at] = overlaps[at - 1];
     cells[at] = cells[at - 1];
   }
-  alignments[at] = alignment;
-  overlaps[at] = overlap;
-  cells[at] = cell;
+  return at;
 }

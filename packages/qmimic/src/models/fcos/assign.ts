@@ -1,7 +1,7 @@
 // Targets for each cell of a batch: which cells learn an object, which are background, which are ignored.
 import { type CellGrid, encodeDistances, takeBoxes } from "@qmimic/runtime";
 import type { Target } from "../targets.js";
-import { type AlignedCells, alignedCells, type CellArrays, type CellRange } from "./alignment.js";
+import { type AlignedCells, alignedCells, type CellArrays, type CellRange, outputsOf } from "./alignment.js";
 
 export interface AssignedCells {
   /** [B, classes, height, width], 0..1 */
@@ -42,7 +42,7 @@ export function assignCells(
     const range = cellsOn(placed.subarray(4 * image, 4 * image + 4), arrays);
     const ownCounted = counted.subarray(image * plane, (image + 1) * plane);
     countCells(ownCounted, range, target.ignore, arrays);
-    const aligned = alignedCells(arrays, image, target, range, max);
+    const aligned = alignedCells(outputsOf(arrays, image), target, range, max);
     const owners = ownersOf(aligned, plane);
     total += scoreCells(aligned, owners, target.labels, scores.subarray(image * classes * plane));
     const { assigned, boxes } = objectCells(aligned, owners, target.boxes);

@@ -21,8 +21,8 @@ export function bestRegions(arrays: CellArrays, placed: Float32Array, max: numbe
       const at = (image * classes + c) * plane;
       for (let i = 0; i < plane; i++) best[i] = Math.max(best[i], logits[at + i]);
     }
-    const [left, top, right, bottom] = placed.subarray(4 * image, 4 * image + 4);
-    const boxes = clipBoxes(boxesOf(arrays, image, topK(best, max)), right, bottom, left, top);
+    const area = placed.subarray(4 * image, 4 * image + 4);
+    const boxes = clipBoxes(boxesOf(arrays, image, topK(best, max)), area);
     return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), REGION_NMS, MAX_REGIONS));
   });
 }

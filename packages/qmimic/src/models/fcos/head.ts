@@ -46,9 +46,9 @@ export class FcosHead extends Module {
     const { classes, towerWidth: width } = config;
     this.classTower = this.child("class_tower", tower(config, channels, random));
     this.boxTower = this.child("box_tower", tower(config, channels, random));
-    const prediction = { init: 0.16 / Math.sqrt(width), predicts: true };
-    this.logits = this.child("cls_logits", new Conv2d(width, classes.length, 1, random, prediction));
-    this.distances = this.child("bbox_pred", new Conv2d(width, 4, 1, random, prediction));
+    const prediction = { kernel: 1, init: 0.16 / Math.sqrt(width), predicts: true };
+    this.logits = this.child("cls_logits", new Conv2d(width, classes.length, random, prediction));
+    this.distances = this.child("bbox_pred", new Conv2d(width, 4, random, prediction));
     setBias(this.logits, Math.log(FIRST_SCORE / (1 - FIRST_SCORE)));
     setBias(this.distances, Math.log(FIRST_DISTANCE));
   }
@@ -78,11 +78,11 @@ function tower(
 const hidden = { bias: false, init: "kaiming" } as const;
 
 const plain = (from: number, to: number, random: Random): Layer[] =>
-  normed(new Conv2d(from, to, 3, random, { ...hidden, padding: 1 }));
+  normed(new Conv2d(from, to, random, { kernel: 3, ...hidden, padding: 1 }));
 
 const separable = (from: number, to: number, random: Random): Layer[] => [
-  new Conv2d(from, from, 3, random, { ...hidden, padding: 1, groups: from }),
-  ...normed(new Conv2d(from, to, 1, random, hidden)),
+  new Conv2d(from, from, random, { kernel: 3, ...hidden, padding: 1, groups: from }),
+  ...normed(new Conv2d(from, to, random, { kernel: 1, ...hidden })),
 ];
 
 const setBias = ({ bias, outChannels }: Conv2d, value: number): void =>

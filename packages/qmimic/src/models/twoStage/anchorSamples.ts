@@ -75,9 +75,9 @@ export function sampleAnchors(
       random,
     );
     const ownScores = scores.subarray(count);
-    const first = image * perCell * cells;
-    toPlaces(positive, perCell, cells, first, ownScores);
-    toPlaces(negative, perCell, cells, first, ownScores.subarray(positive.length));
+    const layout = { perCell, cells, first: image * perCell * cells };
+    toPlaces(positive, layout, ownScores);
+    toPlaces(negative, layout, ownScores.subarray(positive.length));
     toOffsetPlaces(ownScores.subarray(0, positive.length), cells, offsets.subarray(4 * objectCount));
     objects.fill(1, count, count + positive.length);
     const matched = takeBoxes(
@@ -99,9 +99,7 @@ export function sampleAnchors(
 /** Indices of an image's anchors in the batch's logits, where the image starts at `first`. */
 function toPlaces(
   anchors: Int32Array,
-  perCell: number,
-  cells: number,
-  first: number,
+  { perCell, cells, first }: { perCell: number; cells: number; first: number },
   places: Int32Array,
 ): void {
   for (let i = 0; i < anchors.length; i++) {

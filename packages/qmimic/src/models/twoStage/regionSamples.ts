@@ -33,73 +33,15 @@ export interface SampledRegions {
 }
 
 /** Proposals of one image plus its objects, and the object matched to each. */
-interface Candidates {
+export interface Candidates {
   boxes: Float32Array;
   /** From matchAnchors: the object's index, or negative. */
   matches: Int32Array;
   target: Target;
 }
 
-/** Samples at random, with at most a fraction `boxPositives` of positives. */
-export function sampleRegions(
-  proposals: readonly Float32Array[],
-  targets: readonly Target[],
-  settings: RegionTraining,
-  weights: BoxWeights,
-  random: Random,
-): SampledRegions {
-  const options = { count: settings.boxBatch, positiveFraction: settings.boxPositives };
-  return labelled(
-    matchProposals(proposals, targets, settings).map((candidates) => ({
-      ...candidates,
-      ...samplePositivesNegatives(candidates.matches, options, random),
-    })),
-    weights,
-  );
-}
-
-/**
- * Selects those with the largest losses. The paper first applies NMS (IoU 0.7) by loss; here proposals have
- * already been through NMS by score.
- * @param lossesOf the head's loss per region, over all images, [M]
- */
-export function hardestRegions(
-  proposals: readonly Float32Array[],
-  targets: readonly Target[],
-  settings: RegionTraining,
-  weights: BoxWeights,
-  lossesOf: (all: SampledRegions) => Float32Array,
-): SampledRegions {
-  const picks = matchProposals(proposals, targets, settings).map((candidates) => ({
-    ...candidates,
-    ...samplePositivesNegatives(
-      candidates.matches,
-      { count: candidates.matches.length, positiveFraction: 1 },
-      never,
-    ),
-  }));
-  const losses = lossesOf(labelled(picks, weights));
-  let first = 0;
-  return labelled(
-    picks.map(({ positive, negative, ...candidates }) => {
-      const imageLosses = losses.subarray(first, first + positive.length + negative.length);
-      first += imageLosses.length;
-      const hard = topK(imageLosses, settings.boxBatch).sort();
-      const objects = hard.filter((i) => i < positive.length);
-      return {
-        ...candidates,
-        positive: objects.map((i) => positive[i]),
-        negative: hard.subarray(objects.length).map((i) => negative[i - positive.length]),
-      };
-    }),
-    weights,
-  );
-}
-
-/** All are taken: no sampling. */
-const never = (): number => 0;
-
-function matchProposals(
+/** Adds the objects to the proposals of each image, and matches them. */
+export function matchProposals(
   proposals: readonly Float32Array[],
   targets: readonly Target[],
   { boxHigh, boxLow }: RegionTraining,
@@ -113,6 +55,56 @@ function matchProposals(
     return { boxes, matches, target };
   });
 }
+
+/** Samples at random, with at most a fraction `boxPositives` of positives. */
+export function sampleRegions(
+  candidates: readonly Candidates[],
+  settings: RegionTraining,
+  weights: BoxWeights,
+  random: Random,
+): SampledRegions {
+  const options = { count: settings.boxBatch, positiveFraction: settings.boxPositives };
+  return labelled(
+    candidates.map((list) => ({ ...list, ...samplePositivesNegatives(list.matches, options, random) })),
+    weights,
+  );
+}
+
+/**
+ * Selects those with the largest losses. The paper first applies NMS (IoU 0.7) by loss; here proposals have
+ * already been through NMS by score.
+ * @param lossesOf the head's loss per region, over all images, [M]
+ */
+export function hardestRegions(
+  candidates: readonly Candidates[],
+  settings: RegionTraining,
+  weights: BoxWeights,
+  lossesOf: (all: SampledRegions) => Float32Array,
+): SampledRegions {
+  const picks = candidates.map((list) => ({
+    ...list,
+    ...samplePositivesNegatives(list.matches, { count: list.matches.length, positiveFraction: 1 }, never),
+  }));
+  const losses = lossesOf(labelled(picks, weights));
+  let first = 0;
+  return labelled(
+    picks.map(({ positive, negative, ...list }) => {
+      const imageLosses = losses.subarray(first, first + positive.length + negative.length);
+      first += imageLosses.length;
+      const hard = topK(imageLosses, settings.boxBatch).sort();
+      const objects = hard.filter((i) => i < positive.length);
+      return {
+        ...list,
+        positive: objects.map((i) => positive[i]),
+        negative: hard.subarray(objects.length).map((i) => negative[i - positive.length]),
+      };
+    }),
+    weights,
+  );
+}
+
+/** All are taken: no sampling. */
+const never = (): number => 0;
 
 function labelled(
   picks: readonly (Candidates & { positive: Int32Array; negative: Int32Array })[],

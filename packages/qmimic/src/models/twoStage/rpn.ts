@@ -31,13 +31,13 @@ class RpnHead extends Module {
     super();
     // torchvision initializes all three with standard deviation 0.01, which suits 256 or more channels: with
     // 16, signal and gradient almost vanish. These have the effect of 0.01 at 256 channels for any width.
-    const prediction = { init: 0.16 / Math.sqrt(channels), predicts: true };
+    const prediction = { kernel: 1, init: 0.16 / Math.sqrt(channels), predicts: true };
     this.conv = this.child(
       "conv.0.0",
-      new Conv2d(channels, channels, 3, random, { padding: 1, init: "kaiming" }),
+      new Conv2d(channels, channels, random, { kernel: 3, padding: 1, init: "kaiming" }),
     );
-    this.logits = this.child("cls_logits", new Conv2d(channels, anchors, 1, random, prediction));
-    this.deltas = this.child("bbox_pred", new Conv2d(channels, 4 * anchors, 1, random, prediction));
+    this.logits = this.child("cls_logits", new Conv2d(channels, anchors, random, prediction));
+    this.deltas = this.child("bbox_pred", new Conv2d(channels, 4 * anchors, random, prediction));
   }
 
   forward(features: Tensor): { logits: Tensor; deltas: Tensor } {

@@ -15,10 +15,15 @@ import type { Backbone } from "../backbones/types.js";
 import type { Detector, HeadOutputs, TrainingBatch, TrainingPass } from "../detector.js";
 import { keepSettingsOf } from "../keepSettings.js";
 import { applyQuantizer } from "../quantizer.js";
-import type { Target } from "../targets.js";
 import type { RegionHead } from "./regionHead.js";
 import { lossOfEach, regionLosses } from "./regionLosses.js";
-import { hardestRegions, type SampledRegions, sampleRegions } from "./regionSamples.js";
+import {
+  type Candidates,
+  hardestRegions,
+  matchProposals,
+  type SampledRegions,
+  sampleRegions,
+} from "./regionSamples.js";
 import { Rpn } from "./rpn.js";
 import { type TwoStageConfig, type TwoStageSettings, twoStageSettingsSchema } from "./settings.js";
 
@@ -68,7 +73,9 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
       this.rpn.proposals(output, placed, { ...this.decoder.proposals, preNms, postNms }),
     );
     const rpnLosses = timed("rpn loss", () => this.rpn.losses(output, targets, settings, random));
-    const sampled = timed("sampling", () => this.sample(quantized, proposals, targets, settings, random));
+    const sampled = timed("sampling", () =>
+      this.sample(quantized, matchProposals(proposals, targets, settings), settings, random),
+    );
     const { outputs, boxLosses } = timed("head", () => {
       const outputs = this.head.forward(quantized, sampled.boxes);
       return { outputs, boxLosses: regionLosses(outputs, sampled) };
@@ -84,14 +91,13 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
   /** The regions for training the head. */
   private sample(
     quantized: Tensor,
-    proposals: readonly Float32Array[],
-    targets: readonly Target[],
+    candidates: readonly Candidates[],
     settings: TwoStageSettings,
     random: Random,
   ): SampledRegions {
     const weights = this.config.boxWeights as BoxWeights;
-    if (!settings.hardExamples) return sampleRegions(proposals, targets, settings, weights, random);
-    return hardestRegions(proposals, targets, settings, weights, (all) =>
+    if (!settings.hardExamples) return sampleRegions(candidates, settings, weights, random);
+    return hardestRegions(candidates, settings, weights, (all) =>
       noGrad(() => scope(() => lossOfEach(this.head.forward(quantized, all.boxes), all))),
     );
   }

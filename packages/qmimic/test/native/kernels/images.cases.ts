@@ -25,22 +25,17 @@ function picture(width: number, height: number): Picture {
   };
 }
 
-const draw = (pictures: Picture[], geometry: Geometry[], colour: number[][], height: number, width: number) =>
+type Canvas = [height: number, width: number];
+
+const draw = (pictures: Picture[], geometry: Geometry[], colour: number[][], [height, width]: Canvas) =>
   imagesToBatch(
     pictures.map((one) => tensor(one.data, [one.height, one.width, 3])),
     tensor(geometry.flat(), [geometry.length, 5]),
     tensor(colour.flat(), [colour.length, 12]),
-    height,
-    width,
+    { height, width },
   ).toFloat32();
 
-function reference(
-  image: Picture,
-  [sx, sy, ox, oy, flip]: Geometry,
-  m: number[],
-  height: number,
-  width: number,
-) {
+function reference(image: Picture, [sx, sy, ox, oy, flip]: Geometry, m: number[], [height, width]: Canvas) {
   const out = new Float32Array(3 * height * width);
   const scaledWidth = Math.round(image.width * sx);
   const scaledHeight = Math.round(image.height * sy);
@@ -83,12 +78,12 @@ export function imageCases(): void {
 
   test("imagesToBatch at scale 1 copies the pixels, planes apart", () => {
     const planes = [0, 1, 2].flatMap((c) => [...image.data].filter((_, i) => i % 3 === c));
-    expect([...draw([image], [[1, 1, 0, 0, 0]], [PLAIN], 9, 13)]).toEqual(planes);
+    expect([...draw([image], [[1, 1, 0, 0, 0]], [PLAIN], [9, 13])]).toEqual(planes);
   });
 
   test("imagesToBatch mirrors left to right", () => {
-    const plain = draw([image], [[1, 1, 0, 0, 0]], [PLAIN], 9, 13);
-    const mirrored = draw([image], [[1, 1, 0, 0, 1]], [PLAIN], 9, 13);
+    const plain = draw([image], [[1, 1, 0, 0, 0]], [PLAIN], [9, 13]);
+    const mirrored = draw([image], [[1, 1, 0, 0, 1]], [PLAIN], [9, 13]);
     expect([...mirrored]).toEqual([...plain.map((_, i) => plain[i - (i % 13) + 12 - (i % 13)])]);
   });
 
@@ -100,8 +95,8 @@ export function imageCases(): void {
       [3, -5],
     ]) {
       const geometry: Geometry = [1, 1, ox, oy, 0];
-      const actual = draw([image], [geometry], [shifted], 40, 33);
-      expect([...actual]).toEqual([...reference(image, geometry, shifted, 40, 33)]);
+      const actual = draw([image], [geometry], [shifted], [40, 33]);
+      expect([...actual]).toEqual([...reference(image, geometry, shifted, [40, 33])]);
     }
   });
 
@@ -115,8 +110,8 @@ export function imageCases(): void {
     ];
     const random = seeded(9);
     const colour = pictures.map(() => Array.from({ length: 12 }, () => random() * 2 - 1));
-    const actual = draw(pictures, geometry, colour, 37, 51);
-    const expected = pictures.flatMap((one, i) => [...reference(one, geometry[i], colour[i], 37, 51)]);
+    const actual = draw(pictures, geometry, colour, [37, 51]);
+    const expected = pictures.flatMap((one, i) => [...reference(one, geometry[i], colour[i], [37, 51])]);
     expectClose(actual, expected, 1e-5);
   });
 
@@ -125,8 +120,8 @@ export function imageCases(): void {
     const [width, height] = [Math.round(90 * scale) + 3, Math.round(70 * scale) + 3];
     for (const flip of [0, 1]) {
       const geometry: Geometry = [scale, scale * 1.1, 2, 1, flip];
-      const expected = reference(large, geometry, PLAIN, height, width);
-      expectClose(draw([large], [geometry], [PLAIN], height, width), expected, 1e-5);
+      const expected = reference(large, geometry, PLAIN, [height, width]);
+      expectClose(draw([large], [geometry], [PLAIN], [height, width]), expected, 1e-5);
     }
   });
 
@@ -136,7 +131,7 @@ export function imageCases(): void {
       height: 64,
       data: Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => (Math.floor(i / 3) % 2) * 200),
     };
-    const drawn = draw([stripes], [[0.4, 0.4, 0, 0, 0]], [PLAIN], 26, 26).subarray(0, 26 * 26);
+    const drawn = draw([stripes], [[0.4, 0.4, 0, 0, 0]], [PLAIN], [26, 26]).subarray(0, 26 * 26);
     const inner = drawn.filter((_, i) => i % 26 > 1 && i % 26 < 24);
     for (const value of inner) expect(Math.abs(value - 100)).toBeLessThan(12);
   });
@@ -148,7 +143,7 @@ export function imageCases(): void {
         [scale, 1],
         [1, scale],
       ])
-        expect(() => draw([image], [[x, y, 0, 0, 0]], [PLAIN], 8, 8)).toThrow(/geometry\[0\] has scale/);
+        expect(() => draw([image], [[x, y, 0, 0, 0]], [PLAIN], [8, 8])).toThrow(/geometry\[0\] has scale/);
     },
   );
 }

@@ -55,7 +55,7 @@ export function mimicCases(): void {
       const s = kind === "codes" ? stride : 0;
       const round = (x: Tensor) => (s > 0 ? quantize(x, s) : x);
       const actual = evaluate(
-        (x, weight, bias) => fusedMimicLoss(x, { weight, bias }, target, weights, s).loss,
+        (x, weight, bias) => fusedMimicLoss(x, { weight, bias }, { target, stride: s }, weights).loss,
         inputs,
         Float32Array.of(0.7),
       );
@@ -73,7 +73,8 @@ export function mimicCases(): void {
       const { inputs, codes, cells, targetShape, cellShape } = given(shape, 2);
       const [x, weight, bias] = inputs.map((one) => tensor(one.data, one.shape));
       const target = tensor(codes, targetShape);
-      const { matches } = fusedMimicLoss(x, { weight, bias }, target, tensor(cells, cellShape), stride);
+      const weights = tensor(cells, cellShape);
+      const { matches } = fusedMimicLoss(x, { weight, bias }, { target, stride }, weights);
       const rounded = quantize(predict(x, weight, bias), stride).toFloat32();
       const map = shape.height * shape.width;
       let [matched, zero, compared] = [0, 0, 0];
@@ -95,8 +96,9 @@ export function mimicCases(): void {
   test("fusedMimicLoss without any region is 0, without gradient", () => {
     const { inputs, codes, targetShape, cellShape } = given(SHAPES[0], 5);
     const none = tensor(new Float32Array(2 * 77), cellShape);
+    const teacher = { target: tensor(codes, targetShape), stride };
     const { output, gradients } = evaluate(
-      (x, weight, bias) => fusedMimicLoss(x, { weight, bias }, tensor(codes, targetShape), none, stride).loss,
+      (x, weight, bias) => fusedMimicLoss(x, { weight, bias }, teacher, none).loss,
       inputs,
       null,
     );
@@ -108,7 +110,8 @@ export function mimicCases(): void {
     const { inputs, codes, targetShape } = given(SHAPES[0], 6);
     const [x, weight, bias] = inputs.map((one) => tensor(one.data, one.shape));
     const cells = tensor(new Float32Array(2 * 77), [2, 11, 7]);
-    expect(() => fusedMimicLoss(x, { weight, bias }, tensor(codes, targetShape), cells, stride)).toThrow(
+    const teacher = { target: tensor(codes, targetShape), stride };
+    expect(() => fusedMimicLoss(x, { weight, bias }, teacher, cells)).toThrow(
       /cells.*\[2, 11, 7\].*\[2, 7, 11\]/s,
     );
   });
