@@ -9,6 +9,8 @@ export interface AugmentSettings {
    * a teacher's feature maps can be stored per image, flip and scale. Default [0.75, 1, 1.25].
    */
   scales: readonly number[];
+  /** Indices of the scales that are picked. Default: all. */
+  usedScales?: readonly number[];
   /**
    * Whether to place the image (or the crop, if larger than the canvas) at random, in steps of the feature
    * grid, instead of at the top left. Default true.
@@ -109,8 +111,29 @@ const MID_GREY = 127.5;
  * Picks an index of settings.scales. Images of a batch share it: with different scales, the canvas would be
  * mostly padding.
  */
-export const sampleScale = (random: () => number, { scales }: AugmentSettings): number =>
-  Math.min(Math.floor(random() * scales.length), scales.length - 1);
+export function sampleScale(random: () => number, { scales, usedScales }: AugmentSettings): number {
+  const used = usedScales ?? [...scales.keys()];
+  return used[Math.min(Math.floor(random() * used.length), used.length - 1)];
+}
+
+/**
+ * The settings with weaker augmentation: changes of colour times `strength`, 0..1, and only the scales nearest to 1,
+ * that fraction of them, at least one. Flips and placement stay.
+ */
+export function weakened(settings: AugmentSettings, strength: number): AugmentSettings {
+  if (strength === 1) return settings;
+  const { scales, brightness, contrast, saturation, channelGain } = settings;
+  const fromOne = (i: number): number => Math.abs(Math.log(scales[i]));
+  const nearest = [...scales.keys()].sort((a, b) => fromOne(a) - fromOne(b));
+  return {
+    ...settings,
+    usedScales: nearest.slice(0, Math.max(1, Math.round(strength * scales.length))),
+    brightness: strength * brightness,
+    contrast: strength * contrast,
+    saturation: strength * saturation,
+    channelGain: strength * channelGain,
+  };
+}
 
 /** Where an image is placed. */
 export interface PlacementSettings {

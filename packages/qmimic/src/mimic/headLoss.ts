@@ -1,6 +1,7 @@
 // Mimics the outputs of the teacher's heads (the second stage of Li et al., CVPR 2017), in the same step and at
 // the same places where the student's heads are trained. The teacher's heads run on the stored maps, so nothing
-// else needs to be stored.
+// else needs to be stored. With cross-head (Wang et al., "CrossKD", CVPR 2024, applied to the last map), z and d below
+// come from the teacher's heads on r of the student's map instead of the student's heads.
 //
 // Heads of regions, over N regions:
 //
@@ -19,6 +20,7 @@
 import {
   add,
   binaryCrossEntropyWithLogits,
+  type Conv2d,
   crossEntropy,
   mul,
   noGrad,
@@ -31,9 +33,18 @@ import {
   type Tensor,
   tensor,
 } from "@qmimic/torch";
-import { type Detector, type HeadOutputs, iouLoss, type Quantizer } from "../models/index.js";
+import {
+  applyQuantizer,
+  type Detector,
+  type HeadOutputs,
+  iouLoss,
+  type Quantizer,
+  type TrainingPass,
+} from "../models/index.js";
 import { decodeFeatures } from "./dictionary.js";
+import { predict } from "./mimic.js";
 import { cellWeights } from "./regions.js";
+import { shuffled } from "./teacherMaps.js";
 
 /** Input of the teacher's heads. */
 export interface StoredMaps {
@@ -45,24 +56,37 @@ export interface StoredMaps {
   regions: readonly Float32Array[];
   /** Input pixels per cell. */
   stride: number;
+  /** Size of the teacher's input relative to the student's; 1 for heads of cells. */
+  teacherScale: number;
 }
 
 /**
- * @param student outputs of its heads in a training pass
+ * @param pass of the student
  * @param teacher same type of heads as the student, see headMismatch
+ * @param crossed r, if the teacher's heads read the student's map
  */
 export function headLoss(
-  student: HeadOutputs,
-  { maps, quantizer, regions, stride }: StoredMaps,
+  { heads, features }: Pick<TrainingPass, "heads" | "features">,
+  { maps, quantizer, regions, stride, teacherScale }: StoredMaps,
   teacher: Pick<Detector, "headOutputs">,
+  crossed?: Conv2d,
 ): Tensor {
-  const teacherOutputs = () => noGrad(() => teacher.headOutputs(decodeFeatures(maps, quantizer), student));
+  const like = scaleBoxesOf(heads, teacherScale);
+  const read = (map: Tensor) => teacher.headOutputs(shuffled(map, teacherScale), like);
+  const student = crossed ? read(applyQuantizer(predict(crossed, features), quantizer)) : heads;
+  const teacherOutputs = () => noGrad(() => read(decodeFeatures(maps, quantizer)));
   if (student.of === "regions") return regionsLoss(student, () => teacherOutputs() as Regions);
   const [, , height, width] = student.logits.shape as [number, number, number, number];
   // With half a channel, the weights of a region add up to 1 / regions.
   const weights = cellWeights(regions, { stride, channels: 0.5, height, width });
   return cellsLoss(student, () => teacherOutputs() as Cells, weights);
 }
+
+/** The same places in the teacher's input. */
+const scaleBoxesOf = (heads: HeadOutputs, scale: number): HeadOutputs =>
+  heads.of === "cells" || scale === 1
+    ? heads
+    : { ...heads, boxes: heads.boxes.map((boxes) => boxes.map((edge) => edge * scale)) };
 
 type Regions = Extract<HeadOutputs, { of: "regions" }>;
 type Cells = Extract<HeadOutputs, { of: "cells" }>;

@@ -39,6 +39,8 @@ export interface MimicSettings {
   roiSize: number;
   /** Whether to mimic the heads' outputs too, see headLoss. */
   heads: boolean;
+  /** Size of the teacher's input relative to the student's. */
+  teacherScale: number;
 }
 
 export interface MimicResult {
@@ -57,7 +59,8 @@ export const createRegressor = (studentChannels: number, teacherChannels: number
   new Conv2d(studentChannels, teacherChannels, random, { kernel: 1, init: "kaiming", predicts: true });
 
 /** r of the student's map, always float32, because it is quantized next. */
-const predict = (regressor: Conv2d, features: Tensor): Tensor => cast(regressor.forward(features), "float32");
+export const predict = (regressor: Conv2d, features: Tensor): Tensor =>
+  cast(regressor.forward(features), "float32");
 
 const equalTo = operator("aten::eq.Tensor");
 const nonZeroCount = operator("aten::count_nonzero");

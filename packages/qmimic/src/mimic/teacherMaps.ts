@@ -2,7 +2,7 @@
 // The teacher sees whole images without photometric augmentation; the student's crops are cut from its maps.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { noGrad, scope, type Tensor } from "@qmimic/torch";
+import { noGrad, operator, scope, type Tensor } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
 import { contentHashes } from "../data/contentHashes.js";
 import { drawWhole, type View } from "../data/drawing.js";
@@ -39,8 +39,13 @@ export interface TeacherMaps {
 export interface MapOptions {
   /** Quantizer for storing the maps: the teacher's, or another. */
   quantizer: Quantizer;
-  /** Longest side of an image at scale 1, and the scales. */
+  /** Longest side of an image at scale 1 in the student's input, and the scales. */
   side: number;
+  /**
+   * Size of the teacher's input relative to the student's. With 2, a cell has the values of the 2 x 2 cells of
+   * the teacher's map that it covers as channels (pixel_unshuffle), so the map has the student's cells.
+   */
+  teacherScale: number;
   scales: readonly number[];
   /** [false], [true], or both: not flipped, flipped. */
   flips: readonly boolean[];
@@ -93,7 +98,7 @@ export async function openTeacherMaps(
     },
   );
   const { outputStride } = teacher.config;
-  const channels = teacher.backbone.outChannels;
+  const channels = teacher.backbone.outChannels * options.teacherScale ** 2;
   const dtype = storedDtype(options.quantizer);
   return {
     channels,
@@ -141,11 +146,12 @@ const viewNumber = (scaleIndex: number, flip: boolean): number => 2 * scaleIndex
 async function checksum(
   teacher: Detector,
   samples: readonly Sample[],
-  { quantizer, side, scales, flips, cache }: MapOptions,
+  { quantizer, side, teacherScale, scales, flips, cache }: MapOptions,
 ): Promise<string> {
   const hash = createHash("sha256");
   const { backbone, outputStride } = teacher.config;
-  hash.update(JSON.stringify({ PREPROCESSING, backbone, outputStride, quantizer, side, scales, flips }));
+  const views = { side, scales, flips, ...(teacherScale === 1 ? {} : { teacherScale }) };
+  hash.update(JSON.stringify({ PREPROCESSING, backbone, outputStride, quantizer, ...views }));
   for (const { name, tensor: weights } of teacher.backbone.named()) {
     hash.update(name).update(new Uint8Array(weights.toFloat32().buffer));
   }
@@ -194,6 +200,16 @@ async function complete(
   }
 }
 
+const pixelUnshuffle = operator("aten::pixel_unshuffle");
+const pixelShuffle = operator("aten::pixel_shuffle");
+
+/** [B, C, scale * H, scale * W] -> [B, scale^2 * C, H, W]. */
+const unshuffle = (map: Tensor, scale: number): Tensor => (scale === 1 ? map : pixelUnshuffle(map, scale));
+
+/** The teacher's own map, [B, C, scale * H, scale * W], from [B, scale^2 * C, H, W]. */
+export const shuffled = (map: Tensor, scale: number): Tensor =>
+  scale === 1 ? map : pixelShuffle(map, scale);
+
 /** Batches of images of the same size: no padding, and each map depends only on its image. */
 function equalSizeBatches(samples: readonly Sample[]): number[][] {
   const groups = new Map<string, number[]>();
@@ -215,16 +231,21 @@ function runTeacher(
   teacher: Detector,
   images: readonly RawImage[],
   view: View,
-  { quantizer, side, device }: MapOptions,
+  { quantizer, side, teacherScale, device }: MapOptions,
 ): { maps: Uint8Array[]; height: number; width: number } {
   const { outputStride } = teacher.config;
   const { all, canvas } = noGrad(() =>
     scope(() => {
-      const { batch, canvas } = drawWhole(images, side, device, view);
-      return { all: encodeFeatures(teacher.backbone.forward(batch), quantizer).toArray(), canvas };
+      const { batch, canvas } = drawWhole(images, side, device, {
+        ...view,
+        factor: view.factor * teacherScale,
+      });
+      const features = unshuffle(teacher.backbone.forward(batch), teacherScale);
+      return { all: encodeFeatures(features, quantizer).toArray(), canvas };
     }),
   );
   const length = all.byteLength / images.length;
   const maps = images.map((_, i) => new Uint8Array(all.buffer, i * length, length));
-  return { maps, height: canvas.height / outputStride, width: canvas.width / outputStride };
+  const cell = outputStride * teacherScale;
+  return { maps, height: canvas.height / cell, width: canvas.width / cell };
 }

@@ -41,10 +41,11 @@ export const SCRATCH_SETTINGS: Settings = {
   unlabelled: "",
 };
 export const SCRATCH: Arm = { name: "scratch", label: "student from scratch", settings: SCRATCH_SETTINGS };
+export const MIMIC_SETTINGS: Settings = { stage: "student", method: "mimic" };
 export const MIMIC: Arm = {
   name: "mimic",
   label: "plain mimic",
-  settings: { stage: "student", method: "mimic" },
+  settings: MIMIC_SETTINGS,
   teacher: "teacher",
 };
 export const QM_SETTINGS: Settings = { stage: "student", method: "quantization-mimic" };

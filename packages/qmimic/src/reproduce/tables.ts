@@ -4,6 +4,7 @@ import type { Recipe } from "../train/recipe.js";
 import {
   type Arm,
   MIMIC,
+  MIMIC_SETTINGS,
   otherLayers,
   pruned,
   QM,
@@ -31,6 +32,7 @@ export interface Table {
 }
 
 const LAMBDAS = [0.25, 1, 4, 16];
+const RESTARTS = [1, 2, 3];
 const STRIDES = [0.25, 0.5, 1, 2];
 
 export const TABLES: readonly Table[] = [
@@ -131,6 +133,74 @@ export const TABLES: readonly Table[] = [
         },
       ];
     },
+  },
+  {
+    name: "map-or-heads",
+    question: "What should the student mimic: the feature map, the heads, or both?",
+    base: SCRATCH.name,
+    arms: (recipe) => [
+      TEACHER,
+      QUANTIZED,
+      SCRATCH,
+      {
+        ...MIMIC,
+        name: `${MIMIC.name}-map`,
+        label: "plain mimic, map only",
+        settings: { ...MIMIC_SETTINGS, "lambda-head": 0 },
+      },
+      variant(recipe, "map", "map only, quantized", { "lambda-head": 0 }),
+      variant(recipe, "heads", "heads only", { lambda: 0 }),
+      variant(recipe, "both", "map and heads", { lambda: 1, "lambda-head": 1 }),
+      variant(recipe, "cross-head", "map, and the teacher's head on it", { "cross-head": true }),
+    ],
+  },
+  {
+    name: "teacher-input",
+    question: "Does a teacher with a larger input teach more?",
+    base: SCRATCH.name,
+    arms: () => {
+      const large = { "teacher-scale": 2 };
+      return [
+        TEACHER,
+        QUANTIZED,
+        SCRATCH,
+        QM,
+        {
+          ...TEACHER,
+          name: "teacher-large-input",
+          label: "teacher, twice the input",
+          settings: { ...TEACHER_SETTINGS, ...large },
+        },
+        {
+          ...QUANTIZED,
+          name: "quantized-teacher-large-input",
+          label: "the same, quantized and fine-tuned",
+          settings: { ...QUANTIZED_SETTINGS, ...large },
+          teacher: "teacher-large-input",
+        },
+        {
+          ...QM,
+          name: `${QM.name}-large-input`,
+          label: "Quantization Mimic across scales",
+          settings: { ...QM_SETTINGS, ...large },
+          teacher: "quantized-teacher-large-input",
+        },
+      ];
+    },
+  },
+  {
+    name: "restarts",
+    question: "Do restarts with falling augmentation help?",
+    base: SCRATCH.name,
+    arms: () => [
+      SCRATCH,
+      ...RESTARTS.map((restarts) => ({
+        ...SCRATCH,
+        name: `${SCRATCH.name}-restarts-${restarts}`,
+        label: `from scratch, ${restarts === 1 ? "one restart" : `${restarts} restarts`}`,
+        settings: { ...SCRATCH_SETTINGS, restarts },
+      })),
+    ],
   },
   {
     name: "lambda",

@@ -5,8 +5,8 @@ import { createDetector, type DetectorConfig } from "../models/index.js";
 import { epochOrder, makeBatch } from "./batches.js";
 import { studentConfig, teacherConfig } from "./networks.js";
 import { type PlannedStage, plannedStages, type StageName } from "./plan.js";
-import { fineTuning, needsTeacher, type Recipe } from "./recipe.js";
-import type { Splits } from "./splits.js";
+import { fineTuning, needsTeacher, type Recipe, teacherRecipe } from "./recipe.js";
+import { forTeacher, type Splits } from "./splits.js";
 import { batchSettings, createTrainee, trainingStep } from "./step.js";
 
 export interface StageTime extends PlannedStage {
@@ -28,10 +28,16 @@ export async function estimateTimes(
 ): Promise<StageTime[]> {
   const speeds = new Map<string, Speed>();
   const speedOf = async (network: "teacher" | "student"): Promise<Speed> => {
-    const config =
-      network === "teacher" ? teacherConfig(recipe, splits.train) : studentConfig(recipe, splits.train);
+    const [own, config, seen] =
+      network === "teacher"
+        ? [
+            teacherRecipe(recipe),
+            teacherConfig(recipe, splits.train),
+            { train: forTeacher(splits.train), val: forTeacher(splits.val) },
+          ]
+        : [recipe, studentConfig(recipe, splits.train), splits];
     const key = JSON.stringify(config);
-    const speed = speeds.get(key) ?? (await measure(recipe, config, splits));
+    const speed = speeds.get(key) ?? (await measure(own, config, seen));
     speeds.set(key, speed);
     return speed;
   };

@@ -8,8 +8,8 @@ import { matchRatio } from "../mimic/matchRatio.js";
 import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
 import { openTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
 import { type Detector, headMismatch, type Quantizer } from "../models/index.js";
-import type { Recipe } from "./recipe.js";
-import type { Split } from "./splits.js";
+import { type Recipe, teacherRecipe } from "./recipe.js";
+import { forTeacher, type Split } from "./splits.js";
 
 const MIB = 2 ** 20;
 
@@ -36,8 +36,10 @@ export async function createMimicTask(
   { train, val }: { train: Split; val: Split },
   report: { maps(done: number, total: number): void; say(text: string): void },
 ): Promise<MimicTask> {
-  const { side, scales, flip, cache, device, regions, regionForm, mimicRegions, mimicRoiSize, seed } = recipe;
-  const measured = await matchQuantizer(teacher, recipe, train);
+  const { side, teacherScale, scales, flip, cache, device, seed } = recipe;
+  const { regions, regionForm, mimicRegions, mimicRoiSize: roiSize } = recipe;
+  for (const { tensor } of teacher.named()) tensor.requiresGrad = false;
+  const measured = await matchQuantizer(teacher, teacherRecipe(recipe), forTeacher(train));
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
   const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
   const run = (
@@ -45,8 +47,9 @@ export async function createMimicTask(
     as: Quantizer,
     views: { scales: readonly number[]; flips: readonly boolean[] },
   ) => {
-    const source = { teacher, samples: split.dataset.samples, store: split.store };
-    const options = { quantizer: as, side, cache, device, ...views };
+    const { dataset, store } = forTeacher(split);
+    const source = { teacher, samples: dataset.samples, store };
+    const options = { quantizer: as, side, teacherScale, cache, device, ...views };
     return openTeacherMaps(source, options, report);
   };
   const valMaps: TeacherMaps = await run(val, measured, { scales: [1], flips: [false] });
@@ -60,12 +63,15 @@ export async function createMimicTask(
 
   const random = createRandom(`${seed}/weights/regressor`);
   const regressor = createRegressor(student.backbone.outChannels, maps.channels, random).to(device);
-  const mismatch = headMismatch(teacher.config, student.config);
+  const finer = teacherScale > 1 && student.decoder.of === "cells";
+  const mismatch = finer
+    ? "with teacher-scale 2, the teacher's head has other cells than the student's"
+    : headMismatch(teacher.config, student.config);
   const heads = recipe.lambdaHead > 0 && mismatch === undefined;
   if (recipe.lambdaHead > 0 && !heads)
     report.say(`mimicking only the feature map, not the heads: ${mismatch}`);
-  const roiSize = mimicRoiSize;
-  const settings: MimicSettings = { regions, regionForm, mimicRegions, roiSize, quantizer, stride, heads };
+  const where = { regions, regionForm, mimicRegions, roiSize };
+  const settings: MimicSettings = { ...where, quantizer, stride, heads, teacherScale };
   const objects = { samples: val.dataset.samples, store: val.store };
   const mimicry = { student, regressor, maps: valMaps, quantizerStride: measured.stride, device };
   const valMatch = () => matchRatio(mimicry, objects);

@@ -1,7 +1,7 @@
 // The configurations of a recipe's networks.
 import type { Dataset } from "../data/types.js";
 import { configureDetector, type DetectorConfig } from "../models/index.js";
-import { isWeightsFile, type Recipe } from "./recipe.js";
+import { isWeightsFile, type Recipe, teacherRecipe } from "./recipe.js";
 import { startConfig } from "./start.js";
 import { readConfig } from "./weights.js";
 
@@ -22,5 +22,6 @@ export const studentConfig = (recipe: Recipe, train: TrainingData): DetectorConf
 export function teacherConfig(recipe: Recipe, train: TrainingData): DetectorConfig {
   const { teacher } = recipe;
   if (isWeightsFile(teacher)) return readConfig(teacher);
-  return startConfig(recipe, "teacher", detectorConfig({ ...recipe, convolution: "plain" }, teacher, train));
+  const own = { ...teacherRecipe(recipe), convolution: "plain" } as const;
+  return startConfig(recipe, "teacher", detectorConfig(own, teacher, train));
 }

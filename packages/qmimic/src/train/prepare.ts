@@ -9,7 +9,7 @@ import { createDetector, type Detector, parseBackbone } from "../models/index.js
 import { listed } from "../text.js";
 import { useEngine } from "./engine.js";
 import { teacherConfig } from "./networks.js";
-import { isWeightsFile, needsTeacher, type Recipe } from "./recipe.js";
+import { isWeightsFile, needsTeacher, type Recipe, teacherRecipe } from "./recipe.js";
 import { decodeAll, openSplits, type Split, type Splits } from "./splits.js";
 import { checkStarts } from "./start.js";
 import { readBackbone } from "./torchvision.js";
@@ -97,6 +97,6 @@ function checkTeacher({ config }: Detector, path: string, recipe: Recipe, train:
   if (has.join("\n") !== wants.join("\n")) {
     differ("list of classes", `[${listed(has)}]`, `[${listed(wants)}]`);
   }
-  if (config.side !== recipe.side)
-    differ("longest side of the input", `${config.side} px`, `${recipe.side} px`);
+  const { side } = teacherRecipe(recipe);
+  if (config.side !== side) differ("longest side of the input", `${config.side} px`, `${side} px`);
 }

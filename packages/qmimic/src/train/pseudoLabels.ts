@@ -1,7 +1,7 @@
 // Pseudo-labels: objects that a teacher detects in unlabelled images, for its student to learn (Lee, ICML
 // Workshop on Challenges in Representation Learning, 2013).
 import { existsSync } from "node:fs";
-import { joinStores } from "../data/imageStore.js";
+import { type ImageStore, joinStores } from "../data/imageStore.js";
 import { counted } from "../data/problems.js";
 import type { Sample } from "../data/types.js";
 import { InputError } from "../errors.js";
@@ -10,7 +10,7 @@ import { bestThresholds, evaluate } from "../eval/evaluation.js";
 import { readText, writeFileAtomic } from "../files.js";
 import { quoted } from "../text.js";
 import type { Recipe } from "./recipe.js";
-import type { Split } from "./splits.js";
+import { forTeacher, type Split } from "./splits.js";
 import { loadDetector } from "./weights.js";
 
 /** The threshold of a class without objects in val. */
@@ -72,9 +72,13 @@ export async function withPseudoLabels(task: PseudoLabelTask): Promise<Split> {
     `unlabelled: the teacher found ${counted(objects, "object")} in ${counted(samples.length, "image")} (minimum scores: ${scores}); ignoring ${ignored} uncertain ones`,
   );
   const labelled = train.dataset.samples;
+  const join = (first: ImageStore, second: ImageStore) => joinStores(first, labelled.length, second);
   return {
     dataset: { ...train.dataset, samples: [...labelled, ...samples] },
-    store: joinStores(train.store, labelled.length, unlabelled.store),
+    store: join(train.store, unlabelled.store),
+    ...(train.teacherStore && unlabelled.teacherStore
+      ? { teacherStore: join(train.teacherStore, unlabelled.teacherStore) }
+      : {}),
   };
 }
 
@@ -91,8 +95,8 @@ async function read(file: string): Promise<PseudoLabels> {
 async function find({ recipe, val, unlabelled, teacher, file }: PseudoLabelTask): Promise<PseudoLabels> {
   const { device, pseudoScore, pseudoIgnore } = recipe;
   const detector = loadDetector(teacher, device);
-  const foundIn = ({ dataset, store }: Split): Promise<SampleDetections[]> =>
-    detectSamples(detectWith(detector, device), dataset.samples, store);
+  const foundIn = (split: Split): Promise<SampleDetections[]> =>
+    detectSamples(detectWith(detector, device), split.dataset.samples, forTeacher(split).store);
   const { classes } = val.dataset;
   const thresholds =
     pseudoScore === "auto"

@@ -2,7 +2,7 @@
 // with the run.
 import type { z } from "zod";
 import { didYouMean, InputError } from "../errors.js";
-import { DETECTORS, kebab, kindOf } from "../models/index.js";
+import { DETECTORS, inputSide, kebab, kindOf } from "../models/index.js";
 import { listed, quoted } from "../text.js";
 import { SETTINGS, schemaOf } from "./schema.js";
 import { sharedSchema } from "./settings.js";
@@ -32,6 +32,13 @@ export const trainsTeacher = (recipe: Recipe): boolean => {
   const { stage, teacher } = recipe;
   return stage === "teacher" || (stage === "all" && needsTeacher(recipe) && !isWeightsFile(teacher));
 };
+
+/** The recipe as the teacher's stages use it: its input is the teacher's. */
+export const teacherRecipe = (recipe: Recipe): Recipe => ({
+  ...recipe,
+  side: recipe.side * recipe.teacherScale,
+  teacherScale: 1,
+});
 
 const byKebab = new Map([...SETTINGS.keys()].map((key) => [kebab(key), key]));
 
@@ -78,6 +85,7 @@ export function parseRecipe(settings: Record<string, unknown>, source: string): 
 /** A conflict between settings that are each in range; undefined if there is none. */
 function conflictIn(recipe: Recipe): string | undefined {
   const { merge, classes, quantizer, quantizerStride, stage, from, teacherInit } = recipe;
+  const { side, teacherScale, liveTeacher, restarts, epochs, teacherEpochs } = recipe;
   if (merge !== "" && classes.length > 0) {
     return `merge (${quoted(merge)}) and classes (${listed(classes)}) cannot be combined. Remove one of them`;
   }
@@ -87,6 +95,13 @@ function conflictIn(recipe: Recipe): string | undefined {
   if (from !== "" && stage === "quantized-teacher") {
     return `from: stage ${stage} starts from its teacher: use --teacher FILE.safetensors`;
   }
+  if (liveTeacher && teacherScale > 1)
+    return "live-teacher and teacher-scale 2 cannot be combined: a live teacher sees the student's input";
+  const shortest = Math.min(epochs, teacherEpochs);
+  if (restarts > 0 && restarts >= shortest)
+    return `restarts is ${restarts}, but a network is trained for only ${shortest} epochs. Use fewer restarts, or more epochs`;
+  if (side * teacherScale > inputSide.maxValue!)
+    return `teacher-scale ${teacherScale}: the teacher's input would have ${side * teacherScale} px, expected at most ${inputSide.maxValue}. Use a smaller side`;
   if (teacherInit !== "" && !trainsTeacher(recipe)) return `teacher-init: this run trains no teacher`;
   if (teacherInit !== "" && from !== "")
     return `teacher-init and from cannot be combined: a teacher starts from only one of them`;
@@ -103,4 +118,4 @@ export function formatRecipe(recipe: Recipe): string {
 }
 
 /** The recipe as fine-tuning uses it: any of its few epochs can be the best, so it is evaluated after each. */
-export const fineTuning = (recipe: Recipe): Recipe => ({ ...recipe, evalEvery: 1 });
+export const fineTuning = (recipe: Recipe): Recipe => ({ ...recipe, evalEvery: 1, restarts: 0 });

@@ -36,6 +36,7 @@ const MAX_BATCH = 1024;
 const MIN_SCALE = 1 / 8;
 const MAX_SCALE = 4;
 const MAX_LIST = 64;
+const MAX_RESTARTS = 100;
 
 const data = {
   data: z.string().default("").describe("folder of labelled images"),
@@ -151,6 +152,10 @@ const method = {
     1,
     "weight of the loss between the outputs of the teacher's and student's heads, if they are of the same type; 0: mimic only the feature map",
   ),
+  crossHead: flag(
+    false,
+    "for lambda-head, the teacher's head reads the student's map too, through the regression layer, instead of the student's head (CrossKD)",
+  ),
   quantizer: z
     .enum(["uniform", "power-of-two"])
     .default("uniform")
@@ -190,6 +195,12 @@ const method = {
     0.5,
     "fraction of pseudo-score; detections scoring between the two are ignored, neither object nor background",
   ),
+  teacherScale: z
+    .union([z.literal(1), z.literal(2)])
+    .default(1)
+    .describe(
+      "size of the teacher's input relative to the student's; with 2, the student learns to reproduce finer maps than its own, which its regression layer upsamples",
+    ),
   liveTeacher: flag(
     false,
     "run the teacher in every step on the student's augmented images, instead of storing its feature maps; slower",
@@ -222,6 +233,10 @@ const training = {
   weightDecay: real(atLeast0, 0.01, "weight decay, except for batch norm and biases"),
   warmup: real(atLeast0, 1, "epochs of linear warm-up"),
   schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("learning rate schedule"),
+  restarts: upTo(
+    MAX_RESTARTS,
+    "restart the schedule this often, at equal distances, with less augmentation each time, and none after the last restart",
+  ),
   milestones: z
     .array(fraction)
     .max(MAX_LIST)

@@ -23,7 +23,15 @@ import { type Recipe, settingOf, usesUnlabelled } from "./recipe.js";
 export interface Split {
   dataset: Dataset;
   store: ImageStore;
+  /** The images for the teacher, if its input is larger than the student's. */
+  teacherStore?: ImageStore;
 }
+
+/** A split as the teacher sees it. */
+export const forTeacher = ({ dataset, store, teacherStore }: Split): Split => ({
+  dataset,
+  store: teacherStore ?? store,
+});
 
 export interface Splits {
   train: Split;
@@ -45,7 +53,7 @@ export async function openSplits(
   say: (text: string) => void = () => {},
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<Splits> {
-  const { data, side, scales, memory, diskCache, cache } = recipe;
+  const { data, side, teacherScale, scales, memory, diskCache, cache } = recipe;
   if (data === "") throw new InputError("no data folder given; pass --data DIR");
   const folder = await openData(data, recipe);
   const options = await readOptions(folder, recipe);
@@ -68,11 +76,15 @@ export async function openSplits(
     ? await openUnlabelled(recipe, folder, [train, val], say)
     : undefined;
   const budget = { bytes: memory * MIB };
-  const open = (dataset: Dataset, scale: number): Split => {
-    const maxSide = Math.ceil(side * scale);
-    const file = diskCache ? { file: createPixelFile(cache, dataset.samples, maxSide, say) } : {};
-    return { dataset, store: createImageStore(dataset.samples, { maxSide, budget, ...file }) };
+  const openStore = ({ samples }: Dataset, maxSide: number): ImageStore => {
+    const file = diskCache ? { file: createPixelFile(cache, samples, maxSide, say) } : {};
+    return createImageStore(samples, { maxSide, budget, ...file });
   };
+  const open = (dataset: Dataset, scale: number): Split => ({
+    dataset,
+    store: openStore(dataset, Math.ceil(side * scale)),
+    ...(teacherScale > 1 ? { teacherStore: openStore(dataset, Math.ceil(side * teacherScale * scale)) } : {}),
+  });
   const largest = Math.max(...scales);
   return {
     train: open(train, largest),

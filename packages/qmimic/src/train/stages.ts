@@ -11,9 +11,9 @@ import { createMimicTask } from "./mimicTask.js";
 import { studentConfig, teacherConfig } from "./networks.js";
 import { plannedStages, type StageName } from "./plan.js";
 import { withPseudoLabels } from "./pseudoLabels.js";
-import { fineTuning, isWeightsFile, type Recipe } from "./recipe.js";
+import { fineTuning, isWeightsFile, type Recipe, teacherRecipe } from "./recipe.js";
 import { weightFiles } from "./runFiles.js";
-import type { Split, Splits } from "./splits.js";
+import { forTeacher, type Split, type Splits } from "./splits.js";
 import { startDetector } from "./start.js";
 import {
   finishedTraining,
@@ -74,8 +74,18 @@ export async function runStages(
     return { path: result.weights, val: result.val };
   };
   for (const { stage } of plannedStages(recipe)) {
-    const run = { teacher: trainTeacher, "quantized-teacher": quantizeTeacher, student: trainStudent }[stage];
-    teacher = add(await run({ recipe, splits, folder, report }, teacher));
+    const task = { recipe, splits, folder, report };
+    const ofTeacher = {
+      ...task,
+      recipe: teacherRecipe(recipe),
+      splits: { train: forTeacher(splits.train), val: forTeacher(splits.val) },
+    };
+    const result = await {
+      teacher: () => trainTeacher(ofTeacher),
+      "quantized-teacher": () => quantizeTeacher(ofTeacher, teacher),
+      student: () => trainStudent(task, teacher),
+    }[stage]();
+    teacher = add(result);
   }
   return results;
 }
@@ -193,7 +203,7 @@ async function trainStudent(
   }
   const detector = startDetector(recipe, "student", config, report.say).to(device);
   report.stage("student", detector);
-  const taught = teacher ? (teacherVal ?? (await meanAp(teacher, splits.val, device))) : null;
+  const taught = teacher ? (teacherVal ?? (await meanAp(teacher, forTeacher(val), device))) : null;
   if (taught !== null) report.say(`teacher on val: ${percent(taught)}`);
   const mimic = teacher
     ? await createMimicTask(recipe, { student: detector, teacher }, { train, val }, report)

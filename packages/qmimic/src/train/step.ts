@@ -136,9 +136,9 @@ function forwardBackward(
     mimicValue = result.loss.item();
     counts = result.counts;
     if (settings.heads) {
-      const { quantizer, stride } = settings;
-      const maps = { maps: stored, quantizer, regions: result.regions, stride };
-      const loss = timed("mimic head", () => headLoss(pass.heads, maps, teacher));
+      const maps = { ...settings, maps: stored, regions: result.regions };
+      const crossed = recipe.crossHead ? regressor : undefined;
+      const loss = timed("mimic head", () => headLoss(pass, maps, teacher, crossed));
       mimicry = add(mimicry, mul(loss, recipe.lambdaHead));
       headValue = loss.item();
     }

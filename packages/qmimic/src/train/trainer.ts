@@ -4,7 +4,7 @@
 // bit.
 import { existsSync, mkdirSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
-import { learningRate, type Tensor } from "@qmimic/torch";
+import type { Tensor } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { detectSamples, detectWith, type SampleDetections, scoreDetections } from "../eval/detect.js";
 import { removeTemporary, writeFileAtomic } from "../files.js";
@@ -14,6 +14,7 @@ import { matchRatioOf, NO_MATCH } from "../mimic/match.js";
 import type { Detector } from "../models/index.js";
 import { STEP, timedAsync } from "../profile.js";
 import { epochOrder, makeBatch } from "./batches.js";
+import { augmentAt, rateAt } from "./cycles.js";
 import { divergenceError, lossProblem, nonFiniteTensor } from "./divergence.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
@@ -97,13 +98,8 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   ];
 
   const stepsOfEpoch = epochOrder(samples, settings, 0).length;
-  const schedule = {
-    lr: task.lr,
-    warmupSteps: Math.min(Math.round(recipe.warmup * stepsOfEpoch), Math.floor((epochs * stepsOfEpoch) / 4)),
-    totalSteps: epochs * stepsOfEpoch,
-    kind: recipe.schedule,
-    milestones: recipe.milestones,
-  };
+  const length = { epochs, stepsOfEpoch };
+  const rate = (step: number): number => rateAt(step, task.lr, recipe, length);
 
   const diverged = (what: string, epoch: number, step: number) =>
     divergenceError({
@@ -111,7 +107,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
       epoch: epoch + 1,
       step: step + 1,
       done: rows.length,
-      lr: learningRate(epoch * stepsOfEpoch + step, schedule),
+      lr: rate(epoch * stepsOfEpoch + step),
       lrSetting: task.lrSetting,
       folder,
     });
@@ -137,15 +133,16 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
   for (let epoch = rows.length; epoch < epochs; epoch++) {
     detector.train();
     const order = epochOrder(samples, settings, epoch);
+    const drawn = { ...settings, augment: augmentAt(epoch, settings.augment, recipe, length) };
     const sums = zeroLosses();
     const balances: GradientBalance[] = [];
     const started = performance.now();
     for (const [i, indices] of order.entries()) {
       const step = epoch * stepsOfEpoch + i;
       train.store.prefetch(order[i + 1] ?? []);
-      const lr = learningRate(step, schedule);
+      const lr = rate(step);
       const losses = await timedAsync(STEP, "main", async () => {
-        const batch = await makeBatch(train, indices, settings, step);
+        const batch = await makeBatch(train, indices, drawn, step);
         const random = createRandom(`${recipe.seed}/sampling/${step}`);
         const result = trainingStep(trainee, batch, recipe, { lr, random, index: i });
         batch.images.dispose();
@@ -173,7 +170,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     );
     const row: EpochRow = {
       epoch: epoch + 1,
-      lr: learningRate(epoch * stepsOfEpoch, schedule),
+      lr: rate(epoch * stepsOfEpoch),
       ...losses,
       match: match.all,
       matchActive: match.active,

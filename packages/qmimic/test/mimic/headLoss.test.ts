@@ -1,5 +1,5 @@
 // The loss between the box heads' outputs, against its formula written out over proposals.
-import { backward, scope, type Tensor, tensor } from "@qmimic/torch";
+import { backward, Conv2d, operator, scope, sum, type Tensor, tensor, zeros } from "@qmimic/torch";
 import { expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { headLoss } from "../../src/mimic/headLoss.js";
@@ -14,7 +14,10 @@ const goal = { logits: fill(count * labels), deltas: fill(count * labels * 4) };
 const boxes = [new Float32Array(8), new Float32Array(12)];
 const quantizer: Quantizer = { kind: "uniform", stride: 0.5 };
 const codes = Uint8Array.of(0, 1, 2, 3);
-const stored = () => ({ maps: tensor(codes, [1, 1, 2, 2]), quantizer, regions: [], stride: 8 });
+const codesMap = () => tensor(codes, [1, 1, 2, 2]);
+const stored = () => ({ maps: codesMap(), quantizer, regions: [], stride: 8, teacherScale: 1 });
+/** A pass whose features are not read. */
+const passOf = (heads: HeadOutputs) => ({ heads, features: zeros([0]) });
 
 const softmax = (logits: Float32Array): Float32Array => {
   const all = new Float32Array(logits.length);
@@ -62,7 +65,7 @@ test("cross-entropy with the teacher's probabilities, and its offsets where it s
         };
       },
     };
-    const loss = headLoss(student, stored(), teacher);
+    const loss = headLoss(passOf(student), stored(), teacher);
     // The teacher's head reads the dictionary's entries, not the codes.
     expect([...seen[0].toFloat32()]).toEqual([0, 0.5, 1, 1.5]);
     expect(loss.item()).toBeCloseTo(formula(), 5);
@@ -91,7 +94,7 @@ test("offsets that all classes share weigh as much as the teacher sees any objec
     });
     const teacher = { headOutputs: () => outputs(goal.logits, shared.teacher) };
     const student = outputs(own.logits, shared.student);
-    const loss = headLoss(student, stored(), teacher);
+    const loss = headLoss(passOf(student), stored(), teacher);
     const [p, q] = [softmax(goal.logits), softmax(own.logits)];
     let expected = 0;
     for (let row = 0; row < count; row++) {
@@ -115,7 +118,7 @@ test("no proposals: no loss, and still a gradient", () => {
         throw new Error("asked for nothing");
       },
     };
-    const loss = headLoss({ of: "regions", boxes: [], logits, deltas }, stored(), teacher);
+    const loss = headLoss(passOf({ of: "regions", boxes: [], logits, deltas }), stored(), teacher);
     expect(loss.item()).toBe(0);
     backward(loss);
   });
@@ -163,8 +166,66 @@ test("cells: the teacher's scores and boxes, weighted inside the regions", () =>
       logits: tensor(of.logits, [2, classes, height, width]),
       distances: tensor(of.distances, [2, 4, height, width]),
     });
-    const maps = { maps: tensor(codes, [1, 1, 2, 2]), quantizer, regions, stride };
-    const loss = headLoss(outputs(student), maps, { headOutputs: () => outputs(teacher) });
+    const maps = { maps: codesMap(), quantizer, regions, stride, teacherScale: 1 };
+    const loss = headLoss(passOf(outputs(student)), maps, { headOutputs: () => outputs(teacher) });
     expect(loss.item()).toBeCloseTo(expected, 5);
+  });
+});
+
+/** Heads whose outputs are sums of the map, so that gradients reach it; notes what it reads. */
+function summingHeads(read: { maps: Tensor[]; boxes: Float32Array[][] }) {
+  const repeat = operator("aten::expand");
+  return {
+    headOutputs: (map: Tensor, like: HeadOutputs): HeadOutputs => {
+      read.maps.push(map);
+      read.boxes.push([...(like as { boxes: readonly Float32Array[] }).boxes]);
+      const total = sum(map);
+      return {
+        of: "regions",
+        boxes: (like as { boxes: readonly Float32Array[] }).boxes,
+        logits: repeat(total, [count, labels]),
+        deltas: repeat(total, [count, 4 * labels]),
+      };
+    },
+  };
+}
+
+test("across scales, the teacher's head reads its own finer map, and boxes in its own input", () => {
+  scope(() => {
+    const student: HeadOutputs = {
+      of: "regions",
+      boxes: [Float32Array.of(1, 2, 3, 4), new Float32Array(16).fill(5)],
+      logits: tensor(own.logits, [count, labels]),
+      deltas: tensor(own.deltas, [count, 4 * labels]),
+    };
+    const read = { maps: [] as Tensor[], boxes: [] as Float32Array[][] };
+    const maps = { ...stored(), maps: tensor(codes, [1, 4, 1, 1]), teacherScale: 2 };
+    headLoss(passOf(student), maps, summingHeads(read));
+    expect(read.maps[0].shape).toEqual([1, 1, 2, 2]);
+    expect([...read.maps[0].toFloat32()]).toEqual([0, 0.5, 1, 1.5]);
+    expect([...read.boxes[0][0]]).toEqual([2, 4, 6, 8]);
+  });
+});
+
+test("with cross-head, the teacher's head reads the student's map through r, rounded like the teacher's", () => {
+  scope(() => {
+    const features = tensor(Float32Array.of(0.2, 0.9), [1, 2, 1, 1]);
+    features.requiresGrad = true;
+    const regressor = new Conv2d(2, 1, createRandom("r"), { kernel: 1 });
+    const student: HeadOutputs = {
+      of: "regions",
+      boxes,
+      logits: tensor(own.logits, [count, labels]),
+      deltas: tensor(own.deltas, [count, 4 * labels]),
+    };
+    const read = { maps: [] as Tensor[], boxes: [] as Float32Array[][] };
+    const maps = { ...stored(), maps: tensor(Uint8Array.of(1), [1, 1, 1, 1]) };
+    const loss = headLoss({ heads: student, features }, maps, summingHeads(read), regressor);
+    const [first, second] = read.maps.map((map) => map.toFloat32()[0]);
+    const r = regressor.forward(features).toFloat32()[0];
+    expect(first).toBeCloseTo(0.5 * Math.max(0, Math.ceil(r / 0.5 - 0.5)), 6);
+    expect(second).toBe(0.5);
+    backward(loss);
+    expect(features.grad!.toFloat32().some((value) => value !== 0)).toBe(true);
   });
 });

@@ -59,6 +59,7 @@ function run(quantizer: Quantizer, regionForm: MimicSettings["regionForm"], boxe
     stride,
     roiSize: 3,
     heads: false,
+    teacherScale: 1,
   };
   return scope(() => {
     const features = tensor(studentMap, [batch, own, height, width]);
@@ -205,6 +206,7 @@ test.each(["cells", "rois"] as const)(
         stride,
         roiSize: 3,
         heads: false,
+        teacherScale: 1,
       } as const;
       const pass = { features, regions: () => proposals } as unknown as TrainingPass;
       const stored = encodeFeatures(features, uniform);

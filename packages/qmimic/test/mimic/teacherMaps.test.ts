@@ -44,7 +44,7 @@ function sampleOf(id: string, { data, width, height }: RawImage): Sample {
   return { id, imagePath, width, height } as Sample;
 }
 const samples = images.map((image, i) => sampleOf(String(i), image));
-const place = { cache: folder, device: "cpu" };
+const place = { cache: folder, device: "cpu", teacherScale: 1 };
 /** Stored maps do not look at the images. */
 const unused = zeros([0]);
 const silent = { maps: () => {}, say: () => {} };
@@ -134,6 +134,33 @@ test.each<[string, Quantizer, string]>([
     teacher.dispose();
   },
 );
+
+test("with a larger input, a cell has the four cells of the teacher's map that it covers as channels", async () => {
+  const quantizer: Quantizer = { kind: "uniform", stride: 0.25 };
+  const teacher = createFasterRcnn({ ...config, backbone: network, quantizer }, createRandom("teacher"));
+  const settings = { ...place, teacherScale: 2, quantizer, side: SIDE, scales: SCALES, flips: [false, true] };
+  const maps = await openTeacherMaps({ teacher, samples, store }, settings, silent);
+  const channels = teacher.backbone.outChannels;
+  expect(maps.channels).toBe(4 * channels);
+  const [height, width] = [10, 13];
+  const moved = placed(1, { scaleIndex: 1, flip: true, offsetX: 3 * STRIDE, offsetY: -STRIDE });
+  const stored = maps.batch({ indices: [1], augmentations: [moved], images: unused }, height, width);
+  const actual = scope(() => decodeFeatures(stored, quantizer).toFloat32());
+  const map = seen(teacher, 1, { ...moved, scale: 2 * moved.scale }, quantizer);
+  let compared = 0;
+  actual.forEach((value, i) => {
+    const [channel, y, x] = [Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width];
+    const [c, dy, dx] = [channel >> 2, (channel >> 1) & 1, channel & 1];
+    const [row, column] = [2 * (y + 1) + dy, 2 * (x - 3) + dx];
+    const inside = row < map.height && column >= 0 && column < map.width;
+    const expected = inside ? map.values[(c * map.height + row) * map.width + column] : 0;
+    expect(value).toBeCloseTo(expected, 6);
+    compared += Number(inside && expected !== 0);
+  });
+  expect(compared).toBeGreaterThan(100);
+  stored.dispose();
+  teacher.dispose();
+});
 
 test("inside a crop the map is the teacher's of the crop itself, beyond reach of the border that was cut", async () => {
   const quantizer: Quantizer = { kind: "uniform", stride: 0.25 };
