@@ -9,6 +9,28 @@ export function firstNonFinite(values: Float32Array): number {
   return Number.isFinite(sum) ? -1 : values.findIndex((value) => !Number.isFinite(value));
 }
 
+/**
+ * Maximum size of a network's weights and statistics. Trained ones are many orders of magnitude smaller; products of
+ * larger ones overflow float32.
+ */
+const MAX_WEIGHT = 1e9;
+
+/**
+ * What makes a tensor unusable: NaN, infinity, a weight that is too large, or a negative variance; undefined if nothing
+ * does.
+ * @param name its name; those of optimizers may be large
+ */
+export function tensorFault(name: string, values: Float32Array): string | undefined {
+  const bad = firstNonFinite(values);
+  if (bad >= 0) return `has ${values[bad]} at index ${bad}`;
+  if (name.startsWith("optimizer.")) return undefined;
+  const large = values.findIndex((value) => value > MAX_WEIGHT || value < -MAX_WEIGHT);
+  if (large >= 0)
+    return `has ${values[large].toPrecision(3)} at index ${large}, expected at most ${MAX_WEIGHT}`;
+  const negative = name.endsWith("running_var") ? values.findIndex((value) => value < 0) : -1;
+  return negative >= 0 ? `has ${values[negative]} at index ${negative}, but is a variance` : undefined;
+}
+
 /** A network's output is NaN or infinite, which can happen with finite weights: products overflow. */
 export class OverflowError extends InputError {
   override name = "OverflowError";

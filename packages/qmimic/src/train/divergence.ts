@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import type { Tensor } from "@qmimic/torch";
 import { InputError } from "../errors.js";
-import { firstNonFinite } from "../finite.js";
+import { tensorFault } from "../finite.js";
 import { resumeCommand } from "../shell.js";
 import { recipeFile } from "./runFiles.js";
 import type { StepLosses } from "./step.js";
@@ -26,12 +26,11 @@ export function lossProblem({ detection, mimic, head }: StepLosses): string | un
     : `the loss became ${total}`;
 }
 
-/** A message on the first tensor with a non-finite number; undefined if there is none. */
-export function nonFiniteTensor(tensors: Iterable<[string, Tensor]>): string | undefined {
+/** A message on the first unusable tensor, see tensorFault; undefined if there is none. */
+export function unusableTensor(tensors: Iterable<[string, Tensor]>): string | undefined {
   for (const [name, tensor] of tensors) {
-    const values = tensor.toFloat32();
-    const at = firstNonFinite(values);
-    if (at >= 0) return `"${name}" has ${values[at]} at index ${at}`;
+    const fault = tensorFault(name, tensor.toFloat32());
+    if (fault !== undefined) return `"${name}" ${fault}`;
   }
   return undefined;
 }

@@ -3,7 +3,7 @@
 // norm counters are not used. Image normalisation is the same (data/augment.ts).
 import { copy, noGrad, type SafetensorsTensor, scope, type Tensor, tensor } from "@qmimic/torch";
 import { InputError } from "../errors.js";
-import { firstNonFinite } from "../finite.js";
+import { tensorFault } from "../finite.js";
 import { type Detector, parseBackbone } from "../models/index.js";
 import { listed, quoted } from "../text.js";
 import { readWeights } from "./weights.js";
@@ -79,6 +79,7 @@ function shapeProblems(
     const [has, wants] = [found.shape.join(" x "), target.shape.join(" x ")];
     if (has !== wants) return [`${quoted(name)} is ${has}, expected ${wants}`];
     if (!(found.data instanceof Float32Array)) return [`${quoted(name)} is ${found.dtype}, expected F32`];
-    return firstNonFinite(found.data) >= 0 ? [`${quoted(name)} has a number that is not finite`] : [];
+    const fault = tensorFault(name, found.data);
+    return fault === undefined ? [] : [`${quoted(name)} ${fault}`];
   });
 }

@@ -15,7 +15,7 @@ import type { Detector } from "../models/index.js";
 import { STEP, timedAsync } from "../profile.js";
 import { epochOrder, makeBatch } from "./batches.js";
 import { augmentAt, rateAt } from "./cycles.js";
-import { divergenceError, lossProblem, nonFiniteTensor } from "./divergence.js";
+import { divergenceError, lossProblem, unusableTensor } from "./divergence.js";
 import type { MimicTask } from "./mimicTask.js";
 import type { Recipe } from "./recipe.js";
 import { bestOf, type EpochRow, restore, storedRows, toCsv } from "./results.js";
@@ -158,7 +158,7 @@ export async function trainDetector(task: TrainingTask): Promise<TrainingResult>
     }
     const seconds = (performance.now() - started) / 1000;
     // The last update may have diverged, and writing replaces good files.
-    const bad = nonFiniteTensor(stateTensors());
+    const bad = unusableTensor(stateTensors());
     if (bad !== undefined) throw diverged(`tensor ${bad}`, epoch, order.length - 1);
 
     const evaluated = (epoch + 1) % recipe.evalEvery === 0 || epoch + 1 === epochs;

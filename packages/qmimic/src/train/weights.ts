@@ -19,7 +19,7 @@ import { GRID } from "../data/drawing.js";
 import { createRandom } from "../data/random.js";
 import { InputError, reasonOf } from "../errors.js";
 import { requireFileSync } from "../files.js";
-import { firstNonFinite, rememberFile } from "../finite.js";
+import { rememberFile, tensorFault } from "../finite.js";
 import {
   createDetector,
   type Detector,
@@ -34,15 +34,15 @@ const VERSION = "1";
 /** Side of the image for testing a pruned detector, in pixels. */
 const CHECKED_SIDE = 4 * GRID;
 
-/** Named tensors as arrays. @throws InputError if one is not finite: the existing file at `path` is better */
+/** Named tensors as arrays. @throws InputError if one is unusable: the existing file at `path` is better */
 function toArrays(path: string, tensors: Iterable<[string, Tensor]>): Map<string, SafetensorsTensor> {
   const arrays = new Map<string, SafetensorsTensor>();
   for (const [name, values] of tensors) {
     const data = values.toFloat32();
-    const at = firstNonFinite(data);
-    if (at >= 0) {
+    const fault = tensorFault(name, data);
+    if (fault !== undefined) {
       throw new InputError(
-        `${path}: not written: tensor ${quoted(name)} has ${data[at]} at index ${at}. Training diverged; train again with a lower learning rate.`,
+        `${path}: not written: tensor ${quoted(name)} ${fault}. Training diverged; train again with a lower learning rate.`,
       );
     }
     arrays.set(name, { dtype: "F32", shape: values.shape, data });
@@ -55,10 +55,9 @@ export const moduleTensors = (module: Module, prefix = ""): [string, Tensor][] =
   module.named(prefix).map(({ name, tensor }) => [name, tensor]);
 
 /**
- * Checks that a file's tensors fit a network: names, shapes, finite numbers. Only the shapes of `tensors` are
- * used.
- * @throws InputError naming the file and the tensor if one is missing, unexpected, of another shape, or not
- * finite
+ * Checks that a file's tensors fit a network: names, shapes, numbers (see tensorFault). Only the shapes of `tensors`
+ * are used.
+ * @throws InputError naming the file and the tensor if one is missing, unexpected, of another shape, or unusable
  */
 function checkTensors(
   tensors: Iterable<[string, Tensor]>,
@@ -77,10 +76,10 @@ function checkTensors(
     if (!(found.data instanceof Float32Array)) {
       throw new InputError(`${file}: tensor ${quoted(name)} is ${found.dtype}, expected F32`);
     }
-    const at = firstNonFinite(found.data);
-    if (at >= 0) {
+    const fault = tensorFault(name, found.data);
+    if (fault !== undefined) {
       throw new InputError(
-        `${file}: tensor ${quoted(name)} has ${found.data[at]} at index ${at}: its training diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
+        `${file}: tensor ${quoted(name)} ${fault}: its training diverged, or the file is damaged. Train again with a lower learning rate, or use other weights.`,
       );
     }
   }
@@ -119,7 +118,7 @@ function copyTensors(
 /**
  * Writes the detector's tensors and its configuration.
  * @param notes further metadata, for instance metrics
- * @throws InputError if a tensor is not finite
+ * @throws InputError if a tensor is unusable, see tensorFault
  */
 export function saveDetector(path: string, detector: Detector, notes: Record<string, string> = {}): void {
   const metadata = { format: FORMAT, version: VERSION, config: JSON.stringify(detector.config), ...notes };
@@ -218,7 +217,7 @@ export function readWeights(path: string): SafetensorsFile {
   }
 }
 
-/** Writes training state: named tensors and metadata. @throws InputError if a tensor is not finite */
+/** Writes training state: named tensors and metadata. @throws InputError if a tensor is unusable, see tensorFault */
 export function saveState(
   path: string,
   tensors: Iterable<[string, Tensor]>,

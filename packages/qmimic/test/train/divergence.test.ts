@@ -57,6 +57,19 @@ describe("read", () => {
     );
   });
 
+  test.each([
+    ["backbone.features.0.weight", 3e38, "has 3.00e+38 at index 0, expected at most 1000000000"],
+    ["rpn.head.bbox_pred.bias", -1e10, "has -1.00e+10 at index 0, expected at most 1000000000"],
+    ["backbone.features.1.running_var", -1, "has -1 at index 0, but is a variance"],
+  ])("finite weights that no training gives: %s is %d", (name, value, fault) => {
+    const [good, bad] = [join(root, "good.safetensors"), join(root, "bad.safetensors")];
+    saveDetector(good, create());
+    spoil(good, bad, name, value);
+    expect(() => loadDetector(bad)).toThrow(`${bad}: tensor "${name}" ${fault}: its training diverged`);
+    spoil(good, bad, name, name.endsWith("var") ? 0 : 1e8);
+    loadDetector(bad).dispose();
+  });
+
   test("training state: weights and the optimizer's moments", async () => {
     const run = async (folder: string, epochs: number) =>
       trainDetector({
@@ -196,7 +209,9 @@ test("a network that overflows is no network that finds nothing", async () => {
   const huge = join(root, "huge.safetensors");
   saveDetector(good, create());
   const { tensors, metadata } = readSafetensors(good);
-  (tensors.get("backbone.features.1.weight")!.data as Float32Array).fill(3e38);
+  // Each within the limit of a weights file; their product is beyond float32.
+  for (const [name, { data }] of tensors)
+    if (/^backbone.features.*weight$/.test(name)) (data as Float32Array).fill(1e9);
   writeSafetensors(huge, tensors, metadata);
   const detector = loadDetector(huge);
   const image = await splits.val.store.get(0);
