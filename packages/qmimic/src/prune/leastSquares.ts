@@ -10,26 +10,32 @@
  */
 export function solvePositive(a: Float64Array, b: Float64Array, n: number): Float64Array {
   const lower = choleskyOf(a, n);
-  const m = b.length / n;
-  const x = Float64Array.from(b);
-  const addRow = (to: number, from: number, factor: number): void => {
-    if (factor === 0) return;
-    const [t, f] = [to * m, from * m];
-    for (let j = 0; j < m; j++) x[t + j] += factor * x[f + j];
-  };
-  const scaleRow = (row: number, factor: number): void => {
-    for (let j = row * m; j < (row + 1) * m; j++) x[j] *= factor;
-  };
+  const x: Matrix = { values: Float64Array.from(b), columns: b.length / n };
   // L Y = B, then L' X = Y; rows of X are whole rows of memory.
   for (let i = 0; i < n; i++) {
-    for (let k = 0; k < i; k++) addRow(i, k, -lower[i * n + k]);
-    scaleRow(i, 1 / lower[i * n + i]);
+    for (let k = 0; k < i; k++) addRow(x, i, k, -lower[i * n + k]);
+    scaleRow(x, i, 1 / lower[i * n + i]);
   }
   for (let i = n - 1; i >= 0; i--) {
-    for (let k = i + 1; k < n; k++) addRow(i, k, -lower[k * n + i]);
-    scaleRow(i, 1 / lower[i * n + i]);
+    for (let k = i + 1; k < n; k++) addRow(x, i, k, -lower[k * n + i]);
+    scaleRow(x, i, 1 / lower[i * n + i]);
   }
-  return x;
+  return x.values;
+}
+
+interface Matrix {
+  values: Float64Array;
+  columns: number;
+}
+
+function addRow({ values, columns }: Matrix, to: number, from: number, factor: number): void {
+  if (factor === 0) return;
+  const [t, f] = [to * columns, from * columns];
+  for (let j = 0; j < columns; j++) values[t + j] += factor * values[f + j];
+}
+
+function scaleRow({ values, columns }: Matrix, row: number, factor: number): void {
+  for (let j = row * columns; j < (row + 1) * columns; j++) values[j] *= factor;
 }
 
 /** L with A = L L', lower triangular. */

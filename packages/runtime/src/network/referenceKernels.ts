@@ -16,17 +16,18 @@ export function convolve(
   const plane = width * height;
   const inputs = from.channels / groups;
   const outputs = biases.length / groups;
+  const shifts = Array.from({ length: kernel * kernel }, (_, tap) => ({
+    stride,
+    dy: Math.floor(tap / kernel) - padding,
+    dx: (tap % kernel) - padding,
+  }));
   for (let o = 0, w = 0; o < biases.length; o++) {
     const output = { data: to.subarray(o * plane, (o + 1) * plane).fill(biases[o]), width, height };
     const first = Math.floor(o / outputs) * inputs;
     for (let i = first; i < first + inputs; i++) {
       const data = from.data.subarray(i * from.width * from.height, (i + 1) * from.width * from.height);
       const input = { data, width: from.width, height: from.height };
-      for (let ky = 0; ky < kernel; ky++) {
-        for (let kx = 0; kx < kernel; kx++, w++) {
-          addShifted(input, output, weights[w], { stride, dy: ky - padding, dx: kx - padding });
-        }
-      }
+      for (let tap = 0; tap < shifts.length; tap++, w++) addShifted(input, output, weights[w], shifts[tap]);
     }
     if (relu) for (let p = 0; p < plane; p++) output.data[p] = Math.max(0, output.data[p]);
   }
@@ -44,14 +45,15 @@ function addShifted(
   weight: number,
   { stride, dy, dx }: { stride: number; dy: number; dx: number },
 ): void {
-  const [read, sums] = [from.data, to.data];
+  const { data: read } = from;
+  const { data: sums, width, height } = to;
   const beginX = Math.max(0, Math.ceil(-dx / stride));
-  const endX = Math.min(to.width, Math.floor((from.width - 1 - dx) / stride) + 1);
-  for (let y = 0; y < to.height; y++) {
+  const endX = Math.min(width, Math.floor((from.width - 1 - dx) / stride) + 1);
+  for (let y = 0; y < height; y++) {
     const row = stride * y + dy;
     if (row < 0 || row >= from.height) continue;
     const begin = row * from.width + dx;
-    const at = y * to.width;
+    const at = y * width;
     for (let x = beginX; x < endX; x++) sums[at + x] += weight * read[begin + stride * x];
   }
 }
@@ -173,7 +175,7 @@ export function roiAlign(
   regions: Float32Array,
   to: Float32Array,
 ): void {
-  const count = size ** 2;
+  const count = size * size;
   for (let r = 0, k = 0; r < regions.length; r += 4) {
     const left = regions[r] / stride;
     const top = regions[r + 1] / stride;
@@ -192,7 +194,7 @@ export function psRoiAlign(
   regions: Float32Array,
   to: Float32Array,
 ): void {
-  const count = size ** 2;
+  const count = size * size;
   const channels = from.channels / count;
   for (let r = 0, k = 0; r < regions.length; r += 4) {
     // Shifted by half a cell, to align cell centres.
