@@ -78,15 +78,25 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   const files = await listImages(images, flags.recursive === true);
   const { classes } = detector;
   const thresholds = chooseThresholds(detector, flags.threshold);
-  const { predictions, bad } = await detectFiles(detector, files, thresholds);
-  if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {
-    throw new InputError(
-      `${bad.join("\n")}\nNothing was written: ${bad.length} of ${files.length} images cannot be read` +
-        `${flags.skipBad ? "." : " (--skip-bad skips them)."}`,
-    );
-  }
+  const bad: string[] = [];
+  const predictions: Predicted[] = [];
   const folder = await writeFolderAtomic(flags.out, async (temporary) => {
-    if (flags.pictures) await drawAll(predictions, classes, temporary);
+    const pictures = flags.pictures ? createPictures(temporary, classes) : undefined;
+    try {
+      for await (const found of detectFiles(detector, files, thresholds, bad)) {
+        predictions.push(found);
+        await pictures?.draw(found);
+      }
+    } finally {
+      // Also before the folder is removed because of an error.
+      await pictures?.finish();
+    }
+    if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {
+      throw new InputError(
+        `${bad.join("\n")}\nNothing was written: ${bad.length} of ${files.length} images cannot be read` +
+          `${flags.skipBad ? "." : " (--skip-bad skips them)."}`,
+      );
+    }
     const written = predictions.map(({ summary: _, ...prediction }): Prediction => prediction);
     const result = { weights: path, ...thresholds, images: written };
     await writeFileAtomic(join(temporary, "predictions.json"), `${JSON.stringify(result, null, 2)}\n`);
@@ -155,11 +165,13 @@ async function listImages(paths: readonly string[], recursive: boolean): Promise
   return [...new Set(files)];
 }
 
-async function detectFiles(
+/** @param problems receives a message for each image that cannot be read, when all are done */
+async function* detectFiles(
   { detect, side, limit }: OpenedDetector,
   files: readonly string[],
   thresholds: Thresholds,
-): Promise<{ predictions: Predicted[]; bad: string[] }> {
+  problems: string[],
+): AsyncGenerator<Predicted> {
   const bad = new Map<string, string>();
   const attempt = async <T>(file: string, read: Promise<T>): Promise<T | undefined> => {
     try {
@@ -172,7 +184,6 @@ async function detectFiles(
   };
   // Headers first: most unreadable files are found before time is spent on detection.
   await mapConcurrent(files, 8, (file) => attempt(file, checkHeader(file)));
-  const predictions: Predicted[] = [];
   const counter = createCounter("images");
   for (const [i, file] of files.entries()) {
     counter.update(i, files.length);
@@ -183,10 +194,10 @@ async function detectFiles(
     const detections = toObjects(found, thresholds.thresholds);
     const { originalWidth: width, originalHeight: height } = image;
     const summary = summarize(detections, found, thresholds, limit);
-    predictions.push({ file, width, height, detections, summary });
+    yield { file, width, height, detections, summary };
   }
   counter.end();
-  return { predictions, bad: files.flatMap((file) => bad.get(file) ?? []) };
+  problems.push(...files.flatMap((file) => bad.get(file) ?? []));
 }
 
 async function checkHeader(file: string): Promise<void> {
@@ -211,30 +222,46 @@ function toObjects(
     });
 }
 
-/** One picture per image, named after it. */
-async function drawAll(
-  predictions: readonly Prediction[],
-  classes: readonly string[],
-  folder: string,
-): Promise<void> {
+/** Pictures drawn at a time. */
+const DRAWING = 4;
+
+/** Draws a picture per image, named after it, while the next images are searched. */
+function createPictures(folder: string, classes: readonly string[]) {
   const taken = new Set<string>();
-  const named = predictions.map((prediction) => {
-    const base = basename(prediction.file, extname(prediction.file));
+  const drawing = new Set<Promise<void>>();
+  const pathOf = (file: string): string => {
+    const base = basename(file, extname(file));
     let name = base;
     for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${base}-${number}`;
     taken.add(name.toLowerCase());
-    return { prediction, path: join(folder, `${name}.jpg`) };
-  });
-  const counter = createCounter("pictures");
-  let done = 0;
-  await mapConcurrent(named, 4, async ({ prediction: { file, detections }, path }) => {
+    return join(folder, `${name}.jpg`);
+  };
+  const drawOne = async ({ file, detections }: Prediction, path: string): Promise<void> => {
     const drawn = {
       boxes: Float32Array.from(detections.flatMap(({ box }) => [box.xmin, box.ymin, box.xmax, box.ymax])),
       labels: Int32Array.from(detections, ({ label }) => classes.indexOf(label) + 1),
       scores: Float32Array.from(detections, ({ score }) => score),
     };
     await writeFileAtomic(path, await drawDetections(file, { detections: drawn, classes }));
-    counter.update(++done, named.length);
-  });
-  counter.end();
+  };
+  const errors: unknown[] = [];
+  const check = (): void => {
+    if (errors.length > 0) throw errors[0];
+  };
+  return {
+    /** Begins to draw; waits if too many are being drawn. @throws the error of an earlier picture */
+    async draw(prediction: Prediction): Promise<void> {
+      check();
+      const task = drawOne(prediction, pathOf(prediction.file))
+        .catch((error: unknown) => void errors.push(error))
+        .finally(() => drawing.delete(task));
+      drawing.add(task);
+      if (drawing.size >= DRAWING) await Promise.race(drawing);
+    },
+    /** Waits for all pictures. @throws the first error */
+    async finish(): Promise<void> {
+      await Promise.all(drawing);
+      check();
+    },
+  };
 }
