@@ -171,7 +171,6 @@ test.each(["plain", "separable"])("learns an image by heart, with %s towers", (t
   const detector = learn(parseConfig({ ...config, towerKind }), 200).eval();
   const [found] = scope(() => detector.detect(picture(), sizes));
   detector.dispose();
-  console.log(found.scores.slice(0, 6), found.labels.slice(0, 6), found.boxes.slice(0, 12));
   expect([...found.labels.subarray(0, 2)].sort()).toEqual([1, 2]);
   for (let i = 0; i < 2; i++) {
     expect(found.scores[i]).toBeGreaterThan(0.5);
