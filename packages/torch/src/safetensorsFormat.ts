@@ -173,7 +173,8 @@ function viewOf(
   if ((bytes.byteOffset + begin) % width === 0) {
     return new ArrayType(bytes.buffer as ArrayBuffer, bytes.byteOffset + begin, length);
   }
-  return new ArrayType(bytes.slice(begin, end).buffer as ArrayBuffer, 0, length);
+  // Not bytes.slice(), which for Node's Buffer is a view: its .buffer begins elsewhere.
+  return new ArrayType(new Uint8Array(bytes.subarray(begin, end)).buffer, 0, length);
 }
 
 /** The size of a tensor in bytes; Infinity if it is not a safe integer. */

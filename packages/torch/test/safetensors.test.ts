@@ -135,8 +135,16 @@ describe("reading", () => {
     const data = new Uint8Array(Float32Array.of(1.5, -2).buffer);
     const header = `{"w":${entry("F32", [2], 0, 8)}}`;
     for (let spaces = 0; spaces < 4; spaces++) {
-      const { tensors } = parseSafetensors(file(header + " ".repeat(spaces), data));
-      expect(tensors.get("w")!.data).toEqual(Float32Array.of(1.5, -2));
+      const bytes = file(header + " ".repeat(spaces), data);
+      const path = join(folder, `${spaces} spaces.safetensors`);
+      writeFileSync(path, bytes);
+      // Buffer.slice() is a view, unlike Uint8Array.slice().
+      for (const read of [
+        parseSafetensors(bytes),
+        parseSafetensors(Buffer.from(bytes)),
+        readSafetensors(path),
+      ])
+        expect(read.tensors.get("w")!.data).toEqual(Float32Array.of(1.5, -2));
     }
     const shifted = new Uint8Array(file(header, data).length + 1);
     shifted.set(file(header, data), 1);
