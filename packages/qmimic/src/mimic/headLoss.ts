@@ -41,10 +41,10 @@ import {
   type Quantizer,
   type TrainingPass,
 } from "../models/index.js";
+import { channelsAsCells } from "./acrossScales.js";
 import { decodeFeatures } from "./dictionary.js";
 import { predict } from "./mimic.js";
 import { cellWeights } from "./regions.js";
-import { shuffled } from "./teacherMaps.js";
 
 /** Input of the teacher's heads. */
 export interface StoredMaps {
@@ -72,7 +72,7 @@ export function headLoss(
   crossed?: Conv2d,
 ): Tensor {
   const like = scaleBoxesOf(heads, teacherScale);
-  const read = (map: Tensor) => teacher.headOutputs(shuffled(map, teacherScale), like);
+  const read = (map: Tensor) => teacher.headOutputs(channelsAsCells(map, teacherScale), like);
   const student = crossed ? read(applyQuantizer(predict(crossed, features), quantizer)) : heads;
   const teacherOutputs = () => noGrad(() => read(decodeFeatures(maps, quantizer)));
   if (student.of === "regions") return regionsLoss(student, () => teacherOutputs() as Regions);

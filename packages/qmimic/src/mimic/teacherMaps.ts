@@ -2,7 +2,7 @@
 // The teacher sees whole images without photometric augmentation; the student's crops are cut from its maps.
 import { createHash } from "node:crypto";
 import { join } from "node:path";
-import { noGrad, operator, scope, type Tensor } from "@qmimic/torch";
+import { noGrad, scope, type Tensor } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
 import { contentHashes } from "../data/contentHashes.js";
 import { drawWhole, type View } from "../data/drawing.js";
@@ -14,6 +14,7 @@ import type { Sample } from "../data/types.js";
 import { InputError, reasonOf } from "../errors.js";
 import type { Detector, Quantizer } from "../models/index.js";
 import { readMaps } from "../native/readMaps.js";
+import { cellsAsChannels } from "./acrossScales.js";
 import { encodeFeatures, storedDtype } from "./dictionary.js";
 
 /** A batch: its samples, their augmentation, and the drawn images, [B, 3, H, W]. */
@@ -200,16 +201,6 @@ async function complete(
   }
 }
 
-const pixelUnshuffle = operator("aten::pixel_unshuffle");
-const pixelShuffle = operator("aten::pixel_shuffle");
-
-/** [B, C, scale * H, scale * W] -> [B, scale^2 * C, H, W]. */
-const unshuffle = (map: Tensor, scale: number): Tensor => (scale === 1 ? map : pixelUnshuffle(map, scale));
-
-/** The teacher's own map, [B, C, scale * H, scale * W], from [B, scale^2 * C, H, W]. */
-export const shuffled = (map: Tensor, scale: number): Tensor =>
-  scale === 1 ? map : pixelShuffle(map, scale);
-
 /** Batches of images of the same size: no padding, and each map depends only on its image. */
 function equalSizeBatches(samples: readonly Sample[]): number[][] {
   const groups = new Map<string, number[]>();
@@ -240,7 +231,7 @@ function runTeacher(
         ...view,
         factor: view.factor * teacherScale,
       });
-      const features = unshuffle(teacher.backbone.forward(batch), teacherScale);
+      const features = cellsAsChannels(teacher.backbone.forward(batch), teacherScale);
       return { all: encodeFeatures(features, quantizer).toArray(), canvas };
     }),
   );
