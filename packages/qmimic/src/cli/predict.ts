@@ -81,16 +81,12 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   const bad: string[] = [];
   const predictions: Predicted[] = [];
   const folder = await writeFolderAtomic(flags.out, async (temporary) => {
-    const pictures = flags.pictures ? createPictures(temporary, classes) : undefined;
-    try {
-      for await (const found of detectFiles(detector, files, thresholds, bad)) {
-        predictions.push(found);
-        await pictures?.draw(found);
-      }
-    } finally {
-      // Also before the folder is removed because of an error.
-      await pictures?.finish();
-    }
+    const pathOf = picturePaths(temporary);
+    // Pictures are drawn while the next images are searched.
+    await mapConcurrent(detectFiles(detector, files, thresholds, bad), DRAWING, async (found) => {
+      predictions.push(found);
+      if (flags.pictures) await drawPicture(found, pathOf(found.file), classes);
+    });
     if (bad.length > 0 && (!flags.skipBad || predictions.length === 0)) {
       throw new InputError(
         `${bad.join("\n")}\nNothing was written: ${bad.length} of ${files.length} images cannot be read` +
@@ -225,43 +221,27 @@ function toObjects(
 /** Pictures drawn at a time. */
 const DRAWING = 4;
 
-/** Draws a picture per image, named after it, while the next images are searched. */
-function createPictures(folder: string, classes: readonly string[]) {
+/** The path of each image's picture, named after it. */
+function picturePaths(folder: string): (file: string) => string {
   const taken = new Set<string>();
-  const drawing = new Set<Promise<void>>();
-  const pathOf = (file: string): string => {
+  return (file) => {
     const base = basename(file, extname(file));
     let name = base;
     for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${base}-${number}`;
     taken.add(name.toLowerCase());
     return join(folder, `${name}.jpg`);
   };
-  const drawOne = async ({ file, detections }: Prediction, path: string): Promise<void> => {
-    const drawn = {
-      boxes: Float32Array.from(detections.flatMap(({ box }) => [box.xmin, box.ymin, box.xmax, box.ymax])),
-      labels: Int32Array.from(detections, ({ label }) => classes.indexOf(label) + 1),
-      scores: Float32Array.from(detections, ({ score }) => score),
-    };
-    await writeFileAtomic(path, await drawDetections(file, { detections: drawn, classes }));
+}
+
+async function drawPicture(
+  { file, detections }: Prediction,
+  path: string,
+  classes: readonly string[],
+): Promise<void> {
+  const drawn = {
+    boxes: Float32Array.from(detections.flatMap(({ box }) => [box.xmin, box.ymin, box.xmax, box.ymax])),
+    labels: Int32Array.from(detections, ({ label }) => classes.indexOf(label) + 1),
+    scores: Float32Array.from(detections, ({ score }) => score),
   };
-  const errors: unknown[] = [];
-  const check = (): void => {
-    if (errors.length > 0) throw errors[0];
-  };
-  return {
-    /** Begins to draw; waits if too many are being drawn. @throws the error of an earlier picture */
-    async draw(prediction: Prediction): Promise<void> {
-      check();
-      const task = drawOne(prediction, pathOf(prediction.file))
-        .catch((error: unknown) => void errors.push(error))
-        .finally(() => drawing.delete(task));
-      drawing.add(task);
-      if (drawing.size >= DRAWING) await Promise.race(drawing);
-    },
-    /** Waits for all pictures. @throws the first error */
-    async finish(): Promise<void> {
-      await Promise.all(drawing);
-      check();
-    },
-  };
+  await writeFileAtomic(path, await drawDetections(file, { detections: drawn, classes }));
 }
