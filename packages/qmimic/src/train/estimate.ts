@@ -6,7 +6,7 @@ import { epochOrder, makeBatch } from "./batches.js";
 import { studentConfig, teacherConfig } from "./networks.js";
 import { type PlannedStage, plannedStages, type StageName } from "./plan.js";
 import { fineTuning, needsTeacher, type Recipe, teacherRecipe } from "./recipe.js";
-import { forTeacher, type Splits } from "./splits.js";
+import { type Splits, splitsForTeacher } from "./splits.js";
 import { batchSettings, createTrainee, trainingStep } from "./step.js";
 
 export interface StageTime extends PlannedStage {
@@ -30,11 +30,7 @@ export async function estimateTimes(
   const speedOf = async (network: "teacher" | "student"): Promise<Speed> => {
     const [own, config, seen] =
       network === "teacher"
-        ? [
-            teacherRecipe(recipe),
-            teacherConfig(recipe, splits.train),
-            { train: forTeacher(splits.train), val: forTeacher(splits.val) },
-          ]
+        ? [teacherRecipe(recipe), teacherConfig(recipe, splits.train), splitsForTeacher(splits)]
         : [recipe, studentConfig(recipe, splits.train), splits];
     const key = JSON.stringify(config);
     const speed = speeds.get(key) ?? (await measure(own, config, seen));

@@ -40,6 +40,12 @@ export interface Splits {
   unlabelled?: Split;
 }
 
+/** The labelled splits as the teacher sees them. */
+export const splitsForTeacher = ({ train, val }: Splits): Splits => ({
+  train: forTeacher(train),
+  val: forTeacher(val),
+});
+
 const MIB = 2 ** 20;
 
 /**

@@ -13,7 +13,7 @@ import { plannedStages, type StageName } from "./plan.js";
 import { withPseudoLabels } from "./pseudoLabels.js";
 import { fineTuning, isWeightsFile, type Recipe, teacherRecipe } from "./recipe.js";
 import { weightFiles } from "./runFiles.js";
-import { forTeacher, type Split, type Splits } from "./splits.js";
+import { forTeacher, type Split, type Splits, splitsForTeacher } from "./splits.js";
 import { startDetector } from "./start.js";
 import {
   finishedTraining,
@@ -75,11 +75,7 @@ export async function runStages(
   };
   for (const { stage } of plannedStages(recipe)) {
     const task = { recipe, splits, folder, report };
-    const ofTeacher = {
-      ...task,
-      recipe: teacherRecipe(recipe),
-      splits: { train: forTeacher(splits.train), val: forTeacher(splits.val) },
-    };
+    const ofTeacher = { ...task, recipe: teacherRecipe(recipe), splits: splitsForTeacher(splits) };
     const result = await {
       teacher: () => trainTeacher(ofTeacher),
       "quantized-teacher": () => quantizeTeacher(ofTeacher, teacher),
