@@ -240,6 +240,7 @@ Napi::Object init(Napi::Env env, Napi::Object exports) {
   add(exports, "reportMemory", "tensor", report_memory);
   add(exports, "setGradEnabled", "noGrad", set_grad_enabled);
   add(exports, "setThreads", "setThreads", set_threads);
+  add(exports, "releaseMemory", "releaseMemory", release_memory);
   add(exports, "configuration", "configuration", configuration);
   add(exports, "liveTensors", "liveTensors", live);
   return exports;

@@ -8,6 +8,9 @@ namespace qmimic {
 // setThreads(count).
 Napi::Value set_threads(const Napi::CallbackInfo& info);
 
+// releaseMemory(): returns the free pages of the heap to the system.
+Napi::Value release_memory(const Napi::CallbackInfo& info);
+
 // configuration(): version, libraries and capabilities of libtorch.
 Napi::Value configuration(const Napi::CallbackInfo& info);
 

@@ -4,6 +4,7 @@ export * from "./kernels.js";
 export {
   configuration,
   type EngineConfiguration,
+  releaseMemory,
   setThreads,
   type TypedArray,
 } from "./native.js";

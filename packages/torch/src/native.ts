@@ -64,6 +64,7 @@ interface Addon {
   reportMemory(tensor: TensorHandle): void;
   setGradEnabled(enabled: boolean): boolean;
   setThreads(threads: number): void;
+  releaseMemory(): void;
   configuration(): EngineConfiguration;
   liveTensors(): number;
 }
@@ -96,4 +97,12 @@ export function setThreads(threads: number): void {
     throw new RangeError(`setThreads: ${threads}, expected an integer of at least 1`);
   }
   native.setThreads(threads);
+}
+
+/**
+ * Returns freed memory to the system (glibc; elsewhere does nothing). The addon makes malloc keep what is freed, of
+ * every library in the process, because training soon needs it again. Call this after other work that allocated much.
+ */
+export function releaseMemory(): void {
+  native.releaseMemory();
 }

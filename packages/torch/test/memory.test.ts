@@ -11,6 +11,7 @@ import {
   liveTensors,
   MaxPool2d,
   ReLU,
+  releaseMemory,
   Sequential,
   scope,
   setThreads,
@@ -78,3 +79,17 @@ test("a freed large block is reused, regardless of small ones allocated in betwe
   expect(process.memoryUsage.rss() - resident).toBeLessThan(100 * MIB);
   for (const small of kept) small.dispose();
 });
+
+test.runIf(process.platform === "linux")(
+  "releaseMemory returns what was freed, below blocks still in use too",
+  () => {
+    const large = zeros([2 ** 25]);
+    const kept = zeros([2 ** 10]);
+    const resident = process.memoryUsage.rss();
+    large.dispose();
+    expect(process.memoryUsage.rss()).toBeGreaterThan(resident - 10 * MIB);
+    releaseMemory();
+    expect(process.memoryUsage.rss()).toBeLessThan(resident - 100 * MIB);
+    kept.dispose();
+  },
+);

@@ -1,6 +1,7 @@
 // What the user sees before and during a run: its stages with estimated times, and an interim report.
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { releaseMemory } from "@qmimic/torch";
 import { InputError } from "../errors.js";
 import type { SampleDetections } from "../eval/detect.js";
 import { createDetector, multiplyAdds, widthOfCost } from "../models/index.js";
@@ -78,6 +79,7 @@ export function withInterimReport(report: StageReport, folder: string, { dataset
     if (performance.now() - written < REPORT_MS) return;
     await writeRunPictures(found, dataset, folder);
     await writeRunReport(folder);
+    releaseMemory(); // Each of the threads that drew has a heap of its own.
     written = performance.now();
   };
   return {
