@@ -114,6 +114,7 @@ export { type QuickSettings, quickSettings } from "./train/quick.js";
 export { formatRecipe, parseRecipe, type Recipe } from "./train/recipe.js";
 export { compareData } from "./train/runData.js";
 export { createRunFolder, lockRunFolder, openRunFolder } from "./train/runFolder.js";
+export { compareWeightsUsed } from "./train/runWeights.js";
 export { SETTINGS } from "./train/schema.js";
 export { openSplits, type Split, type Splits } from "./train/splits.js";
 export {

@@ -106,7 +106,7 @@ async function prune(weights: string, flags: PruneFlags): Promise<void> {
   say(`\nAP50 on val ${percent(before.ap)} before, ${percent(after.ap)} after\nweights   ${out}`);
 }
 
-/** The data to use: the folder given, or the run's data. */
+/** The data to use, in the size of the detector's input: the folder given, or the run's data. */
 async function recipeFor(
   weights: string,
   path: string,
@@ -122,7 +122,8 @@ async function recipeFor(
   if (run !== undefined) {
     const recipe = await openRunFolder(run);
     const labelSettings = Object.keys(labels).length > 0 ? { merge: "", classes: [], ...labels } : {};
-    return { ...recipe, ...labelSettings, data: data ?? recipe.data, scales: [1] };
+    const size = { side: config.side, teacherScale: 1 as const, scales: [1] };
+    return { ...recipe, ...labelSettings, ...size, data: data ?? recipe.data };
   }
   if (data === undefined)
     throw new InputError(`${path}: not in a run folder, so its data is unknown: pass --data DIR`);

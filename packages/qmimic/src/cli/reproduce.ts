@@ -12,6 +12,7 @@ import { readRun } from "../reproduce/runResult.js";
 import { trainAll } from "../reproduce/schedule.js";
 import { readScored, scoreRun } from "../reproduce/score.js";
 import { TABLES, type Table } from "../reproduce/tables.js";
+import { shellWord } from "../shell.js";
 import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { keyOf } from "../train/recipe.js";
@@ -65,7 +66,12 @@ export function addReproduce(program: Command): void {
       wholeNumber(MIN_SIDE, MAX_SIDE),
     )
     .option("--parallel <runs>", "runs to train in parallel", wholeNumber(1, MAX_THREADS), 1)
-    .option("--threads <count>", "CPU threads per run", wholeNumber(1, MAX_THREADS), 1)
+    .option(
+      "--threads <count>",
+      "CPU threads per run, instead of the recipe's value",
+      wholeNumber(1, MAX_THREADS),
+      1,
+    )
     .option("--plan", "list the runs without training")
     .addHelpText(
       "after",
@@ -92,7 +98,7 @@ function addSetting(text: string, before: Record<string, string>): Record<string
 const OWN = ["data", "runs", "name", "seed", "stage", "threads"];
 
 function findTable(name: string, names: readonly string[]): Table {
-  const found = TABLES.find((table) => table.name === name);
+  const found = TABLES.find((table) => table.name === name.toLowerCase());
   if (found) return found;
   throw new InputError(
     `unknown table ${quoted(name)}. Tables: ${names.join(", ")}.${didYouMean(name, names)}`,
@@ -104,6 +110,11 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
   const given = flags.data === undefined ? {} : { data: flags.data };
   const recipe = await recipeFrom(flags.recipe, { ...flags.set, ...given, threads });
   if (recipe.data === "") throw new InputError("no data folder given; pass --data DIR");
+  if (recipe.from !== "") {
+    throw new InputError(
+      `from: ${recipe.from}: the runs of a table start from random weights, or from each other; remove it from the recipe`,
+    );
+  }
   const planned = planRuns(table, recipe, { runs, seeds, ...(arms ? { arms } : {}) });
   if (flags.plan) {
     for (const run of planned) say(`${run.name.padEnd(32)} ${isDone(run) ? "finished" : "to train"}`);
@@ -145,8 +156,8 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
 function commandOf(table: Table, { recipe, set, seeds, split, arms, threads, side }: ReproduceFlags): string {
   const parts = [
     `npx qmimic reproduce ${table.name} --data DIR`,
-    ...(recipe === undefined ? [] : [`--recipe ${recipe}`]),
-    ...Object.entries(set).map(([key, value]) => `--set ${kebab(key)}=${value}`),
+    ...(recipe === undefined ? [] : [`--recipe ${shellWord(recipe)}`]),
+    ...Object.entries(set).map(([key, value]) => `--set ${shellWord(`${kebab(key)}=${value}`)}`),
     `--seeds ${seeds}`,
     ...(arms === undefined ? [] : [`--arms ${arms.join(",")}`]),
     ...(split === "test" ? [] : [`--split ${split}`]),

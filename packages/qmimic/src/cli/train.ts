@@ -22,7 +22,8 @@ import type { Recipe } from "../train/recipe.js";
 import { compareData } from "../train/runData.js";
 import { foldersOf, metricsFile } from "../train/runFiles.js";
 import { createRunFolder, lockRunFolder, moveData, openRunFolder } from "../train/runFolder.js";
-import { readOptions, type Splits } from "../train/splits.js";
+import { compareWeightsUsed } from "../train/runWeights.js";
+import { forTeacher, readOptions, type Splits } from "../train/splits.js";
 import { runStages, type StageReport, type StageResult } from "../train/stages.js";
 import { adoptNetworks } from "../train/start.js";
 import { loadDetector, storeThresholds } from "../train/weights.js";
@@ -123,7 +124,10 @@ async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOp
   say(classMap([splits.train.dataset, splits.val.dataset]));
   const folder = resume ?? (await createRunFolder(recipe, splits));
   if (resume === undefined) lockRunFolder(folder);
-  else await checkData(resume, splits, moved);
+  else {
+    await compareWeightsUsed(resume, recipe);
+    await checkData(resume, splits, moved);
+  }
   if (moved) await moveData(folder, recipe);
   whenInterrupted(() => howToResume(folder));
   say(`run folder: ${folder}`);
@@ -175,7 +179,7 @@ async function trainIn(
     return { ...stage, config, cost };
   });
   const detector = loadDetector(last.weights, recipe.device);
-  const { dataset, store } = splits.val;
+  const { dataset, store } = last.stage === "student" ? splits.val : forTeacher(splits.val);
   const found = await detectSamples(detectWith(detector, recipe.device), dataset.samples, store);
   const evaluation = evaluate(dataset, found);
   storeThresholds(last.weights, bestThresholds(evaluation));

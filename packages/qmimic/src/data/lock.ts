@@ -38,15 +38,20 @@ export function tryLock(path: string, remedy: string): FileLock | null {
 const CACHE_REMEDY = "Choose a cache folder on a local disk: --cache DIR";
 
 /**
- * Runs `body` while holding the lock `path` of a cache folder. If another process holds it, calls `waiting`
- * once and waits.
+ * Runs `body` while holding the lock `path`, of a cache folder unless another remedy is given. If another process holds
+ * it, calls `waiting` once and waits.
  * @throws InputError if the file system has no locks; file system errors
  */
-export async function withLock<T>(path: string, waiting: () => void, body: () => Promise<T>): Promise<T> {
+export async function withLock<T>(
+  path: string,
+  waiting: () => void,
+  body: () => Promise<T>,
+  remedy = CACHE_REMEDY,
+): Promise<T> {
   await makeFolders(dirname(path));
-  let lock = tryLock(path, CACHE_REMEDY);
+  let lock = tryLock(path, remedy);
   if (lock === null) waiting();
-  for (; lock === null; lock = tryLock(path, CACHE_REMEDY)) await sleep(POLL_MS);
+  for (; lock === null; lock = tryLock(path, remedy)) await sleep(POLL_MS);
   try {
     return await body();
   } finally {

@@ -1,5 +1,7 @@
 // A table as Markdown: each arm's numbers, the differences from the base with intervals, and how to reproduce
 // it.
+
+import { GRID } from "../data/drawing.js";
 import type { Comparison } from "../eval/bootstrap.js";
 import { kilobytes } from "../report/summary.js";
 import type { ArmResults, Spread, TableResults } from "./results.js";
@@ -12,7 +14,7 @@ export function formatTable(results: TableResults, command: string): string {
   return `# ${results.table}
 ${question}
 
-${images} images and ${objects} objects of split ${split}. COCO AP in per cent: mean and standard deviation over ${seeds === 1 ? "one seed" : `${seeds} seeds`};\nthe epoch with the best AP50 on val is used. ${seen(results)}Multiply-adds for an image of ${side(results)} px.
+${images} images and ${objects} objects of split ${split}. COCO AP in per cent (on val: VOC's AP50), mean and standard deviation over ${seeds === 1 ? "one seed" : `${seeds} seeds`};\nthe epoch with the best AP50 on val is used. ${seen(arms)}Multiply-adds for an image with sides 4:3, rounded up to multiples of ${GRID} px.
 
 ${numbersTable(arms)}
 
@@ -20,18 +22,22 @@ Differences from "${baseLabel}", with 95 % intervals over seeds and images (eval
 
 ${differencesTable(arms)}
 
-Scored ${days(scored)}, each run once, after all training. To reproduce:
+Each run is scored once, when all runs of a table are trained; these ${days(scored)}. To reproduce:
 \`\`\`
 ${command}
 \`\`\`
 `;
 }
 
-/** If it differs from training. */
-const seen = ({ recipe, side }: TableResults): string =>
-  side === recipe.side ? "" : `Inputs of ${side} px (training: ${recipe.side} px).\n`;
-
-const side = ({ recipe }: TableResults): string => `${recipe.side} x ${0.75 * Number(recipe.side)}`;
+/** The longest sides of the inputs; by arm if they differ. */
+function seen(arms: readonly ArmResults[]): string {
+  const of = ({ side, trainingSide }: ArmResults): string =>
+    `${side} px${side === trainingSide ? "" : ` (training: ${trainingSide} px)`}`;
+  const [first, ...others] = new Set(arms.map(of));
+  return others.length === 0
+    ? `Inputs of ${first}. `
+    : `Inputs: ${arms.map((arm) => `${arm.label} ${of(arm)}`).join(", ")}. `;
+}
 
 const days = ({ first, last }: TableResults["scored"]): string => {
   const [from, to] = [first, last].map((time) => time.slice(0, 10));

@@ -3,7 +3,7 @@
 import type { Comparison } from "../eval/bootstrap.js";
 import { type ApName, compareSeeds, compareValues } from "../eval/compareSeeds.js";
 import { deviation, mean } from "../eval/tally.js";
-import { type Recipe, settingOf } from "../train/recipe.js";
+import { isWeightsFile, type Recipe, settingOf } from "../train/recipe.js";
 import type { PlannedRun } from "./plan.js";
 import type { RunResult } from "./runResult.js";
 import type { Score } from "./score.js";
@@ -28,6 +28,9 @@ export interface ArmResults {
   name: string;
   label: string;
   seeds: number[];
+  /** Longest side of the inputs in training, and when scoring. */
+  trainingSide: number;
+  side: number;
   parameters: number;
   bytesFp32: number;
   bytesInt8: number;
@@ -52,8 +55,6 @@ export interface TableResults {
   question: string;
   base: string;
   split: string;
-  /** Longest side of the inputs when scoring. */
-  side: number;
   images: number;
   objects: number;
   scored: { first: string; last: string };
@@ -68,9 +69,9 @@ export function tableResults(table: Table, recipe: Recipe, scored: readonly Scor
   const ofArm = (name: string) => scored.filter(({ run }) => run.arm.name === name);
   const base = ofArm(table.base);
   const days = scored.map(({ score }) => score.scored).sort();
-  const { evaluation, images, split, side } = scored[0].score;
+  const { evaluation, images, split } = scored[0].score;
   return {
-    ...{ table: table.name, question: table.question, base: table.base, split, side, images },
+    ...{ table: table.name, question: table.question, base: table.base, split, images },
     objects: evaluation.objects,
     scored: { first: days[0], last: days.at(-1)! },
     detector: recipe.detector,
@@ -102,6 +103,7 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
     base.length > 0 && base[0].run.arm.name !== run.arm.name && paired.length === runs.length;
   return {
     ...{ name: run.arm.name, label: run.arm.label, seeds, parameters, bytesFp32, bytesInt8, multiplyAdds },
+    ...{ trainingSide: result.config.side, side: score.side },
     epochs: result.epochs,
     trainingImagesPerSecond: spread(runs.map(({ result }) => result.imagesPerSecond)),
     imagesPerSecond: spread(runs.map(({ score }) => score.imagesPerSecond)),
@@ -145,9 +147,9 @@ const withoutCurves = (evaluation: Score["evaluation"]): Score["evaluation"] => 
   classes: evaluation.classes.map((entry) => ({ ...entry, curve: null })),
 });
 
-/** All settings except locations. */
+/** All settings except locations: of the teacher, the network if it is not a file. */
 function settingsOf(recipe: Recipe): Record<string, unknown> {
-  const places = ["data", "cache", "runs", "name", "teacher"];
+  const places = ["data", "cache", "runs", "name", ...(isWeightsFile(recipe.teacher) ? ["teacher"] : [])];
   const keys = Object.keys(recipe).filter((key) => !places.includes(key));
   return Object.fromEntries(keys.map((key) => [key, settingOf(recipe, key)]));
 }

@@ -32,7 +32,7 @@ export interface RunResult {
   cost: DetectorCost;
 }
 
-/** The metrics are the last file that a run writes. */
+/** Pictures and report are written after the metrics; tables need neither. */
 export const isFinished = (folder: string): boolean => existsSync(metricsFile(folder));
 
 /** @throws InputError if the folder's files are not those of a finished run */

@@ -9,7 +9,9 @@ import { InputError } from "../errors.js";
 import { makeFolders } from "../files.js";
 import { formatRecipe, type Recipe } from "../train/recipe.js";
 import { lockFile } from "../train/runFiles.js";
-import { isDone, type PlannedRun, pruneArguments, recipeOf, requireSameRecipe } from "./plan.js";
+import { isDone, type PlannedRun, pruneArguments, recipeOf } from "./plan.js";
+import { requireSameRun } from "./sameRun.js";
+import { LOCK_REMEDY } from "./score.js";
 
 export interface ScheduleOptions {
   recipe: Recipe;
@@ -23,7 +25,6 @@ export interface ScheduleOptions {
 }
 
 const POLL_MS = 2000;
-const REMEDY = "Choose a folder on a local disk, or on a server with file locks: --runs DIR";
 
 interface Training {
   run: PlannedRun;
@@ -50,26 +51,40 @@ export async function trainAll(
   const { runs, parallel, say } = options;
   for (const folder of ["plans", "logs"]) await makeFolders(join(runs, folder));
   const training = new Map<string, Training>();
-  const failed = new Set<string>();
+  /** By name: what was wrong, or the log that says so. */
+  const failed = new Map<string, string>();
   onStart(() => {
     for (const { stop } of training.values()) stop();
   });
   const byName = new Map(planned.map((run) => [run.name, run]));
-  for (const run of planned)
-    if (isDone(run)) requireSameRecipe(run.folder, recipeOf(run, options.recipe, runs));
+  const isReady = ({ needs }: PlannedRun): boolean => needs.every((need) => isDone(byName.get(need)!));
+  /** Finished runs must be those of the table. Whether they are can depend on other runs, which may have to be trained. */
+  const checkFinished = async (): Promise<void> => {
+    const checked = new Set<string>();
+    for (const run of planned) {
+      if (!isDone(run) || !isReady(run)) continue;
+      await requireSameRun(run.folder, recipeOf(run, options.recipe, runs), checked);
+    }
+  };
+  await checkFinished();
   const blocked = ({ needs }: PlannedRun): boolean =>
     needs.some((name) => failed.has(name) || blocked(byName.get(name)!));
   let waiting = "";
   for (;;) {
     const open = planned.filter((run) => !isDone(run) && !failed.has(run.name) && !blocked(run));
     if (open.length === 0) break;
-    const ready = open.filter(
-      ({ name, needs }) => !training.has(name) && needs.every((need) => isDone(byName.get(need)!)),
-    );
+    const ready = open.filter((run) => !training.has(run.name) && isReady(run));
     const elsewhere: string[] = [];
     for (const run of ready) {
       if (training.size >= parallel) break;
-      const begun = await begin(run, options);
+      let begun: Training | null;
+      try {
+        begun = await begin(run, options);
+      } catch (error) {
+        if (!(error instanceof InputError)) throw error;
+        failed.set(run.name, error.message);
+        continue;
+      }
       if (begun === null) elsewhere.push(run.name);
       else {
         training.set(run.name, begun);
@@ -87,16 +102,17 @@ export async function trainAll(
     if (ended === null) continue;
     training.delete(ended.run.name);
     if (ended.code !== 0) {
-      failed.add(ended.run.name);
+      failed.set(ended.run.name, logOf(runs, ended.run.name));
       say(`${ended.run.name} failed: see ${logOf(runs, ended.run.name)}`);
     }
   }
   if (failed.size > 0) {
-    const logs = [...failed].map((name) => `  ${logOf(runs, name)}`).join("\n");
+    const reasons = [...failed.values()].map((reason) => `  ${reason}`).join("\n");
     throw new InputError(
-      `these runs failed; their logs say why, and the same command retries them:\n${logs}`,
+      `these runs failed; the message or the log says why, and the same command retries them:\n${reasons}`,
     );
   }
+  await checkFinished();
 }
 
 const logOf = (runs: string, name: string): string => join(runs, "logs", `${name}.log`);
@@ -108,7 +124,7 @@ async function begin(
 ): Promise<Training | null> {
   const { name, folder } = run;
   // Otherwise two processes could both see that the folder does not exist yet.
-  const claim = tryLock(join(runs, "plans", `${name}.lock`), REMEDY);
+  const claim = tryLock(join(runs, "plans", `${name}.lock`), LOCK_REMEDY);
   if (claim === null) return null;
   try {
     if (isDone(run) || isTraining(folder)) {
@@ -116,7 +132,7 @@ async function begin(
       return null;
     }
     const recipe = recipeOf(run, base, runs);
-    requireSameRecipe(folder, recipe);
+    await requireSameRun(folder, recipe, new Set());
     const plan = join(runs, "plans", `${name}.yaml`);
     await writeFile(plan, formatRecipe(recipe));
     const what = existsSync(folder) ? ["--resume", folder] : [plan];
@@ -137,7 +153,7 @@ async function begin(
 /** Whether another process is using the run's folder, for instance one whose scheduler was killed. */
 function isTraining(folder: string): boolean {
   if (!existsSync(folder)) return false;
-  const lock = tryLock(lockFile(folder), REMEDY);
+  const lock = tryLock(lockFile(folder), LOCK_REMEDY);
   lock?.release();
   return lock === null;
 }

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { contentHash } from "../data/contentHashes.js";
 import { type DataFolder, openData, readSplit } from "../data/dataset.js";
+import { withLock } from "../data/lock.js";
 import { readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
@@ -11,9 +12,13 @@ import { detectTimed, detectWith, evaluationInputs, type SampleDetections } from
 import { type Evaluation, evaluate } from "../eval/evaluation.js";
 import { readText, writeFileAtomic } from "../files.js";
 import type { Recipe } from "../train/recipe.js";
+import { lockFile } from "../train/runFiles.js";
 import { readOptions } from "../train/splits.js";
 import { loadDetector } from "../train/weights.js";
 import { readRun } from "./runResult.js";
+
+/** For a runs folder on a file system without locks. */
+export const LOCK_REMEDY = "Choose a folder on a local disk, or on a server with file locks: --runs DIR";
 
 /** A run's detections in a split, and their scores. */
 export interface Score {
@@ -50,23 +55,26 @@ export interface ScoreOptions {
   side?: number;
 }
 
-/** @throws InputError if the stored score is from other weights */
+/**
+ * Two processes do not score a run twice: the second waits for the first.
+ * @throws InputError if the stored score is from other weights
+ */
 export async function scoreRun(folder: string, dataset: Dataset, options: ScoreOptions): Promise<Score> {
   const { weights: path } = readRun(folder);
   const { side } = options;
   const file = join(folder, `score-${dataset.split}${side === undefined ? "" : `-${side}`}.json`);
   const weights = contentHash(path);
-  let stored: StoredScore;
-  if (existsSync(file)) {
-    stored = await readStored(file);
-    if (stored.weights !== weights) {
-      throw new InputError(
-        `${file}: this score is from other weights than ${path}. Remove it to score again.`,
-      );
-    }
-  } else {
-    stored = await detectSplit(path, dataset, options, weights);
-    await writeFileAtomic(file, JSON.stringify(stored));
+  const detectOnce = async (): Promise<StoredScore> => {
+    if (existsSync(file)) return readStored(file);
+    const detected = await detectSplit(path, dataset, options, weights);
+    await writeFileAtomic(file, JSON.stringify(detected));
+    return detected;
+  };
+  const stored = existsSync(file)
+    ? await readStored(file)
+    : await withLock(lockFile(folder), () => {}, detectOnce, LOCK_REMEDY);
+  if (stored.weights !== weights) {
+    throw new InputError(`${file}: this score is from other weights than ${path}. Remove it to score again.`);
   }
   const { detections, ...score } = stored;
   const found = detections.map(

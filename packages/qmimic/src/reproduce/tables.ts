@@ -31,16 +31,52 @@ export interface Table {
   arms(recipe: Recipe): Arm[];
 }
 
-const LAMBDAS = [0.25, 1, 4, 16];
+const LAMBDAS = [0.25, 1, 4, 16, 64];
 const RESTARTS = [1, 2, 3];
 const STRIDES = [0.25, 0.5, 1, 2];
+
+/** A student and its teacher with this kind of dictionary; if the recipe has it, the runs of the common arms. */
+function withQuantizer(recipe: Recipe, quantizer: string): Arm[] {
+  const label = quantizer === "uniform" ? "uniform" : "powers of two";
+  if (quantizer === recipe.quantizer) return [{ ...QM, label }];
+  const settings = { quantizer, "quantizer-stride": "auto" };
+  const teacher: Arm = {
+    ...QUANTIZED,
+    name: `${quantizer}-teacher`,
+    label: `teacher, ${label}`,
+    settings: { ...QUANTIZED_SETTINGS, ...settings },
+  };
+  return [teacher, { ...variant(recipe, quantizer, label, settings), teacher: teacher.name }];
+}
+
+/** A student with another teacher network. */
+const ofSize = (network: string): Arm[] => [
+  {
+    ...TEACHER,
+    name: `teacher-${network}`,
+    label: network,
+    settings: { ...TEACHER_SETTINGS, teacher: network },
+  },
+  {
+    ...QUANTIZED,
+    name: `quantized-${network}`,
+    label: `${network}, quantized`,
+    teacher: `teacher-${network}`,
+  },
+  {
+    ...QM,
+    name: `${QM.name}-from-${network}`,
+    label: `taught by ${network}`,
+    teacher: `quantized-${network}`,
+  },
+];
 
 export const TABLES: readonly Table[] = [
   {
     name: "main",
     question: "Does a student benefit from a teacher, and from quantization?",
     base: SCRATCH.name,
-    arms: () => [TEACHER, QUANTIZED, SCRATCH, SCRATCH_LONG, MIMIC, QM],
+    arms: () => [TEACHER, QUANTIZED, SCRATCH, MIMIC, QM, SCRATCH_LONG],
   },
   {
     name: "rivals",
@@ -116,23 +152,11 @@ export const TABLES: readonly Table[] = [
     name: "uniform-vs-power",
     question: "Is a uniform dictionary better than powers of two?",
     base: QM.name,
-    arms: () => {
-      const power = { quantizer: "power-of-two" };
-      const teacher = { ...QUANTIZED, name: "power-of-two-teacher", label: "teacher, powers of two" };
-      return [
-        TEACHER,
-        QUANTIZED,
-        { ...teacher, settings: { ...QUANTIZED_SETTINGS, ...power } },
-        { ...QM, label: "uniform" },
-        {
-          ...QM,
-          name: `${QM.name}-power-of-two`,
-          label: "powers of two",
-          settings: { ...QM_SETTINGS, ...power },
-          teacher: teacher.name,
-        },
-      ];
-    },
+    arms: (recipe) => [
+      TEACHER,
+      QUANTIZED,
+      ...["uniform", "power-of-two"].flatMap((quantizer) => withQuantizer(recipe, quantizer)),
+    ],
   },
   {
     name: "map-or-heads",
@@ -254,26 +278,9 @@ export const TABLES: readonly Table[] = [
     base: SCRATCH.name,
     arms: ({ teacher: network }) => [
       SCRATCH,
-      ...teachersAround(network).flatMap((network): Arm[] => [
-        {
-          ...TEACHER,
-          name: `teacher-${network}`,
-          label: network,
-          settings: { ...TEACHER_SETTINGS, teacher: network },
-        },
-        {
-          ...QUANTIZED,
-          name: `quantized-${network}`,
-          label: `${network}, quantized`,
-          teacher: `teacher-${network}`,
-        },
-        {
-          ...QM,
-          name: `${QM.name}-from-${network}`,
-          label: `taught by ${network}`,
-          teacher: `quantized-${network}`,
-        },
-      ]),
+      ...teachersAround(network).flatMap((other) =>
+        other === network ? [TEACHER, QUANTIZED, QM] : ofSize(other),
+      ),
     ],
   },
 ];

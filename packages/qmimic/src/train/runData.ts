@@ -1,7 +1,7 @@
 // Fingerprints of a run's training data, stored in its folder: resuming with other images, boxes or classes
 // would silently spoil it.
 import { createHash } from "node:crypto";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { contentHash, contentHashes, fileState, settledState } from "../data/contentHashes.js";
 import { counted } from "../data/problems.js";
@@ -66,6 +66,12 @@ export async function compareData(folder: string, splits: Splits): Promise<boole
     );
   }
   return true;
+}
+
+/** The fingerprint of a run's data, as text; "" for a run from an earlier version, or no run. */
+export function fingerprintOf(folder: string): string {
+  const path = join(folder, FILE);
+  return existsSync(path) ? readFileSync(path, "utf8") : "";
 }
 
 async function describe(samples: readonly Sample[], cache?: string): Promise<KnownSample[]> {

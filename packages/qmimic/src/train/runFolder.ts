@@ -12,6 +12,7 @@ import { usesCache } from "./prepare.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
 import { storeData } from "./runData.js";
 import { lockFile, recipeFile } from "./runFiles.js";
+import { storeWeightsUsed } from "./runWeights.js";
 import type { Splits } from "./splits.js";
 
 /** A recipe is about a page of text. */
@@ -35,7 +36,8 @@ const resolved = (recipe: Recipe): Recipe => ({
 });
 
 /**
- * Creates runs/<name>, or runs/<name>-2, ... if it is taken, with the recipe and the data's fingerprints.
+ * Creates runs/<name>, or runs/<name>-2, ... if it is taken, with the recipe, and the fingerprints of its data and
+ * of the weights that it uses.
  * @throws InputError if the folder cannot be written
  */
 export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<string> {
@@ -47,6 +49,7 @@ export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<s
   return writeFolderAtomic(join(recipe.runs, name), async (folder) => {
     await writeFile(recipeFile(folder), formatRecipe(resolved(recipe)));
     await storeData(folder, splits, usesCache(recipe) ? recipe.cache : undefined);
+    await storeWeightsUsed(folder, recipe);
   });
 }
 

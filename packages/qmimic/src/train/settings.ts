@@ -122,7 +122,7 @@ const networks = {
     .string()
     .default("")
     .describe(
-      "run folder or weights file to start from, even with other images or classes; the run uses its network, and outputs for new classes are trained from scratch; with a run folder each stage starts from the same stage, a file is for the student, or else the teacher",
+      "run folder or weights file to start from, even with other images or classes; the run uses its network, and outputs for new classes are trained from scratch; with a run folder, teacher and student start from the same stage, and the quantized teacher from its teacher; a file is for the student, or else the teacher",
     ),
   outputStride: z
     .union([z.literal(4), z.literal(8), z.literal(16)])
@@ -164,7 +164,7 @@ const training = {
   schedule: z.enum(["cosine", "step", "constant"]).default("cosine").describe("learning rate schedule"),
   restarts: upTo(
     MAX_RESTARTS,
-    "restart the schedule this often, at equal distances, with less augmentation each time, and none after the last restart",
+    "restart the schedule this often, at equal distances, with fewer scales and smaller changes of colour each time, and none after the last restart",
   ),
   milestones: z
     .array(fraction)

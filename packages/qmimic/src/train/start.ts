@@ -47,6 +47,15 @@ function startOf(recipe: Recipe, stage: FreshStage): string | undefined {
   );
 }
 
+/** The files that the run's stages start from because of `from`. */
+export function startsOf(recipe: Recipe): [stage: FreshStage, path: string][] {
+  const stages = recipe.from === "" ? [] : plannedStages(recipe);
+  return stages.flatMap(({ stage }): [FreshStage, string][] => {
+    const file = stage === "quantized-teacher" ? undefined : startOf(recipe, stage);
+    return file === undefined ? [] : [[stage as FreshStage, file]];
+  });
+}
+
 /** The configuration of a stage's network, with the layers of the weights that it starts from. */
 export function startConfig(recipe: Recipe, stage: FreshStage, fresh: DetectorConfig): DetectorConfig {
   const file = startOf(recipe, stage);
@@ -88,10 +97,7 @@ export function startDetector(
 /** @throws InputError if the recipe's initial weights are missing, damaged, or of another detector */
 export function checkStarts(recipe: Recipe): void {
   adoptNetworks(recipe, () => {});
-  for (const stage of ["teacher", "student"] as const) {
-    const file = startOf(recipe, stage);
-    if (file !== undefined) loadDetector(file).dispose();
-  }
+  for (const [, file] of startsOf(recipe)) loadDetector(file).dispose();
 }
 
 /**
@@ -102,10 +108,7 @@ export function checkStarts(recipe: Recipe): void {
  */
 export function adoptNetworks(recipe: Recipe, say: (text: string) => void): Recipe {
   let adopted = recipe;
-  for (const { stage } of recipe.from === "" ? [] : plannedStages(recipe)) {
-    if (stage === "quantized-teacher") continue;
-    const file = startOf(recipe, stage);
-    if (file === undefined) continue;
+  for (const [stage, file] of startsOf(recipe)) {
     const config = readConfig(file);
     if (config.detector !== recipe.detector) {
       throw new InputError(

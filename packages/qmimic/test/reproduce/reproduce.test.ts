@@ -2,6 +2,7 @@
 import type { ChildProcess } from "node:child_process";
 import {
   copyFileSync,
+  cpSync,
   existsSync,
   readdirSync,
   readFileSync,
@@ -11,6 +12,7 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { readSafetensors, writeSafetensors } from "@qmimic/torch";
 import { beforeAll, describe, expect, it } from "vitest";
 import { generateDemo } from "../../src/data/demo.js";
 import type { Settings } from "../../src/reproduce/arms.js";
@@ -179,6 +181,47 @@ describe("qmimic reproduce", () => {
     );
   });
 
+  it("refuses students of another teacher, and of other data", async () => {
+    const folder = join(root, "replaced");
+    cpSync(join(root, "whole"), folder, { recursive: true });
+    for (const seed of [0, 1]) rmSync(join(folder, `scratch-${seed}`), { recursive: true });
+    const refusal = (stderr: RegExp) => ({ code: 1, stderr: expect.stringMatching(stderr) });
+    const only = ["--arms", "quantization-mimic"];
+    const teacher = (run: string) => join(folder, run, run.slice(0, -2), "weights", "best.safetensors");
+    // As if trained again: other weights under the same name.
+    storeConstant(teacher("quantized-teacher-0"));
+    expect(await reproduce("replaced", only)).toMatchObject(
+      refusal(
+        /quantization-mimic-0: .*quantized-teacher-0.* \(teacher\) has other weights than when this run/,
+      ),
+    );
+    const other = join(root, "other");
+    cpSync(data, other, { recursive: true });
+    const label = join(
+      other,
+      "Annotations",
+      readdirSync(join(other, "Annotations")).find((name) => name.startsWith("train"))!,
+    );
+    writeFileSync(
+      label,
+      readFileSync(label, "utf8").replace(/<xmax>(\d+)/, (_, x) => `<xmax>${x - 1}`),
+    );
+    expect(await reproduce("whole", ["--arms", "scratch", "--data", other])).toMatchObject(
+      refusal(/scratch-0: the data has changed since this run was started:\n.*split "train"/),
+    );
+  });
+
+  it("two processes that score a run detect once", async () => {
+    const score = join(root, "shared", "scratch-1", "score-test.json");
+    rmSync(score);
+    const both = await Promise.all([0, 1].map(() => reproduce("shared", ["--arms", "scratch"])));
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    const scored = JSON.parse(readFileSync(score, "utf8")).scored;
+    for (const { stdout } of both) expect(stdout).toContain("| student from scratch |");
+    const { runs } = JSON.parse(readFileSync(join(root, "shared", "main.json"), "utf8"));
+    expect(runs.find(({ name }: { name: string }) => name === "scratch-1").scored).toBe(scored);
+  });
+
   it("rivals: students of other layers and pruned teachers cost what the student costs, and are resumed by name", async () => {
     const folder = join(root, "rivals");
     const args = [
@@ -201,7 +244,7 @@ describe("qmimic reproduce", () => {
     expect(costOf("teacher")).toBeGreaterThan(1.5 * costOf("scratch"));
     const settings = (name: string) => readFileSync(join(folder, `${name}-0`, "recipe.yaml"), "utf8");
     expect(settings("grouped")).toMatch(/^convolution: "grouped"$/m);
-    expect(settings("pruned-lasso")).toMatch(/^from: ".*pruned-lasso-0\.safetensors"$/m);
+    expect(settings("pruned-lasso")).toMatch(/^from: ".*pruned-lasso-0-[0-9a-f]{12}\.safetensors"$/m);
     // Nothing is done twice.
     const weights = () => statSync(join(folder, "pruned-taylor-0", "metrics.json")).mtimeMs;
     const before = weights();
@@ -266,4 +309,12 @@ async function edited(from: string, to: string): Promise<string> {
   const path = join(root, "edited.yaml");
   await put(path, readFileSync(recipe, "utf8").replace(from, to));
   return path;
+}
+
+/** Changes a tensor of a weights file. */
+function storeConstant(path: string): void {
+  const { metadata, tensors } = readSafetensors(path);
+  const [[name, { shape, data }]] = tensors;
+  tensors.set(name, { dtype: "F32", shape, data: new Float32Array(data.length) });
+  writeSafetensors(path, tensors, metadata);
 }
