@@ -1,4 +1,4 @@
-// The uniform quantizer for one value.
+// The uniform quantizer for one value (Quantization Mimic, section 3.1).
 //
 // Dictionary {0, s, 2s, ...}: the nearest entry, ties down, nothing below zero, so k = ceil(f / s - 1/2). The quotient
 // is computed in double, where ties of float values are exact.

@@ -1,5 +1,5 @@
 // Compares the gradients of the mimic and detection losses at the student's last feature map, a guide for
-// choosing lambda (the paper's "gradient focus": a mimic gradient much larger than the task's drowns it out).
+// choosing lambda (the paper's "gradient focus", table 9: a mimic gradient much larger than the task's drowns it out).
 import { gradientAt, mul, scope, sum, type Tensor } from "@qmimic/torch";
 
 export interface GradientBalance {

@@ -24,7 +24,7 @@ export const quantizerSchema = z.discriminatedUnion("kind", [
   z.object({ kind: z.literal("none") }),
   /** {0, s, 2s, ...} */
   z.object({ kind: z.literal("uniform"), stride: positive }),
-  /** {0, 2^min, ..., 2^max}: the alternative rejected in the paper */
+  /** {0, 2^min, ..., 2^max}: the alternative rejected in the paper (table 6) */
   z
     .object({ kind: z.literal("power-of-two"), minExponent: exponent, maxExponent: exponent })
     .refine(({ minExponent, maxExponent }) => minExponent <= maxExponent, "minExponent is above maxExponent"),

@@ -1,4 +1,9 @@
-// One training step: losses forward and backward, clipping, update.
+// One training step: losses forward and backward, clipping, update. The loss is the paper's (Quantization Mimic,
+// section 3), plus the heads':
+//
+//   L = sum of the detection losses + lambda * Lm + lambda-head * Lh
+//
+// with Lm in mimic/mimic.ts and Lh in mimic/headLoss.ts.
 import {
   adamW,
   add,

@@ -17,6 +17,16 @@ function documents(folder: string): string[] {
   });
 }
 
+it("every formula of the method leads to its code", () => {
+  const text = readFileSync(join(root, "docs", "method.md"), "utf8");
+  const files = [
+    ...["models/quantizer.ts", "train/step.ts", "mimic/mimic.ts", "mimic/regions.ts", "mimic/headLoss.ts"],
+    ...["mimic/acrossScales.ts", "mimic/gradients.ts", "mimic/match.ts", "mimic/calibrate.ts"],
+    ...["models/backbones/spatial.ts", "prune/byLasso.ts", "prune/byTaylor.ts"],
+  ];
+  for (const file of files) expect(text).toContain(`](../packages/qmimic/src/${file})`);
+});
+
 it("every relative link in a document", () => {
   const found = documents(root);
   expect(found).toContain(join(root, "README.md"));
