@@ -4,10 +4,10 @@ import type { Detections, Size } from "./decode/keepBest.js";
 import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
 import { generateAnchors } from "./geometry/anchors.js";
 import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
-import { fail } from "./model/errors.js";
+import { fail, ModelError, show } from "./model/errors.js";
 import { hasNonFinite } from "./model/finite.js";
 import { MAX_SIDE, type Model, parseModel } from "./model/model.js";
-import { compileKernels, hasSimd } from "./network/kernels.js";
+import { hasSimd, startCompiling } from "./network/kernels.js";
 import type { Network, Value } from "./network/network.js";
 import { createReferenceNetwork } from "./network/reference.js";
 import { createWasmNetwork } from "./network/wasm.js";
@@ -24,7 +24,7 @@ export interface Detection {
 }
 
 export interface DetectOptions {
-  /** Minimum score, 0..1. Default: the model's, per class. */
+  /** Minimum score, 0..1. Default: the model's, per class. Scores below the model's decoder.score are never reported. */
   threshold?: number;
   /**
    * Maximum number of detections per picture; the best are kept. Default: the model's limit. May be larger than that.
@@ -60,19 +60,21 @@ export class Detector {
 
   /**
    * Loads a model file.
-   * @throws ModelError if it is damaged or not a model; fetch's error if it cannot be downloaded
+   * @throws ModelError if it is damaged or not a model; RangeError for an option out of range; fetch's error if it
+   * cannot be downloaded
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
-    const backend = options.backend ?? (hasSimd() ? "wasm" : "typescript");
+    const { backend } = options;
+    if (backend !== undefined && !Object.hasOwn(BACKENDS, backend))
+      throw new RangeError(`backend is ${show(backend)}, expected "wasm" or "typescript"`);
     const bytes = readBytes(source, options);
-    if (backend === "wasm") compileKernels();
+    if (backend !== "typescript" && hasSimd()) startCompiling();
     const parsed = parseModel(await bytes);
     const model =
       options.side === undefined
         ? parsed
         : { ...parsed, input: { ...parsed.input, side: checkSide(options.side) } };
-    const create = backend === "wasm" ? createWasmNetwork : createReferenceNetwork;
-    return new Detector(model, await create(model));
+    return new Detector(model, await (backend ? BACKENDS[backend](model) : createBestNetwork(model)));
   }
 
   /** The class names, used as labels of detections. */
@@ -97,7 +99,8 @@ export class Detector {
 
   /**
    * Detects objects, best first.
-   * @throws PictureError if the picture has no pixels; ModelError if the network's output overflows
+   * @throws PictureError if the picture has no pixels; RangeError for an option out of range; ModelError if the
+   * network's output overflows
    */
   detect(picture: PictureSource, options: DetectOptions = {}): Detection[] {
     return this.inspect(picture, options).detections;
@@ -105,6 +108,7 @@ export class Detector {
 
   /** Like detect, with timings and intermediate results, for tools that show how a detector works. */
   inspect(picture: PictureSource, options: DetectOptions = {}): Inspection {
+    checkOptions(options);
     const { side, grid } = this.model.input;
     const times = [performance.now()];
     const pixels = readPixels(picture);
@@ -194,9 +198,29 @@ export class Detector {
 const allowing = <D extends Decoder>(decoder: D, detections: number): D =>
   detections <= decoder.keep.detections ? decoder : { ...decoder, keep: { ...decoder.keep, detections } };
 
+const BACKENDS = { wasm: createWasmNetwork, typescript: createReferenceNetwork };
+
+/** With WebAssembly, unless the engine has no SIMD or the page's content security policy forbids it. */
+async function createBestNetwork(model: Model): Promise<Network> {
+  if (!hasSimd()) return createReferenceNetwork(model);
+  try {
+    return await createWasmNetwork(model);
+  } catch (error) {
+    if (error instanceof ModelError) throw error;
+    return createReferenceNetwork(model);
+  }
+}
+
 function checkSide(side: number): number {
   if (Number.isInteger(side) && side >= 1 && side <= MAX_SIDE) return side;
-  return fail(`side is ${side}, expected an integer from 1 to ${MAX_SIDE}`);
+  throw new RangeError(`side is ${show(side)}, expected an integer from 1 to ${MAX_SIDE}`);
+}
+
+function checkOptions({ threshold, maxDetections }: DetectOptions): void {
+  if (threshold !== undefined && !(typeof threshold === "number" && threshold >= 0 && threshold <= 1))
+    throw new RangeError(`threshold is ${show(threshold)}, expected 0 to 1`);
+  if (maxDetections !== undefined && !(Number.isInteger(maxDetections) && maxDetections >= 1))
+    throw new RangeError(`maxDetections is ${show(maxDetections)}, expected an integer of at least 1`);
 }
 
 /** Even finite weights can overflow; without this check, the result would silently be no detections. */

@@ -32,7 +32,7 @@ export function draw(
   context.font = `${size}px system-ui, sans-serif`;
   context.textBaseline = "top";
   // The best are drawn last, on top.
-  for (const { label, score, box } of detections.toReversed()) {
+  for (const { label, score, box } of [...detections].reverse()) {
     const [x, y] = [scale * box.xmin, scale * box.ymin];
     context.strokeStyle = color(label);
     context.strokeRect(x, y, scale * box.xmax - x, scale * box.ymax - y);

@@ -1,9 +1,12 @@
 // Reads the bytes of a model file from any source.
 
-export type ModelSource = string | URL | Request | Response | Blob | ArrayBuffer | Uint8Array;
+export type ModelSource = string | URL | Request | Response | Blob | ArrayBuffer | ArrayBufferView;
 
 export interface LoadOptions {
-  /** Default: wasm if WebAssembly SIMD is supported, otherwise plain TypeScript, which is tens of times slower. */
+  /**
+   * Default: wasm, or plain TypeScript, which is tens of times slower, without WebAssembly SIMD or if the page's content
+   * security policy forbids WebAssembly.
+   */
   backend?: "wasm" | "typescript";
   /**
    * Longest side of a picture in the network's input, in pixels. Larger finds smaller objects, smaller is faster.
@@ -16,15 +19,31 @@ export interface LoadOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * Without a page, as in Node, a URL has to be complete, and fetch does not read files.
+ * @throws TypeError for anything else; fetch's error
+ */
+function download(source: string | URL | Request, signal: AbortSignal | undefined): Promise<Response> {
+  const isUrl = typeof source === "string" || source instanceof URL;
+  if (!isUrl && !(source instanceof Request))
+    throw new TypeError(
+      `the model is ${source === null ? "null" : typeof source}, expected a URL, Request, Response, Blob or bytes`,
+    );
+  if (isUrl && globalThis.location === undefined && !/^(https?|data|blob):/.test(String(source)))
+    throw new TypeError(`${source}: not a URL that can be downloaded here; read the file and pass its bytes`);
+  return fetch(source, signal ? { signal } : {});
+}
+
 /** @throws Error with the URL and status if the response is not ok; fetch's error if the server cannot be reached */
 export async function readBytes(
   source: ModelSource,
   { onProgress, signal }: LoadOptions,
 ): Promise<Uint8Array> {
-  if (source instanceof Uint8Array) return source;
+  signal?.throwIfAborted();
+  if (ArrayBuffer.isView(source)) return new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
   if (source instanceof ArrayBuffer) return new Uint8Array(source);
   if (source instanceof Blob) return new Uint8Array(await source.arrayBuffer());
-  const response = source instanceof Response ? source : await fetch(source, signal ? { signal } : {});
+  const response = source instanceof Response ? source : await download(source, signal);
   if (!response.ok)
     throw new Error(`${response.url || String(source)}: ${response.status} ${response.statusText}`);
   if (response.body === null || onProgress === undefined) return new Uint8Array(await response.arrayBuffer());

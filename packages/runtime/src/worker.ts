@@ -1,8 +1,22 @@
 // A detector in a worker, so that the page stays responsive.
 import type { Detection, DetectOptions } from "./detector.js";
-import type { LoadOptions } from "./load.js";
-import { type PictureSource, readPixels } from "./picture/source.js";
-import type { Answer, Question } from "./workerMain.js";
+import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
+import { ModelError } from "./model/errors.js";
+import { isRaw, PictureError, type PictureSource, readPixels, requirePixels } from "./picture/source.js";
+import type { Answer, ModelSettings, Question } from "./workerMain.js";
+
+/** The errors that keep their class on the way from the worker; others become an Error with their name. */
+const ERRORS: Record<string, new (message: string) => Error> = {
+  ModelError,
+  PictureError,
+  RangeError,
+  TypeError,
+};
+
+function toError({ name, message }: NonNullable<Answer["error"]>): Error {
+  const Known = Object.hasOwn(ERRORS, name) ? ERRORS[name] : undefined;
+  return Known ? new Known(message) : Object.assign(new Error(message), { name });
+}
 
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 
@@ -19,6 +33,12 @@ export class WorkerDetector {
   private failure: Error | undefined;
   /** The class names, used as labels of detections. */
   classes: readonly string[] = [];
+  /** The minimum score per class, 0..1. */
+  thresholds: readonly number[] = [];
+  /** Longest side of a picture in the network's input, in pixels. */
+  side = 0;
+  /** The default maximum number of detections per picture. */
+  maxDetections = 0;
 
   private constructor(private readonly worker: Worker) {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
@@ -27,32 +47,29 @@ export class WorkerDetector {
       if (waiting === undefined) return;
       this.waiting.delete(data.id);
       if (data.error === undefined) waiting.resolve(data.result as never);
-      else waiting.reject(Object.assign(new Error(data.error.message), { name: data.error.name }));
+      else waiting.reject(toError(data.error));
     };
     worker.onerror = ({ message }) =>
       this.fail(new Error(`the detector's worker failed: ${message || "its script could not be loaded"}`));
   }
 
   /**
-   * Starts a worker and loads a model file in it.
-   * @param source a URL, or bytes (copied, so still usable afterwards)
+   * Starts a worker, downloads a model file and loads it there.
+   * @param source bytes are copied, so still usable afterwards
    * @param worker a worker running workerMain.js, if a bundler or page has to create it
    * @throws like Detector.load
    */
   static async load(
-    source: string | URL | Uint8Array | ArrayBuffer,
-    { backend }: Pick<LoadOptions, "backend"> = {},
+    source: ModelSource,
+    options: LoadOptions = {},
     worker: Worker = new Worker(new URL("./workerMain.js", import.meta.url), { type: "module" }),
   ): Promise<WorkerDetector> {
     const detector = new WorkerDetector(worker);
-    // URLs are relative to this page, not to the worker's script.
-    const model =
-      typeof source === "string" || source instanceof URL
-        ? new URL(source, globalThis.document?.baseURI ?? import.meta.url).href
-        : source;
+    const { backend, side } = options;
     try {
-      const question = { load: model, ...(backend ? { backend } : {}) };
-      detector.classes = await detector.ask<string[]>(question);
+      const load = await readBytes(source, options);
+      const settings = { ...(backend ? { backend } : {}), ...(side === undefined ? {} : { side }) };
+      Object.assign(detector, await detector.ask<ModelSettings>({ load, settings }));
     } catch (error) {
       worker.terminate();
       throw error;
@@ -63,8 +80,8 @@ export class WorkerDetector {
   /** @throws like Detector.detect */
   async detect(picture: PictureSource, options: DetectOptions = {}): Promise<Detection[]> {
     if (this.failure) throw this.failure;
-    const raw = "data" in picture && ArrayBuffer.isView(picture.data);
-    if (raw || typeof createImageBitmap === "undefined")
+    requirePixels(picture);
+    if (isRaw(picture) || typeof createImageBitmap === "undefined")
       return this.ask({ detect: readPixels(picture), options });
     const bitmap = await createImageBitmap(picture as unknown as ImageBitmapSource);
     try {

@@ -4,12 +4,15 @@ import type { LoadOptions } from "./load.js";
 import type { PictureSource } from "./picture/source.js";
 
 export type Question =
-  | { id: number; load: string | Uint8Array | ArrayBuffer; backend?: NonNullable<LoadOptions["backend"]> }
+  | { id: number; load: Uint8Array; settings: Pick<LoadOptions, "backend" | "side"> }
   | { id: number; detect: PictureSource; options: DetectOptions };
+
+/** What a loaded detector tells of its model. */
+export type ModelSettings = Pick<Detector, "classes" | "thresholds" | "side" | "maxDetections">;
 
 export interface Answer {
   id: number;
-  /** Class names, or detections. */
+  /** The model's settings, or detections. */
   result?: unknown;
   error?: { name: string; message: string };
 }
@@ -18,9 +21,9 @@ let detector: Detector | undefined;
 
 async function answer(question: Question): Promise<unknown> {
   if ("load" in question) {
-    const { load, backend } = question;
-    detector = await Detector.load(load, backend ? { backend } : {});
-    return detector.classes;
+    detector = await Detector.load(question.load, question.settings);
+    const { classes, thresholds, side, maxDetections } = detector;
+    return { classes, thresholds, side, maxDetections } satisfies ModelSettings;
   }
   const { detect, options } = question;
   try {

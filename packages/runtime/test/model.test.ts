@@ -1,5 +1,5 @@
 // Valid and invalid model files: errors say what is wrong, and no file causes a hang or an excessive allocation.
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import {
   Detector,
   inferShapes,
@@ -81,6 +81,44 @@ function fileOf({ description, metadata, weights, biases, scales, header: change
   return new Uint8Array(Buffer.concat([length, text, ...parts]));
 }
 
+/** A two-stage detector of 8-bit weights, with every operation that the one-stage one does not have. */
+function twoStageFile(): Uint8Array {
+  const operations: Operation[] = [
+    conv(0, 4, 4, { stride: 4, padding: 0, relu: 1 }),
+    { op: "maxPool", input: 1, kernel: 3, stride: 2, padding: 1 },
+    { op: "upsample", input: 2, factor: 2 },
+    { op: "add", input: 1, other: 3, relu: 1 },
+    { op: "round", input: 4, step: 0.25 },
+    { op: "roundPow2", input: 5, min: -4, max: 2 },
+    conv(6, 2, 1),
+    conv(6, 8, 1),
+    { op: "roiAlign", input: 6, size: 2, samples: 2, stride: 4 },
+    { op: "linear", input: 9, channels: 5, relu: 1 },
+    { op: "linear", input: 10, channels: 3, relu: 0 },
+    conv(6, 48, 1),
+    { op: "psRoiAlign", input: 12, size: 2, samples: 1, stride: 4 },
+  ];
+  const shapes = inferShapes(operations, 64, 64);
+  const total = (key: "weights" | "biases") =>
+    operations.reduce((sum, operation) => sum + parametersOf(operation, shapes[operation.input])[key], 0);
+  const description = {
+    ...DESCRIPTION,
+    ...{ operations: operations.map(formatOperation), outputs: [7, 8, 11, 13], features: 6 },
+    decoder: {
+      ...{ of: "regions", stride: 4, score: 0.01, anchorSizes: [8, 16], aspectRatios: [1] },
+      proposals: { score: 0, nms: 0.7, preNms: 100, postNms: 20 },
+      boxWeights: [10, 10, 5, 5],
+      keep: { nms: 0.5, vote: 0.6, detections: 20 },
+    },
+  };
+  return fileOf({
+    description,
+    weights: Int8Array.from({ length: total("weights") }, (_, i) => 100 * Math.sin(7 * i)),
+    biases: Float32Array.from({ length: total("biases") }, (_, i) => Math.cos(i) / 5),
+    scales: new Float32Array(total("biases")).fill(0.01),
+  });
+}
+
 const PICTURE = {
   width: 61,
   height: 40,
@@ -158,7 +196,86 @@ describe("valid", () => {
   });
 });
 
+describe("sources and options", () => {
+  test("any view of bytes; an aborted signal counts for bytes too", async () => {
+    const file = fileOf();
+    for (const source of [new Uint8ClampedArray(file), new DataView(file.slice().buffer)])
+      expect((await Detector.load(source)).classes).toEqual(["cat", "dog"]);
+    await expect(Detector.load(file, { signal: AbortSignal.abort() })).rejects.toThrow(/abort/);
+  });
+
+  test.each<[string, unknown, RegExp]>([
+    ["nothing", undefined, /^the model is undefined, expected a URL/],
+    ["null", null, /^the model is null/],
+    ["a number", 3, /^the model is number/],
+    ["a path", "detector.safetensors", /^detector\.safetensors: not a URL.*read the file and pass its bytes/],
+    ["a file URL", new URL("file:///x.safetensors"), /^file:\/\/\/x\.safetensors: not a URL that/],
+  ])("%s is refused", async (_, source, message) => {
+    await expect(Detector.load(source as string)).rejects.toThrow(message);
+  });
+
+  test.each<[object, RegExp]>([
+    [{ threshold: Number.NaN }, /^threshold is null, expected 0 to 1/],
+    [{ threshold: "abc" }, /^threshold is "abc"/],
+    [{ threshold: 1.5 }, /^threshold is 1\.5/],
+    [{ maxDetections: 2.5 }, /^maxDetections is 2\.5, expected an integer of at least 1/],
+    [{ maxDetections: -1 }, /^maxDetections is -1/],
+  ])("detect(picture, %o) is refused", async (options, message) => {
+    const detector = await Detector.load(fileOf());
+    expect(() => detector.detect(PICTURE, options)).toThrow(RangeError);
+    expect(() => detector.detect(PICTURE, options)).toThrow(message);
+  });
+
+  test("backend and side", async () => {
+    await expect(Detector.load(fileOf(), { backend: "wsam" as never })).rejects.toThrow(/^backend is "wsam"/);
+    for (const side of [0, 2.5, 9999, "96"])
+      await expect(Detector.load(fileOf(), { side: side as number })).rejects.toThrow(
+        /^side is .*1 to 8192$/,
+      );
+  });
+
+  test("where WebAssembly is forbidden, plain TypeScript gives the same boxes; asked for, it is an error", async () => {
+    const found = (await Detector.load(fileOf())).detect(PICTURE, { threshold: 0 });
+    vi.resetModules();
+    vi.stubGlobal("WebAssembly", {
+      ...{ validate: () => true, Memory: WebAssembly.Memory, CompileError: WebAssembly.CompileError },
+      Module: class {
+        constructor() {
+          throw new WebAssembly.CompileError("blocked by CSP");
+        }
+      },
+    });
+    const { Detector: Fresh } = await import("../src/index.js");
+    const detector = await Fresh.load(fileOf());
+    expect(detector.detect(PICTURE, { threshold: 0 }).map(({ label }) => label)).toEqual(
+      found.map(({ label }) => label),
+    );
+    await expect(Fresh.load(fileOf(), { backend: "wasm" })).rejects.toThrow(/blocked by CSP/);
+    // A download that fails too is one error.
+    await expect(Fresh.load("http://127.0.0.1:9/x")).rejects.toThrow(/fetch failed/);
+    vi.unstubAllGlobals();
+    vi.resetModules();
+  });
+});
+
 describe("pictures", () => {
+  test.each<[string, object, RegExp]>([
+    [
+      "floats",
+      { data: new Float32Array(3), width: 1, height: 1 },
+      /data is Float32Array, expected a Uint8Array/,
+    ],
+    ["16-bit integers", { data: new Uint16Array(3), width: 1, height: 1 }, /data is Uint16Array/],
+    ["a list", { data: [1, 2, 3], width: 1, height: 1 }, /data is Array/],
+    ["an ArrayBuffer", { data: new ArrayBuffer(3), width: 1, height: 1 }, /data is ArrayBuffer/],
+    ["an image that is loading", { naturalWidth: 9, naturalHeight: 9, complete: false }, /still loading/],
+    ["a video without a frame", { videoWidth: 9, videoHeight: 9, readyState: 1 }, /no current frame yet/],
+  ])("%s: refused", async (_, picture, message) => {
+    const detector = await Detector.load(fileOf());
+    expect(() => detector.detect(picture as never)).toThrow(PictureError);
+    expect(() => detector.detect(picture as never)).toThrow(message);
+  });
+
   test.each([
     ["no pixels", { width: 0, height: 0, data: new Uint8Array(0) }, "0 x 0 pixels"],
     ["half a pixel", { width: 1.5, height: 2, data: new Uint8Array(9) }, "1.5 x 2 pixels"],
@@ -266,8 +383,52 @@ describe("invalid", () => {
   test("maps that would need gigabytes or hours", async () => {
     const up = (input: number) => ({ op: "upsample", input, factor: 16 });
     const big = change((d) => d.operations.push(up(5), up(6), up(7)));
-    const detector = await Detector.load(fileOf(big));
+    await expect(Detector.load(fileOf(big), { backend: "wasm" })).rejects.toThrow(/needs \d+ MiB/);
+    const detector = await Detector.load(fileOf(big), { backend: "typescript" });
     expect(() => detector.detect(PICTURE)).toThrow(/needs \d+ MiB/);
+  });
+
+  test.each<[string, object]>([
+    ["cells", { preNms: 1_000_000, keep: { nms: 1, vote: 0, detections: 1_000_000 } }],
+    ["cells, one of them large", { preNms: 1_000_000, keep: { nms: 0.5, vote: 0.6, detections: 1000 } }],
+  ])("a decoder that would compare too many pairs of boxes: %s", (_, changes) => {
+    const description = { ...DESCRIPTION, decoder: { ...DESCRIPTION.decoder, ...changes } };
+    expect(() => parseModel(fileOf({ description }))).toThrow(
+      /decoder may compare \d+ million pairs of boxes/,
+    );
+  });
+
+  test("operations on regions, if the decoder proposes none", () => {
+    const roi = { op: "roiAlign", input: 2, size: 64, samples: 1, stride: 4 };
+    const description = { ...DESCRIPTION, operations: [...DESCRIPTION.operations, roi] };
+    expect(() => parseModel(fileOf({ description }))).toThrow(
+      /operation 5 works on regions, but the decoder/,
+    );
+  });
+
+  test("padding that would need more memory than the maps", async () => {
+    const operations: Operation[] = [
+      conv(0, 4, 4, { stride: 4, padding: 0, relu: 1 }),
+      conv(1, 60_000, 1, { stride: 64, padding: 64, groups: 4 }),
+      conv(1, 2, 1),
+      conv(1, 4, 1),
+      { op: "exp", input: 4, max: 5 },
+    ];
+    const shapes = inferShapes(operations, 64, 64);
+    const total = (key: "weights" | "biases") =>
+      operations.reduce((sum, operation) => sum + parametersOf(operation, shapes[operation.input])[key], 0);
+    const description = {
+      ...DESCRIPTION,
+      ...{ operations: operations.map(formatOperation), outputs: [3, 5], features: 1 },
+    };
+    const file = fileOf({
+      description,
+      weights: new Float32Array(total("weights")),
+      biases: new Float32Array(total("biases")),
+    });
+    const detector = await Detector.load(file, { backend: "wasm" });
+    expect(() => detector.detect(PICTURE)).toThrow(ModelError);
+    expect(() => detector.detect(PICTURE)).toThrow(/MiB of memory with the padding of its maps/);
   });
 
   test("finite weights that overflow", async () => {
@@ -277,16 +438,17 @@ describe("invalid", () => {
     }
   });
 
-  test("10,000 damaged files either run or throw ModelError", { timeout: 120_000 }, async () => {
-    const file = fileOf();
+  test("14,000 damaged files either run or throw ModelError", { timeout: 120_000 }, async () => {
+    const files = [fileOf(), twoStageFile()];
+    expect((await Detector.load(files[1])).inspect(PICTURE).regions.length).toBeGreaterThan(0);
     let state = 5;
     const random = (below: number): number => {
       state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
       return Math.floor((state / 2 ** 32) * below);
     };
     const seen = { refused: 0, run: 0 };
-    for (let i = 0; i < 10_000; i++) {
-      const damaged = DAMAGES[i % DAMAGES.length](file, random);
+    for (let i = 0; i < 14_000; i++) {
+      const damaged = DAMAGES[i % DAMAGES.length](files[Math.floor(i / DAMAGES.length) % 2], random);
       try {
         const detector = await Detector.load(damaged, { backend: i % 8 === 0 ? "typescript" : "wasm" });
         detector.detect(PICTURE, { threshold: 0 });

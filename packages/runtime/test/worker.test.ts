@@ -1,6 +1,6 @@
 // A worker that fails or is closed: every call settles, and pictures are released.
 import { afterEach, expect, test, vi } from "vitest";
-import { Detector } from "../src/index.js";
+import { Detector, ModelError, PictureError } from "../src/index.js";
 import { WorkerDetector } from "../src/worker.js";
 import type { Answer, Question } from "../src/workerMain.js";
 
@@ -24,12 +24,14 @@ class FakeWorker {
 async function loaded(): Promise<{ worker: FakeWorker; detector: WorkerDetector }> {
   const worker = new FakeWorker();
   const loading = WorkerDetector.load(new Uint8Array(0), {}, worker as unknown as Worker);
-  worker.answer(["cat"]);
+  await vi.waitFor(() => expect(worker.postMessage).toHaveBeenCalled());
+  worker.answer(SETTINGS);
   return { worker, detector: await loading };
 }
 
+const SETTINGS = { classes: ["cat"], thresholds: [0.5], side: 96, maxDetections: 100 };
 const RAW = { data: new Uint8Array(3), width: 1, height: 1 };
-const IMAGE = {} as HTMLImageElement;
+const IMAGE = { naturalWidth: 1, naturalHeight: 1 } as HTMLImageElement;
 
 /** Makes createImageBitmap return a picture, once it is released. */
 function stubBitmap(): { close: () => void; release: () => void } {
@@ -41,6 +43,48 @@ function stubBitmap(): { close: () => void; release: () => void } {
   vi.stubGlobal("createImageBitmap", () => bitmap);
   return { close, release };
 }
+
+test("loads with the model's settings; options reach the worker, and a source that fails ends it", async () => {
+  const { detector } = await loaded();
+  expect(detector).toMatchObject(SETTINGS);
+  const worker = new FakeWorker();
+  const loading = WorkerDetector.load(
+    new Uint8Array(3),
+    { side: 96, backend: "typescript" },
+    worker as unknown as Worker,
+  );
+  await vi.waitFor(() => expect(worker.postMessage).toHaveBeenCalled());
+  expect(worker.postMessage.mock.calls[0][0]).toMatchObject({
+    load: new Uint8Array(3),
+    settings: { side: 96, backend: "typescript" },
+  });
+  worker.onmessage({ data: { id: 0, error: { name: "ModelError", message: "damaged" } } });
+  await expect(loading).rejects.toBeInstanceOf(ModelError);
+  const other = new FakeWorker();
+  const aborted = { signal: AbortSignal.abort() };
+  await expect(WorkerDetector.load("x", aborted, other as unknown as Worker)).rejects.toThrow(/abort/);
+  for (const { terminate } of [worker, other]) expect(terminate).toHaveBeenCalledOnce();
+});
+
+test("pictures without pixels are refused before anything is posted, errors keep their class", async () => {
+  const { worker, detector } = await loaded();
+  const unloaded = { naturalWidth: 0, naturalHeight: 0 };
+  const pictures = [
+    null,
+    undefined,
+    "x",
+    unloaded,
+    { ...IMAGE, complete: false },
+    { data: [1, 2, 3], width: 1, height: 1 },
+  ];
+  for (const picture of pictures)
+    await expect(detector.detect(picture as never)).rejects.toBeInstanceOf(PictureError);
+  expect(worker.postMessage).toHaveBeenCalledOnce();
+  const found = detector.detect(RAW, { threshold: 2 });
+  const id = worker.postMessage.mock.calls.at(-1)![0].id;
+  worker.onmessage({ data: { id, error: { name: "RangeError", message: "threshold is 2" } } });
+  await expect(found).rejects.toBeInstanceOf(RangeError);
+});
 
 test("closed: pending and later calls reject, and nothing is posted any more", async () => {
   const { worker, detector } = await loaded();
@@ -90,8 +134,8 @@ test("the worker's script releases a picture, whether or not detection succeeds"
   await import("../src/workerMain.js");
   const ask = globalThis.onmessage as unknown as (event: { data: Question }) => Promise<void>;
   const detect = vi.fn(() => []);
-  vi.spyOn(Detector, "load").mockResolvedValue({ classes: ["cat"], detect } as unknown as Detector);
-  await ask({ data: { id: 0, load: new Uint8Array(0) } });
+  vi.spyOn(Detector, "load").mockResolvedValue({ ...SETTINGS, detect } as unknown as Detector);
+  await ask({ data: { id: 0, load: new Uint8Array(0), settings: {} } });
   const bitmap = { close: vi.fn() };
   const picture = bitmap as unknown as ImageBitmap;
   await ask({ data: { id: 1, detect: picture, options: {} } });
@@ -102,7 +146,7 @@ test("the worker's script releases a picture, whether or not detection succeeds"
   await ask({ data: { id: 2, detect: picture, options: {} } });
   expect(bitmap.close).toHaveBeenCalledTimes(2);
   expect(answers.mock.calls.map(([answer]) => answer)).toEqual([
-    { id: 0, result: ["cat"] },
+    { id: 0, result: SETTINGS },
     { id: 1, result: [] },
     { id: 2, error: { name: "Error", message: "overflow" } },
   ]);

@@ -204,13 +204,16 @@ async function compareFormats(
     say(formatComparison(name, result, as));
     return result;
   };
+  const adviseTuning = (lost: number): void => {
+    if (sources.int8 === sources.float32 && lost > WORTH_TUNING)
+      say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may recover that`);
+  };
   for (const weights of ["float32", "int8"] as const) {
     if (!flags.format.some((format) => RUNTIME.includes(format) && WEIGHTS[format] === weights)) continue;
     const { detector, thresholds } = sources[weights];
     const model = await ExportedDetector.load(modelFile(detector, thresholds, weights));
     const { trainedAp, exportedAp } = await compare(weights, detectExported(model));
-    if (weights === "int8" && sources.int8 === sources.float32 && trainedAp - exportedAp > WORTH_TUNING)
-      say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may recover that`);
+    if (weights === "int8") adviseTuning(trainedAp - exportedAp);
   }
   if (flags.format.includes("onnx")) {
     const opened = await openDetector(join(out, "detector.onnx"), flags).catch((error: unknown) => {
@@ -226,9 +229,11 @@ async function compareFormats(
     const name = C_NAMES[format];
     const files = { [`${name}.c`]: "", [`${name}.h`]: "" };
     for (const file of Object.keys(files)) files[file] = readFileSync(join(out, file), "utf8");
-    await withProgram({ files, name, classes, command: [COMPILER, "-std=c99", "-O2"] }, (detect) =>
-      compare(format, detect, same, `libtorch on ${input.width} x ${input.height} px`),
-    ).catch((error: unknown) => {
+    const on = `libtorch on ${input.width} x ${input.height} px`;
+    await withProgram({ files, name, classes, command: [COMPILER, "-std=c99", "-O2"] }, async (detect) => {
+      const { trainedAp, exportedAp } = await compare(format, detect, same, on);
+      if (format === "c-int8") adviseTuning(trainedAp - exportedAp);
+    }).catch((error: unknown) => {
       if (!(error instanceof InputError)) throw error;
       say(`${format.padEnd(12)} not compared: ${error.message}`);
     });

@@ -15,7 +15,7 @@ const MAX_NAMED = 12;
 
 /** @param asked the user's threshold, for all classes */
 export function chooseThresholds(
-  { classes, thresholds: known }: Pick<OpenedDetector, "classes" | "thresholds">,
+  { classes, thresholds: known, exported }: Pick<OpenedDetector, "classes" | "thresholds" | "exported">,
   asked?: number,
 ): Thresholds {
   const stored = asked === undefined ? known : undefined;
@@ -28,9 +28,11 @@ export function chooseThresholds(
         ? "--threshold"
         : stored === undefined
           ? `default; the weights store none`
-          : without.length === 0
-            ? best
-            : `${best}; default for ${listed(without)}, with no detections on val`,
+          : exported
+            ? "of the exported model"
+            : without.length === 0
+              ? best
+              : `${best}; default for ${listed(without)}, with no detections on val`,
   };
 }
 

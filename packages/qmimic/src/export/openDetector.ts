@@ -20,6 +20,8 @@ export interface OpenedDetector {
   /** Per class, 0..1; null if a class has none, undefined if the file has none. */
   thresholds: readonly (number | null)[] | undefined;
   detect: DetectImages;
+  /** Whether it is an exported model, which does not tell where its thresholds come from. */
+  exported: boolean;
   /** Missing for exported models. */
   trained?: Detector;
   /** File size. */
@@ -34,12 +36,19 @@ export interface OpenOptions extends Pick<Engine, "threads" | "device"> {
   boxDetections?: number;
 }
 
+const OTHER_EXPORTS = /\.(html|c|h)$/i;
+
 /**
  * libtorch is only needed, and set up with these options, for trained weights.
  * @throws InputError naming the file if it is none of these, or damaged
  */
 export async function openDetector(path: string, options: OpenOptions): Promise<OpenedDetector> {
   const { threads, device, side, boxDetections } = options;
+  if (OTHER_EXPORTS.test(path)) {
+    throw new InputError(
+      `${path}: an exported page or C code, which cannot be evaluated; use the weights that it was exported from, or the .safetensors or .onnx file of the same export`,
+    );
+  }
   const bytes = statSync(path).size;
   if (path.endsWith(".onnx")) {
     if (boxDetections !== undefined) {
@@ -55,7 +64,7 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
       return found;
     };
     const { classes, thresholds } = opened;
-    return { path, classes, side: wanted, limit: undefined, thresholds, detect, bytes };
+    return { path, classes, side: wanted, limit: undefined, thresholds, detect, bytes, exported: true };
   }
   const { format } = readWeights(path).metadata;
   if (format === MODEL_FORMAT) {
@@ -64,7 +73,7 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
       const { classes, thresholds } = exported;
       const detect = detectExported(exported, boxDetections);
       const limit = boxDetections ?? exported.maxDetections;
-      return { path, classes, side: exported.side, limit, thresholds, detect, bytes };
+      return { path, classes, side: exported.side, limit, thresholds, detect, bytes, exported: true };
     } catch (error) {
       throw error instanceof ModelError ? new InputError(`${path}: ${error.message}`) : error;
     }
@@ -78,7 +87,17 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   const thresholds = readThresholds(path);
   const detect = detectWith(trained, device);
   const limit = trained.decoder.keep.detections;
-  return { path, classes, side: trained.config.side, limit, thresholds, detect, trained, bytes };
+  return {
+    path,
+    classes,
+    side: trained.config.side,
+    limit,
+    thresholds,
+    detect,
+    trained,
+    bytes,
+    exported: false,
+  };
 }
 
 /** A model file's detections, for training and evaluation. */

@@ -83,9 +83,9 @@ describe("storeThresholds", () => {
 });
 
 describe("chooseThresholds", () => {
-  const text = (path: string, asked?: number) =>
+  const text = (path: string, asked?: number, exported = false) =>
     describeThresholds(
-      chooseThresholds({ classes: config.classes, thresholds: readThresholds(path) }, asked),
+      chooseThresholds({ classes: config.classes, thresholds: readThresholds(path), exported }, asked),
     );
 
   it("takes the user's, else the weights' own, else 0.5, and says which", () => {
@@ -95,6 +95,8 @@ describe("chooseThresholds", () => {
     expect(text(path)).toBe(
       "thresholds  cat 0.30, dog 0.63 (best F1 of each class on val, from the weights)",
     );
+    // An exported model has one for each class, with or without val.
+    expect(text(path, undefined, true)).toBe("thresholds  cat 0.30, dog 0.63 (of the exported model)");
     expect(text(path, 0.1)).toBe("thresholds  0.10 for every class (--threshold)");
     storeThresholds(path, [0.3, null]);
     expect(text(path)).toBe(

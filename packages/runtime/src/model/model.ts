@@ -12,6 +12,12 @@ export const MODEL_VERSION = 1;
 /** Maximum for the longest side of a picture in the input of any network, in pixels. */
 export const MAX_SIDE = 8192;
 
+/**
+ * Limit on the pairs of boxes that decoding may compare: some 20 seconds if all overlap. Useful models need far fewer;
+ * damaged files may need more.
+ */
+const MAX_PAIRS = 4e8;
+
 /** How a picture is converted to the network's input. */
 export interface ModelInput {
   /** Longest side of the picture in the input, in pixels. */
@@ -67,6 +73,7 @@ export function parseModel(bytes: Uint8Array): Model {
   const operations = parseOperations(description.operations);
   const input = parseInput(description.input);
   const decoder = parseDecoder(description.decoder);
+  requireFewPairs(decoder, classes.length);
   const network = { classes, operations, input, decoder };
   return {
     ...network,
@@ -151,6 +158,19 @@ function parseDecoder(value: unknown): Decoder {
   };
 }
 
+/** Checks how many pairs of boxes suppression and voting may compare. */
+function requireFewPairs(decoder: Decoder, classes: number): void {
+  const { detections } = decoder.keep;
+  const pairs =
+    decoder.of === "cells"
+      ? decoder.preNms * detections
+      : decoder.proposals.postNms * Math.max(decoder.proposals.preNms, classes * detections);
+  if (pairs > MAX_PAIRS)
+    fail(
+      `the decoder may compare ${Math.round(pairs / 1e6)} million pairs of boxes, expected at most ${MAX_PAIRS / 1e6}: its preNms, postNms or detections are too large`,
+    );
+}
+
 /** Checks that the values read by the decoder exist and have the expected shapes. */
 function parseOutputs(
   value: unknown,
@@ -163,6 +183,9 @@ function parseOutputs(
   const side = nominalSide(input.grid);
   const labels = classes.length + 1;
   const shapes = inferShapes(operations, side, side);
+  const onRegions = shapes.findIndex(({ regions }) => regions);
+  if (decoder.of === "cells" && onRegions >= 0)
+    fail(`operation ${onRegions - 1} works on regions, but the decoder proposes none`);
   const expected =
     decoder.of === "cells"
       ? [classes.length, 4]

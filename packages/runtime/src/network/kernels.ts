@@ -163,13 +163,22 @@ export interface Kernels {
 
 let compiled: WebAssembly.Module | Promise<WebAssembly.Module> | undefined;
 
-/** Compiles the module, once. Called while a model is downloading, to use that time. */
-export function compileKernels(): WebAssembly.Module | Promise<WebAssembly.Module> {
+/** Compiles the module, once. */
+function compileKernels(): WebAssembly.Module | Promise<WebAssembly.Module> {
   compiled ??= compile();
   return compiled;
 }
 
-/** @throws without WebAssembly SIMD */
+/** Starts the compilation, to use the time of a download. If it fails, instantiateKernels rejects. */
+export function startCompiling(): void {
+  try {
+    Promise.resolve(compileKernels()).catch(() => {});
+  } catch {
+    // Compiled again, and reported, when the kernels are needed.
+  }
+}
+
+/** @throws without WebAssembly SIMD, and if the page's content security policy forbids WebAssembly */
 export async function instantiateKernels(memory: WebAssembly.Memory): Promise<Kernels> {
   const instance = new WebAssembly.Instance(await compileKernels(), { env: { memory } });
   return instance.exports as unknown as Kernels;

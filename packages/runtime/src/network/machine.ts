@@ -1,4 +1,5 @@
 // A module instance with its memory: weights at the bottom, permanently; above them, the memory used by a plan.
+import { fail } from "../model/errors.js";
 import type { LayerParameters, Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
 import { instantiateKernels, type Kernels } from "./kernels.js";
@@ -29,7 +30,7 @@ export interface Machine {
   /** Views of the whole memory, replaced when it grows. */
   floats: Float32Array;
   bytes: Uint8Array;
-  /** Grows the memory to at least this many bytes. */
+  /** Grows the memory to at least this many bytes. @throws ModelError if there is not enough */
   reserve(bytes: number): void;
 }
 
@@ -49,7 +50,13 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     reserve(bytes) {
       const missing = Math.ceil((bytes - memory.buffer.byteLength) / PAGE);
       if (missing <= 0) return;
-      memory.grow(missing);
+      try {
+        memory.grow(missing);
+      } catch {
+        fail(
+          `the network needs ${Math.round(bytes / 2 ** 20)} MiB of memory, which cannot be allocated: use a smaller side`,
+        );
+      }
       machine.floats = new Float32Array(memory.buffer);
       machine.bytes = new Uint8Array(memory.buffer);
     },

@@ -37,8 +37,8 @@ export interface Network {
 export const maxRegions = ({ decoder }: Model): number =>
   decoder.of === "regions" ? decoder.proposals.postNms : 0;
 
-/** Limit on the total number of elements of all values: 1 GiB. */
-const MAX_ELEMENTS = 2 ** 28;
+/** Limit on the total number of elements of all values, and on the floats of their layout: 1 GiB. */
+export const MAX_ELEMENTS = 2 ** 28;
 /** Limit on multiply-adds per picture: some 20 seconds. Useful models need far fewer; damaged files may need more. */
 const MAX_MULTIPLY_ADDS = 2 ** 38;
 

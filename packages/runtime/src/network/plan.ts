@@ -1,5 +1,6 @@
 // The plan for pictures of one size: the memory layout of all values, and the list of steps.
 import type { Size } from "../decode/keepBest.js";
+import { fail } from "../model/errors.js";
 import type { Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
 import type { Filters } from "../picture/pixels.js";
@@ -7,7 +8,7 @@ import { convolutionTables } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
 import { mapStep } from "./mapSteps.js";
 import { layOutMap, type MapLayout, placeTenants, type Tenant } from "./memory.js";
-import { maxRegions, planShapes, type Value } from "./network.js";
+import { MAX_ELEMENTS, maxRegions, planShapes, type Value } from "./network.js";
 import { regionScratch, regionStep } from "./regionSteps.js";
 import { type RowLayout, rowLayouts } from "./rows.js";
 
@@ -74,6 +75,10 @@ export function planNetwork(machine: Machine, canvas: Size): Plan {
     tenants.push({ size, from: time(i + 1), to: time(i + 1) });
   });
   const { places, size } = placeTenants(tenants);
+  if (size > MAX_ELEMENTS)
+    fail(
+      `an input of ${canvas.width} x ${canvas.height} pixels needs ${Math.round(size / 2 ** 18)} MiB of memory with the padding of its maps, expected at most ${MAX_ELEMENTS / 2 ** 18}: use a smaller side`,
+    );
   const addressOf = (tenant: number): number => machine.free + 4 * places[tenant];
 
   const plan: Plan = {

@@ -1,15 +1,16 @@
 // Runs the operations with the kernels of packages/runtime/wasm. The plan is computed once per picture size.
 import type { Model } from "../model/model.js";
-import { inferShapes, nominalSide } from "../model/shapes.js";
+import { nominalSide } from "../model/shapes.js";
 import { createMachine } from "./machine.js";
-import type { Network } from "./network.js";
+import { maxRegions, type Network, planShapes } from "./network.js";
 import { type Plan, planNetwork, readMaps, readRows } from "./plan.js";
 import { drawIntoPlanes } from "./wasmPicture.js";
 
-/** @throws without WebAssembly SIMD */
+/** @throws without WebAssembly SIMD; ModelError if even a small picture needs too much memory */
 export async function createWasmNetwork(model: Model): Promise<Network> {
   const side = nominalSide(model.input.grid);
-  const machine = await createMachine(model, inferShapes(model.operations, side, side));
+  const shapes = planShapes(model.operations, { width: side, height: side }, maxRegions(model));
+  const machine = await createMachine(model, shapes);
   let plan: Plan | undefined;
   return {
     draw(picture, placement) {

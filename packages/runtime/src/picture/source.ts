@@ -14,8 +14,8 @@ export interface RawImage {
  */
 export type PictureSource =
   | RawImage
-  | { naturalWidth: number; naturalHeight: number }
-  | { videoWidth: number; videoHeight: number }
+  | { naturalWidth: number; naturalHeight: number; complete?: boolean }
+  | { videoWidth: number; videoHeight: number; readyState?: number }
   | { displayWidth: number; displayHeight: number }
   | { width: number; height: number };
 
@@ -27,8 +27,11 @@ export class PictureError extends Error {
 /** Larger pictures are rejected. */
 const MAX_PIXELS = 100e6;
 
-/** @throws PictureError */
-export function readPixels(source: PictureSource): RawPicture {
+/** HTMLMediaElement.HAVE_CURRENT_DATA: from this state on, a video has a frame to draw. */
+const HAS_FRAME = 2;
+
+/** The picture's width and height. @throws PictureError if it has no pixels, or too many */
+export function requirePixels(source: PictureSource): { width: number; height: number } {
   const { width, height } = sizeOf(source);
   if (!Number.isInteger(width) || !Number.isInteger(height) || width < 1 || height < 1)
     throw new PictureError(
@@ -36,7 +39,21 @@ export function readPixels(source: PictureSource): RawPicture {
     );
   if (width * height > MAX_PIXELS)
     throw new PictureError(`the picture has ${width} x ${height} pixels, expected at most ${MAX_PIXELS}`);
+  if ("complete" in source && source.complete === false)
+    throw new PictureError("the image is still loading: await its decode() first");
+  if ("readyState" in source && source.readyState! < HAS_FRAME)
+    throw new PictureError("the video has no current frame yet: wait for its event loadeddata");
+  return { width, height };
+}
+
+/** @throws PictureError */
+export function readPixels(source: PictureSource): RawPicture {
+  const { width, height } = requirePixels(source);
   if (!isRaw(source)) return draw(source, width, height);
+  if (!BYTES.includes(Object.prototype.toString.call(source.data)))
+    throw new PictureError(
+      `the picture's data is ${Object.prototype.toString.call(source.data).slice(8, -1)}, expected a Uint8Array or Uint8ClampedArray with 3 (RGB) or 4 (RGBA) bytes per pixel`,
+    );
   const channels = source.data.length / (width * height);
   if (channels !== 3 && channels !== 4)
     throw new PictureError(
@@ -45,8 +62,10 @@ export function readPixels(source: PictureSource): RawPicture {
   return { data: source.data, width, height, channels };
 }
 
-const isRaw = (source: PictureSource): source is RawImage =>
-  "data" in source && ArrayBuffer.isView(source.data);
+/** The types of raw pixels, also of those from another window. */
+const BYTES = ["[object Uint8Array]", "[object Uint8ClampedArray]"];
+
+export const isRaw = (source: PictureSource): source is RawImage => "data" in source;
 
 function sizeOf(source: PictureSource): { width: number; height: number } {
   if (typeof source !== "object" || source === null)
