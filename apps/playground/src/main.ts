@@ -1,5 +1,6 @@
 // The playground: models and pictures in, boxes out. Everything runs in this page.
 import { Detector } from "@qmimic/runtime";
+import runtimeUrl from "@qmimic/runtime/module?url";
 import { media, openFiles, step, toggleCamera, togglePause } from "./media.js";
 import { createPanel, kilobytes, type Overlay, type Panel } from "./panel.js";
 
@@ -24,10 +25,14 @@ function show(): void {
   }
 }
 
+let frame = 0;
+
 /** Shows the current picture, then frames as long as there are any. */
 function run(): void {
+  // There is one loop, however often it is started.
+  cancelAnimationFrame(frame);
   show();
-  if (media.moves()) requestAnimationFrame(run);
+  if (media.moves()) frame = requestAnimationFrame(run);
 }
 
 async function openModel(name: string, bytes: Uint8Array): Promise<void> {
@@ -106,6 +111,13 @@ const turn = (by: 1 | -1) => () => {
 };
 $("previous").onclick = turn(-1);
 $("next").onclick = turn(1);
+
+async function sayRuntimeSize(): Promise<void> {
+  const file = await (await fetch(runtimeUrl)).blob();
+  const zipped = await new Response(file.stream().pipeThrough(new CompressionStream("gzip"))).blob();
+  $("runtime").textContent = `The runtime: ${kilobytes(file.size)}, ${kilobytes(zipped.size)} gzipped.`;
+}
+void sayRuntimeSize();
 
 const KEYS: Record<string, () => void> = {
   ArrowLeft: turn(-1),

@@ -15,9 +15,12 @@ video.playsInline = true;
 let pictures: ImageBitmap[] = [];
 let index = 0;
 let stream: MediaStream | undefined;
+/** Counts what has been requested: a camera that is granted late, after something else, is turned off at once. */
+let requested = 0;
 
 export const media: Media = {
-  current: () => (hasVideo() ? (video.videoWidth > 0 ? video : undefined) : pictures[index]),
+  current: () =>
+    hasVideo() ? (video.readyState >= video.HAVE_CURRENT_DATA ? video : undefined) : pictures[index],
   moves: () => hasVideo() && !video.paused,
 };
 
@@ -25,6 +28,7 @@ const hasVideo = (): boolean => video.srcObject !== null || video.src !== "";
 
 /** Replaces what was open with pictures, or with the first video. @throws Error naming a file that cannot be opened */
 export async function openFiles(files: readonly File[]): Promise<void> {
+  requested++;
   const videoFile = files.find(({ type }) => type.startsWith("video/"));
   closeVideo();
   if (videoFile) {
@@ -51,12 +55,16 @@ export function step(by: 1 | -1): void {
 
 /** Starts or stops the camera. @returns whether it is running */
 export async function toggleCamera(): Promise<boolean> {
-  if (stream) {
-    closeVideo();
-    return false;
-  }
+  const mine = ++requested;
+  const runs = stream !== undefined;
   closeVideo();
-  stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  if (runs) return false;
+  const camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+  if (mine !== requested) {
+    for (const track of camera.getTracks()) track.stop();
+    return stream !== undefined;
+  }
+  stream = camera;
   video.srcObject = stream;
   await video.play();
   return true;

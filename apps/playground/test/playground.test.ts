@@ -85,6 +85,32 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     );
   });
 
+  test("shows the runtime's size", async () => {
+    await page.waitForFunction(() => document.getElementById("runtime")!.textContent !== "");
+    expect(await page.textContent("#runtime")).toMatch(/^The runtime: 7\d\.\d kB, 2\d\.\d kB gzipped\.$/);
+  });
+
+  test("two quick clicks on the camera open it once", async () => {
+    const running = await page.evaluate(async () => {
+      const original = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+      const opened: MediaStream[] = [];
+      navigator.mediaDevices.getUserMedia = async (wanted) => {
+        const stream = await original(wanted);
+        opened.push(stream);
+        return stream;
+      };
+      const button = document.getElementById("camera")!;
+      button.click();
+      button.click();
+      while (opened.length < 2) await new Promise((resolve) => setTimeout(resolve, 20));
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      navigator.mediaDevices.getUserMedia = original;
+      return opened.filter((stream) => stream.active).length;
+    });
+    expect(running).toBe(1);
+    await page.click("#camera");
+  });
+
   test("keyboard shortcuts for pictures, minimum score and overlays", async () => {
     await page.locator("h1").click();
     await page.keyboard.press("ArrowRight");

@@ -149,6 +149,38 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
     for (const [, detections] of found as [string, Detection[]][]) expectSame(detections, expected);
   });
 
+  test("a video: its current frame; without one, an error instead of no objects", async () => {
+    const expected = await expectedOf("fcos");
+    const { early, found } = await page.evaluate(async () => {
+      const { Detector } = qmimic;
+      const detector = await Detector.load("/fcos.safetensors");
+      const image = new Image();
+      image.src = "/picture.png";
+      await image.decode();
+      const canvas = document.createElement("canvas");
+      [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
+      const context = canvas.getContext("2d")!;
+      const video = document.createElement("video");
+      video.muted = true;
+      let early = "";
+      try {
+        detector.detect(video);
+      } catch (error) {
+        early = `${(error as Error).name}: ${(error as Error).message}`;
+      }
+      video.srcObject = canvas.captureStream(30);
+      const drawing = setInterval(() => context.drawImage(image, 0, 0), 30);
+      await video.play();
+      await new Promise((resolve) => video.requestVideoFrameCallback(resolve));
+      const found = detector.detect(video, { threshold: 0.02 });
+      clearInterval(drawing);
+      return { early, found };
+    });
+    expect(early).toMatch(/^PictureError: the picture has 0 x 0 pixels/);
+    // The stream's colours are rounded: a few boxes near the threshold may differ.
+    expectSame(found, expected, 2, 0.8);
+  });
+
   test.each(Object.keys(odd))("%s: decoded by the browser and by Node", async (name) => {
     const file = join(root, name);
     writeFileSync(file, odd[name]);

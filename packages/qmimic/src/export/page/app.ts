@@ -95,7 +95,7 @@ export const APP = `
     $("camera").textContent = "Stop camera";
     const frame = () => {
       if (mine !== wanted) return;
-      if (video.videoWidth > 0) show(video, video.videoWidth, video.videoHeight);
+      if (video.readyState > 1) show(video, video.videoWidth, video.videoHeight);
       requestAnimationFrame(frame);
     };
     frame();
