@@ -9,7 +9,7 @@ export const hasChromium = executablePath !== undefined;
 const launch = () => chromium.launch({ executablePath, args: ["--no-sandbox"] });
 
 /** Opens a page and waits until it has set a global. @throws Error thrown by the page */
-async function open(address, global) {
+export async function openPage(address, global) {
   const browser = await launch();
   const page = await browser.newPage();
   const failed = new Promise((_, reject) => page.on("pageerror", reject));
@@ -23,7 +23,7 @@ async function open(address, global) {
 
 /** One function per side of a page, which returns the milliseconds of each of `count` detections. */
 export async function warmSides(url, sides) {
-  const { browser, page } = await open(`${url}/warm.html`, "measure");
+  const { browser, page } = await openPage(`${url}/warm.html`, "measure");
   const measure = (side) => (count) => page.evaluate(([name, n]) => window.measure(name, n), [side, count]);
   return {
     sides: Object.fromEntries(sides.map((side) => [side, measure(side)])),
@@ -37,7 +37,7 @@ export async function coldLoads(url, sides, count) {
   const found = Object.fromEntries(all.map((side) => [side, { first: [], rss: [] }]));
   for (let i = 0; i < count; i++) {
     for (const side of all.map((_, k) => all[(k + i) % all.length])) {
-      const { browser, page, bodies } = await open(`${url}/cold-${side}.html`, "first");
+      const { browser, page, bodies } = await openPage(`${url}/cold-${side}.html`, "first");
       const results = found[side];
       results.first.push(await page.evaluate(() => window.first));
       const loaded = await Promise.all(bodies);
@@ -77,7 +77,7 @@ async function rendererPeak(browser) {
 
 /** face-api's detections in images, given their URL paths: lists of [x, y, width, height, score]. */
 export async function faceApiFinds(url, addresses) {
-  const { browser, page } = await open(`${url}/faces.html`, "findFaces");
+  const { browser, page } = await openPage(`${url}/faces.html`, "findFaces");
   const found = [];
   for (const address of addresses)
     found.push(await page.evaluate((image) => window.findFaces(image), `${url}${address}`));
