@@ -30,17 +30,22 @@ const SMALL = 0.1;
  */
 export function quickSettings(samples: readonly Sample[], side: number): QuickSettings {
   const epochs = Math.min(MAX_EPOCHS, Math.max(MIN_EPOCHS, Math.round(IMAGES_SEEN / samples.length)));
-  const outputStride = strideFor(smallSide(samples, side));
   return {
     method: "scratch",
     stage: "student",
-    outputStride,
+    outputStride: suitableStride(samples, side),
     epochs,
     evalEvery: Math.ceil(epochs / EVALUATIONS),
   };
 }
 
-function strideFor(pixels: number): 4 | 8 | 16 {
+/**
+ * The coarsest output stride that suits the objects.
+ * @param samples the training split
+ * @param side longest side of the input in pixels
+ */
+export function suitableStride(samples: readonly Sample[], side: number): 4 | 8 | 16 {
+  const pixels = smallSide(samples, side);
   if (pixels >= CELLS * 16) return 16;
   return pixels >= CELLS * 8 ? 8 : 4;
 }

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import type { Sample } from "../../src/data/types.js";
-import { quickSettings } from "../../src/train/quick.js";
+import { quickSettings, suitableStride } from "../../src/train/quick.js";
 
 /** Photographs of 960 x 720 px with an object of each size, of class 1 unless said. */
 const samples = (count: number, sizes: readonly number[], labels = sizes.map(() => 1)): Sample[] =>
@@ -18,6 +18,10 @@ it("the map is as coarse as the smaller objects allow, at the size of the input"
   const stride = (...sizes: number[]) => quickSettings(samples(9, sizes), 480).outputStride;
   expect([stride(10), stride(40), stride(100)]).toEqual([4, 8, 16]);
   expect(quickSettings(samples(9, [40]), 960).outputStride).toBe(16);
+});
+
+it("the same stride is recommended for other recipes", () => {
+  expect(suitableStride(samples(9, [40]), 480)).toBe(8);
 });
 
 it("a rare class of small objects counts", () => {
