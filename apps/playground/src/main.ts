@@ -1,7 +1,7 @@
 // The playground: models and pictures in, boxes out. Everything runs in this page.
 import { Detector } from "@qmimic/runtime";
 import runtimeUrl from "@qmimic/runtime/module?url";
-import { media, openFiles, step, toggleCamera, togglePause } from "./media.js";
+import { hasCamera, media, openFiles, step, toggleCamera, togglePause } from "./media.js";
 import { createPanel, kilobytes, type Overlay, type Panel } from "./panel.js";
 
 const $ = <E extends HTMLElement>(id: string): E => document.getElementById(id) as E;
@@ -66,17 +66,17 @@ async function open(files: readonly File[]): Promise<void> {
     await openModel(file.name, new Uint8Array(await file.arrayBuffer()));
   const shown = files.filter((file) => !isModel(file));
   try {
-    if (shown.length > 0) await openFiles(shown);
-    showCamera(false);
+    if (shown.length > 0 && !(await openFiles(shown))) return;
   } catch (error) {
     say((error as Error).message);
   }
+  showCamera();
   addChannelOverlays();
   run();
 }
 
-const showCamera = (running: boolean): void => {
-  $("camera").ariaPressed = String(running);
+const showCamera = (): void => {
+  $("camera").ariaPressed = String(hasCamera());
 };
 
 function setThreshold(value: number): void {
@@ -96,10 +96,11 @@ for (const id of ["models", "media"]) {
 }
 $("camera").onclick = async () => {
   try {
-    showCamera(await toggleCamera());
+    await toggleCamera();
   } catch (error) {
-    say(`the camera cannot be used: ${(error as Error).message}`);
+    say((error as Error).message);
   }
+  showCamera();
   addChannelOverlays();
   run();
 };
@@ -117,7 +118,7 @@ async function sayRuntimeSize(): Promise<void> {
   const zipped = await new Response(file.stream().pipeThrough(new CompressionStream("gzip"))).blob();
   $("runtime").textContent = `The runtime: ${kilobytes(file.size)}, ${kilobytes(zipped.size)} gzipped.`;
 }
-void sayRuntimeSize();
+sayRuntimeSize().catch((error: Error) => say(`the runtime's size is unknown: ${error.message}`));
 
 const KEYS: Record<string, () => void> = {
   ArrowLeft: turn(-1),

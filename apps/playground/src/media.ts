@@ -17,6 +17,8 @@ let index = 0;
 let stream: MediaStream | undefined;
 /** Counts what has been requested: a camera that is granted late, after something else, is turned off at once. */
 let requested = 0;
+/** Whether the last request is for the camera, and it is not on yet. */
+let starting = false;
 
 export const media: Media = {
   current: () =>
@@ -26,26 +28,42 @@ export const media: Media = {
 
 const hasVideo = (): boolean => video.srcObject !== null || video.src !== "";
 
-/** Replaces what was open with pictures, or with the first video. @throws Error naming a file that cannot be opened */
-export async function openFiles(files: readonly File[]): Promise<void> {
-  requested++;
+/**
+ * Replaces what was open with pictures, or with the first video.
+ * @returns whether it is open: not if something else was requested in the meantime
+ * @throws Error naming a file that cannot be opened
+ */
+export async function openFiles(files: readonly File[]): Promise<boolean> {
+  const mine = ++requested;
+  starting = false;
   const videoFile = files.find(({ type }) => type.startsWith("video/"));
   closeVideo();
   if (videoFile) {
     video.src = URL.createObjectURL(videoFile);
-    await video.play().catch((error: Error) => {
-      closeVideo();
-      throw new Error(`${videoFile.name} cannot be played: ${error.message}`);
-    });
-    return;
+    return play(mine, (reason) => `${videoFile.name} cannot be played: ${reason}`);
   }
   const opened = files.map((file) =>
     createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
       throw new Error(`${file.name} cannot be opened: not an image in a format that this browser supports`);
     }),
   );
-  pictures = await Promise.all(opened);
+  const images = await Promise.all(opened);
+  if (mine !== requested) return false;
+  pictures = images;
   index = 0;
+  return true;
+}
+
+/** Plays the video that request `mine` has set. @returns false, without an error, if it is no longer wanted */
+async function play(mine: number, describe: (reason: string) => string): Promise<boolean> {
+  try {
+    await video.play();
+  } catch (error) {
+    if (mine !== requested) return false;
+    closeVideo();
+    throw new Error(describe((error as Error).message));
+  }
+  return mine === requested;
 }
 
 /** Moves to the next or previous picture, wrapping around. */
@@ -53,21 +71,35 @@ export function step(by: 1 | -1): void {
   if (pictures.length > 0) index = (index + by + pictures.length) % pictures.length;
 }
 
-/** Starts or stops the camera. @returns whether it is running */
-export async function toggleCamera(): Promise<boolean> {
+/** Whether the camera is on. */
+export const hasCamera = (): boolean => stream !== undefined;
+
+/** Starts the camera, or stops it if it is on or about to start. @throws Error if it cannot be used */
+export async function toggleCamera(): Promise<void> {
   const mine = ++requested;
-  const runs = stream !== undefined;
+  const stops = stream !== undefined || starting;
   closeVideo();
-  if (runs) return false;
-  const camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
-  if (mine !== requested) {
-    for (const track of camera.getTracks()) track.stop();
-    return stream !== undefined;
+  if (stops) {
+    starting = false;
+    return;
   }
-  stream = camera;
+  starting = true;
+  const unusable = (reason: string): string => `the camera cannot be used: ${reason}`;
+  try {
+    const camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
+    if (mine !== requested) {
+      for (const track of camera.getTracks()) track.stop();
+      return;
+    }
+    stream = camera;
+  } catch (error) {
+    if (mine !== requested) return;
+    throw new Error(unusable((error as Error).message));
+  } finally {
+    if (mine === requested) starting = false;
+  }
   video.srcObject = stream;
-  await video.play();
-  return true;
+  await play(mine, unusable);
 }
 
 export function togglePause(): void {

@@ -1,5 +1,6 @@
-// Quantizers (Quantization Mimic, section 3.1; code.h has the formula): plain loops that the compiler vectorizes for each instruction set. Adding x - x, which is NaN if x is
-// infinite or NaN and otherwise 0, makes sure that overflowed maps do not look like maps of the largest entry.
+// Quantizers (Quantization Mimic, section 3.1; code.h has the formula): plain loops that the compiler vectorizes for each
+// instruction set. Adding x - x, which is NaN if x is infinite or NaN and otherwise 0, makes sure that overflowed maps do
+// not look like maps of the largest entry.
 #include "code.h"
 #include "kernels/vec.h"
 #include "training_kernels.h"

@@ -4,10 +4,10 @@ import type { Detections, Size } from "./decode/keepBest.js";
 import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
 import { generateAnchors } from "./geometry/anchors.js";
 import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
-import { fail, ModelError, show } from "./model/errors.js";
+import { fail, show } from "./model/errors.js";
 import { hasNonFinite } from "./model/finite.js";
 import { MAX_SIDE, type Model, parseModel } from "./model/model.js";
-import { hasSimd, startCompiling } from "./network/kernels.js";
+import { compileKernels, hasSimd, startCompiling } from "./network/kernels.js";
 import type { Network, Value } from "./network/network.js";
 import { createReferenceNetwork } from "./network/reference.js";
 import { createWasmNetwork } from "./network/wasm.js";
@@ -56,6 +56,8 @@ export class Detector {
   private constructor(
     private readonly model: Model,
     private readonly network: Network,
+    /** What runs the network. */
+    readonly backend: "wasm" | "typescript",
   ) {}
 
   /**
@@ -64,17 +66,17 @@ export class Detector {
    * cannot be downloaded
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
-    const { backend } = options;
-    if (backend !== undefined && !Object.hasOwn(BACKENDS, backend))
-      throw new RangeError(`backend is ${show(backend)}, expected "wasm" or "typescript"`);
+    const asked = options.backend ?? undefined;
+    if (asked !== undefined && !Object.hasOwn(BACKENDS, asked))
+      throw new RangeError(`backend is ${show(asked)}, expected "wasm" or "typescript"`);
+    if (options.side !== undefined) checkSide(options.side);
     const bytes = readBytes(source, options);
-    if (backend !== "typescript" && hasSimd()) startCompiling();
+    if (asked !== "typescript" && hasSimd()) startCompiling();
     const parsed = parseModel(await bytes);
     const model =
-      options.side === undefined
-        ? parsed
-        : { ...parsed, input: { ...parsed.input, side: checkSide(options.side) } };
-    return new Detector(model, await (backend ? BACKENDS[backend](model) : createBestNetwork(model)));
+      options.side === undefined ? parsed : { ...parsed, input: { ...parsed.input, side: options.side } };
+    const backend = asked ?? (await bestBackend());
+    return new Detector(model, await BACKENDS[backend](model), backend);
   }
 
   /** The class names, used as labels of detections. */
@@ -200,26 +202,31 @@ const allowing = <D extends Decoder>(decoder: D, detections: number): D =>
 
 const BACKENDS = { wasm: createWasmNetwork, typescript: createReferenceNetwork };
 
-/** With WebAssembly, unless the engine has no SIMD or the page's content security policy forbids it. */
-async function createBestNetwork(model: Model): Promise<Network> {
-  if (!hasSimd()) return createReferenceNetwork(model);
+/** The faster one, unless the engine has no SIMD, or the page's content security policy forbids WebAssembly. */
+async function bestBackend(): Promise<keyof typeof BACKENDS> {
+  if (!hasSimd()) return "typescript";
   try {
-    return await createWasmNetwork(model);
-  } catch (error) {
-    if (error instanceof ModelError) throw error;
-    return createReferenceNetwork(model);
+    await compileKernels();
+    return "wasm";
+  } catch {
+    return "typescript";
   }
 }
 
-function checkSide(side: number): number {
-  if (Number.isInteger(side) && side >= 1 && side <= MAX_SIDE) return side;
+function checkSide(side: number): void {
+  if (Number.isInteger(side) && side >= 1 && side <= MAX_SIDE) return;
   throw new RangeError(`side is ${show(side)}, expected an integer from 1 to ${MAX_SIDE}`);
 }
 
+/** Null counts as undefined. */
 function checkOptions({ threshold, maxDetections }: DetectOptions): void {
-  if (threshold !== undefined && !(typeof threshold === "number" && threshold >= 0 && threshold <= 1))
+  if (
+    (threshold ?? undefined) !== undefined &&
+    !(typeof threshold === "number" && threshold >= 0 && threshold <= 1)
+  )
     throw new RangeError(`threshold is ${show(threshold)}, expected 0 to 1`);
-  if (maxDetections !== undefined && !(Number.isInteger(maxDetections) && maxDetections >= 1))
+  const whole = Number.isInteger(maxDetections) || maxDetections === Number.POSITIVE_INFINITY;
+  if ((maxDetections ?? undefined) !== undefined && !(whole && maxDetections! >= 1))
     throw new RangeError(`maxDetections is ${show(maxDetections)}, expected an integer of at least 1`);
 }
 

@@ -69,7 +69,9 @@ export class WorkerDetector {
     try {
       const load = await readBytes(source, options);
       const settings = { ...(backend ? { backend } : {}), ...(side === undefined ? {} : { side }) };
-      Object.assign(detector, await detector.ask<ModelSettings>({ load, settings }));
+      // What was downloaded here is not needed here any more; the caller's bytes are.
+      const downloaded = ArrayBuffer.isView(source) || source instanceof ArrayBuffer ? [] : [load.buffer];
+      Object.assign(detector, await detector.ask<ModelSettings>({ load, settings }, downloaded));
     } catch (error) {
       worker.terminate();
       throw error;

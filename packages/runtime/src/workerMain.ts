@@ -1,6 +1,7 @@
 // The script run by the worker of worker.ts: loads a detector, then answers requests one after another.
 import { type DetectOptions, Detector } from "./detector.js";
 import type { LoadOptions } from "./load.js";
+import { hasSimd, startCompiling } from "./network/kernels.js";
 import type { PictureSource } from "./picture/source.js";
 
 export type Question =
@@ -18,6 +19,8 @@ export interface Answer {
 }
 
 let detector: Detector | undefined;
+// While the page downloads the model.
+if (hasSimd()) startCompiling();
 
 async function answer(question: Question): Promise<unknown> {
   if ("load" in question) {

@@ -215,7 +215,7 @@ describe("sources and options", () => {
   });
 
   test.each<[object, RegExp]>([
-    [{ threshold: Number.NaN }, /^threshold is null, expected 0 to 1/],
+    [{ threshold: Number.NaN }, /^threshold is NaN, expected 0 to 1/],
     [{ threshold: "abc" }, /^threshold is "abc"/],
     [{ threshold: 1.5 }, /^threshold is 1\.5/],
     [{ maxDetections: 2.5 }, /^maxDetections is 2\.5, expected an integer of at least 1/],
@@ -224,6 +224,15 @@ describe("sources and options", () => {
     const detector = await Detector.load(fileOf());
     expect(() => detector.detect(PICTURE, options)).toThrow(RangeError);
     expect(() => detector.detect(PICTURE, options)).toThrow(message);
+  });
+
+  test("null is a default, and infinity no limit", async () => {
+    const detector = await Detector.load(fileOf(), { backend: null as never });
+    expect(detector.backend).toBe("wasm");
+    const all = detector.detect(PICTURE, { threshold: 0 });
+    expect(detector.detect(PICTURE, { threshold: 0, maxDetections: null as never })).toEqual(all);
+    const more = detector.detect(PICTURE, { threshold: 0, maxDetections: Number.POSITIVE_INFINITY });
+    expect(more.length).toBeGreaterThan(all.length);
   });
 
   test("backend and side", async () => {
@@ -247,6 +256,7 @@ describe("sources and options", () => {
     });
     const { Detector: Fresh } = await import("../src/index.js");
     const detector = await Fresh.load(fileOf());
+    expect(detector.backend).toBe("typescript");
     expect(detector.detect(PICTURE, { threshold: 0 }).map(({ label }) => label)).toEqual(
       found.map(({ label }) => label),
     );
@@ -395,6 +405,15 @@ describe("invalid", () => {
     const description = { ...DESCRIPTION, decoder: { ...DESCRIPTION.decoder, ...changes } };
     expect(() => parseModel(fileOf({ description }))).toThrow(
       /decoder may compare \d+ million pairs of boxes/,
+    );
+  });
+
+  test("a decoder of regions that would compare too many pairs", () => {
+    const regions = { of: "regions", anchorSizes: [8], aspectRatios: [1], boxWeights: [1, 1, 1, 1] };
+    const proposals = { score: 0, nms: 0.7, preNms: 1_000_000, postNms: 1000 };
+    const description = { ...DESCRIPTION, decoder: { ...DESCRIPTION.decoder, ...regions, proposals } };
+    expect(() => parseModel(fileOf({ description }))).toThrow(
+      /1000 million pairs of boxes, expected at most 400/,
     );
   });
 

@@ -13,7 +13,7 @@ import { InputError } from "../errors.js";
 import { type DetectImages, detectSamples, detectWith } from "../eval/detect.js";
 import { checkInput } from "../export/c/cFiles.js";
 import { withProgram } from "../export/c/program.js";
-import { type Comparison, compareDetections } from "../export/comparison.js";
+import { compareDetections, formatComparison } from "../export/comparison.js";
 import { modelFile, type WeightFormat } from "../export/modelFile.js";
 import { detectExported, openDetector } from "../export/openDetector.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
@@ -204,9 +204,11 @@ async function compareFormats(
     say(formatComparison(name, result, as));
     return result;
   };
+  let advised = false;
   const adviseTuning = (lost: number): void => {
-    if (sources.int8 === sources.float32 && lost > WORTH_TUNING)
-      say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may recover that`);
+    if (advised || sources.int8 !== sources.float32 || lost <= WORTH_TUNING) return;
+    say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may recover that`);
+    advised = true;
   };
   for (const weights of ["float32", "int8"] as const) {
     if (!flags.format.some((format) => RUNTIME.includes(format) && WEIGHTS[format] === weights)) continue;
@@ -245,8 +247,3 @@ const WORTH_TUNING = 0.005;
 
 /** Detections with lower scores are numerous, and rounding changes which ones appear. */
 const LEAST_COMPARED = 0.1;
-
-const formatComparison = (format: string, result: Comparison, as: string): string =>
-  `${format.padEnd(12)} AP50 ${(100 * result.exportedAp).toFixed(2)} (${as} ${(100 * result.trainedAp).toFixed(2)}); ` +
-  `of ${result.detections} detections with scores of at least ${LEAST_COMPARED}, ${result.matched} are in both: boxes at most ` +
-  `${result.boxDifference.toPrecision(2)} px apart, scores ${result.scoreDifference.toPrecision(2)}`;

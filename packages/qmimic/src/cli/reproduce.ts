@@ -6,7 +6,7 @@ import { didYouMean, InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
 import { kebab, MAX_SIDE, MAX_THREADS, MIN_SIDE } from "../models/index.js";
 import { formatTable } from "../reproduce/page.js";
-import { isDone, planRuns } from "../reproduce/plan.js";
+import { isDone, type PlannedRun, planRuns } from "../reproduce/plan.js";
 import { type ScoredRun, tableResults } from "../reproduce/results.js";
 import { readRun } from "../reproduce/runResult.js";
 import { trainAll } from "../reproduce/schedule.js";
@@ -132,13 +132,19 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
   const counter = createCounter("runs scored");
   const { side } = flags;
   const scoring = { device: recipe.device, ...(side === undefined ? {} : { side }) };
+  const wait =
+    ({ name }: PlannedRun) =>
+    (): void => {
+      counter.end();
+      say(`waiting for another process that is scoring ${name}`);
+    };
   const scored: ScoredRun[] = [];
   for (const run of planned) {
     counter.update(scored.length, planned.length);
     scored.push({
       run,
       result: readRun(run.folder),
-      score: await scoreRun(run.folder, dataset, scoring),
+      score: await scoreRun(run.folder, dataset, { ...scoring, waiting: wait(run) }),
     });
   }
   counter.end();

@@ -114,6 +114,7 @@ async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOp
     "quantized-teacher": recipe.quantizedEpochs,
     student: recipe.epochs,
   });
+  if (resume !== undefined) await compareWeightsUsed(resume, recipe);
   // Data first: its problems are reported before a run folder is created.
   const counter = createCounter("images decoded");
   const splits = await prepareRun(recipe, counter.update, (text) => {
@@ -124,10 +125,7 @@ async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOp
   say(classMap([splits.train.dataset, splits.val.dataset]));
   const folder = resume ?? (await createRunFolder(recipe, splits));
   if (resume === undefined) lockRunFolder(folder);
-  else {
-    await compareWeightsUsed(resume, recipe);
-    await checkData(resume, splits, moved);
-  }
+  else await checkData(resume, splits, moved);
   if (moved) await moveData(folder, recipe);
   whenInterrupted(() => howToResume(folder));
   say(`run folder: ${folder}`);

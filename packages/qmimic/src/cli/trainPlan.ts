@@ -11,7 +11,7 @@ import { estimateTimes } from "../train/estimate.js";
 import { detectorConfig } from "../train/networks.js";
 import type { StageName } from "../train/plan.js";
 import { suitableStride } from "../train/quick.js";
-import type { Recipe } from "../train/recipe.js";
+import { isWeightsFile, type Recipe } from "../train/recipe.js";
 import { storedRows } from "../train/results.js";
 import { weightFiles } from "../train/runFiles.js";
 import type { Split, Splits } from "../train/splits.js";
@@ -41,7 +41,9 @@ export async function sayPlan(recipe: Recipe, splits: Splits, folder: string): P
   const all = times.reduce((sum, { seconds }) => sum + seconds, 0);
   if (times.length > 1) say(`${"total".padEnd(18)} about ${clock(all).padStart(5)}`);
   const stride = suitableStride(splits.train.dataset.samples, recipe.side);
-  if (recipe.outputStride < stride && times.every(({ stage }) => done(stage) === 0))
+  // Weights from elsewhere have a stride of their own.
+  const free = recipe.from === "" && !isWeightsFile(recipe.teacher);
+  if (free && recipe.outputStride < stride && times.every(({ stage }) => done(stage) === 0))
     say(
       `the objects are large enough for --output-stride ${stride}, which trains faster: compare both on val`,
     );

@@ -35,6 +35,7 @@ export function tryLock(path: string, remedy: string): FileLock | null {
   return null;
 }
 
+export const RUNS_LOCK_REMEDY = "Choose a folder on a local disk, or on a server with file locks: --runs DIR";
 const CACHE_REMEDY = "Choose a cache folder on a local disk: --cache DIR";
 
 /**

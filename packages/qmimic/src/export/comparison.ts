@@ -5,6 +5,8 @@ import { type SampleDetections, scoreDetections } from "../eval/detect.js";
 
 export interface Comparison {
   images: number;
+  /** The lowest score of the compared detections. */
+  min: number;
   /** Detections in both, and in at least one. */
   matched: number;
   detections: number;
@@ -32,6 +34,7 @@ export function compareDetections(
 ): Comparison {
   const result: Comparison = {
     images: dataset.samples.length,
+    min,
     matched: 0,
     detections: 0,
     boxDifference: 0,
@@ -44,6 +47,12 @@ export function compareDetections(
   });
   return result;
 }
+
+/** One line. @param name of what was compared; @param as name of what it was compared with */
+export const formatComparison = (name: string, result: Comparison, as: string): string =>
+  `${name.padEnd(12)} AP50 ${(100 * result.exportedAp).toFixed(2)} (${as} ${(100 * result.trainedAp).toFixed(2)}); ` +
+  `of ${result.detections} detections with scores of at least ${result.min}, ${result.matched} are in both: boxes at most ` +
+  `${result.boxDifference.toPrecision(2)} px apart, scores ${result.scoreDifference.toPrecision(2)}`;
 
 /** Pairs each detection with the one from the other side that overlaps it most. */
 function addPairs(result: Comparison, a: SampleDetections, b: SampleDetections, min: number): void {

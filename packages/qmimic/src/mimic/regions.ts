@@ -96,9 +96,9 @@ export interface MapShape {
 }
 
 /**
- * The size-normalised mimic loss (Li et al., CVPR 2017, section 3.2), Lm = 1/(2N) sum_i 1/m_i ||.||^2 over regions i with m_i values, is a weighted
- * squared difference over the whole map: a cell's weight is the sum of 1/(2 N m_i) over the regions that cover
- * it. N is the number of regions of all images, m_i is cells times `channels`.
+ * The size-normalised mimic loss (Li et al., CVPR 2017, section 3.2), Lm = 1/(2N) sum_i 1/m_i ||.||^2 over regions i
+ * with m_i values, is a weighted squared difference over the whole map: a cell's weight is the sum of 1/(2 N m_i) over
+ * the regions that cover it. N is the number of regions of all images, m_i is cells times `channels`.
  * @returns [B, height, width]
  */
 export function cellWeights(

@@ -22,7 +22,7 @@ Differences from "${baseLabel}", with 95 % intervals over seeds and images (eval
 
 ${differencesTable(arms)}
 
-Each run is scored once, when all runs of a table are trained; these ${days(scored)}. To reproduce:
+Each run is scored once, after all runs of its table are trained. These runs were scored ${days(scored)}. To reproduce:
 \`\`\`
 ${command}
 \`\`\`

@@ -1,5 +1,6 @@
 // Whether the run in a folder is the one that a table needs: its settings, its data, and the weights that it used.
 import { existsSync, readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { InputError } from "../errors.js";
 import { kebab, layerSettings } from "../models/index.js";
 import { keysOf, type Recipe, settingOf, usesUnlabelled } from "../train/recipe.js";
@@ -52,14 +53,16 @@ function unusedOfStage({ stage, method, from, detector }: Recipe): string[] {
  */
 export async function requireSameRun(folder: string, recipe: Recipe, checked: Set<string>): Promise<void> {
   requireSameRecipe(folder, recipe);
-  await compareWeightsUsed(folder, recipe);
+  // What a pruned run started from is a file that can be created again: requireSameRecipe compares its name.
+  await compareWeightsUsed(folder, { ...recipe, from: "" });
   const data = fingerprintOf(folder);
   if (data === "" || checked.has(data)) return;
   await compareData(folder, await openSplits(recipe));
   checked.add(data);
 }
 
-function requireSameRecipe(folder: string, recipe: Recipe): void {
+/** @throws InputError if the folder has a run with different settings, or pruned from other weights */
+export function requireSameRecipe(folder: string, recipe: Recipe): void {
   const path = recipeFile(folder);
   if (!existsSync(path)) return;
   const found = readSettings(readFileSync(path, "utf8"), path);
@@ -73,6 +76,8 @@ function requireSameRecipe(folder: string, recipe: Recipe): void {
       ? []
       : [`${name} ${before}, now ${now}`];
   });
+  const [before, now] = [String(found.from ?? ""), recipe.from].map((path) => basename(path));
+  if (before !== now) differences.push(`pruned from other weights: ${before}, now ${now}`);
   if (differences.length > 0) {
     throw new InputError(
       `${folder}: has a run with different settings (${differences.join("; ")}). Choose another folder with --runs, or remove this one.`,

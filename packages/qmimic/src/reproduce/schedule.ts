@@ -4,14 +4,13 @@ import { closeSync, existsSync, openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type FileLock, tryLock } from "../data/lock.js";
+import { type FileLock, RUNS_LOCK_REMEDY, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { makeFolders } from "../files.js";
 import { formatRecipe, type Recipe } from "../train/recipe.js";
 import { lockFile } from "../train/runFiles.js";
 import { isDone, type PlannedRun, pruneArguments, recipeOf } from "./plan.js";
-import { requireSameRun } from "./sameRun.js";
-import { LOCK_REMEDY } from "./score.js";
+import { requireSameRecipe, requireSameRun } from "./sameRun.js";
 
 export interface ScheduleOptions {
   recipe: Recipe;
@@ -40,15 +39,15 @@ export type StopTraining = () => void;
  * Trains unfinished runs. Waits for runs that other processes are training. A failed run is not retried, and
  * runs that depend on it are skipped; all others continue.
  * @param onStart receives a function that stops the training runs in progress, for interrupts
- * @throws InputError for a run with settings that differ from the table's
- * @throws InputError listing failed runs and their logs
+ * @throws InputError listing runs that failed, with their logs, and finished runs that are not the table's: with other
+ * settings, data or weights
  */
 export async function trainAll(
   planned: readonly PlannedRun[],
   options: ScheduleOptions,
   onStart: (stop: StopTraining) => void = () => {},
 ): Promise<void> {
-  const { runs, parallel, say } = options;
+  const { recipe, runs, parallel, say } = options;
   for (const folder of ["plans", "logs"]) await makeFolders(join(runs, folder));
   const training = new Map<string, Training>();
   /** By name: what was wrong, or the log that says so. */
@@ -56,39 +55,62 @@ export async function trainAll(
   onStart(() => {
     for (const { stop } of training.values()) stop();
   });
+  const fail = ({ name }: PlannedRun, reason: string): void => {
+    failed.set(name, reason);
+    say(`${name} failed: ${reason}`);
+  };
+  /** Throws what is not an InputError. */
+  const failWith = (run: PlannedRun, error: unknown): void => {
+    if (!(error instanceof InputError)) throw error;
+    fail(run, error.message);
+  };
   const byName = new Map(planned.map((run) => [run.name, run]));
-  const isReady = ({ needs }: PlannedRun): boolean => needs.every((need) => isDone(byName.get(need)!));
-  /** Finished runs must be those of the table. Whether they are can depend on other runs, which may have to be trained. */
-  const checkFinished = async (): Promise<void> => {
-    const checked = new Set<string>();
+  /** Finished runs that are those of the table, as far as they and all that they depend on can tell. */
+  const verified = new Set<string>();
+  const sameData = new Set<string>();
+  const isReady = ({ needs }: PlannedRun): boolean => needs.every((need) => verified.has(need));
+  const verify = async (): Promise<void> => {
     for (const run of planned) {
-      if (!isDone(run) || !isReady(run)) continue;
-      await requireSameRun(run.folder, recipeOf(run, options.recipe, runs), checked);
+      if (verified.has(run.name) || failed.has(run.name) || !isDone(run) || !isReady(run)) continue;
+      try {
+        await requireSameRun(run.folder, recipeOf(run, recipe, runs), sameData);
+        verified.add(run.name);
+      } catch (error) {
+        failWith(run, error);
+      }
     }
   };
-  await checkFinished();
+  const throwFailures = (): void => {
+    if (failed.size === 0) return;
+    const reasons = [...failed.values()].map((reason) => `  ${reason}`).join("\n");
+    throw new InputError(
+      `these runs failed; the message or the log says why, and the same command retries them:\n${reasons}`,
+    );
+  };
+  // Before anything is trained, a run that is not the table's is a reason to stop.
+  await verify();
+  throwFailures();
   const blocked = ({ needs }: PlannedRun): boolean =>
     needs.some((name) => failed.has(name) || blocked(byName.get(name)!));
   let waiting = "";
   for (;;) {
+    await verify();
     const open = planned.filter((run) => !isDone(run) && !failed.has(run.name) && !blocked(run));
     if (open.length === 0) break;
     const ready = open.filter((run) => !training.has(run.name) && isReady(run));
     const elsewhere: string[] = [];
     for (const run of ready) {
       if (training.size >= parallel) break;
-      let begun: Training | null;
       try {
-        begun = await begin(run, options);
-      } catch (error) {
-        if (!(error instanceof InputError)) throw error;
-        failed.set(run.name, error.message);
-        continue;
-      }
-      if (begun === null) elsewhere.push(run.name);
-      else {
+        const begun = await begin(run, options);
+        if (begun === null) {
+          elsewhere.push(run.name);
+          continue;
+        }
         training.set(run.name, begun);
         say(`${planned.filter(isDone).length} of ${planned.length} runs finished; training ${run.name}`);
+      } catch (error) {
+        failWith(run, error);
       }
     }
     if (training.size === 0 && elsewhere.length > 0 && waiting !== elsewhere.join(", ")) {
@@ -101,18 +123,9 @@ export async function trainAll(
     ]);
     if (ended === null) continue;
     training.delete(ended.run.name);
-    if (ended.code !== 0) {
-      failed.set(ended.run.name, logOf(runs, ended.run.name));
-      say(`${ended.run.name} failed: see ${logOf(runs, ended.run.name)}`);
-    }
+    if (ended.code !== 0) fail(ended.run, `see ${logOf(runs, ended.run.name)}`);
   }
-  if (failed.size > 0) {
-    const reasons = [...failed.values()].map((reason) => `  ${reason}`).join("\n");
-    throw new InputError(
-      `these runs failed; the message or the log says why, and the same command retries them:\n${reasons}`,
-    );
-  }
-  await checkFinished();
+  throwFailures();
 }
 
 const logOf = (runs: string, name: string): string => join(runs, "logs", `${name}.log`);
@@ -124,7 +137,7 @@ async function begin(
 ): Promise<Training | null> {
   const { name, folder } = run;
   // Otherwise two processes could both see that the folder does not exist yet.
-  const claim = tryLock(join(runs, "plans", `${name}.lock`), LOCK_REMEDY);
+  const claim = tryLock(join(runs, "plans", `${name}.lock`), RUNS_LOCK_REMEDY);
   if (claim === null) return null;
   try {
     if (isDone(run) || isTraining(folder)) {
@@ -132,7 +145,8 @@ async function begin(
       return null;
     }
     const recipe = recipeOf(run, base, runs);
-    await requireSameRun(folder, recipe, new Set());
+    // Data and weights are checked when it is resumed.
+    requireSameRecipe(folder, recipe);
     const plan = join(runs, "plans", `${name}.yaml`);
     await writeFile(plan, formatRecipe(recipe));
     const what = existsSync(folder) ? ["--resume", folder] : [plan];
@@ -153,7 +167,7 @@ async function begin(
 /** Whether another process is using the run's folder, for instance one whose scheduler was killed. */
 function isTraining(folder: string): boolean {
   if (!existsSync(folder)) return false;
-  const lock = tryLock(lockFile(folder), LOCK_REMEDY);
+  const lock = tryLock(lockFile(folder), RUNS_LOCK_REMEDY);
   lock?.release();
   return lock === null;
 }

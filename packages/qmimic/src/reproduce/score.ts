@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { contentHash } from "../data/contentHashes.js";
 import { type DataFolder, openData, readSplit } from "../data/dataset.js";
-import { withLock } from "../data/lock.js";
+import { RUNS_LOCK_REMEDY, withLock } from "../data/lock.js";
 import { readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
@@ -12,13 +12,10 @@ import { detectTimed, detectWith, evaluationInputs, type SampleDetections } from
 import { type Evaluation, evaluate } from "../eval/evaluation.js";
 import { readText, writeFileAtomic } from "../files.js";
 import type { Recipe } from "../train/recipe.js";
-import { lockFile } from "../train/runFiles.js";
+import { scoreLockFile } from "../train/runFiles.js";
 import { readOptions } from "../train/splits.js";
 import { loadDetector } from "../train/weights.js";
 import { readRun } from "./runResult.js";
-
-/** For a runs folder on a file system without locks. */
-export const LOCK_REMEDY = "Choose a folder on a local disk, or on a server with file locks: --runs DIR";
 
 /** A run's detections in a split, and their scores. */
 export interface Score {
@@ -53,6 +50,8 @@ export interface ScoreOptions {
   device: string;
   /** Longest side of the images in the network's input, instead of the trained value. */
   side?: number;
+  /** Called once if another process is scoring the run. */
+  waiting: () => void;
 }
 
 /**
@@ -72,7 +71,7 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
   };
   const stored = existsSync(file)
     ? await readStored(file)
-    : await withLock(lockFile(folder), () => {}, detectOnce, LOCK_REMEDY);
+    : await withLock(scoreLockFile(folder), options.waiting, detectOnce, RUNS_LOCK_REMEDY);
   if (stored.weights !== weights) {
     throw new InputError(`${file}: this score is from other weights than ${path}. Remove it to score again.`);
   }

@@ -49,27 +49,18 @@ function withQuantizer(recipe: Recipe, quantizer: string): Arm[] {
   return [teacher, { ...variant(recipe, quantizer, label, settings), teacher: teacher.name }];
 }
 
-/** A student with another teacher network. */
-const ofSize = (network: string): Arm[] => [
-  {
-    ...TEACHER,
-    name: `teacher-${network}`,
-    label: network,
-    settings: { ...TEACHER_SETTINGS, teacher: network },
-  },
-  {
-    ...QUANTIZED,
-    name: `quantized-${network}`,
-    label: `${network}, quantized`,
-    teacher: `teacher-${network}`,
-  },
-  {
-    ...QM,
-    name: `${QM.name}-from-${network}`,
-    label: `taught by ${network}`,
-    teacher: `quantized-${network}`,
-  },
-];
+/** A student with a teacher of this network; the runs of the common arms if it is the recipe's. */
+function ofSize(network: string, isRecipes: boolean): Arm[] {
+  const labels = [network, `${network}, quantized`, `taught by ${network}`];
+  if (isRecipes) return [TEACHER, QUANTIZED, QM].map((arm, i) => ({ ...arm, label: labels[i] }));
+  const [teacher, quantized] = [`teacher-${network}`, `quantized-${network}`];
+  const settings = { ...TEACHER_SETTINGS, teacher: network };
+  return [
+    { ...TEACHER, name: teacher, label: labels[0], settings },
+    { ...QUANTIZED, name: quantized, label: labels[1], teacher },
+    { ...QM, name: `${QM.name}-from-${network}`, label: labels[2], teacher: quantized },
+  ];
+}
 
 export const TABLES: readonly Table[] = [
   {
@@ -278,9 +269,7 @@ export const TABLES: readonly Table[] = [
     base: SCRATCH.name,
     arms: ({ teacher: network }) => [
       SCRATCH,
-      ...teachersAround(network).flatMap((other) =>
-        other === network ? [TEACHER, QUANTIZED, QM] : ofSize(other),
-      ),
+      ...teachersAround(network).flatMap((other) => ofSize(other, other === network)),
     ],
   },
 ];

@@ -7,6 +7,9 @@ export const metricsFile = (run: string): string => join(run, "metrics.json");
 /** Locked while a process trains the run. */
 export const lockFile = (run: string): string => join(run, ".lock");
 
+/** Locked while a process scores the run for a table. */
+export const scoreLockFile = (run: string): string => join(run, ".score.lock");
+
 export const picturesFolder = (run: string): string => join(run, "pictures");
 
 /** The run's folder and all folders in it, whether or not they exist. */

@@ -45,7 +45,7 @@ export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<s
   if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
     throw new InputError(`name: ${quoted(name)} is not a folder name; use letters, digits, "-", "_" and "."`);
   }
-  // Both from the start: a run interrupted at any moment can be resumed.
+  // All from the start: a run interrupted at any moment can be resumed.
   return writeFolderAtomic(join(recipe.runs, name), async (folder) => {
     await writeFile(recipeFile(folder), formatRecipe(resolved(recipe)));
     await storeData(folder, splits, usesCache(recipe) ? recipe.cache : undefined);

@@ -3,8 +3,11 @@
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { InputError } from "../errors.js";
+import { z } from "zod";
+import { settledState } from "../data/contentHashes.js";
+import { InputError, reasonOf } from "../errors.js";
 import { readText, writeFileAtomic } from "../files.js";
+import { quoted } from "../text.js";
 import { isWeightsFile, needsTeacher, type Recipe, trainsTeacher } from "./recipe.js";
 import { startsOf } from "./start.js";
 import { readWeights } from "./weights.js";
@@ -12,7 +15,7 @@ import { readWeights } from "./weights.js";
 const FILE = "weights.json";
 
 /** Hashes of weights, by the name of what they are for. */
-type KnownWeights = Record<string, string>;
+const KNOWN = z.record(z.string(), z.string());
 
 /** The weights files that a run uses, by what they are for. */
 function weightsUsed(recipe: Recipe): Map<string, string> {
@@ -27,7 +30,7 @@ function weightsUsed(recipe: Recipe): Map<string, string> {
 
 /** Writes the fingerprints of a new run's weights files to its folder. */
 export async function storeWeightsUsed(folder: string, recipe: Recipe): Promise<void> {
-  const known: KnownWeights = {};
+  const known: z.infer<typeof KNOWN> = {};
   for (const [name, path] of weightsUsed(recipe)) known[name] = weightsHash(path);
   await writeFileAtomic(join(folder, FILE), JSON.stringify(known));
 }
@@ -40,13 +43,14 @@ export async function storeWeightsUsed(folder: string, recipe: Recipe): Promise<
 export async function compareWeightsUsed(folder: string, recipe: Recipe): Promise<void> {
   const path = join(folder, FILE);
   if (!existsSync(path)) return;
-  let known: KnownWeights;
+  let known: z.infer<typeof KNOWN>;
   try {
-    known = JSON.parse(await readText(path)) as KnownWeights;
+    known = KNOWN.parse(JSON.parse(await readText(path)));
   } catch (error) {
-    throw new InputError(`${path}: cannot be read: ${(error as Error).message}`);
+    throw new InputError(`${path}: cannot be read: ${reasonOf(error)}`);
   }
   for (const [name, file] of weightsUsed(recipe)) {
+    if (known[name] === undefined) throw new InputError(`${path}: has no entry ${quoted(name)}, for ${file}`);
     if (known[name] === weightsHash(file)) continue;
     throw new InputError(
       `${folder}: ${file} (${name}) has other weights than when this run was started. Restore the file, or remove the folder and train again.`,
@@ -54,8 +58,20 @@ export async function compareWeightsUsed(folder: string, recipe: Recipe): Promis
   }
 }
 
+/** Hashes by path, with the state of the file that they are of. */
+const hashes = new Map<string, { state: string; hash: string }>();
+
 /** SHA-256 of a file's tensors and of its detector's configuration; thresholds and other notes do not count. */
 export function weightsHash(path: string): string {
+  const state = existsSync(path) ? settledState(path) : "missing";
+  const known = hashes.get(path);
+  if (known?.state === state) return known.hash;
+  const hash = hashOf(path);
+  if (state !== "changing") hashes.set(path, { state, hash });
+  return hash;
+}
+
+function hashOf(path: string): string {
   const { metadata, tensors } = readWeights(path);
   const hash = createHash("sha256").update(metadata.config ?? "");
   for (const [name, { dtype, shape, data }] of tensors) {

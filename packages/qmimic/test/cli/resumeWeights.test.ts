@@ -1,5 +1,5 @@
-// A run is resumed with the weights files that it was started with, wherever they lie, and with no others.
-import { copyFileSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+// A run is resumed with the weights files that it was started with, and with no others.
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, it } from "vitest";
 import { storeThresholds } from "../../src/train/weights.js";
@@ -72,5 +72,14 @@ it("a run of an earlier version, which did not record its weights, is resumed", 
   rmSync(join(root, "mimic", "weights.json"));
   copyFileSync(weightsOf("t2", "teacher"), teacher);
   expect(await resume("mimic")).toMatchObject({ code: 0, stderr: "" });
-  renameSync(weightsOf("t1", "teacher"), teacher);
+});
+
+it("damaged fingerprints are named", async () => {
+  for (const [text, message] of [
+    ["null", /weights\.json: cannot be read/],
+    ["{}", /weights\.json: has no entry "teacher", for .*teacher\.safetensors/],
+  ] as const) {
+    writeFileSync(join(root, "quantized", "weights.json"), text);
+    expect(await resume("quantized")).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+  }
 });

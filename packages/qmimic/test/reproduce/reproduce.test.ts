@@ -94,6 +94,51 @@ describe("the tables", () => {
   });
 });
 
+describe("arms", () => {
+  const armOf = (table: string, name: string, settings: object = {}) =>
+    TABLES.find((one) => one.name === table)!
+      .arms(parseRecipe(settings as Record<string, unknown>, "test"))
+      .find((arm) => arm.name === name)!;
+
+  it("scratch-long has the time of teacher, quantized teacher and mimicking student", () => {
+    const { settings, after } = armOf("main", "scratch-long");
+    const seconds: Record<string, number> = {
+      teacher: 30,
+      "quantized-teacher": 5,
+      "quantization-mimic": 15,
+      scratch: 10,
+    };
+    const finished = (arm: string) => ({ trainingSeconds: seconds[arm], epochs: 20 }) as RunResult;
+    expect((settings as (finished: (arm: string) => RunResult) => Settings)(finished).epochs).toBe(100);
+    expect(after).toContain("quantization-mimic");
+  });
+
+  it("uniform-vs-power has both dictionaries, whichever is the recipe's", () => {
+    const names = (quantizer: string) =>
+      TABLES.find(({ name }) => name === "uniform-vs-power")!
+        .arms(parseRecipe({ quantizer }, "test"))
+        .map(({ name }) => name);
+    expect(names("uniform").slice(2)).toEqual([
+      "quantization-mimic",
+      "power-of-two-teacher",
+      "quantization-mimic-power-of-two",
+    ]);
+    expect(names("power-of-two").slice(2)).toEqual([
+      "uniform-teacher",
+      "quantization-mimic-uniform",
+      "quantization-mimic",
+    ]);
+  });
+
+  it("teacher-size shares the runs of the recipe's teacher, under its own labels", () => {
+    expect(armOf("teacher-size", "teacher", { teacher: "vgg-1-8" }).label).toBe("vgg-1-8");
+    expect(armOf("teacher-size", "quantization-mimic", { teacher: "vgg-1-8" }).label).toBe(
+      "taught by vgg-1-8",
+    );
+    expect(armOf("teacher-size", "teacher-vgg-1-4", { teacher: "vgg-1-8" }).label).toBe("vgg-1-4");
+  });
+});
+
 describe("qmimic reproduce", () => {
   it("trains, scores once and writes numbers, page and picture; then has nothing to do", async () => {
     const { code, stdout, stderr } = await reproduce("whole", [...ARMS, "--parallel", "2"]);
@@ -195,6 +240,15 @@ describe("qmimic reproduce", () => {
         /quantization-mimic-0: .*quantized-teacher-0.* \(teacher\) has other weights than when this run/,
       ),
     );
+    // A quantized teacher of a teacher that is trained again is refused as soon as that is known, before its students.
+    rmSync(join(folder, "teacher-0", "metrics.json"));
+    storeConstant(teacher("teacher-0"));
+    rmSync(join(folder, "quantization-mimic-1"), { recursive: true });
+    const { code, stderr } = await reproduce("replaced", only);
+    expect({ code, stderr }).toEqual(
+      refusal(/quantized-teacher-0: .*teacher-0.* \(teacher\) has other weights than when this run/),
+    );
+    expect(existsSync(join(folder, "quantization-mimic-1"))).toBe(false);
     const other = join(root, "other");
     cpSync(data, other, { recursive: true });
     const label = join(
@@ -214,12 +268,16 @@ describe("qmimic reproduce", () => {
   it("two processes that score a run detect once", async () => {
     const score = join(root, "shared", "scratch-1", "score-test.json");
     rmSync(score);
-    const both = await Promise.all([0, 1].map(() => reproduce("shared", ["--arms", "scratch"])));
+    const outs = [0, 1].map((i) => join(root, `scored-${i}`));
+    const both = await Promise.all(
+      outs.map((out) => reproduce("shared", ["--arms", "scratch", "--out", out])),
+    );
     expect(both.map(({ code }) => code)).toEqual([0, 0]);
     const scored = JSON.parse(readFileSync(score, "utf8")).scored;
-    for (const { stdout } of both) expect(stdout).toContain("| student from scratch |");
-    const { runs } = JSON.parse(readFileSync(join(root, "shared", "main.json"), "utf8"));
-    expect(runs.find(({ name }: { name: string }) => name === "scratch-1").scored).toBe(scored);
+    for (const out of outs) {
+      const { runs } = JSON.parse(readFileSync(`${out}.json`, "utf8"));
+      expect(runs.find(({ name }: { name: string }) => name === "scratch-1").scored).toBe(scored);
+    }
   });
 
   it("rivals: students of other layers and pruned teachers cost what the student costs, and are resumed by name", async () => {

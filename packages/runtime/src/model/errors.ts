@@ -3,8 +3,9 @@ export class ModelError extends Error {
   override name = "ModelError";
 }
 
-/** A value as JSON, truncated to fit on a line. */
+/** A value as JSON, or a number as it is; truncated to fit on a line. */
 export function show(value: unknown): string {
+  if (typeof value === "number") return String(value);
   let text: string;
   try {
     text = JSON.stringify(value) ?? String(value);

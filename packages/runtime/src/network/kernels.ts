@@ -163,8 +163,8 @@ export interface Kernels {
 
 let compiled: WebAssembly.Module | Promise<WebAssembly.Module> | undefined;
 
-/** Compiles the module, once. */
-function compileKernels(): WebAssembly.Module | Promise<WebAssembly.Module> {
+/** Compiles the module, once. @throws if the page's content security policy forbids it */
+export function compileKernels(): WebAssembly.Module | Promise<WebAssembly.Module> {
   compiled ??= compile();
   return compiled;
 }

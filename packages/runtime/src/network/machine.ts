@@ -53,9 +53,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
       try {
         memory.grow(missing);
       } catch {
-        fail(
-          `the network needs ${Math.round(bytes / 2 ** 20)} MiB of memory, which cannot be allocated: use a smaller side`,
-        );
+        fail(`the network needs ${Math.round(bytes / 2 ** 20)} MiB of memory, which cannot be allocated`);
       }
       machine.floats = new Float32Array(memory.buffer);
       machine.bytes = new Uint8Array(memory.buffer);
