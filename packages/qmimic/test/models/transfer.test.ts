@@ -4,6 +4,7 @@ import { expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { createDetector, DETECTORS, type Detector, transferWeights } from "../../src/models/index.js";
 import { untrainedDetector } from "../export/untrained.js";
+import { expectClose } from "./torchvision.js";
 
 function outputsOf(detector: Detector): Record<string, { data: Float32Array; shape: number[] }> {
   const image = Float32Array.from({ length: 3 * 64 * 64 }, createRandom("image"));
@@ -45,15 +46,16 @@ test.each(DETECTORS)("%s", (kind) => {
   const background = kind === "fcos" ? 0 : 1;
   for (const name of Object.keys(after)) {
     if (!ofClasses.includes(name)) expect(after[name], name).toEqual(before[name]);
+    // Sums are rounded differently with another number of outputs, on some processors.
     else {
       const part = (of: typeof after, label: number) => partOf(of[name], label, 3 + background);
       const [horse, cow, cat] = [0, 1, 2].map((label) => part(after, label + background));
-      expect(cow).toEqual(part(before, 2 + background));
-      expect(cat).toEqual(part(before, 0 + background));
-      if (background === 1) expect(part(after, 0)).toEqual(part(before, 0));
+      expectClose(cow, part(before, 2 + background));
+      expectClose(cat, part(before, 0 + background));
+      if (background === 1) expectClose(part(after, 0), part(before, 0));
       // The same weights as before, on other features.
-      expect(horse).not.toEqual(part(before, 0 + background));
-      expect(horse).not.toEqual(part(fresh, 0 + background));
+      for (const other of [part(before, 0 + background), part(fresh, 0 + background)])
+        expect(() => expectClose(horse, other)).toThrow();
     }
   }
   for (const one of [earlier, later]) one.dispose();
