@@ -12,7 +12,9 @@ import { prepareRun } from "../../src/train/prepare.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { createRunFolder, openRunFolder } from "../../src/train/runFolder.js";
 import { openSplits } from "../../src/train/splits.js";
+import { saveDetector } from "../../src/train/weights.js";
 import { makeVoc, temporaryFolder } from "../data/temporary.js";
+import { untrainedDetector } from "../export/untrained.js";
 
 const root = await temporaryFolder();
 const data = join(root, "data");
@@ -103,14 +105,16 @@ it("splits share one budget of memory", async () => {
 
 it("recipe.yaml has folders and threads as they were, so that a run can be resumed from elsewhere", async () => {
   const here = (path: string) => relative(process.cwd(), path);
-  const settings = { data: here(data), runs: here(join(root, "runs")), teacher: "t.safetensors" };
+  const teacher = join(root, "t.safetensors");
+  saveDetector(teacher, untrainedDetector("faster-rcnn"));
+  const settings = { data: here(data), runs: here(join(root, "runs")), teacher: here(teacher) };
   const folder = await createRunFolder(parseRecipe(settings, "test"), await open({ classes: ["person"] }));
   expect(existsSync(join(root, "runs"))).toBe(true);
   const stored = parse(await readFile(join(folder, "recipe.yaml"), "utf8"));
   expect(stored).toMatchObject({
     data,
     runs: join(root, "runs"),
-    teacher: join(process.cwd(), "t.safetensors"),
+    teacher,
     threads: availableParallelism(),
   });
   expect((await openRunFolder(folder)).data).toBe(data);
