@@ -4,7 +4,7 @@
 // decodes and the runtime scales, against those in the same photographs decoded and reduced by sharp, as in training
 // and in `qmimic val`. AP at IoU 0.5 by VOC's protocol, and how far apart the boxes are.
 import { readFileSync } from "node:fs";
-import { join, relative } from "node:path";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { readDataset } from "../packages/qmimic/dist/data/dataset.js";
 import { createImageStore } from "../packages/qmimic/dist/data/imageStore.js";
@@ -17,7 +17,7 @@ import { loadDetector } from "../packages/qmimic/dist/train/weights.js";
 import { Detector } from "../packages/runtime/dist/index.js";
 import { dataFolder, root } from "./common.mjs";
 import { openPage } from "./runtime/chromium.mjs";
-import { serve } from "./runtime/serve.mjs";
+import { addressIn, serve } from "./runtime/serve.mjs";
 
 /** Detections with lower scores are not compared. */
 const MIN_SCORE = 0.1;
@@ -52,7 +52,7 @@ const { server, url } = await serve(folders, files);
 const { browser, page } = await openPage(`${url}/index.html`, "find");
 const inBrowser = [];
 for (const sample of dataset.samples) {
-  const address = encodeURI(`/data/${relative(dataset.root, sample.imagePath)}`);
+  const address = addressIn("/data/", dataset.root, sample.imagePath);
   const found = await page.evaluate((image) => window.find(image), address);
   const { width, height } = sample;
   const size = { width, height, originalWidth: width, originalHeight: height };

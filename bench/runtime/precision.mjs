@@ -1,10 +1,10 @@
 // AP at IoU 0.5 of every detector on one split of photographs, by the same protocol: VOC's, all points.
-import { relative } from "node:path";
 import { createImageStore } from "../../packages/qmimic/dist/data/imageStore.js";
 import { detectSamples, scoreDetections } from "../../packages/qmimic/dist/eval/detect.js";
 import { detectExported } from "../../packages/qmimic/dist/export/openDetector.js";
 import { Detector } from "../../packages/runtime/dist/index.js";
 import { faceApiFinds } from "./chromium.mjs";
+import { addressIn } from "./serve.mjs";
 
 /** AP of a model file. */
 export async function apOfModel(dataset, bytes) {
@@ -16,9 +16,7 @@ export async function apOfModel(dataset, bytes) {
 
 /** AP of face-api's tinyFaceDetector, which has one class. */
 export async function apOfFaceApi(dataset, url) {
-  const addresses = dataset.samples.map(({ imagePath }) =>
-    encodeURI(`/data/${relative(dataset.root, imagePath)}`),
-  );
+  const addresses = dataset.samples.map(({ imagePath }) => addressIn("/data/", dataset.root, imagePath));
   const found = (await faceApiFinds(url, addresses)).map((faces, i) => {
     const best = [...faces].sort((a, b) => b[4] - a[4]);
     return {

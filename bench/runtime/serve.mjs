@@ -1,7 +1,7 @@
 // Serves local files to a local browser.
 import { existsSync, readFileSync } from "node:fs";
 import { createServer } from "node:http";
-import { join } from "node:path";
+import { join, relative, sep } from "node:path";
 
 const TYPES = { html: "text/html", js: "text/javascript", mjs: "text/javascript", wasm: "application/wasm" };
 
@@ -27,3 +27,7 @@ export function serve(folders, files) {
     ),
   );
 }
+
+/** The URL path of a file below a served folder, whatever characters its name has. */
+export const addressIn = (prefix, folder, file) =>
+  prefix + relative(folder, file).split(sep).map(encodeURIComponent).join("/");

@@ -219,15 +219,13 @@ function checkSide(side: number): void {
 }
 
 /** Null counts as undefined. */
-function checkOptions({ threshold, maxDetections }: DetectOptions): void {
-  if (
-    (threshold ?? undefined) !== undefined &&
-    !(typeof threshold === "number" && threshold >= 0 && threshold <= 1)
-  )
+function checkOptions(options: DetectOptions): void {
+  const threshold = options.threshold ?? 0;
+  if (!(typeof threshold === "number" && threshold >= 0 && threshold <= 1))
     throw new RangeError(`threshold is ${show(threshold)}, expected 0 to 1`);
-  const whole = Number.isInteger(maxDetections) || maxDetections === Number.POSITIVE_INFINITY;
-  if ((maxDetections ?? undefined) !== undefined && !(whole && maxDetections! >= 1))
-    throw new RangeError(`maxDetections is ${show(maxDetections)}, expected an integer of at least 1`);
+  const most = options.maxDetections ?? Number.POSITIVE_INFINITY;
+  if (!((Number.isInteger(most) && most >= 1) || most === Number.POSITIVE_INFINITY))
+    throw new RangeError(`maxDetections is ${show(most)}, expected an integer of at least 1`);
 }
 
 /** Even finite weights can overflow; without this check, the result would silently be no detections. */
