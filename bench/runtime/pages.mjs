@@ -27,10 +27,17 @@ const SIDES = {
   ort.env.wasm.wasmPaths = { wasm: "/ort/ort-wasm-simd-threaded.wasm" };
   const session = await ort.InferenceSession.create("/model.onnx", { executionProviders: ["wasm"], graphOptimizationLevel: "all" });
   const planes = new Float32Array(3 * WIDTH * HEIGHT);
-  for (let i = 0; i < WIDTH * HEIGHT; i++)
-    for (let c = 0; c < 3; c++) planes[c * WIDTH * HEIGHT + i] = rgba[4 * i + c];
   const image = new ort.Tensor("float32", planes, [1, 3, HEIGHT, WIDTH]);
-  return () => session.run({ image });`,
+  return () => {
+    // Like ours, from the picture's bytes. A plain loop takes less time than ort.Tensor.fromImage, which draws on a canvas.
+    const plane = WIDTH * HEIGHT;
+    for (let i = 0, k = 0; i < plane; i++, k += 4) {
+      planes[i] = rgba[k];
+      planes[i + plane] = rgba[k + 1];
+      planes[i + 2 * plane] = rgba[k + 2];
+    }
+    return session.run({ image });
+  };`,
   },
   // Always its own detector, regardless of ours. One thread, like the others; wasm is its fastest back end without a
   // GPU.

@@ -162,12 +162,12 @@ export class Detector {
     { size, canvas }: Placement,
     maxDetections = 0,
   ): { found: Detections; regions: Float32Array } {
-    const { outputs } = this.model;
-    const decoder = allowing(this.model.decoder, maxDetections);
+    const { model, network } = this;
+    const decoder = allowing(model.decoder, maxDetections);
     requireFinite(first, second);
     if (decoder.of === "cells") {
-      const outputs = { logits: first.data, distances: second.data };
-      return { found: detectCells(outputs, first.width, size, decoder), regions: new Float32Array(0) };
+      const outputs = { logits: first.data, distances: second.data, width: first.width };
+      return { found: detectCells(outputs, size, decoder, network.nms), regions: new Float32Array(0) };
     }
     const anchorOutputs: AnchorOutputs = {
       logits: first.data,
@@ -176,11 +176,11 @@ export class Detector {
       cells: first.width * first.height,
     };
     const placed = [0, 0, Math.min(size.width, canvas.width), Math.min(size.height, canvas.height)];
-    const regions = proposeRegions(anchorOutputs, placed, decoder.proposals);
-    const [logits, deltas] = this.network.runRegions(regions, outputs.slice(2));
+    const regions = proposeRegions(anchorOutputs, placed, decoder.proposals, network.nms);
+    const [logits, deltas] = network.runRegions(regions, model.outputs.slice(2));
     requireFinite(logits, deltas);
-    const found = detectRegions({ logits: logits.data, deltas: deltas.data }, regions, size, decoder);
-    return { found, regions };
+    const outputs = { logits: logits.data, deltas: deltas.data, regions };
+    return { found: detectRegions(outputs, size, decoder, network.nms), regions };
   }
 
   /** Cached, because consecutive pictures usually have the same size. */

@@ -198,14 +198,28 @@ export function conv1(
   }
 }
 
-/** Restores the zeros between the rows of a map that whole vectors have overwritten. */
-export function clearPads(output: usize, rows: i32, width: i32, pad: i32): void {
+/**
+ * Restores the zeros after the rows and planes of a map that whole vectors have overwritten: `pad` cells after each
+ * row, `gap` bytes after each plane. Single stores, because pads are short.
+ */
+export function clearPads(
+  output: usize,
+  channels: i32,
+  plane: usize,
+  rows: i32,
+  width: i32,
+  pad: i32,
+  gap: usize,
+): void {
   const row = (<usize>(width + pad)) << 2;
-  const bytes = (<usize>pad) << 2;
-  let at = output + ((<usize>width) << 2);
-  for (let y = 0; y < rows; y++) {
-    memory.fill(at, 0, bytes);
-    at += row;
+  for (let c = 0; c < channels; c++) {
+    let end = output + row;
+    for (let y = 0; y < rows; y++) {
+      for (let at = end - ((<usize>pad) << 2); at < end; at += 4) store<f32>(at, 0);
+      end += row;
+    }
+    memory.fill(end - row, 0, gap);
+    output += plane;
   }
 }
 

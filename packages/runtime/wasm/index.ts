@@ -4,5 +4,6 @@ export { channelsLast, phase, phases, unpad } from "./layout";
 export { add, exp, halve, maxPool, round, upsample } from "./maps";
 export { overBlack, rgbToRgba, spreadRow, sumColumns, sumRows } from "./picture";
 export { linear, psRoiAlign, roiAlign } from "./regions";
+export { suppress } from "./suppress";
 export { winograd } from "./winograd";
 export { transformWeights } from "./winogradWeights";

@@ -1,9 +1,10 @@
 // How network outputs are decoded to detections, as plain data: part of a model file.
 import type { BoxWeights } from "../geometry/boxCoding.js";
-import { scoredCells } from "./cells.js";
+import { nms } from "../geometry/nms.js";
+import { type CellOutputs, scoredCells } from "./cells.js";
 import { type Detections, type KeepSettings, keepBest, type Size } from "./keepBest.js";
 import type { ProposalSettings } from "./proposals.js";
-import { scoredRegions } from "./regions.js";
+import { type RegionOutputs, scoredRegions } from "./regions.js";
 
 /** For two-stage detectors: the first stage's outputs become regions, the second's become detections. */
 export interface RegionsDecoder {
@@ -43,31 +44,32 @@ export const OUTPUTS = {
 
 /**
  * Decodes the second stage's outputs for the regions of one image to detections.
- * @param outputs logits [N, labels], deltas [N, labels, 4] or [N, 4]
- * @param regions [N, 4] xyxy
+ * @param outputs logits [N, labels], deltas [N, labels, 4] or [N, 4], regions [N, 4] xyxy
  * @param size of the image in the network's input, from the top left
+ * @param suppress nms, or another function with the same results
  */
 export function detectRegions(
-  outputs: { logits: Float32Array; deltas: Float32Array },
-  regions: Float32Array,
+  outputs: Omit<RegionOutputs, "labels">,
   size: Size,
   { boxWeights, score, keep }: RegionsDecoder,
+  suppress = nms,
 ): Detections {
-  const labels = regions.length === 0 ? 1 : (4 * outputs.logits.length) / regions.length;
-  return keepBest(scoredRegions({ ...outputs, regions, labels }, boxWeights, score), size, keep);
+  const { logits, regions } = outputs;
+  const labels = regions.length === 0 ? 1 : (4 * logits.length) / regions.length;
+  return keepBest(scoredRegions({ ...outputs, labels }, boxWeights, score), size, keep, suppress);
 }
 
 /**
  * Decodes the outputs for all cells to detections.
- * @param outputs logits [classes, H, W], distances [4, H, W]
- * @param width W
+ * @param outputs logits [classes, H, W], distances [4, H, W], and W
  * @param size of the image in the network's input, from the top left
+ * @param suppress nms, or another function with the same results
  */
 export function detectCells(
-  outputs: { logits: Float32Array; distances: Float32Array },
-  width: number,
+  outputs: Omit<CellOutputs, "stride">,
   size: Size,
   { stride, preNms, score, keep }: CellsDecoder,
+  suppress = nms,
 ): Detections {
-  return keepBest(scoredCells({ ...outputs, width, stride }, score, preNms), size, keep);
+  return keepBest(scoredCells({ ...outputs, stride }, score, preNms), size, keep, suppress);
 }

@@ -1,6 +1,6 @@
 // From scored boxes to detections: NMS per class, box voting, and a limit per image.
 import { clipBoxes, type ScoredBoxes, takeBoxes, takeValues } from "../geometry/boxes.js";
-import { batchedNms } from "../geometry/nms.js";
+import { nms } from "../geometry/nms.js";
 import { topK } from "../geometry/topK.js";
 import { voteBoxes } from "../geometry/voting.js";
 
@@ -32,9 +32,17 @@ export interface Detections {
   labels: Int32Array;
 }
 
-/** Clips to the image (in place), applies NMS within each class, and keeps the best, in descending score. */
-export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings): Detections {
-  const { nms, vote, detections } = settings;
+/**
+ * Clips to the image (in place), applies NMS within each class, and keeps the best, in descending score.
+ * @param size of the image in the network's input, from the top left
+ * @param suppress nms, or another function with the same results
+ */
+export function keepBest(
+  found: ScoredBoxes,
+  size: Size,
+  { nms: threshold, vote, detections }: KeepSettings,
+  suppress = nms,
+): Detections {
   const clipped = clipBoxes(found.boxes, [0, 0, size.width, size.height]);
   const rows = new Int32Array(found.scores.length);
   let count = 0;
@@ -46,10 +54,9 @@ export function keepBest(found: ScoredBoxes, size: Size, settings: KeepSettings)
   const boxes = takeBoxes(clipped, index);
   const scores = takeValues(found.scores, index);
   const labels = index.map((i) => found.labels[i]);
-  const candidates = { boxes, scores, labels };
-  const kept = batchedNms(candidates, nms, detections);
+  const kept = suppress({ boxes, order: topK(scores), labels }, threshold, detections);
   return {
-    boxes: voteBoxes(candidates, kept, vote),
+    boxes: voteBoxes({ boxes, scores, labels }, kept, vote),
     scores: takeValues(scores, kept),
     labels: kept.map((i) => labels[i]),
   };

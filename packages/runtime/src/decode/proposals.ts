@@ -36,19 +36,22 @@ export interface ProposalSettings {
 /**
  * The best regions of an image, best first.
  * @param placed the image's placement in the network's input, xyxy: regions are clipped to it
+ * @param suppress nms, or another function with the same results
  * @returns [N, 4] xyxy, N at most `postNms`
  */
 export function proposeRegions(
   outputs: AnchorOutputs,
   placed: ArrayLike<number>,
   { score, preNms, postNms, nms: threshold }: ProposalSettings,
+  suppress = nms,
 ): Float32Array {
   const { logits } = outputs;
   const best = bestPlaces(logits, preNms, score);
   const { anchors, deltas } = takeAnchors(best, outputs);
   const decoded = decodeBoxes(deltas, anchors, UNIT_WEIGHTS, deltas);
   const boxes = clipBoxes(decoded, placed);
-  return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, MIN_REGION_SIDE), threshold, postNms));
+  const order = removeSmallBoxes(boxes, MIN_REGION_SIDE);
+  return takeBoxes(boxes, suppress({ boxes, order }, threshold, postNms));
 }
 
 /** The anchors and their predicted deltas, [N, 4] each, for indices in the logits. */

@@ -5,61 +5,38 @@
 // distance between the centres to width * (1-t) / (2t), likewise for heights. So kept boxes are stored in a grid by
 // their centres, and a candidate is only compared with those in cells within that distance.
 
-import type { ScoredBoxes } from "./boxes.js";
-import { topK } from "./topK.js";
+/** Boxes and the order in which they are considered. */
+export interface Candidates {
+  /** [N, 4] xyxy */
+  boxes: Float32Array;
+  /** Indices of the candidates, best first. */
+  order: Int32Array;
+  /** [N]; boxes with different labels do not suppress each other (torchvision `batched_nms`) */
+  labels?: Int32Array;
+}
 
 /** Cells per side of the grid: few for few boxes, because most cells searched would be empty. */
 const gridFor = (boxes: number): number => Math.max(4, Math.min(32, Math.ceil(0.75 * Math.sqrt(boxes))));
 
 /**
- * Indices of the kept boxes, in descending score (ties: lower index first).
- * @param boxes [N, 4] xyxy
- * @param scores [N] scores; or an Int32Array with the indices of the candidates, best first
+ * Indices of the kept boxes, in the order of the candidates. NaN coordinates overlap nothing.
  * @param iouThreshold 0..1; a box is dropped if its IoU with a kept one is above this
  * @param limit maximum number of boxes to keep
- * @throws RangeError if lengths do not match or the threshold is out of range
+ * @throws RangeError if the threshold is out of range, or there is not one label per box
  */
 export function nms(
-  boxes: Float32Array,
-  scores: Float32Array | Int32Array,
+  { boxes, order, labels }: Candidates,
   iouThreshold: number,
   limit: number = Number.POSITIVE_INFINITY,
-): Int32Array {
-  return suppress({ boxes, scores }, iouThreshold, limit);
-}
-
-/**
- * Like nms, but boxes with different labels do not suppress each other (torchvision `batched_nms`).
- * @returns indices over all labels in descending score
- */
-export function batchedNms(
-  found: ScoredBoxes,
-  iouThreshold: number,
-  limit: number = Number.POSITIVE_INFINITY,
-): Int32Array {
-  const { boxes, labels } = found;
-  if (labels.length * 4 !== boxes.length) {
-    throw new RangeError(
-      `batchedNms: ${labels.length} labels for ${boxes.length / 4} boxes, expected one label per box`,
-    );
-  }
-  return suppress(found, iouThreshold, limit);
-}
-
-function suppress(
-  { boxes, scores, labels }: { boxes: Float32Array; scores: Float32Array | Int32Array; labels?: Int32Array },
-  iouThreshold: number,
-  limit: number,
 ): Int32Array {
   if (!(iouThreshold >= 0 && iouThreshold <= 1)) {
     throw new RangeError(`nms: IoU threshold ${iouThreshold}, expected 0 to 1`);
   }
-  if (scores instanceof Float32Array && scores.length * 4 !== boxes.length) {
+  if (labels && labels.length * 4 !== boxes.length) {
     throw new RangeError(
-      `nms: ${scores.length} scores for ${boxes.length / 4} boxes, expected one score per box`,
+      `nms: ${labels.length} labels for ${boxes.length / 4} boxes, expected one label per box`,
     );
   }
-  const order = scores instanceof Float32Array ? topK(scores) : scores;
   const f32 = Math.fround;
   const n = order.length;
   const maxKept = Math.min(n, Math.max(0, Math.floor(limit)));

@@ -19,7 +19,15 @@ export interface Kernels {
   conv2: Kernels["conv1"];
   conv4: Kernels["conv1"];
   clear(at: number, bytes: number): void;
-  clearPads(output: number, rows: number, width: number, pad: number): void;
+  clearPads(
+    output: number,
+    channels: number,
+    plane: number,
+    rows: number,
+    width: number,
+    pad: number,
+    gap: number,
+  ): void;
   halve(input: number, output: number, rows: number, width: number, inRow: number, outRow: number): void;
   maxPool(
     input: number,
@@ -133,6 +141,16 @@ export interface Kernels {
     output: number,
     outRow: number,
   ): void;
+  suppress(
+    boxes: number,
+    candidates: number,
+    count: number,
+    labels: number,
+    threshold: number,
+    limit: number,
+    kept: number,
+    groups: number,
+  ): number;
   winograd(
     input: number,
     constants: number,

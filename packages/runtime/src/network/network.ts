@@ -1,6 +1,7 @@
 // The interface of a backend, which runs a model's operations: first those on maps, then those on regions, if any.
 
 import type { Size } from "../decode/keepBest.js";
+import type { nms } from "../geometry/nms.js";
 import { fail } from "../model/errors.js";
 import type { Model } from "../model/model.js";
 import type { Operation } from "../model/operations.js";
@@ -31,6 +32,8 @@ export interface Network {
    * @param regions [N, 4] xyxy, pixels of the input
    */
   runRegions(regions: Float32Array, values: readonly number[]): Value[];
+  /** With the same results as geometry's. */
+  nms: typeof nms;
 }
 
 /** The maximum number of regions proposed by the decoder. */

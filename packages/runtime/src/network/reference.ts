@@ -1,5 +1,6 @@
 // The operations in plain TypeScript: the reference for every other backend, and the fallback without WebAssembly.
 import type { Size } from "../decode/keepBest.js";
+import { nms } from "../geometry/nms.js";
 import type { Model } from "../model/model.js";
 import { drawPicture } from "../picture/pixels.js";
 import { maxRegions, type Network, planShapes, type Value } from "./network.js";
@@ -53,6 +54,7 @@ export function createReferenceNetwork(model: Model): Network {
       });
       return wanted.map((value) => values[value]);
     },
+    nms,
   };
 }
 

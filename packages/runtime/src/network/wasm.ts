@@ -4,6 +4,7 @@ import { nominalSide } from "../model/shapes.js";
 import { createMachine } from "./machine.js";
 import { maxRegions, type Network, planShapes } from "./network.js";
 import { type Plan, planNetwork, readMaps, readRows } from "./plan.js";
+import { wasmNms } from "./wasmNms.js";
 import { drawIntoPlanes } from "./wasmPicture.js";
 
 /** @throws without WebAssembly SIMD; ModelError if even a small picture needs too much memory */
@@ -31,5 +32,6 @@ export async function createWasmNetwork(model: Model): Promise<Network> {
       for (const step of plan!.regionSteps) step(regions);
       return wanted.map((value) => readRows(plan!, machine, value, regions.length / 4));
     },
+    nms: wasmNms(machine, () => plan!.end),
   };
 }

@@ -23,7 +23,8 @@ export function bestRegions(arrays: CellArrays, placed: Float32Array, max: numbe
     }
     const area = placed.subarray(4 * image, 4 * image + 4);
     const boxes = clipBoxes(boxesOf(arrays, image, topK(best, max)), area);
-    return takeBoxes(boxes, nms(boxes, removeSmallBoxes(boxes, 1e-3), REGION_NMS, MAX_REGIONS));
+    const order = removeSmallBoxes(boxes, 1e-3);
+    return takeBoxes(boxes, nms({ boxes, order }, REGION_NMS, MAX_REGIONS));
   });
 }
 

@@ -86,8 +86,9 @@ export class Fcos extends Module implements Detector {
           const outputs = {
             logits: logits.subarray(image * classes * plane, (image + 1) * classes * plane),
             distances: distances.subarray(4 * image * plane, 4 * (image + 1) * plane),
+            width,
           };
-          return detectCells(outputs, width, size, this.decoder);
+          return detectCells(outputs, size, this.decoder);
         });
       }),
     );

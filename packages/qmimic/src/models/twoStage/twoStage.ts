@@ -154,9 +154,10 @@ export class TwoStage<C extends TwoStageConfig> extends Module implements Detect
       const outputs = {
         logits: logits.subarray(labels * row, labels * end),
         deltas: deltas.subarray(width * row, width * end),
+        regions,
       };
       row = end;
-      return detectRegions(outputs, regions, sizes[image], this.decoder);
+      return detectRegions(outputs, sizes[image], this.decoder);
     });
   }
 }

@@ -29,8 +29,7 @@ export function detectFixed(model: Model, canvas: Size, picture: RawImage, most 
   const found = () => {
     if (decoder.of === "cells")
       return detectCells(
-        { logits: first.data, distances: second.data },
-        first.width,
+        { logits: first.data, distances: second.data, width: first.width },
         placement.size,
         decoder,
       );
@@ -41,7 +40,7 @@ export function detectFixed(model: Model, canvas: Size, picture: RawImage, most 
     const placed = [0, 0, placement.size.width, placement.size.height];
     const regions = proposeRegions(said, placed, decoder.proposals);
     const [logits, deltas] = network.runRegions(regions, outputs.slice(2));
-    return detectRegions({ logits: logits.data, deltas: deltas.data }, regions, placement.size, decoder);
+    return detectRegions({ logits: logits.data, deltas: deltas.data, regions }, placement.size, decoder);
   };
   const { boxes, scores, labels } = found();
   return [...scores]

@@ -1,0 +1,52 @@
+// geometry/nms.ts with the kernel.
+import { nms } from "../geometry/nms.js";
+import type { Machine } from "./machine.js";
+
+/** From about here on, only comparing with boxes nearby takes less time than comparing with all, four at a time. */
+const MANY = 1000;
+
+/** @param free the address of memory that it may overwrite */
+export const wasmNms =
+  (machine: Machine, free: () => number): typeof nms =>
+  (candidates, iouThreshold, limit = Number.POSITIVE_INFINITY) => {
+    const { boxes, order, labels } = candidates;
+    const most = Math.min(order.length, limit);
+    if (most > MANY) return nms(candidates, iouThreshold, limit);
+    let end = (free() + 15) & ~15;
+    const allocate = (bytes: number): number => {
+      const address = end;
+      end += (bytes + 15) & ~15;
+      return address;
+    };
+    const addresses = {
+      boxes: allocate(boxes.byteLength),
+      order: allocate(order.byteLength),
+      labels: labels && allocate(labels.byteLength),
+      kept: allocate(4 * most),
+      groups: allocate(24 * (most + 3)),
+    };
+    machine.reserve(end);
+    const { kernels, floats } = machine;
+    const integers = new Int32Array(floats.buffer);
+    floats.set(boxes, addresses.boxes / 4);
+    integers.set(order, addresses.order / 4);
+    if (labels) integers.set(labels, addresses.labels! / 4);
+    const count = kernels.suppress(
+      addresses.boxes,
+      addresses.order,
+      order.length,
+      addresses.labels ?? 0,
+      singleBelow(iouThreshold),
+      most,
+      addresses.kept,
+      addresses.groups,
+    );
+    return integers.slice(addresses.kept / 4, addresses.kept / 4 + count);
+  };
+
+/** The largest single-precision number of at most x, 0..1: a single-precision IoU is above x if it is above that. */
+function singleBelow(x: number): number {
+  const single = new Float32Array([x]);
+  if (single[0] > x) new Int32Array(single.buffer)[0]--;
+  return single[0];
+}
