@@ -4,12 +4,17 @@
 //   form "cells":  Lm = 1/(2N) sum_i 1/m_i || Q(ft_i) - Q(r(fs_i)) ||^2
 //   form "rois":   Lm = 1/(2N) sum_i 1/m || pool Q(ft_i) - pool Q(r(fs_i)) ||^2
 //
+// In form "cells", the background may have a weight of its own (addBackground), and both maps may be standardized first
+// (loss "correlation", see standardized).
+//
 // m_i is the number of values of the map in region i, m that of a pooled region. Rounding has no useful
 // derivative: the gradient passes straight through Q (straight-through estimator). It still points the right
 // way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
 import {
+  add,
   Conv2d,
   cast,
+  div,
   mul,
   operator,
   type Random,
@@ -24,11 +29,14 @@ import { applyQuantizer } from "../models/index.js";
 import { fusedMimicLoss } from "../native/mimicLoss.js";
 import { decodeFeatures } from "./dictionary.js";
 import { type MatchCounts, NO_COUNTS, toCounts } from "./match.js";
-import { cellWeights, chooseRegions, type RegionSource, regionCells } from "./regions.js";
+import { addBackground, cellWeights, chooseRegions, type RegionSource, regionCells } from "./regions.js";
 
 export interface MimicSettings {
   regions: RegionSource;
   regionForm: "cells" | "rois";
+  loss: "squared" | "correlation";
+  /** Weight of the cells outside regions, see addBackground. */
+  background: number;
   /** Regions per image. */
   mimicRegions: number;
   /** The teacher's quantizer; "none" is plain mimic. */
@@ -93,9 +101,14 @@ export function mimicLoss(
   if (settings.regionForm === "rois")
     return { ...pooledLoss(predict(regressor, pass.features), stored, regions, settings), regions };
   const [batch, , height, width] = pass.features.shape;
-  const weights = cellWeights(regions, { stride, channels: regressor.outChannels, height, width });
+  const map = { stride, channels: regressor.outChannels, height, width };
+  const weights = cellWeights(regions, map);
+  if (settings.background > 0) addBackground(weights, placed, map, settings.background);
   const cells = tensor(weights, [batch, height, width]).to(pass.features.device);
-  const { loss, matches } = cellLoss(pass.features, regressor, { stored, quantizer }, cells);
+  const { loss, matches } =
+    settings.loss === "correlation"
+      ? difference(predict(regressor, pass.features), { stored, quantizer }, cells, standardized)
+      : cellLoss(pass.features, regressor, { stored, quantizer }, cells);
   return { loss, counts: toCounts(matches), regions };
 }
 
@@ -134,16 +147,20 @@ const unsqueezeOf = operator("aten::unsqueeze");
 const greaterThan = operator("aten::gt.Scalar");
 const logicalAnd = operator("aten::logical_and");
 
-/** The same with libtorch's operators: for the other quantizer, wide networks, and other devices. */
+/**
+ * The same with libtorch's operators: for the other quantizer, wide networks, and other devices.
+ * @param transform of both maps before they are compared
+ */
 function difference(
   prediction: Tensor,
   { stored, quantizer }: EncodedMaps,
   cells: Tensor,
+  transform = (map: Tensor, _perCell: Tensor): Tensor => map,
 ): { loss: Tensor; matches: Tensor } {
   const target = decodeFeatures(stored, quantizer);
   const rounded = applyQuantizer(prediction, quantizer);
-  const gap = sub(rounded, target);
   const perCell = unsqueezeOf(cells, 1);
+  const gap = sub(transform(rounded, perCell), transform(target, perCell));
   const loss = sum(mul(mul(gap, gap), perCell));
   if (quantizer.kind === "none") return { loss, matches: tensor(new Int32Array(3)) };
   const inside = greaterThan(perCell, 0);
@@ -153,6 +170,29 @@ function difference(
   const active = nonZeroCount(logicalAnd(equal, greaterThan(target, 0))).item();
   const compared = nonZeroCount(inside).item() * rounded.shape[1];
   return { loss, matches: tensor(Int32Array.of(matched, matched - active, compared)) };
+}
+
+const sumOver = operator("aten::sum.dim_IntList");
+const rsqrtOf = operator("aten::rsqrt");
+const clampMin = operator("aten::clamp_min");
+
+/** Added to variances: channels that are constant stay near 0. */
+const EPSILON = 1e-6;
+
+/** Instead of no weight at all, if there are no regions. */
+const SMALLEST = 1e-30;
+
+/**
+ * Every channel with mean 0 and variance 1 over the batch's weighted cells. The squared difference of two standardized
+ * maps is then 2 (1 - their correlation), regardless of the scales of their features (Cao et al., PKD, NeurIPS 2022).
+ * @param map [B, C, H, W]
+ * @param perCell [B, 1, H, W], 0 or more
+ */
+function standardized(map: Tensor, perCell: Tensor): Tensor {
+  const mean = (values: Tensor) => sumOver(mul(values, share), [0, 2, 3], true);
+  const share = div(perCell, clampMin(sum(perCell), SMALLEST));
+  const centered = sub(map, mean(map));
+  return mul(centered, rsqrtOf(add(mean(mul(centered, centered)), EPSILON)));
 }
 
 /** Both maps max-pooled to a fixed grid in each region: pooling commutes with Q, so all values stay in D. */

@@ -135,6 +135,31 @@ export function cellWeights(
   return weights;
 }
 
+/**
+ * Gives the cells on images but outside all regions a weight of their own, after DeFeat (Guo et al., "Distilling Object
+ * Detectors via Decoupled Features", CVPR 2021): `background` / (2 M) each, where M is the number of values of these
+ * cells of all images, so that with 1 the background counts as much as all regions together.
+ * @param weights [B, height, width], from cellWeights; changed
+ * @param placed each image's area on the canvas, [B, 4] xyxy
+ * @param background 0 or more
+ */
+export function addBackground(
+  weights: Float32Array,
+  placed: Float32Array,
+  { stride, channels, height, width }: MapShape,
+  background: number,
+): void {
+  const outside: number[] = [];
+  for (let at = 0; at < weights.length; at++) {
+    const image = Math.floor(at / (height * width));
+    const x = ((at % width) + 0.5) * stride;
+    const y = ((Math.floor(at / width) % height) + 0.5) * stride;
+    const [x1, y1, x2, y2] = placed.subarray(4 * image, 4 * image + 4);
+    if (weights[at] === 0 && x >= x1 && x < x2 && y >= y1 && y < y2) outside.push(at);
+  }
+  for (const at of outside) weights[at] = background / (2 * outside.length * channels);
+}
+
 /** In-place running sums along both axes: the weights of one image, 0 outside all regions. */
 function sumUp(changes: Float64Array, counts: Int32Array, weights: Float32Array, width: number): void {
   const columns = width + 1;

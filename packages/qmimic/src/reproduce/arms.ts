@@ -1,4 +1,4 @@
-// The arms of tables: what is trained, with which settings.
+// Tables and their arms: what is trained, with which settings, and compared with what.
 import { kebab, parseBackbone, widthOfCost } from "../models/index.js";
 import type { PruningMethod } from "../prune/prune.js";
 import { keyOf, type Recipe, settingOf } from "../train/recipe.js";
@@ -22,6 +22,15 @@ export interface Arm {
   pruned?: { method: PruningMethod; of: string; like: string };
   /** Trained only with seed 0: teachers. */
   once?: boolean;
+}
+
+export interface Table {
+  name: string;
+  /** The question it answers. */
+  question: string;
+  /** The arm with which the others are compared. */
+  base: string;
+  arms(recipe: Recipe): Arm[];
 }
 
 export const TEACHER_SETTINGS: Settings = { stage: "teacher" };

@@ -6,9 +6,8 @@ import { InputError } from "../errors.js";
 import { kebab } from "../models/index.js";
 import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
 import { weightsHash } from "../train/runWeights.js";
-import type { Arm, Settings } from "./arms.js";
+import type { Arm, Settings, Table } from "./arms.js";
 import { isFinished, type RunResult, readRun } from "./runResult.js";
-import type { Table } from "./tables.js";
 
 /** One training run. */
 export interface PlannedRun {

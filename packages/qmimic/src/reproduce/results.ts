@@ -4,10 +4,10 @@ import type { Comparison } from "../eval/bootstrap.js";
 import { type ApName, compareSeeds, compareValues } from "../eval/compareSeeds.js";
 import { deviation, mean } from "../eval/tally.js";
 import { isWeightsFile, type Recipe, settingOf } from "../train/recipe.js";
+import type { Table } from "./arms.js";
 import type { PlannedRun } from "./plan.js";
 import type { RunResult } from "./runResult.js";
 import type { Score } from "./score.js";
-import type { Table } from "./tables.js";
 
 export interface ScoredRun {
   run: PlannedRun;

@@ -20,7 +20,7 @@ const OF_QUANTIZING = [
 const OF_STUDENT = ["student", "convolution", "convolution-groups", "epochs", "lr"];
 const OF_MIMICRY = [
   ...["lambda", "lambda-head", "quantize-student", "regions", "region-form"],
-  ...["mimic-regions", "mimic-roi-size", "live-teacher", "cross-head"],
+  ...["mimic-loss", "mimic-background", "mimic-regions", "mimic-roi-size", "live-teacher", "cross-head"],
 ];
 
 const OF_PSEUDO_LABELS = ["pseudo-score", "pseudo-ignore"];

@@ -57,6 +57,17 @@ export const method = {
     .enum(["cells", "rois"])
     .default("cells")
     .describe("compare feature map cells (each region normalized by its size), or RoI-max-pooled regions"),
+  mimicLoss: z
+    .enum(["squared", "correlation"])
+    .default("squared")
+    .describe(
+      "compare feature map values, or values standardized per channel, whose squared difference is a correlation (PKD); only with region-form cells",
+    ),
+  mimicBackground: real(
+    atLeast0,
+    0,
+    "weight of the feature map outside the regions, relative to all regions together (DeFeat); only with region-form cells",
+  ),
   mimicRegions: wholeUpTo(MAX_REGIONS, 128, "regions to mimic per image"),
   mimicRoiSize: wholeUpTo(MAX_ROI_CELLS, 7, "pooled cells per side of a region, for region-form rois"),
   pseudoScore: z

@@ -38,6 +38,7 @@ export async function createMimicTask(
 ): Promise<MimicTask> {
   const { side, teacherScale, scales, flip, cache, device, seed } = recipe;
   const { regions, regionForm, mimicRegions, mimicRoiSize: roiSize } = recipe;
+  const { mimicLoss: loss, mimicBackground: background } = recipe;
   for (const { tensor } of teacher.named()) tensor.requiresGrad = false;
   const measured = await matchQuantizer(teacher, teacherRecipe(recipe), forTeacher(train));
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
@@ -70,7 +71,7 @@ export async function createMimicTask(
   const heads = recipe.lambdaHead > 0 && mismatch === undefined;
   if (recipe.lambdaHead > 0 && !heads)
     report.say(`mimicking only the feature map, not the heads: ${mismatch}`);
-  const where = { regions, regionForm, mimicRegions, roiSize };
+  const where = { regions, regionForm, mimicRegions, roiSize, loss, background };
   const settings: MimicSettings = { ...where, quantizer, stride, heads, teacherScale };
   const objects = { samples: val.dataset.samples, store: val.store };
   const mimicry = { student, regressor, maps: valMaps, quantizerStride: measured.stride, device };

@@ -97,6 +97,9 @@ function conflictIn(recipe: Recipe): string | undefined {
   }
   if (liveTeacher && teacherScale > 1)
     return "live-teacher and teacher-scale 2 cannot be combined: a live teacher sees the student's input";
+  const { regionForm, mimicLoss, mimicBackground } = recipe;
+  if (regionForm === "rois" && (mimicLoss === "correlation" || mimicBackground > 0))
+    return `${mimicBackground > 0 ? "mimic-background" : "mimic-loss correlation"} only works with region-form cells, not rois`;
   const shortest = Math.min(epochs, teacherEpochs);
   if (restarts > 0 && restarts >= shortest)
     return `restarts is ${restarts}, but a network is trained for only ${shortest} epochs. Use fewer restarts, or more epochs`;

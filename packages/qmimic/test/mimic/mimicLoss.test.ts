@@ -1,10 +1,10 @@
 // The mimic loss, in both forms and for each quantizer, against the formula written out over regions.
-import { backward, type Conv2d, copy, noGrad, scope, sum, tensor } from "@qmimic/torch";
+import { backward, type Conv2d, copy, mul, noGrad, scope, sum, tensor } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
 import { createRegressor, type MimicSettings, mimicLoss } from "../../src/mimic/mimic.js";
-import { regionCells } from "../../src/mimic/regions.js";
+import { addBackground, cellWeights, regionCells } from "../../src/mimic/regions.js";
 import type { Quantizer, TrainingPass } from "../../src/models/index.js";
 import { quantize, quantizePow2 } from "../../src/native/quantize.js";
 import { expectClose } from "../models/torchvision.js";
@@ -50,16 +50,24 @@ interface Run {
   prediction: Float32Array;
 }
 
-function run(quantizer: Quantizer, regionForm: MimicSettings["regionForm"], boxes = proposals): Run {
+function run(
+  quantizer: Quantizer,
+  regionForm: MimicSettings["regionForm"],
+  boxes = proposals,
+  changes: Partial<MimicSettings> = {},
+): Run {
   const settings: MimicSettings = {
     regions: "proposals",
     regionForm,
     mimicRegions: 16,
+    loss: "squared",
+    background: 0,
     quantizer,
     stride,
     roiSize: 3,
     heads: false,
     teacherScale: 1,
+    ...changes,
   };
   return scope(() => {
     const features = tensor(studentMap, [batch, own, height, width]);
@@ -180,6 +188,104 @@ describe.each([
   });
 });
 
+/** Weight of each cell: the mean over regions, and over the cells outside of them. */
+function weightsOf(background: number): number[] {
+  const weights = new Array(batch * height * width).fill(0);
+  const count = proposals.reduce((all, list) => all + list.length / 4, 0);
+  proposals.forEach((list, image) => {
+    for (let k = 0; k < list.length; k += 4) {
+      const { x0, y0, x1, y1 } = regionCells(list.subarray(k, k + 4), stride, height, width);
+      for (let y = y0; y < y1; y++)
+        for (let x = x0; x < x1; x++)
+          weights[(image * height + y) * width + x] += 1 / (2 * count * (x1 - x0) * (y1 - y0) * channels);
+    }
+  });
+  const outside = weights.filter((weight) => weight === 0).length;
+  return weights.map((weight) => (weight === 0 ? background / (2 * outside * channels) : weight));
+}
+
+/** The values of one channel with the weights of their cells. */
+function channelOf(map: Float32Array, channel: number): number[] {
+  const plane = height * width;
+  return Array.from(
+    { length: batch * plane },
+    (_, at) => map[(Math.floor(at / plane) * channels + channel) * plane + (at % plane)],
+  );
+}
+
+describe.each([
+  ["uniform", uniform],
+  ["power-of-two", powers],
+  ["none", none],
+])("quantizer %s", (_, quantizer) => {
+  test("the background counts as much as its weight says, apart from the regions", () => {
+    const actual = run(quantizer, "cells", proposals, { background: 0.7 });
+    const [student, teacher] = [scope(() => round(actual.prediction, quantizer)), goal(quantizer)];
+    const weights = weightsOf(0.7);
+    let loss = 0;
+    for (let c = 0; c < channels; c++) {
+      const [s, t] = [channelOf(student, c), channelOf(teacher, c)];
+      weights.forEach((weight, at) => {
+        loss += weight * (s[at] - t[at]) ** 2;
+      });
+    }
+    expect(actual.loss).toBeCloseTo(loss, 4);
+    expect(actual.loss).toBeGreaterThan(run(quantizer, "cells").loss);
+  });
+
+  test.each([0, 1])("correlation: 1 - Pearson's, a mean over the channels, background %f", (background) => {
+    const actual = run(quantizer, "cells", proposals, { loss: "correlation", background });
+    const [student, teacher] = [scope(() => round(actual.prediction, quantizer)), goal(quantizer)];
+    const weights = weightsOf(background);
+    const total = weights.reduce((sum, weight) => sum + weight, 0);
+    const mean = (values: number[]) => values.reduce((sum, v, at) => sum + (weights[at] * v) / total, 0);
+    const centered = (values: number[]) => {
+      const middle = mean(values);
+      return values.map((value) => value - middle);
+    };
+    let loss = 0;
+    for (let c = 0; c < channels; c++) {
+      const [s, t] = [student, teacher].map((map) => centered(channelOf(map, c)));
+      const product = (a: number[], b: number[]) => mean(a.map((value, at) => value * b[at]));
+      const correlation = product(s, t) / Math.sqrt(product(s, s) * product(t, t));
+      loss += 2 * total * (1 - correlation);
+    }
+    expect(actual.loss).toBeCloseTo(loss, 3);
+    expect(actual.mapGradient.some((value) => value !== 0)).toBe(true);
+  });
+});
+
+test("padding is not background", () => {
+  const weights = cellWeights([Float32Array.of(0, 0, 16, 16)], { stride, channels, height, width });
+  addBackground(weights, Float32Array.of(0, 0, 48, 32), { stride, channels, height, width }, 1);
+  // Three by two cells on the image, one of them in the region.
+  const outside = 1 / (2 * 5 * channels);
+  const expected = new Float32Array(height * width);
+  for (const at of [1, 2, width, width + 1, width + 2]) expected[at] = outside;
+  expected[0] = 1 / (2 * channels);
+  expect([...weights]).toEqual([...expected]);
+});
+
+test("correlation does not depend on the scale of the student's features, and without regions is 0", () => {
+  const correlation = { loss: "correlation" } as const;
+  const before = run(none, "cells", proposals, correlation).loss;
+  noGrad(() =>
+    scope(() => {
+      for (const parameter of regressor.parameters()) copy(parameter, mul(parameter, 3));
+    }),
+  );
+  expect(run(none, "cells", proposals, correlation).loss).toBeCloseTo(before, 5);
+  noGrad(() =>
+    scope(() => {
+      for (const parameter of regressor.parameters()) copy(parameter, mul(parameter, 1 / 3));
+    }),
+  );
+  const nothing = [new Float32Array(0), new Float32Array(0)];
+  const { loss, mapGradient } = run(uniform, "cells", nothing, correlation);
+  expect(loss).toBe(0);
+  expect(mapGradient.every((value) => Math.abs(value) === 0)).toBe(true);
+});
+
 test.each(["cells", "rois"] as const)("form %s without regions is 0, with zero gradient", (form) => {
   const { loss, matched, compared, mapGradient } = run(uniform, form, [
     new Float32Array(0),
@@ -202,6 +308,8 @@ test.each(["cells", "rois"] as const)(
         regions: "proposals",
         regionForm: form,
         mimicRegions: 16,
+        loss: "squared",
+        background: 0,
         quantizer: uniform,
         stride,
         roiSize: 3,

@@ -51,6 +51,12 @@ test.each([
   [{ restarts: -1 }, /restarts/],
   [{ "teacher-scale": 3 }, /teacher-scale/],
   [{ "teacher-scale": 2, "live-teacher": true }, /cannot be combined/],
+  [
+    { "mimic-loss": "correlation", "region-form": "rois" },
+    /mimic-loss correlation only works with region-form cells/,
+  ],
+  [{ "mimic-background": 1, "region-form": "rois" }, /mimic-background only works with region-form cells/],
+  [{ "mimic-background": -1 }, /mimic-background/],
   [{ "teacher-scale": 2, side: 8000 }, /the teacher's input would have 16000 px, expected at most 8192/],
 ])("refuses %j", (settings, message) => {
   expect(() => recipeWith(settings)).toThrow(message);

@@ -1,0 +1,165 @@
+// The comparisons of the paper: Quantization Mimic with its rivals, and its parts.
+import type { Recipe } from "../train/recipe.js";
+import {
+  type Arm,
+  MIMIC,
+  otherLayers,
+  pruned,
+  QM,
+  QUANTIZED,
+  QUANTIZED_SETTINGS,
+  SCRATCH,
+  SCRATCH_LONG,
+  SCRATCH_SETTINGS,
+  strideOf,
+  type Table,
+  TEACHER,
+  TEACHER_SETTINGS,
+  teachersAround,
+  variant,
+} from "./arms.js";
+
+const LAMBDAS = [0.25, 1, 4, 16, 64];
+const STRIDES = [0.25, 0.5, 1, 2];
+
+/** A student and its teacher with this kind of dictionary; if the recipe has it, the runs of the common arms. */
+function withQuantizer(recipe: Recipe, quantizer: string): Arm[] {
+  const label = quantizer === "uniform" ? "uniform" : "powers of two";
+  if (quantizer === recipe.quantizer) return [{ ...QM, label }];
+  const settings = { quantizer, "quantizer-stride": "auto" };
+  const teacher: Arm = {
+    ...QUANTIZED,
+    name: `${quantizer}-teacher`,
+    label: `teacher, ${label}`,
+    settings: { ...QUANTIZED_SETTINGS, ...settings },
+  };
+  return [teacher, { ...variant(recipe, quantizer, label, settings), teacher: teacher.name }];
+}
+
+/** A student with a teacher of this network; the runs of the common arms if it is the recipe's. */
+function ofSize(network: string, isRecipes: boolean): Arm[] {
+  const labels = [network, `${network}, quantized`, `taught by ${network}`];
+  if (isRecipes) return [TEACHER, QUANTIZED, QM].map((arm, i) => ({ ...arm, label: labels[i] }));
+  const [teacher, quantized] = [`teacher-${network}`, `quantized-${network}`];
+  const settings = { ...TEACHER_SETTINGS, teacher: network };
+  return [
+    { ...TEACHER, name: teacher, label: labels[0], settings },
+    { ...QUANTIZED, name: quantized, label: labels[1], teacher },
+    { ...QM, name: `${QM.name}-from-${network}`, label: labels[2], teacher: quantized },
+  ];
+}
+
+/** In the order of the paper. */
+export const PAPER_TABLES: readonly Table[] = [
+  {
+    name: "main",
+    question: "Does a student benefit from a teacher, and from quantization?",
+    base: SCRATCH.name,
+    arms: () => [TEACHER, QUANTIZED, SCRATCH, MIMIC, QM, SCRATCH_LONG],
+  },
+  {
+    name: "rivals",
+    question: "Are other ways to save multiply-adds as good as a narrow student?",
+    base: SCRATCH.name,
+    arms: (recipe) => [
+      TEACHER,
+      QUANTIZED,
+      SCRATCH,
+      otherLayers(recipe, "separable"),
+      otherLayers(recipe, "grouped"),
+      pruned("lasso", "LASSO"),
+      pruned("taylor", "Taylor's criterion"),
+      MIMIC,
+      QM,
+    ],
+  },
+  {
+    name: "quantize-both",
+    question: "Should the student's feature map be quantized too?",
+    base: SCRATCH.name,
+    arms: (recipe) => [
+      TEACHER,
+      QUANTIZED,
+      SCRATCH,
+      variant(recipe, "both", "both maps quantized", { "quantize-student": true }),
+      variant(recipe, "teacher", "only the teacher's map", { "quantize-student": false }),
+    ],
+  },
+  {
+    name: "student-only",
+    question: "Does quantizing the student's feature map help without a teacher?",
+    base: SCRATCH.name,
+    arms: () => [
+      TEACHER,
+      QUANTIZED,
+      SCRATCH,
+      {
+        ...SCRATCH,
+        name: `${SCRATCH.name}-rounded`,
+        label: "from scratch, map quantized like the teacher's",
+        settings: (finished) => ({ ...SCRATCH_SETTINGS, "quantize-student": true, ...strideOf(finished, 1) }),
+        after: [QUANTIZED.name],
+      },
+      QM,
+    ],
+  },
+  {
+    name: "uniform-vs-power",
+    question: "Is a uniform dictionary better than powers of two?",
+    base: QM.name,
+    arms: (recipe) => [
+      TEACHER,
+      QUANTIZED,
+      ...["uniform", "power-of-two"].flatMap((quantizer) => withQuantizer(recipe, quantizer)),
+    ],
+  },
+  {
+    name: "lambda",
+    question: "How much should the mimic loss weigh?",
+    base: SCRATCH.name,
+    arms: (recipe) => [
+      TEACHER,
+      QUANTIZED,
+      SCRATCH,
+      ...LAMBDAS.map((lambda) => variant(recipe, `lambda-${lambda}`, `lambda ${lambda}`, { lambda })),
+    ],
+  },
+  {
+    name: "stride-of-q",
+    question: "How fine should the dictionary be?",
+    base: QM.name,
+    arms: () => [
+      TEACHER,
+      QUANTIZED,
+      QM,
+      ...STRIDES.filter((times) => times !== 1).flatMap((times): Arm[] => {
+        const teacher = `quantized-teacher-s-${times}`;
+        return [
+          {
+            ...QUANTIZED,
+            name: teacher,
+            label: `teacher, s times ${times}`,
+            settings: (finished) => ({ ...QUANTIZED_SETTINGS, ...strideOf(finished, times) }),
+            after: [QUANTIZED.name],
+          },
+          { ...QM, name: `${QM.name}-s-${times}`, label: `s times ${times}`, teacher },
+        ];
+      }),
+    ],
+  },
+  {
+    name: "teacher-size",
+    question: "How large should the teacher be?",
+    base: SCRATCH.name,
+    arms: ({ teacher: network }) => [
+      SCRATCH,
+      ...teachersAround(network).flatMap((other) => ofSize(other, other === network)),
+    ],
+  },
+  {
+    name: "match-ratio",
+    question: "How often do teacher and student agree, with and without quantization?",
+    base: MIMIC.name,
+    arms: () => [TEACHER, QUANTIZED, MIMIC, QM],
+  },
+];
