@@ -15,7 +15,6 @@ export interface DatasetFlags extends DataFlags {
   split: string;
   /** If the data has no val split: how training held one out. */
   valShare: number;
-  seed: number;
   ignore?: readonly Mark[];
   classes?: string;
   merge?: string;
@@ -37,8 +36,8 @@ export const readTrainFor = (
 ): Promise<Dataset> =>
   readLabelled(detector, flags, async (options) => {
     const folder = await openFrom(flags.data, flags);
-    const { skipBad = false, ignore = [], trainSplit, split: valSplit, valShare, seed } = flags;
-    const splits = { trainSplit, valSplit, valShare, seed };
+    const { skipBad = false, ignore = [], trainSplit, split: valSplit, valShare } = flags;
+    const splits = { trainSplit, valSplit, valShare };
     return (await readTrainVal(folder, splits, { ...options, skipBad, ignore })).train;
   });
 
@@ -74,12 +73,12 @@ async function readLabelled(
   }
 }
 
-/** The requested split; if the data has no val split, what training held out with this fraction and seed. */
+/** The requested split; if the data has no val split, what training held out with this fraction. */
 async function readWith(options: ReadOptions, flags: DatasetFlags): Promise<Dataset> {
   const folder = await openFrom(flags.data, flags);
   const { skipBad = false, ignore = [] } = flags;
   const all = { ...options, skipBad, ignore };
-  const settings = { trainSplit: "train", valSplit: flags.split, valShare: flags.valShare, seed: flags.seed };
+  const settings = { trainSplit: "train", valSplit: flags.split, valShare: flags.valShare };
   let dataset: Dataset;
   if (holdsOut(folder, flags.split)) {
     const { val, heldOut } = await readTrainVal(folder, settings, all);

@@ -32,16 +32,16 @@ async function imagesOf(
 ): Promise<DatasetFlags & { trainSplit: string }> {
   if (named !== undefined)
     return {
-      ...{ data: named, trainSplit: "train", split, format: "auto", valShare: DEFAULT_VAL_SHARE, seed: 0 },
+      ...{ data: named, trainSplit: "train", split, format: "auto", valShare: DEFAULT_VAL_SHARE },
       ...(names === undefined ? {} : { classes: names }),
       ...(into === undefined ? {} : { merge: into }),
     };
   if (run === undefined)
     throw new InputError("without a run folder, images must be given with --data FOLDER");
   const recipe = await openRunFolder(run);
-  const { data, trainSplit, valSplit, classes, merge, format, valShare, seed, skipBad, ignore } = recipe;
+  const { data, trainSplit, valSplit, classes, merge, format, valShare, skipBad, ignore } = recipe;
   return {
-    ...{ data, trainSplit, split: valSplit, format, valShare, seed, skipBad, ignore },
+    ...{ data, trainSplit, split: valSplit, format, valShare, skipBad, ignore },
     ...(merge !== "" ? { merge } : classes.length > 0 ? { classes: classes.join(",") } : {}),
   };
 }

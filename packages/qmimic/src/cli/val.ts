@@ -20,7 +20,7 @@ import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { namesOf } from "./names.js";
-import { fraction, positiveFraction, wholeNumber } from "./numbers.js";
+import { fraction, positiveFraction } from "./numbers.js";
 import { complain, say } from "./output.js";
 import { type LimitFlag, limitOption, type SideFlag, sideOption } from "./overrides.js";
 import { findWeights } from "./weights.js";
@@ -29,7 +29,6 @@ interface ValFlags extends EngineFlags, SideFlag, LimitFlag, DataFlags {
   data: string;
   split: string;
   valShare: number;
-  seed: number;
   ignore?: Mark[];
   classes?: string;
   merge?: string;
@@ -51,12 +50,6 @@ export function addVal(program: Command): void {
       "if there is no val split: val-share of the training recipe",
       fraction,
       0.15,
-    )
-    .option(
-      "--seed <number>",
-      "if there is no val split: seed of the training recipe",
-      wholeNumber(0, 1e9),
-      0,
     )
     .option("--ignore <marks>", `do not score objects with these marks: ${MARKS.join(", ")}`, marks)
     .option("--classes <names>", "score only these of the detector's classes")

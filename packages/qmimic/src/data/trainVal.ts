@@ -11,7 +11,6 @@ export interface TrainValOptions {
   valSplit: string;
   /** Fraction of the images to hold out if there is no val split. */
   valShare: number;
-  seed: number;
   /** Called while images are compared for holding out. */
   onProgress?: (done: number, total: number) => void;
 }
@@ -23,6 +22,9 @@ export interface TrainVal {
   heldOut: string | undefined;
 }
 
+/** Not the run's seed: runs with different seeds are compared on the same images, and share a teacher. */
+const HOLD_OUT_SEED = 0;
+
 /** Whether val is held out: the name is the usual one, and no such split exists. */
 export const holdsOut = ({ source: { splits } }: DataFolder, valSplit: string): boolean =>
   valSplit === "val" && !splits.includes("val");
@@ -30,7 +32,7 @@ export const holdsOut = ({ source: { splits } }: DataFolder, valSplit: string): 
 /** @throws InputError as readSplit does, and if there are too few images to hold out */
 export async function readTrainVal(
   folder: DataFolder,
-  { trainSplit, valSplit, valShare, seed, onProgress }: TrainValOptions,
+  { trainSplit, valSplit, valShare, onProgress }: TrainValOptions,
   options: ReadOptions,
 ): Promise<TrainVal> {
   const all = await readSplit(folder, trainSplit, options);
@@ -40,7 +42,7 @@ export async function readTrainVal(
   }
   const splits = await divideSamples(all.samples, {
     shares: { train: 1 - valShare, val: valShare },
-    seed,
+    seed: HOLD_OUT_SEED,
     ...(onProgress ? { onProgress } : {}),
   });
   const part = (name: string): Dataset => ({
@@ -55,6 +57,6 @@ export async function readTrainVal(
     );
   }
   const from = findSplit(folder, trainSplit) === WHOLE ? "the set" : `split ${trainSplit}`;
-  const heldOut = `there is no val split: ${val.samples.length} of the ${all.samples.length} images of ${from} are held out as val (val-share ${valShare}, seed ${seed}; near-duplicates stay together). qmimic data split writes lists.`;
+  const heldOut = `there is no val split: ${val.samples.length} of the ${all.samples.length} images of ${from} are held out as val (val-share ${valShare}; the same ones for every seed, near-duplicates stay together). qmimic data split writes lists.`;
   return { train, val, heldOut };
 }

@@ -5,7 +5,7 @@
 //   form "rois":   Lm = 1/(2N) sum_i 1/m || pool Q(ft_i) - pool Q(r(fs_i)) ||^2
 //
 // In form "cells", the background may have a weight of its own (addBackground), and both maps may be standardized first
-// (loss "correlation", see standardized).
+// (loss "correlation", see standardize).
 //
 // m_i is the number of values of the map in region i, m that of a pooled region. Rounding has no useful
 // derivative: the gradient passes straight through Q (straight-through estimator). It still points the right
@@ -53,7 +53,7 @@ export interface MimicSettings {
 
 export interface MimicResult {
   loss: Tensor;
-  /** Inside regions; zeros without quantizer. */
+  /** Inside regions; zeros without quantizer, and if the background is mimicked too. */
   counts: MatchCounts;
   /** The mimicked regions, [N, 4] xyxy per image. */
   regions: Float32Array[];
@@ -107,9 +107,11 @@ export function mimicLoss(
   const cells = tensor(weights, [batch, height, width]).to(pass.features.device);
   const { loss, matches } =
     settings.loss === "correlation"
-      ? difference(predict(regressor, pass.features), { stored, quantizer }, cells, standardized)
+      ? difference(predict(regressor, pass.features), { stored, quantizer }, cells, standardize(quantizer))
       : cellLoss(pass.features, regressor, { stored, quantizer }, cells);
-  return { loss, counts: toCounts(matches), regions };
+  // Cells with a weight are not only those in regions.
+  const counts = settings.background > 0 ? NO_COUNTS : toCounts(matches);
+  return { loss, counts, regions };
 }
 
 /** The teacher's maps as they are stored. */
@@ -176,23 +178,34 @@ const sumOver = operator("aten::sum.dim_IntList");
 const rsqrtOf = operator("aten::rsqrt");
 const clampMin = operator("aten::clamp_min");
 
-/** Added to variances: channels that are constant stay near 0. */
-const EPSILON = 1e-6;
-
 /** Instead of no weight at all, if there are no regions. */
 const SMALLEST = 1e-30;
 
+/** Added to variances if there is no dictionary. */
+const EPSILON = 1e-6;
+
 /**
- * Every channel with mean 0 and variance 1 over the batch's weighted cells. The squared difference of two standardized
- * maps is then 2 (1 - their correlation), regardless of the scales of their features (Cao et al., PKD, NeurIPS 2022).
- * @param map [B, C, H, W]
- * @param perCell [B, 1, H, W], 0 or more
+ * Every channel with mean 0 and a variance of about 1 over the batch's weighted cells. The squared difference of two
+ * standardized maps is then 2 (1 - their correlation), regardless of the scales of their features (Cao et al., PKD,
+ * NeurIPS 2022). Half of the dictionary's smallest step is added to the standard deviation (as a variance): rounding
+ * makes many channels constant, and straight through Q their gradients would be divided by almost 0.
+ * @returns a function of a map [B, C, H, W] and weights per cell [B, 1, H, W], 0 or more
  */
-function standardized(map: Tensor, perCell: Tensor): Tensor {
-  const mean = (values: Tensor) => sumOver(mul(values, share), [0, 2, 3], true);
-  const share = div(perCell, clampMin(sum(perCell), SMALLEST));
-  const centered = sub(map, mean(map));
-  return mul(centered, rsqrtOf(add(mean(mul(centered, centered)), EPSILON)));
+function standardize(quantizer: Quantizer): (map: Tensor, perCell: Tensor) => Tensor {
+  const step = smallestStep(quantizer);
+  const floor = Math.max(EPSILON, (step / 2) ** 2);
+  return (map, perCell) => {
+    const share = div(perCell, clampMin(sum(perCell), SMALLEST));
+    const mean = (values: Tensor) => sumOver(mul(values, share), [0, 2, 3], true);
+    const centered = sub(map, mean(map));
+    return mul(centered, rsqrtOf(add(mean(mul(centered, centered)), floor)));
+  };
+}
+
+/** The dictionary's smallest entry above 0; 0 without one. */
+function smallestStep(quantizer: Quantizer): number {
+  if (quantizer.kind === "none") return 0;
+  return quantizer.kind === "uniform" ? quantizer.stride : 2 ** quantizer.minExponent;
 }
 
 /** Both maps max-pooled to a fixed grid in each region: pooling commutes with Q, so all values stay in D. */

@@ -149,16 +149,33 @@ export function addBackground(
   { stride, channels, height, width }: MapShape,
   background: number,
 ): void {
-  const outside: number[] = [];
-  for (let at = 0; at < weights.length; at++) {
-    const image = Math.floor(at / (height * width));
-    const x = ((at % width) + 0.5) * stride;
-    const y = ((Math.floor(at / width) % height) + 0.5) * stride;
+  const onImages = Array.from({ length: placed.length / 4 }, (_, image) => {
     const [x1, y1, x2, y2] = placed.subarray(4 * image, 4 * image + 4);
-    if (weights[at] === 0 && x >= x1 && x < x2 && y >= y1 && y < y2) outside.push(at);
-  }
-  for (const at of outside) weights[at] = background / (2 * outside.length * channels);
+    const [left, right] = centersBetween(x1, x2, stride, width);
+    const [top, bottom] = centersBetween(y1, y2, stride, height);
+    return { first: image * height * width, left, right, top, bottom };
+  });
+  /** Replaces the zeros on images by a value. */
+  const replaceZeros = (value: number): number => {
+    let count = 0;
+    for (const { first, left, right, top, bottom } of onImages)
+      for (let y = top; y < bottom; y++)
+        for (let at = first + y * width + left; at < first + y * width + right; at++)
+          if (weights[at] === 0) {
+            weights[at] = value;
+            count++;
+          }
+    return count;
+  };
+  const outside = replaceZeros(0);
+  replaceZeros(background / (2 * outside * channels));
 }
+
+/** The cells with centres from x1 to x2, of `limit`: the first, and the one after the last. */
+const centersBetween = (x1: number, x2: number, stride: number, limit: number): [number, number] => [
+  Math.max(0, Math.ceil(x1 / stride - 0.5)),
+  Math.min(limit, Math.ceil(x2 / stride - 0.5)),
+];
 
 /** In-place running sums along both axes: the weights of one image, 0 outside all regions. */
 function sumUp(changes: Float64Array, counts: Int32Array, weights: Float32Array, width: number): void {

@@ -1,4 +1,5 @@
 // Tables and their arms: what is trained, with which settings, and compared with what.
+import { InputError } from "../errors.js";
 import { kebab, parseBackbone, widthOfCost } from "../models/index.js";
 import type { PruningMethod } from "../prune/prune.js";
 import { keyOf, type Recipe, settingOf } from "../train/recipe.js";
@@ -31,6 +32,10 @@ export interface Table {
   /** The arm with which the others are compared. */
   base: string;
   arms(recipe: Recipe): Arm[];
+  /** Why the table makes no sense with a recipe; undefined if it does. */
+  conflict?(recipe: Recipe): string | undefined;
+  /** Whether arms have different dictionaries, so that their match ratios cannot be compared. */
+  differentDictionaries?: boolean;
 }
 
 export const TEACHER_SETTINGS: Settings = { stage: "teacher" };
@@ -65,17 +70,22 @@ export const QM: Arm = {
   teacher: "quantized-teacher",
 };
 
-/**
- * Quantization Mimic with these settings; if the recipe already has them, the run of the Quantization Mimic
- * arm.
- */
-export function variant(recipe: Recipe, name: string, label: string, settings: Settings): Arm {
+/** Settings that make an arm another one. */
+export interface Variation {
+  /** Added to the arm's name. */
+  name: string;
+  label: string;
+  settings: Settings;
+}
+
+/** An arm with other settings, by default of Quantization Mimic; if the recipe already has them, the arm's own runs. */
+export function variant(recipe: Recipe, { name, label, settings }: Variation, of: Arm = QM): Arm {
   const same = Object.entries(settings).every(([key, value]) => settingOf(recipe, keyOf(key)!) === value);
   return {
-    ...QM,
-    name: same ? QM.name : `${QM.name}-${name}`,
+    ...of,
+    name: same ? of.name : `${of.name}-${name}`,
     label,
-    settings: { ...QM_SETTINGS, ...settings },
+    settings: { ...of.settings, ...settings },
   };
 }
 
@@ -88,8 +98,14 @@ export const SCRATCH_LONG: Arm = {
   label: "student from scratch, same total training time",
   settings: (finished) => {
     const student = finished(SCRATCH.name);
-    const all = [TEACHER, QUANTIZED, QM].map(({ name }) => finished(name).trainingSeconds);
-    const times = all.reduce((sum, seconds) => sum + seconds, 0) / student.trainingSeconds;
+    const all = [TEACHER, QUANTIZED, QM].map(({ name }) => finished(name));
+    const other = all.find(({ machine }) => machine !== student.machine);
+    if (other)
+      throw new InputError(
+        `${other.weights} was trained with ${other.machine}, ${student.weights} with ${student.machine}: their times cannot be added. Leave out this arm with --arms, or train both on the same device with the same number of threads`,
+      );
+    const times =
+      all.reduce((sum, { trainingSeconds }) => sum + trainingSeconds, 0) / student.trainingSeconds;
     return { ...SCRATCH_SETTINGS, epochs: Math.max(1, Math.round(times * student.epochs)) };
   },
   after: [TEACHER.name, QUANTIZED.name, SCRATCH.name, QM.name],
@@ -125,10 +141,11 @@ export const pruned = (method: PruningMethod, label: string): Arm => ({
   pruned: { method, of: TEACHER.name, like: SCRATCH.name },
 });
 
-/** The quantized teacher's s, times a factor. */
+/** The quantized teacher's s, times a factor. The recipe's dictionary must be uniform. */
 export function strideOf(finished: (arm: string) => RunResult, times: number): Settings {
   const { quantizer } = finished(QUANTIZED.name);
-  return { "quantizer-stride": quantizer.kind === "uniform" ? times * quantizer.stride : "auto" };
+  if (quantizer.kind !== "uniform") throw new InputError(`${QUANTIZED.name}: its dictionary is not uniform`);
+  return { "quantizer-stride": times * quantizer.stride };
 }
 
 /** The network at half, the same and twice the width: "vgg-1-8" gives vgg-1-16, vgg-1-8, vgg-1-4. */

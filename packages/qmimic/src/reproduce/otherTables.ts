@@ -2,7 +2,6 @@
 import { DETECTORS } from "../models/index.js";
 import {
   MIMIC,
-  MIMIC_SETTINGS,
   QM,
   QM_SETTINGS,
   QUANTIZED,
@@ -41,7 +40,7 @@ export const OTHER_TABLES: readonly Table[] = [
       QUANTIZED,
       SCRATCH,
       ...["proposals", "ground-truth", "jittered"].map((regions) =>
-        variant(recipe, regions, regions, { regions }),
+        variant(recipe, { name: regions, label: regions, settings: { regions } }),
       ),
     ],
   },
@@ -49,43 +48,47 @@ export const OTHER_TABLES: readonly Table[] = [
     name: "map-or-heads",
     question: "What should the student mimic: the feature map, the heads, or both?",
     base: SCRATCH.name,
-    arms: (recipe) => [
-      TEACHER,
-      QUANTIZED,
-      SCRATCH,
-      {
-        ...MIMIC,
-        name: `${MIMIC.name}-map`,
-        label: "plain mimic, map only",
-        settings: { ...MIMIC_SETTINGS, "lambda-head": 0 },
-      },
-      variant(recipe, "map", "map only, quantized", { "lambda-head": 0 }),
-      variant(recipe, "heads", "heads only", { lambda: 0 }),
-      variant(recipe, "both", "map and heads", { lambda: 1, "lambda-head": 1 }),
-      variant(recipe, "cross-head", "map, and the teacher's head on it", { "cross-head": true }),
-    ],
+    arms: (recipe) => {
+      // What the recipe leaves out has weight 1.
+      const map = { lambda: recipe.lambda || 1 };
+      const heads = { "lambda-head": recipe.lambdaHead || 1 };
+      const no = { lambda: 0, "lambda-head": 0, "cross-head": false };
+      const onlyMap = { ...no, ...map };
+      const both = { ...no, ...map, ...heads };
+      return [
+        TEACHER,
+        QUANTIZED,
+        SCRATCH,
+        variant(recipe, { name: "map", label: "plain mimic, map only", settings: onlyMap }, MIMIC),
+        variant(recipe, { name: "map", label: "map only, quantized", settings: onlyMap }),
+        variant(recipe, { name: "heads", label: "heads only", settings: { ...no, ...heads } }),
+        variant(recipe, { name: "map-and-heads", label: "map and heads", settings: both }),
+        variant(recipe, {
+          name: "cross-head",
+          label: "map, and the teacher's head on it",
+          settings: { ...both, "cross-head": true },
+        }),
+      ];
+    },
   },
   {
     name: "mimic-loss",
     question: "Is correlation better than the squared difference?",
     base: SCRATCH.name,
-    arms: (recipe) => {
-      const correlation = { "mimic-loss": "correlation" };
-      return [
-        TEACHER,
-        QUANTIZED,
-        SCRATCH,
-        MIMIC,
-        {
-          ...MIMIC,
-          name: `${MIMIC.name}-correlation`,
-          label: "plain mimic by correlation",
-          settings: { ...MIMIC_SETTINGS, ...correlation },
-        },
-        QM,
-        variant(recipe, "correlation", "Quantization Mimic by correlation", correlation),
-      ];
-    },
+    arms: (recipe) => [
+      TEACHER,
+      QUANTIZED,
+      SCRATCH,
+      ...[MIMIC, QM].flatMap((of) =>
+        ["squared", "correlation"].map((loss) =>
+          variant(
+            recipe,
+            { name: loss, label: `${of.label}, ${loss}`, settings: { "mimic-loss": loss } },
+            of,
+          ),
+        ),
+      ),
+    ],
   },
   {
     name: "background",
@@ -96,8 +99,10 @@ export const OTHER_TABLES: readonly Table[] = [
       QUANTIZED,
       SCRATCH,
       ...BACKGROUNDS.map((weight) =>
-        variant(recipe, `background-${weight}`, `background weighted ${weight}`, {
-          "mimic-background": weight,
+        variant(recipe, {
+          name: `background-${weight}`,
+          label: `background weighted ${weight}`,
+          settings: { "mimic-background": weight },
         }),
       ),
     ],
@@ -140,6 +145,10 @@ export const OTHER_TABLES: readonly Table[] = [
     name: "restarts",
     question: "Do restarts with falling augmentation help?",
     base: SCRATCH.name,
+    conflict: ({ restarts }) =>
+      restarts === 0
+        ? undefined
+        : `restarts is ${restarts}, but the table varies it: remove it from the recipe`,
     arms: () => [
       SCRATCH,
       ...RESTARTS.map((restarts) => ({

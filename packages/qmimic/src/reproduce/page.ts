@@ -18,11 +18,11 @@ ${images} images and ${objects} objects of split ${split}. COCO AP in per cent (
 
 ${numbersTable(arms)}
 
-Differences from "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts), for match ratios\nonly over seeds. An arm with one seed, such as a teacher, is compared with that seed of "${baseLabel}", over images only.\nA difference whose interval includes 0 is not significant.
+Differences from "${baseLabel}", with 95 % intervals over seeds and images (eval/compareSeeds.ts), for match ratios\nonly over seeds. An arm with one seed, such as a teacher, is compared with that seed of "${baseLabel}", over images only.\n${hasTeachers(arms) ? "Teachers have only one seed, so intervals do not cover what another teacher would change. " : ""}A difference whose interval includes 0 is not significant.
 
 ${differencesTable(arms)}
 
-Each run is scored once, after all runs of its table are trained. These runs were scored ${days(scored)}. To reproduce:
+Each run is scored once per input size, after the runs of this table are trained; runs shared with other tables may have been scored earlier. These were\nscored ${days(scored)}. To reproduce:
 \`\`\`
 ${command}
 \`\`\`
@@ -39,6 +39,8 @@ function seen(arms: readonly ArmResults[]): string {
     : `Inputs: ${arms.map((arm) => `${arm.label} ${of(arm)}`).join(", ")}. `;
 }
 
+const hasTeachers = (arms: readonly ArmResults[]): boolean => arms.some(({ match }) => match !== null);
+
 const days = ({ first, last }: TableResults["scored"]): string => {
   const [from, to] = [first, last].map((time) => time.slice(0, 10));
   return from === to ? `on ${from}` : `from ${from} to ${to}`;
@@ -53,7 +55,7 @@ function numbersTable(arms: readonly ArmResults[]): string {
     (arm.multiplyAdds / 1e6).toFixed(0),
     String(arm.epochs),
     ...[arm.spread.val, arm.spread.ap50, arm.spread.ap75, arm.spread.ap].map((value) => percents(value, arm)),
-    ...(matched ? [arm.match ? percents(arm.match, arm) : ""] : []),
+    ...(matched ? [arm.match, arm.matchActive].map((value) => (value ? percents(value, arm) : "")) : []),
   ]);
   const header = [
     "",
@@ -66,7 +68,7 @@ function numbersTable(arms: readonly ArmResults[]): string {
     "AP75",
     "AP50:95",
   ];
-  return markdown([[...header, ...(matched ? ["match ratio"] : [])], ...rows]);
+  return markdown([[...header, ...(matched ? ["match ratio", "of nonzero entries"] : [])], ...rows]);
 }
 
 function differencesTable(arms: readonly ArmResults[]): string {

@@ -22,6 +22,14 @@ import {
 const LAMBDAS = [0.25, 1, 4, 16, 64];
 const STRIDES = [0.25, 0.5, 1, 2];
 
+/** Teachers may lose anything to their dictionary where that is the question. */
+const ANY_COST = { "quantizer-max-cost": 100 };
+
+const needsUniform = ({ quantizer }: Recipe): string | undefined =>
+  quantizer === "uniform"
+    ? undefined
+    : `quantizer is ${quantizer}, but the table varies s of a uniform dictionary`;
+
 /** A student and its teacher with this kind of dictionary; if the recipe has it, the runs of the common arms. */
 function withQuantizer(recipe: Recipe, quantizer: string): Arm[] {
   const label = quantizer === "uniform" ? "uniform" : "powers of two";
@@ -31,9 +39,9 @@ function withQuantizer(recipe: Recipe, quantizer: string): Arm[] {
     ...QUANTIZED,
     name: `${quantizer}-teacher`,
     label: `teacher, ${label}`,
-    settings: { ...QUANTIZED_SETTINGS, ...settings },
+    settings: { ...QUANTIZED_SETTINGS, ...settings, ...ANY_COST },
   };
-  return [teacher, { ...variant(recipe, quantizer, label, settings), teacher: teacher.name }];
+  return [teacher, { ...variant(recipe, { name: quantizer, label, settings }), teacher: teacher.name }];
 }
 
 /** A student with a teacher of this network; the runs of the common arms if it is the recipe's. */
@@ -81,14 +89,19 @@ export const PAPER_TABLES: readonly Table[] = [
       TEACHER,
       QUANTIZED,
       SCRATCH,
-      variant(recipe, "both", "both maps quantized", { "quantize-student": true }),
-      variant(recipe, "teacher", "only the teacher's map", { "quantize-student": false }),
+      variant(recipe, { name: "both", label: "both maps quantized", settings: { "quantize-student": true } }),
+      variant(recipe, {
+        name: "teacher",
+        label: "only the teacher's map",
+        settings: { "quantize-student": false },
+      }),
     ],
   },
   {
     name: "student-only",
     question: "Does quantizing the student's feature map help without a teacher?",
     base: SCRATCH.name,
+    conflict: needsUniform,
     arms: () => [
       TEACHER,
       QUANTIZED,
@@ -107,6 +120,7 @@ export const PAPER_TABLES: readonly Table[] = [
     name: "uniform-vs-power",
     question: "Is a uniform dictionary better than powers of two?",
     base: QM.name,
+    differentDictionaries: true,
     arms: (recipe) => [
       TEACHER,
       QUANTIZED,
@@ -121,13 +135,17 @@ export const PAPER_TABLES: readonly Table[] = [
       TEACHER,
       QUANTIZED,
       SCRATCH,
-      ...LAMBDAS.map((lambda) => variant(recipe, `lambda-${lambda}`, `lambda ${lambda}`, { lambda })),
+      ...LAMBDAS.map((lambda) =>
+        variant(recipe, { name: `lambda-${lambda}`, label: `lambda ${lambda}`, settings: { lambda } }),
+      ),
     ],
   },
   {
     name: "stride-of-q",
     question: "How fine should the dictionary be?",
     base: QM.name,
+    conflict: needsUniform,
+    differentDictionaries: true,
     arms: () => [
       TEACHER,
       QUANTIZED,
@@ -139,7 +157,7 @@ export const PAPER_TABLES: readonly Table[] = [
             ...QUANTIZED,
             name: teacher,
             label: `teacher, s times ${times}`,
-            settings: (finished) => ({ ...QUANTIZED_SETTINGS, ...strideOf(finished, times) }),
+            settings: (finished) => ({ ...QUANTIZED_SETTINGS, ...strideOf(finished, times), ...ANY_COST }),
             after: [QUANTIZED.name],
           },
           { ...QM, name: `${QM.name}-s-${times}`, label: `s times ${times}`, teacher },
@@ -151,6 +169,10 @@ export const PAPER_TABLES: readonly Table[] = [
     name: "teacher-size",
     question: "How large should the teacher be?",
     base: SCRATCH.name,
+    conflict: ({ teacherInit }) =>
+      teacherInit === ""
+        ? undefined
+        : "teacher-init is for one size of teacher only: remove it from the recipe",
     arms: ({ teacher: network }) => [
       SCRATCH,
       ...teachersAround(network).flatMap((other) => ofSize(other, other === network)),

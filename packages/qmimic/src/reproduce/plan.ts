@@ -29,13 +29,18 @@ export interface PlanOptions {
   arms?: readonly string[];
 }
 
-/** The runs of a table, teachers first. @throws InputError for an unknown arm */
+/** The runs of a table, teachers first. @throws InputError for an unknown arm, and a recipe that does not suit the table */
 export function planRuns(
   table: Table,
   recipe: Recipe,
   { runs, seeds, arms: wanted }: PlanOptions,
 ): PlannedRun[] {
+  const conflict = table.conflict?.(recipe);
+  if (conflict !== undefined) throw new InputError(`table ${table.name}: ${conflict}`);
   const arms = table.arms(recipe);
+  const twice = arms.find(({ name }, i) => arms.findIndex((arm) => arm.name === name) < i);
+  if (twice !== undefined)
+    throw new InputError(`table ${table.name}: with this recipe, two arms are both ${twice.name}`);
   const armOf = (name: string): Arm => {
     const found = arms.find((arm) => arm.name === name);
     if (found) return found;

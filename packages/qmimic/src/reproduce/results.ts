@@ -46,7 +46,7 @@ export interface ArmResults {
   matchActive: Spread | null;
   /** Compared with the table's base, if both have the same seeds. */
   difference: Record<ApName, Comparison | null> | null;
-  /** Difference in match ratio, over seeds, if both mimic. */
+  /** Difference in match ratio, over seeds, if both mimic and have the same dictionary. */
   matchDifference: Comparison | null;
 }
 
@@ -76,7 +76,7 @@ export function tableResults(table: Table, recipe: Recipe, scored: readonly Scor
     scored: { first: days[0], last: days.at(-1)! },
     detector: recipe.detector,
     recipe: settingsOf(recipe),
-    arms: names.map((name) => armResults(ofArm(name), base)),
+    arms: names.map((name) => armResults(table, ofArm(name), base)),
     runs: scored.map(({ run, score }) => ({
       ...{
         name: run.name,
@@ -88,7 +88,11 @@ export function tableResults(table: Table, recipe: Recipe, scored: readonly Scor
   };
 }
 
-function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): ArmResults {
+function armResults(
+  { differentDictionaries = false }: Table,
+  runs: readonly ScoredRun[],
+  base: readonly ScoredRun[],
+): ArmResults {
   const [{ run, result, score }] = runs;
   const { parameters, bytesFp32, bytesInt8, multiplyAdds } = result.cost;
   const values: Record<NumberName, number[]> = {
@@ -116,7 +120,7 @@ function armResults(runs: readonly ScoredRun[], base: readonly ScoredRun[]): Arm
     },
     match: known(runs.map(({ result }) => result.match)),
     matchActive: known(runs.map(({ result }) => result.matchActive)),
-    matchDifference: comparable ? compareMatches(paired, runs) : null,
+    matchDifference: comparable && !differentDictionaries ? compareMatches(paired, runs) : null,
     difference: comparable
       ? compareSeeds(
           paired.map(({ score }) => score.matches),

@@ -6,7 +6,8 @@ import type { DetectorConfig, Quantizer } from "../models/index.js";
 import { parseResults } from "../report/htmlRun.js";
 import type { DetectorCost } from "../report/summary.js";
 import type { StageName } from "../train/plan.js";
-import { metricsFile, resultsFile, weightFiles } from "../train/runFiles.js";
+import { metricsFile, recipeFile, resultsFile, weightFiles } from "../train/runFiles.js";
+import { readSettings } from "../train/runFolder.js";
 
 export interface RunResult {
   stage: StageName;
@@ -24,6 +25,8 @@ export interface RunResult {
   imagesPerSecond: number;
   quantizer: Quantizer;
   config: DetectorConfig;
+  /** The device and number of threads. */
+  machine: string;
   /** Match ratio over the objects in val, and over entries where either map is nonzero. */
   match: number | null;
   matchActive: number | null;
@@ -44,6 +47,7 @@ export function readRun(folder: string): RunResult {
     const speeds = speedsOf(resultsFile(join(folder, stage)));
     return {
       ...{ stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio, cost },
+      machine: machineOf(folder),
       // Use the folder's current location: it may have been moved.
       weights: weightFiles(join(folder, stage)).best,
       images: images?.train ?? null,
@@ -54,6 +58,12 @@ export function readRun(folder: string): RunResult {
   } catch (error) {
     throw new InputError(`${path}: not from a finished run: ${(error as Error).message}`);
   }
+}
+
+function machineOf(folder: string): string {
+  const path = recipeFile(folder);
+  const { device, threads } = readSettings(readFileSync(path, "utf8"), path);
+  return `device ${device} and ${threads} ${threads === 1 ? "thread" : "threads"}`;
 }
 
 function speedsOf(path: string): number[] {

@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { InputError } from "../errors.js";
 import { kebab, layerSettings } from "../models/index.js";
-import { keysOf, type Recipe, settingOf, usesUnlabelled } from "../train/recipe.js";
+import { defaultOf, keysOf, type Recipe, settingOf, usesUnlabelled } from "../train/recipe.js";
 import { compareData, fingerprintOf } from "../train/runData.js";
 import { recipeFile } from "../train/runFiles.js";
 import { readSettings } from "../train/runFolder.js";
@@ -40,7 +40,7 @@ function unusedOfStage({ stage, method, from, detector }: Recipe): string[] {
   }
   if (stage === "teacher") return [...OF_STUDENT, ...OF_MIMICRY, ...OF_QUANTIZING, "method"];
   if (stage === "quantized-teacher")
-    return ["teacher", "eval-every", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
+    return ["teacher", "eval-every", "quantizer-max-cost", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
   // Here `teacher` is a file from another run of the table, which is checked itself.
   const ofScratch = ["teacher-scale", ...OF_MIMICRY.filter((name) => name !== "quantize-student")];
   const quantizing = OF_QUANTIZING.filter((name) => method !== "scratch" || name !== "quantizer-stride");
@@ -71,10 +71,10 @@ export function requireSameRecipe(folder: string, recipe: Recipe): void {
   if (recipe.method === "scratch" && found.stage === "all") found.stage = recipe.stage;
   const differences = keysOf(recipe).flatMap((key) => {
     const name = kebab(key);
-    const [before, now] = [found[name], settingOf(recipe, key)].map((value) => JSON.stringify(value));
-    return left.has(name) || found[name] === undefined || before === now
-      ? []
-      : [`${name} ${before}, now ${now}`];
+    // A run from before a setting existed was trained with what is its default.
+    const { [name]: value = defaultOf(key) } = found;
+    const [before, now] = [value, settingOf(recipe, key)].map((one) => JSON.stringify(one));
+    return left.has(name) || before === now ? [] : [`${name} ${before}, now ${now}`];
   });
   const [before, now] = [String(found.from ?? ""), recipe.from].map((path) => basename(path));
   if (before !== now) differences.push(`pruned from other weights: ${before}, now ${now}`);

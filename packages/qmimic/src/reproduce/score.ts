@@ -91,7 +91,8 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
   }
   const inputs = evaluationInputs(dataset, found);
   const matches = matchCoco(inputs.groundTruths, inputs.detections, dataset.classes);
-  return { ...score, matches, images: dataset.samples.length };
+  // Again, in case labels have been corrected since: all numbers of a table are from the same labels.
+  return { ...score, evaluation: evaluated(dataset, found), matches, images: dataset.samples.length };
 }
 
 async function readStored(file: string): Promise<StoredScore> {
@@ -102,6 +103,11 @@ async function readStored(file: string): Promise<StoredScore> {
       `${file}: not a stored score: ${(error as Error).message}. Remove it to score again.`,
     );
   }
+}
+
+function evaluated(dataset: Dataset, found: readonly SampleDetections[]): Score["evaluation"] {
+  const { confusion: _, ...evaluation } = evaluate(dataset, found, { iou: 0.5, pixelInclusive: false });
+  return evaluation;
 }
 
 async function detectSplit(
@@ -116,9 +122,9 @@ async function detectSplit(
     throw new InputError(`${path}: the detector's classes differ from the data's`);
   const { found, imagesPerSecond } = await detectTimed(detectWith(detector, device), dataset.samples, side);
   detector.dispose();
-  const { confusion: _, ...evaluation } = evaluate(dataset, found, { iou: 0.5, pixelInclusive: false });
   return {
-    ...{ split: dataset.split, scored: new Date().toISOString(), weights, side, imagesPerSecond, evaluation },
+    ...{ split: dataset.split, scored: new Date().toISOString(), weights, side, imagesPerSecond },
+    evaluation: evaluated(dataset, found),
     detections: found.map(({ id, boxes, scores, labels }) => ({
       id,
       boxes: [...boxes],

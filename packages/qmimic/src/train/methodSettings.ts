@@ -61,12 +61,12 @@ export const method = {
     .enum(["squared", "correlation"])
     .default("squared")
     .describe(
-      "compare feature map values, or values standardized per channel, whose squared difference is a correlation (PKD); only with region-form cells",
+      "compare the values of feature maps, or only their patterns: correlation ignores the mean and scale of each channel (PKD); needs region-form cells",
     ),
   mimicBackground: real(
     atLeast0,
     0,
-    "weight of the feature map outside the regions, relative to all regions together (DeFeat); only with region-form cells",
+    "weight of the feature map outside the regions, relative to all regions together (DeFeat); needs region-form cells",
   ),
   mimicRegions: wholeUpTo(MAX_REGIONS, 128, "regions to mimic per image"),
   mimicRoiSize: wholeUpTo(MAX_ROI_CELLS, 7, "pooled cells per side of a region, for region-form rois"),

@@ -3,7 +3,7 @@ import type { Conv2d } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
 import { chooseUniform, type UniformQuantizer } from "../mimic/calibrate.js";
 import { liveMaps } from "../mimic/liveMaps.js";
-import type { MatchRatio } from "../mimic/match.js";
+import { type MatchRatio, NO_MATCH } from "../mimic/match.js";
 import { matchRatio } from "../mimic/matchRatio.js";
 import { createRegressor, type MimicSettings } from "../mimic/mimic.js";
 import { openTeacherMaps, type TeacherMaps } from "../mimic/teacherMaps.js";
@@ -20,7 +20,7 @@ export interface MimicTask {
   settings: MimicSettings;
   /** The teacher's heads; its backbone is freed if the maps are stored. */
   teacher: Detector;
-  /** The match ratio over the objects of the val split. */
+  /** The match ratio over the objects of the val split; NaN if the student does not learn the teacher's values. */
   valMatch(): Promise<MatchRatio>;
   /** Frees the regression layer and the teacher, and closes the maps. */
   close(): void;
@@ -75,7 +75,9 @@ export async function createMimicTask(
   const settings: MimicSettings = { ...where, quantizer, stride, heads, teacherScale };
   const objects = { samples: val.dataset.samples, store: val.store };
   const mimicry = { student, regressor, maps: valMaps, quantizerStride: measured.stride, device };
-  const valMatch = () => matchRatio(mimicry, objects);
+  // Otherwise nothing draws r to the teacher's values.
+  const predicts = loss === "squared" && (recipe.lambda > 0 || (heads && recipe.crossHead));
+  const valMatch = async () => (predicts ? matchRatio(mimicry, objects) : NO_MATCH);
   const close = () => {
     regressor.dispose();
     teacher.dispose();

@@ -16,6 +16,9 @@ export const keysOf = ({ detector }: Recipe): string[] => Object.keys(schemaOf(d
 /** A setting's value, by name. */
 export const settingOf = (recipe: Recipe, key: string): unknown => (recipe as Record<string, unknown>)[key];
 
+/** A setting's default value, by name. */
+export const defaultOf = (key: string): unknown => SETTINGS.get(key)?.schema.parse(undefined);
+
 /** Whether the setting `teacher` is a file rather than a network name. */
 export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
 

@@ -50,7 +50,7 @@ const data = {
     .min(0.001)
     .max(0.999)
     .default(0.15)
-    .describe("fraction of the images to hold out, chosen by seed, if there is no val split"),
+    .describe("fraction of the images to hold out, the same ones for every seed, if there is no val split"),
   classes: z
     .array(className)
     .max(MAX_CLASSES)

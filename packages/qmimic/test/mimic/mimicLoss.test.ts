@@ -48,6 +48,8 @@ interface Run {
   /** Of the loss in the student's map. */
   mapGradient: Float32Array;
   prediction: Float32Array;
+  /** Norm of the gradient in the regressor's weights of each channel. */
+  weightGradients: number[];
 }
 
 function run(
@@ -83,6 +85,9 @@ function run(
       biasGradient: regressor.bias!.grad!.toFloat32(),
       mapGradient: features.grad!.toFloat32(),
       prediction: regressor.forward(features).toFloat32(),
+      weightGradients: Array.from({ length: channels }, (_, c) =>
+        Math.hypot(...regressor.weight.grad!.toFloat32().subarray(c * own, (c + 1) * own)),
+      ),
     };
   });
 }
@@ -231,29 +236,54 @@ describe.each([
     }
     expect(actual.loss).toBeCloseTo(loss, 4);
     expect(actual.loss).toBeGreaterThan(run(quantizer, "cells").loss);
+    // Cells with a weight are not only those in regions.
+    expect(actual.compared).toBe(0);
   });
 
-  test.each([0, 1])("correlation: 1 - Pearson's, a mean over the channels, background %f", (background) => {
-    const actual = run(quantizer, "cells", proposals, { loss: "correlation", background });
-    const [student, teacher] = [scope(() => round(actual.prediction, quantizer)), goal(quantizer)];
-    const weights = weightsOf(background);
-    const total = weights.reduce((sum, weight) => sum + weight, 0);
-    const mean = (values: number[]) => values.reduce((sum, v, at) => sum + (weights[at] * v) / total, 0);
-    const centered = (values: number[]) => {
-      const middle = mean(values);
-      return values.map((value) => value - middle);
-    };
-    let loss = 0;
-    for (let c = 0; c < channels; c++) {
-      const [s, t] = [student, teacher].map((map) => centered(channelOf(map, c)));
-      const product = (a: number[], b: number[]) => mean(a.map((value, at) => value * b[at]));
-      const correlation = product(s, t) / Math.sqrt(product(s, s) * product(t, t));
-      loss += 2 * total * (1 - correlation);
-    }
-    expect(actual.loss).toBeCloseTo(loss, 3);
-    expect(actual.mapGradient.some((value) => value !== 0)).toBe(true);
-  });
+  test.each([0, 1])(
+    "correlation: 2 (1 - Pearson's) but for the floor of the variances, background %f",
+    (background) => {
+      const actual = run(quantizer, "cells", proposals, { loss: "correlation", background });
+      const [student, teacher] = [scope(() => round(actual.prediction, quantizer)), goal(quantizer)];
+      const weights = weightsOf(background);
+      const total = weights.reduce((sum, weight) => sum + weight, 0);
+      const mean = (values: number[]) => values.reduce((sum, v, at) => sum + (weights[at] * v) / total, 0);
+      const centered = (values: number[]) => {
+        const middle = mean(values);
+        return values.map((value) => value - middle);
+      };
+      let loss = 0;
+      for (let c = 0; c < channels; c++) {
+        const [s, t] = [student, teacher].map((map) => centered(channelOf(map, c)));
+        const product = (a: number[], b: number[]) => mean(a.map((value, at) => value * b[at]));
+        const floor = { uniform: 0.25 ** 2, "power-of-two": 0.125 ** 2, none: 1e-6 }[quantizer.kind];
+        const [ss, tt] = [product(s, s), product(t, t)];
+        loss += total * (ss / (ss + floor) + tt / (tt + floor));
+        loss -= (2 * total * product(s, t)) / Math.sqrt((ss + floor) * (tt + floor));
+      }
+      expect(actual.loss).toBeCloseTo(loss, 3);
+      expect(actual.mapGradient.some((value) => value !== 0)).toBe(true);
+    },
+  );
 });
+
+test.each([
+  ["uniform", uniform],
+  ["power-of-two", powers],
+])(
+  "correlation, quantizer %s: a channel that rounding makes constant has a gradient like others",
+  (_, quantizer) => {
+    const before = scope(() => regressor.bias!.toFloat32());
+    const setBias = (values: Float32Array) =>
+      noGrad(() => scope(() => copy(regressor.bias!, tensor(values))));
+    setBias(before.map((value, c) => (c === 0 ? -100 : value)));
+    const { weightGradients } = run(quantizer, "cells", proposals, { loss: "correlation" });
+    setBias(before);
+    const [constant, ...others] = weightGradients;
+    expect(constant).toBeGreaterThan(0);
+    expect(constant).toBeLessThan(10 * Math.max(...others));
+  },
+);
 
 test("padding is not background", () => {
   const weights = cellWeights([Float32Array.of(0, 0, 16, 16)], { stride, channels, height, width });

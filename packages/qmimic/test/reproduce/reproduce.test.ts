@@ -85,6 +85,54 @@ describe("the tables", () => {
     expect(() => settings(finished(null))).toThrow(/did not record its number of images/);
   });
 
+  it.each([
+    ["mimic-loss", { "mimic-loss": "correlation" }],
+    ["map-or-heads", { "cross-head": true }],
+    ["map-or-heads", { "lambda-head": 0 }],
+    ["map-or-heads", { lambda: 0 }],
+    ["map-or-heads", { lambda: 4, "lambda-head": 2, "quantize-student": false }],
+    ["background", { "mimic-background": 1 }],
+    ["quantize-both", { "quantize-student": false }],
+    ["regions", { regions: "jittered" }],
+  ])("%s: no two arms are the same, whatever the recipe's own settings: %j", (name, settings) => {
+    const table = TABLES.find((one) => one.name === name)!;
+    const recipe = parseRecipe(settings as Record<string, unknown>, "test");
+    const arms = planRuns(table, recipe, { runs: "runs", seeds: 1 }).map(({ arm }) => arm);
+    const trained = arms.map(({ name: _, label: __, ...rest }) =>
+      JSON.stringify({ ...rest, settings: { ...recipe, ...(rest.settings as Settings) } }),
+    );
+    expect(new Set(trained).size).toBe(arms.length);
+  });
+
+  it("map-or-heads: every arm mimics what its label says, also with a recipe for the map only", () => {
+    const table = TABLES.find(({ name }) => name === "map-or-heads")!;
+    const arms = table.arms(parseRecipe({ lambda: 4, "lambda-head": 0 }, "test"));
+    const weights = (label: string) => {
+      const { settings } = arms.find((arm) => arm.label === label)!;
+      const { lambda, "lambda-head": head, "cross-head": cross } = settings as Settings;
+      return [lambda, head, cross];
+    };
+    expect(weights("map only, quantized")).toEqual([4, 0, false]);
+    expect(weights("heads only")).toEqual([0, 1, false]);
+    expect(weights("map and heads")).toEqual([4, 1, false]);
+    expect(weights("map, and the teacher's head on it")).toEqual([4, 1, true]);
+  });
+
+  it.each([
+    ["stride-of-q", { quantizer: "power-of-two" }, /quantizer is power-of-two/],
+    ["student-only", { quantizer: "power-of-two" }, /quantizer is power-of-two/],
+    ["restarts", { restarts: 2 }, /restarts is 2, but the table varies it/],
+    [
+      "teacher-size",
+      { teacher: "vgg-1-1", "teacher-init": "vgg.safetensors" },
+      /teacher-init is for one size/,
+    ],
+  ])("%s refuses a recipe that does not suit it", (name, settings, message) => {
+    const table = TABLES.find((one) => one.name === name)!;
+    const recipe = parseRecipe(settings as Record<string, unknown>, "test");
+    expect(() => planRuns(table, recipe, { runs: "runs", seeds: 1 })).toThrow(message);
+  });
+
   it("an arm that has the recipe's own settings is the recipe's run", () => {
     const table = TABLES.find(({ name }) => name === "lambda")!;
     const names = (lambda: number) => table.arms(parseRecipe({ lambda }, "test")).map(({ name }) => name);
@@ -108,8 +156,13 @@ describe("arms", () => {
       "quantization-mimic": 15,
       scratch: 10,
     };
-    const finished = (arm: string) => ({ trainingSeconds: seconds[arm], epochs: 20 }) as RunResult;
-    expect((settings as (finished: (arm: string) => RunResult) => Settings)(finished).epochs).toBe(100);
+    const of = (machines: Record<string, string>) => (arm: string) =>
+      ({ trainingSeconds: seconds[arm], epochs: 20, machine: machines[arm] ?? "1 thread" }) as RunResult;
+    const epochs = settings as (finished: (arm: string) => RunResult) => Settings;
+    expect(epochs(of({})).epochs).toBe(100);
+    expect(() => epochs(of({ teacher: "a GPU" }))).toThrow(
+      /trained with a GPU, .* with 1 thread: their times/,
+    );
     expect(after).toContain("quantization-mimic");
   });
 
