@@ -7,8 +7,8 @@
 // detects in --runs images in turn, in one process; each round starts with a different side. Cold load: a new browser,
 // from the start of the navigation to the first detections, uncompressed, from a local server; every page preloads its
 // side's model. Memory: the peak of a process that runs only one side.
-// Ours gets an image's pixels, face-api a canvas, ONNX Runtime the float planes that its model expects; for warm runs,
-// these are prepared before the clock starts. With --data: AP at IoU 0.5 on a split of photographs.
+// Ours gets an image's pixels, face-api a canvas, ONNX Runtime the float planes that its model expects, which are computed
+// from the image's pixels within the measured time. With --data: AP at IoU 0.5 on a split of photographs.
 // Writes the numbers (--out), a chart next to them (.svg) and, with --report, a Markdown page.
 
 import { spawnSync } from "node:child_process";
@@ -53,6 +53,13 @@ const weights = Object.fromEntries(
 const names = given.only
   ? given.only.split(",")
   : [...new Set([...Object.keys(NETWORKS), ...Object.keys(weights)])];
+const unknown = names.filter((name) => !(name in NETWORKS) && !(name in weights));
+if (unknown.length > 0) {
+  console.error(
+    `--only ${unknown.join(",")}: unknown. Networks: ${Object.keys(NETWORKS).join(", ")}; others need --weights NAME=FILE`,
+  );
+  process.exit(1);
+}
 
 const require = createRequire(import.meta.url);
 /** The folder of a package's file, undefined if the package is not installed. */

@@ -21,13 +21,19 @@ export function startSide([program, ...flags], env) {
   child.stderr.on("data", (text) => {
     errors += text;
   });
+  let failure;
+  child.on("error", (error) => {
+    failure = error;
+    wake();
+  });
   child.on("close", (number, signal) => {
     code = number ?? signal;
     wake();
   });
-  const ended = () => code !== null;
+  const ended = () => code !== null || failure !== undefined;
   async function waits() {
     while (!ended() && asked === given) await new Promise((resolve) => (wake = resolve));
+    if (failure !== undefined) throw new Error(`${program} cannot be started: ${failure.message}`);
     if (ended() && code !== 0) throw new Error(`${program} ${flags.join(" ")}: exit ${code}\n${errors}`);
   }
   return {

@@ -14,7 +14,7 @@ const FEATURES = { KERNELS: "simd,bulk-memory", RELAXED_KERNELS: "simd,bulk-memo
 /** @returns whether it had to be compiled, and the size of the module in bytes */
 export async function buildWasm(root) {
   const sources = join(root, "packages/runtime/wasm");
-  const target = join(root, "packages/runtime/src/network/kernelsBase64.ts");
+  const target = join(root, "packages/runtime/src/network/kernelsHex.ts");
   const names = readdirSync(sources)
     .filter((name) => name.endsWith(".ts"))
     .sort();
@@ -38,7 +38,7 @@ export async function buildWasm(root) {
         "-o",
         file,
       ]);
-      return `export const ${name}_BASE64 =\n  "${readFileSync(file).toString("base64")}";\n`;
+      return `export const ${name}_HEX =\n  "${readFileSync(file).toString("hex")}";\n`;
     };
     const text = `${head}\n${(await Promise.all(Object.entries(FEATURES).map(compile))).join("")}`;
     writeFileSync(target, text);
@@ -48,4 +48,4 @@ export async function buildWasm(root) {
   }
 }
 
-const sizeOf = (text) => Buffer.from(/"(.*)"/.exec(text)[1], "base64").length;
+const sizeOf = (text) => Buffer.from(/"(.*)"/.exec(text)[1], "hex").length;

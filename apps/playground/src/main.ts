@@ -41,23 +41,40 @@ async function openModel(name: string, bytes: Uint8Array): Promise<void> {
     const panel = createPanel(detector, name, bytes.length, () => {
       panels.splice(panels.indexOf(panel), 1);
       panel.element.remove();
+      offerChannels();
+      show();
     });
     panels.push(panel);
     $("panels").append(panel.element);
-    addChannelOverlays();
+    offerChannels();
     say(`${name}: ${kilobytes(bytes.length)}`);
   } catch (error) {
     say(`${name}: ${(error as Error).message}`);
   }
 }
 
-/** Adds an overlay for each channel of the first model's map. */
-function addChannelOverlays(): void {
+/** Overlays that every model has. */
+const SHARED_OVERLAYS = 3;
+
+/** Offers an overlay for each channel of the model's map with the most. */
+function offerChannels(): void {
   const picture = media.current();
+  if (picture === undefined) return;
   const select = $<HTMLSelectElement>("overlay");
-  if (picture === undefined || panels.length === 0 || select.options.length > 3) return;
-  const { channels } = panels[0].detector.inspect(picture).features();
-  for (let c = 0; c < channels; c++) select.add(new Option(`feature map: channel ${c}`, `channel ${c}`));
+  const counts = panels.map(({ detector }) => {
+    try {
+      return detector.inspect(picture).features().channels;
+    } catch {
+      // What is wrong is said when the picture is shown.
+      return 0;
+    }
+  });
+  const wanted = SHARED_OVERLAYS + Math.max(0, ...counts);
+  while (select.options.length > wanted) select.remove(select.options.length - 1);
+  for (let i = select.options.length; i < wanted; i++) {
+    const c = i - SHARED_OVERLAYS;
+    select.add(new Option(`feature map: channel ${c}`, `channel ${c}`));
+  }
 }
 
 async function open(files: readonly File[]): Promise<void> {
@@ -71,7 +88,7 @@ async function open(files: readonly File[]): Promise<void> {
     say((error as Error).message);
   }
   showCamera();
-  addChannelOverlays();
+  offerChannels();
   run();
 }
 
@@ -101,7 +118,7 @@ $("camera").onclick = async () => {
     say((error as Error).message);
   }
   showCamera();
-  addChannelOverlays();
+  offerChannels();
   run();
 };
 $("threshold").oninput = ({ target }) => setThreshold(Number((target as HTMLInputElement).value));

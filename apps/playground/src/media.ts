@@ -42,16 +42,25 @@ export async function openFiles(files: readonly File[]): Promise<boolean> {
     video.src = URL.createObjectURL(videoFile);
     return play(mine, (reason) => `${videoFile.name} cannot be played: ${reason}`);
   }
-  const opened = files.map((file) =>
-    createImageBitmap(file, { imageOrientation: "from-image" }).catch(() => {
-      throw new Error(`${file.name} cannot be opened: not an image in a format that this browser supports`);
-    }),
+  const opened = await Promise.allSettled(
+    files.map((file) => createImageBitmap(file, { imageOrientation: "from-image" })),
   );
-  const images = await Promise.all(opened);
-  if (mine !== requested) return false;
+  const images = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+  const failed = files.find((_, i) => opened[i].status === "rejected");
+  if (mine !== requested || failed) {
+    closeAll(images);
+    if (mine !== requested) return false;
+    throw new Error(`${failed!.name} cannot be opened: not an image in a format that this browser supports`);
+  }
+  closeAll(pictures);
   pictures = images;
   index = 0;
   return true;
+}
+
+/** Frees the pixels at once: photographs have tens of megabytes. */
+function closeAll(images: readonly ImageBitmap[]): void {
+  for (const image of images) image.close();
 }
 
 /** Plays the video that request `mine` has set. @returns false, without an error, if it is no longer wanted */
@@ -104,7 +113,8 @@ export async function toggleCamera(): Promise<void> {
 
 export function togglePause(): void {
   if (!hasVideo()) return;
-  if (video.paused) void video.play();
+  // Rejected if the video is replaced meanwhile; then there is nothing to play.
+  if (video.paused) video.play().catch(() => {});
   else video.pause();
 }
 

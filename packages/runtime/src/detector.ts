@@ -3,10 +3,10 @@ import { type Decoder, detectCells, detectRegions } from "./decode/decoder.js";
 import type { Detections, Size } from "./decode/keepBest.js";
 import { type AnchorOutputs, proposeRegions } from "./decode/proposals.js";
 import { generateAnchors } from "./geometry/anchors.js";
-import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
+import { checkLoadOptions, type LoadOptions, type ModelSource, readBytes } from "./load.js";
 import { fail, show } from "./model/errors.js";
 import { hasNonFinite } from "./model/finite.js";
-import { MAX_SIDE, type Model, parseModel } from "./model/model.js";
+import { type Model, parseModel } from "./model/model.js";
 import { compileKernels, hasSimd, startCompiling } from "./network/kernels.js";
 import type { Network, Value } from "./network/network.js";
 import { createReferenceNetwork } from "./network/reference.js";
@@ -66,15 +66,11 @@ export class Detector {
    * cannot be downloaded
    */
   static async load(source: ModelSource, options: LoadOptions = {}): Promise<Detector> {
-    const asked = options.backend ?? undefined;
-    if (asked !== undefined && !Object.hasOwn(BACKENDS, asked))
-      throw new RangeError(`backend is ${show(asked)}, expected "wasm" or "typescript"`);
-    if (options.side !== undefined) checkSide(options.side);
+    const { backend: asked, side } = checkLoadOptions(options);
     const bytes = readBytes(source, options);
     if (asked !== "typescript" && hasSimd()) startCompiling();
     const parsed = parseModel(await bytes);
-    const model =
-      options.side === undefined ? parsed : { ...parsed, input: { ...parsed.input, side: options.side } };
+    const model = side === undefined ? parsed : { ...parsed, input: { ...parsed.input, side } };
     const backend = asked ?? (await bestBackend());
     return new Detector(model, await BACKENDS[backend](model), backend);
   }
@@ -159,12 +155,16 @@ export class Detector {
   /** Decodes the map outputs to detections; a two-stage detector runs its second stage on the proposals in between. */
   private decode(
     [first, second]: readonly Value[],
-    { size, canvas }: Placement,
+    { size }: Placement,
     maxDetections = 0,
   ): { found: Detections; regions: Float32Array } {
     const { model, network } = this;
     const decoder = allowing(model.decoder, maxDetections);
     requireFinite(first, second);
+    if (first.width !== second.width || first.height !== second.height)
+      fail(
+        `the first two outputs have ${first.width} x ${first.height} and ${second.width} x ${second.height} cells, expected the same`,
+      );
     if (decoder.of === "cells") {
       const outputs = { logits: first.data, distances: second.data, width: first.width };
       return { found: detectCells(outputs, size, decoder, network.nms), regions: new Float32Array(0) };
@@ -175,7 +175,7 @@ export class Detector {
       anchors: this.anchorsFor(first),
       cells: first.width * first.height,
     };
-    const placed = [0, 0, Math.min(size.width, canvas.width), Math.min(size.height, canvas.height)];
+    const placed = [0, 0, size.width, size.height];
     const regions = proposeRegions(anchorOutputs, placed, decoder.proposals, network.nms);
     const [logits, deltas] = network.runRegions(regions, model.outputs.slice(2));
     requireFinite(logits, deltas);
@@ -211,11 +211,6 @@ async function bestBackend(): Promise<keyof typeof BACKENDS> {
   } catch {
     return "typescript";
   }
-}
-
-function checkSide(side: number): void {
-  if (Number.isInteger(side) && side >= 1 && side <= MAX_SIDE) return;
-  throw new RangeError(`side is ${show(side)}, expected an integer from 1 to ${MAX_SIDE}`);
 }
 
 /** Null counts as undefined. */

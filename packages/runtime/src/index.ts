@@ -13,6 +13,7 @@ export * from "./geometry/matcher.js";
 export * from "./geometry/nms.js";
 export * from "./geometry/points.js";
 export * from "./geometry/sampler.js";
+export * from "./geometry/single.js";
 export * from "./geometry/topK.js";
 export * from "./geometry/voting.js";
 export type { LoadOptions, ModelSource } from "./load.js";

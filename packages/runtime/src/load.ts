@@ -1,4 +1,6 @@
 // Reads the bytes of a model file from any source.
+import { show } from "./model/errors.js";
+import { MAX_SIDE } from "./model/model.js";
 
 export type ModelSource = string | URL | Request | Response | Blob | ArrayBuffer | ArrayBufferView;
 
@@ -17,6 +19,17 @@ export interface LoadOptions {
   onProgress?: (progress: { loaded: number; total: number | undefined }) => void;
   /** Aborts the download. */
   signal?: AbortSignal;
+}
+
+/** The settings of a detector among the options; null counts as undefined. @throws RangeError */
+export function checkLoadOptions(options: LoadOptions): Pick<LoadOptions, "backend" | "side"> {
+  const backend = options.backend ?? undefined;
+  const side = options.side ?? undefined;
+  if (backend !== undefined && backend !== "wasm" && backend !== "typescript")
+    throw new RangeError(`backend is ${show(backend)}, expected "wasm" or "typescript"`);
+  if (side !== undefined && !(Number.isInteger(side) && side >= 1 && side <= MAX_SIDE))
+    throw new RangeError(`side is ${show(side)}, expected an integer from 1 to ${MAX_SIDE}`);
+  return { ...(backend === undefined ? {} : { backend }), ...(side === undefined ? {} : { side }) };
 }
 
 /**
@@ -46,17 +59,24 @@ export async function readBytes(
   const response = source instanceof Response ? source : await download(source, signal);
   if (!response.ok)
     throw new Error(`${response.url || String(source)}: ${response.status} ${response.statusText}`);
-  if (response.body === null || onProgress === undefined) return new Uint8Array(await response.arrayBuffer());
+  if (response.body === null || !onProgress) return new Uint8Array(await response.arrayBuffer());
   const contentLength = Number(response.headers.get("content-length"));
   // For a compressed response, this is the compressed length, but the reader returns decompressed bytes.
   const total = contentLength > 0 && !response.headers.get("content-encoding") ? contentLength : undefined;
   const parts: Uint8Array[] = [];
   let loaded = 0;
   const reader = response.body.getReader();
-  for (let part = await reader.read(); !part.done; part = await reader.read()) {
-    parts.push(part.value);
-    loaded += part.value.length;
-    onProgress({ loaded, total });
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      parts.push(part.value);
+      loaded += part.value.length;
+      onProgress({ loaded, total });
+      signal?.throwIfAborted();
+    }
+  } catch (error) {
+    // The download would go on.
+    reader.cancel(error).catch(() => {});
+    throw error;
   }
   const bytes = new Uint8Array(loaded);
   let at = 0;

@@ -1,6 +1,6 @@
 // A detector in a worker, so that the page stays responsive.
-import type { Detection, DetectOptions } from "./detector.js";
-import { type LoadOptions, type ModelSource, readBytes } from "./load.js";
+import type { Detection, DetectOptions, Detector } from "./detector.js";
+import { checkLoadOptions, type LoadOptions, type ModelSource, readBytes } from "./load.js";
 import { ModelError } from "./model/errors.js";
 import { isRaw, PictureError, type PictureSource, readPixels, requirePixels } from "./picture/source.js";
 import type { Answer, ModelSettings, Question } from "./workerMain.js";
@@ -39,6 +39,8 @@ export class WorkerDetector {
   side = 0;
   /** The default maximum number of detections per picture. */
   maxDetections = 0;
+  /** What runs the network. */
+  backend: Detector["backend"] = "wasm";
 
   private constructor(private readonly worker: Worker) {
     worker.onmessage = ({ data }: MessageEvent<Answer>) => {
@@ -65,10 +67,9 @@ export class WorkerDetector {
     worker: Worker = new Worker(new URL("./workerMain.js", import.meta.url), { type: "module" }),
   ): Promise<WorkerDetector> {
     const detector = new WorkerDetector(worker);
-    const { backend, side } = options;
     try {
+      const settings = checkLoadOptions(options);
       const load = await readBytes(source, options);
-      const settings = { ...(backend ? { backend } : {}), ...(side === undefined ? {} : { side }) };
       // What was downloaded here is not needed here any more; the caller's bytes are.
       const downloaded = ArrayBuffer.isView(source) || source instanceof ArrayBuffer ? [] : [load.buffer];
       Object.assign(detector, await detector.ask<ModelSettings>({ load, settings }, downloaded));

@@ -9,7 +9,7 @@ export type Question =
   | { id: number; detect: PictureSource; options: DetectOptions };
 
 /** What a loaded detector tells of its model. */
-export type ModelSettings = Pick<Detector, "classes" | "thresholds" | "side" | "maxDetections">;
+export type ModelSettings = Pick<Detector, "classes" | "thresholds" | "side" | "maxDetections" | "backend">;
 
 export interface Answer {
   id: number;
@@ -25,8 +25,8 @@ if (hasSimd()) startCompiling();
 async function answer(question: Question): Promise<unknown> {
   if ("load" in question) {
     detector = await Detector.load(question.load, question.settings);
-    const { classes, thresholds, side, maxDetections } = detector;
-    return { classes, thresholds, side, maxDetections } satisfies ModelSettings;
+    const { classes, thresholds, side, maxDetections, backend } = detector;
+    return { classes, thresholds, side, maxDetections, backend } satisfies ModelSettings;
   }
   const { detect, options } = question;
   try {

@@ -36,6 +36,17 @@ test.each([
   ["synchronously, without relaxed SIMD", { Module: refusing(1, noRelaxed) }],
   ["asynchronously", { Module: refusing(2, tooLarge) }],
   [
+    "asynchronously, because instances are refused too",
+    {
+      ...{ Module: refusing(2, tooLarge), instantiate: real.instantiate },
+      Instance: class {
+        constructor() {
+          throw tooLarge;
+        }
+      } as unknown as typeof real.Instance,
+    },
+  ],
+  [
     "asynchronously, without relaxed SIMD",
     {
       Module: refusing(2, tooLarge),

@@ -235,6 +235,37 @@ describe("sources and options", () => {
     expect(more.length).toBeGreaterThan(all.length);
   });
 
+  test("null options of load are defaults", async () => {
+    const options = { side: null, onProgress: null, backend: null, signal: null } as never;
+    const response = new Response(fileOf().slice());
+    expect((await Detector.load(response, options)).side).toBe(64);
+  });
+
+  test("a download ends if onProgress throws, or with its signal", async () => {
+    const slow = () => {
+      const cancelled = vi.fn();
+      const file = fileOf();
+      const body = new ReadableStream({
+        pull: (controller) => controller.enqueue(file.subarray(0, 10)),
+        cancel: cancelled,
+      });
+      return { response: new Response(body), cancelled };
+    };
+    const thrown = slow();
+    const failing = () => {
+      throw new Error("mine");
+    };
+    await expect(Detector.load(thrown.response, { onProgress: failing })).rejects.toThrow("mine");
+    expect(thrown.cancelled).toHaveBeenCalled();
+    const aborted = slow();
+    const controller = new AbortController();
+    const onProgress = () => controller.abort();
+    await expect(Detector.load(aborted.response, { onProgress, signal: controller.signal })).rejects.toThrow(
+      /abort/,
+    );
+    expect(aborted.cancelled).toHaveBeenCalled();
+  });
+
   test("backend and side", async () => {
     await expect(Detector.load(fileOf(), { backend: "wsam" as never })).rejects.toThrow(/^backend is "wsam"/);
     for (const side of [0, 2.5, 9999, "96"])
@@ -284,6 +315,36 @@ describe("pictures", () => {
     const detector = await Detector.load(fileOf());
     expect(() => detector.detect(picture as never)).toThrow(PictureError);
     expect(() => detector.detect(picture as never)).toThrow(message);
+  });
+
+  test("one that the page may not read is refused, and does not spoil the canvas for the next", async () => {
+    const detector = await Detector.load(fileOf());
+    vi.stubGlobal(
+      "OffscreenCanvas",
+      class {
+        tainted = false;
+        constructor(
+          public width: number,
+          public height: number,
+        ) {}
+        getContext() {
+          return {
+            drawImage: ({ foreign }: { foreign: boolean }) => {
+              this.tainted ||= foreign;
+            },
+            getImageData: (_x: number, _y: number, width: number, height: number) => {
+              if (this.tainted) throw new DOMException("The canvas has been tainted", "SecurityError");
+              return { data: new Uint8ClampedArray(4 * width * height) };
+            },
+          };
+        }
+      },
+    );
+    const image = (foreign: boolean) => ({ naturalWidth: 4, naturalHeight: 4, foreign });
+    expect(() => detector.detect(image(true))).toThrow(PictureError);
+    expect(() => detector.detect(image(true))).toThrow(/cannot be read: .*tainted.*attribute crossorigin/);
+    expect(detector.detect(image(false))).toBeInstanceOf(Array);
+    vi.unstubAllGlobals();
   });
 
   test.each([
@@ -341,6 +402,16 @@ describe("invalid", () => {
       "a channel count of 1e12",
       change((d) => (d.operations[1].channels = 1e12)),
       "channels is 1000000000000",
+    ],
+    [
+      "a type that is not text",
+      { header: (header) => Object.assign(header.weights, { dtype: { toString: 1 } }) },
+      "expected dtype F32 or I8",
+    ],
+    [
+      "a grid that the stride does not divide",
+      change((d) => (d.input.grid = 30)),
+      "grid is 30, expected a multiple of the decoder's stride, 4",
     ],
     ["groups that do not fit", change((d) => (d.operations[1].groups = 3)), "in 3 groups"],
     ["an output that does not exist", change((d) => (d.outputs[1] = 9)), "distances is 9"],
@@ -425,6 +496,34 @@ describe("invalid", () => {
     );
   });
 
+  test("outputs that are equally large only for some pictures", async () => {
+    // 2 x 2 pixels per cell, rounded up in one output and down in the other.
+    const operations = [conv(0, 2, 3, { stride: 2, padding: 1 }), conv(0, 4, 2, { stride: 2, padding: 0 })];
+    const [input, decoder] = [
+      { ...DESCRIPTION.input, grid: 2 },
+      { ...DESCRIPTION.decoder, stride: 2 },
+    ];
+    const description = { ...DESCRIPTION, ...{ operations, outputs: [1, 2], features: 1, input, decoder } };
+    const parts = { description, weights: new Float32Array(102), biases: new Float32Array(6) };
+    for (const backend of ["wasm", "typescript"] as const) {
+      const detector = await Detector.load(fileOf(parts), { backend });
+      expect(detector.detect({ width: 6, height: 4, data: new Uint8Array(72) })).toBeInstanceOf(Array);
+    }
+    const uneven = {
+      ...description,
+      ...{ input: { ...input, grid: 1 }, decoder: { ...decoder, stride: 1 } },
+    };
+    expect(() => parseModel(fileOf({ ...parts, description: uneven }))).toThrow(/cells are 2 pixels apart/);
+  });
+
+  test("features per region", () => {
+    const file = Buffer.from(twoStageFile());
+    const text = file.toString("latin1").replace('\\"features\\":6', '\\"features\\":9');
+    expect(() => parseModel(new Uint8Array(Buffer.from(text, "latin1")))).toThrow(
+      /features are value 9, which is per region: expected a map/,
+    );
+  });
+
   test("padding that would need more memory than the maps", async () => {
     const operations: Operation[] = [
       conv(0, 4, 4, { stride: 4, padding: 0, relu: 1 }),
@@ -448,6 +547,31 @@ describe("invalid", () => {
     const detector = await Detector.load(file, { backend: "wasm" });
     expect(() => detector.detect(PICTURE)).toThrow(ModelError);
     expect(() => detector.detect(PICTURE)).toThrow(/MiB of memory with the padding of its maps/);
+  });
+
+  test("maps whose size in floats does not fit into 32 bits", async () => {
+    // The padding of the last convolution applies to all maps: 60,000 x (512 + 64 rows) x (1 + 64 columns).
+    const operations: Operation[] = [
+      conv(0, 60_000, 1, { stride: 16, padding: 0, groups: 1 }),
+      conv(0, 4, 16, { stride: 16, padding: 0 }),
+      conv(2, 2, 129, { padding: 64, groups: 2 }),
+      conv(2, 4, 1),
+    ];
+    const total = (key: "weights" | "biases") => {
+      const shapes = inferShapes(operations, 64, 64);
+      return operations.reduce((sum, one) => sum + parametersOf(one, shapes[one.input])[key], 0);
+    };
+    const input = { ...DESCRIPTION.input, side: 8192, grid: 16 };
+    const decoder = { ...DESCRIPTION.decoder, stride: 16 };
+    const listed = { operations: operations.map(formatOperation), outputs: [3, 4], features: 2 };
+    const file = fileOf({
+      description: { ...DESCRIPTION, ...listed, input, decoder },
+      weights: new Float32Array(total("weights")),
+      biases: new Float32Array(total("biases")),
+    });
+    const loading = Detector.load(file, { backend: "wasm" });
+    const tall = { width: 16, height: 8192, data: new Uint8Array(3 * 16 * 8192) };
+    await expect(loading.then((detector) => detector.detect(tall))).rejects.toThrow(ModelError);
   });
 
   test("finite weights that overflow", async () => {

@@ -119,6 +119,17 @@ const MAPS: Record<string, Operation[]> = {
     { op: "add", input: 7, other: 8, relu: 0 },
     conv(10, 2, 3),
   ],
+  // e^0 is 1: the zeros around the map must be restored.
+  "exp before padded convolutions": [
+    conv(0, 4, 3),
+    { op: "exp", input: 1, max: 0.5 },
+    conv(2, 2, 3),
+    conv(2, 8, 3),
+    { op: "add", input: 1, other: 2, relu: 0 },
+    conv(5, 3, 5),
+    { op: "maxPool", input: 2, kernel: 3, stride: 2, padding: 1 },
+    conv(2, 3, 3, { stride: 2, padding: 1 }),
+  ],
   "a value with a long lifetime": [
     conv(0, 3, 3),
     conv(1, 4, 3),

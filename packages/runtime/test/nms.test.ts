@@ -1,4 +1,4 @@
-import { describe, expect, it, test } from "vitest";
+import { describe, expect, it } from "vitest";
 import { bestPlaces, iou, type Model, nms, topK } from "../src/index.js";
 import { createMachine } from "../src/network/machine.js";
 import { wasmNms } from "../src/network/wasmNms.js";
@@ -87,17 +87,18 @@ describe.each([
     expect([...suppress({ boxes: many, order: all }, 0.5, 999)]).toEqual([...all.slice(0, 999)]);
   });
 
+  it("names what does not fit", () => {
+    const found = { boxes: new Float32Array(480), order: new Int32Array(0) };
+    for (const threshold of [1.5, -0.1, Number.NaN])
+      expect(() => suppress(found, threshold)).toThrow(`threshold ${threshold}`);
+    expect(() => suppress({ ...found, labels: new Int32Array(2) }, 0.5)).toThrow(/2 labels for 120 boxes/);
+  });
+
   it("accepts empty input", () => {
     const none = { boxes: new Float32Array(0), order: new Int32Array(0) };
     expect(suppress(none, 0.5).length).toBe(0);
     expect(suppress({ boxes, order }, 0.5, 0).length).toBe(0);
   });
-});
-
-test("nms names what does not fit", () => {
-  const found = { boxes: new Float32Array(480), order: new Int32Array(0) };
-  expect(() => nms(found, 1.5)).toThrow(/threshold 1.5/);
-  expect(() => nms({ ...found, labels: new Int32Array(2) }, 0.5)).toThrow(/2 labels for 120 boxes/);
 });
 
 describe("topK", () => {

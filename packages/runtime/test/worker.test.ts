@@ -29,7 +29,7 @@ async function loaded(): Promise<{ worker: FakeWorker; detector: WorkerDetector 
   return { worker, detector: await loading };
 }
 
-const SETTINGS = { classes: ["cat"], thresholds: [0.5], side: 96, maxDetections: 100 };
+const SETTINGS = { classes: ["cat"], thresholds: [0.5], side: 96, maxDetections: 100, backend: "typescript" };
 const RAW = { data: new Uint8Array(3), width: 1, height: 1 };
 const IMAGE = { naturalWidth: 1, naturalHeight: 1 } as HTMLImageElement;
 
@@ -64,6 +64,17 @@ test("loads with the model's settings; options reach the worker, and a source th
   const aborted = { signal: AbortSignal.abort() };
   await expect(WorkerDetector.load("x", aborted, other as unknown as Worker)).rejects.toThrow(/abort/);
   for (const { terminate } of [worker, other]) expect(terminate).toHaveBeenCalledOnce();
+});
+
+test("options out of range are refused before the download", async () => {
+  const worker = new FakeWorker();
+  const fetched = vi.fn();
+  vi.stubGlobal("fetch", fetched);
+  for (const options of [{ backend: "wsam" }, { backend: "" }, { side: 0 }])
+    await expect(
+      WorkerDetector.load("http://x", options as never, worker as unknown as Worker),
+    ).rejects.toBeInstanceOf(RangeError);
+  expect(fetched).not.toHaveBeenCalled();
 });
 
 test("pictures without pixels are refused before anything is posted, errors keep their class", async () => {

@@ -333,9 +333,15 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
     expect(await own.textContent("#status")).toContain(shown);
     expect(await own.textContent("#camera")).toBe("Start camera");
 
+    // A second click before it is granted cancels.
     await own.click("#camera");
+    await waitFor(1);
+    expect(await own.textContent("#camera")).toBe("Stop camera");
     await own.click("#camera");
-    await waitFor(2);
+    expect(await own.textContent("#camera")).toBe("Start camera");
+    expect(await grant()).toBe(0);
+    await own.click("#camera");
+    await waitFor(1);
     expect(await grant()).toBe(1);
     await own.waitForFunction(() => document.getElementById("status")!.textContent!.includes("640 x 480"));
     await own.click("#camera");

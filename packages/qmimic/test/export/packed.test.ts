@@ -15,6 +15,7 @@ import { hasBrowser, openBrowser, serve } from "./browser.js";
 import { untrainedModel } from "./untrained.js";
 
 const run = promisify(execFile);
+const root = fileURLToPath(new URL("../../../../", import.meta.url));
 const runtime = fileURLToPath(new URL("../../../runtime/", import.meta.url));
 const project = await temporaryFolder();
 const readme = readFileSync(join(runtime, "README.md"), "utf8");
@@ -72,7 +73,12 @@ test("all of it as one module", async () => {
 
 test("JavaScript and WebAssembly within 30 kB gzipped", () => {
   const bundle = readFileSync(join(project, "node_modules/@qmimic/runtime/dist/bundle.js"));
-  expect(gzipSync(bundle, { level: 9 }).length).toBeLessThan(30_000);
+  const bytes = gzipSync(bundle, { level: 9 }).length;
+  expect(bytes).toBeLessThan(30_000);
+  // What READMEs and the package say.
+  const said = `${Math.round(bytes / 1000)} kB`;
+  for (const file of ["README.md", "packages/runtime/README.md", "packages/runtime/package.json"])
+    expect(readFileSync(join(root, file), "utf8"), file).toContain(said);
 });
 
 test.skipIf(!hasBrowser)("the README's code in Chromium, bundled by Vite", async () => {

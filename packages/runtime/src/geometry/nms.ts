@@ -25,18 +25,12 @@ const gridFor = (boxes: number): number => Math.max(4, Math.min(32, Math.ceil(0.
  * @throws RangeError if the threshold is out of range, or there is not one label per box
  */
 export function nms(
-  { boxes, order, labels }: Candidates,
+  candidates: Candidates,
   iouThreshold: number,
   limit: number = Number.POSITIVE_INFINITY,
 ): Int32Array {
-  if (!(iouThreshold >= 0 && iouThreshold <= 1)) {
-    throw new RangeError(`nms: IoU threshold ${iouThreshold}, expected 0 to 1`);
-  }
-  if (labels && labels.length * 4 !== boxes.length) {
-    throw new RangeError(
-      `nms: ${labels.length} labels for ${boxes.length / 4} boxes, expected one label per box`,
-    );
-  }
+  checkCandidates(candidates, iouThreshold);
+  const { boxes, order, labels } = candidates;
   const f32 = Math.fround;
   const n = order.length;
   const maxKept = Math.min(n, Math.max(0, Math.floor(limit)));
@@ -101,6 +95,18 @@ export function nms(
     kept[count++] = i;
   }
   return kept.slice(0, count);
+}
+
+/** @throws RangeError if the threshold is out of range, or there is not one label per box */
+export function checkCandidates({ boxes, labels }: Candidates, iouThreshold: number): void {
+  if (!(iouThreshold >= 0 && iouThreshold <= 1)) {
+    throw new RangeError(`nms: IoU threshold ${iouThreshold}, expected 0 to 1`);
+  }
+  if (labels && labels.length * 4 !== boxes.length) {
+    throw new RangeError(
+      `nms: ${labels.length} labels for ${boxes.length / 4} boxes, expected one label per box`,
+    );
+  }
 }
 
 /** The grid coordinate of a scaled position; 0 for NaN (non-finite boxes). */

@@ -79,7 +79,7 @@ export function parseModel(bytes: Uint8Array): Model {
     ...network,
     outputs: parseOutputs(description.outputs, network),
     thresholds: parseThresholds(description.thresholds, classes.length),
-    features: integerIn("features", description.features, 0, operations.length),
+    features: parseFeatures(description.features, network),
     parameters: sliceParameters(operations, input.grid, tensors),
   };
 }
@@ -180,6 +180,8 @@ function parseOutputs(
   if (!Array.isArray(value) || value.length !== names.length)
     fail(`outputs are ${show(value)}, expected the indices of ${names.join(", ")}`);
   const outputs = value.map((output, i) => integerIn(names[i], output, 1, operations.length));
+  if (input.grid % decoder.stride !== 0)
+    fail(`the input's grid is ${input.grid}, expected a multiple of the decoder's stride, ${decoder.stride}`);
   const side = nominalSide(input.grid);
   const labels = classes.length + 1;
   const shapes = inferShapes(operations, side, side);
@@ -205,6 +207,14 @@ function parseOutputs(
     if (i >= 2 && height !== 1) fail(`${where}: ${height} cells per side, expected 1`);
   });
   return outputs;
+}
+
+function parseFeatures(value: unknown, { operations, input }: Pick<Model, "operations" | "input">): number {
+  const features = integerIn("features", value, 0, operations.length);
+  const side = nominalSide(input.grid);
+  if (inferShapes(operations, side, side)[features].regions)
+    fail(`features are value ${features}, which is per region: expected a map`);
+  return features;
 }
 
 function sliceParameters(

@@ -30,9 +30,9 @@ export function readContainer(bytes: Uint8Array): Container {
     if (name === "__metadata__") continue;
     if (!isObject(entry)) fail(`tensor ${show(name)} is ${show(entry)}, expected an object`);
     const { dtype, shape, data_offsets: offsets } = entry;
-    const ArrayType = ARRAYS[dtype as keyof typeof ARRAYS];
-    if (!Object.hasOwn(ARRAYS, String(dtype)) || !isSizes(shape) || !isSizes(offsets) || offsets.length !== 2)
+    if (!isType(dtype) || !isSizes(shape) || !isSizes(offsets) || offsets.length !== 2)
       fail(`tensor ${show(name)} is ${show(entry)}, expected dtype F32 or I8, shape and data_offsets`);
+    const ArrayType = ARRAYS[dtype];
     const [begin, end] = offsets;
     const size = shape.reduce((product, side) => product * side, ArrayType.BYTES_PER_ELEMENT);
     if (end - begin !== size || start + end > bytes.length)
@@ -56,6 +56,9 @@ export function readContainer(bytes: Uint8Array): Container {
   const metadata = header.__metadata__;
   return { metadata: isObject(metadata) ? metadata : {}, tensors };
 }
+
+const isType = (value: unknown): value is keyof typeof ARRAYS =>
+  typeof value === "string" && Object.hasOwn(ARRAYS, value);
 
 const isSizes = (value: unknown): value is number[] =>
   Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);

@@ -1,5 +1,5 @@
 // The WebAssembly module of packages/runtime/wasm, compiled once and instantiated per network, with separate memory.
-import { KERNELS_BASE64, RELAXED_KERNELS_BASE64 } from "./kernelsBase64.js";
+import { KERNELS_HEX, RELAXED_KERNELS_HEX } from "./kernelsHex.js";
 
 /** The module's exports, documented in packages/runtime/wasm. Addresses and strides are in bytes. */
 export interface Kernels {
@@ -198,7 +198,16 @@ export function startCompiling(): void {
 
 /** @throws without WebAssembly SIMD, and if the page's content security policy forbids WebAssembly */
 export async function instantiateKernels(memory: WebAssembly.Memory): Promise<Kernels> {
-  const instance = new WebAssembly.Instance(await compileKernels(), { env: { memory } });
+  const module = await compileKernels();
+  const imports = { env: { memory } };
+  let instance: WebAssembly.Instance;
+  try {
+    instance = new WebAssembly.Instance(module, imports);
+  } catch (error) {
+    // Engines that do not compile synchronously in a page do not instantiate synchronously either.
+    if (!(error instanceof RangeError)) throw error;
+    instance = await WebAssembly.instantiate(module, imports);
+  }
   return instance.exports as unknown as Kernels;
 }
 
@@ -208,8 +217,8 @@ export async function instantiateKernels(memory: WebAssembly.Memory): Promise<Ke
  * that (RangeError).
  */
 function compile(): WebAssembly.Module | Promise<WebAssembly.Module> {
-  const relaxed = bytesOf(RELAXED_KERNELS_BASE64);
-  const plain = () => bytesOf(KERNELS_BASE64);
+  const relaxed = bytesOf(RELAXED_KERNELS_HEX);
+  const plain = () => bytesOf(KERNELS_HEX);
   try {
     return new WebAssembly.Module(relaxed);
   } catch (error) {
@@ -219,10 +228,10 @@ function compile(): WebAssembly.Module | Promise<WebAssembly.Module> {
   }
 }
 
-function bytesOf(base64: string): Uint8Array<ArrayBuffer> {
-  const text = atob(base64);
-  const bytes = new Uint8Array(text.length);
-  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+/** Hexadecimal digits compress better than base64, because they keep bytes apart. */
+function bytesOf(hex: string): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(hex.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
   return bytes;
 }
 

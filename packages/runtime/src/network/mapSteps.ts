@@ -64,7 +64,12 @@ export function mapStep(machine: Machine, plan: Plan, index: number, scratch: nu
     }
     default: {
       const run = eachNumber(machine, operation, from.address - 4 * from.lead, to.address - 4 * to.lead);
-      return () => run(from.size - OVERRUN);
+      // e^0 is 1, also around the map.
+      const clear = operation.op === "exp" ? clearZeros(machine, to) : () => {};
+      return () => {
+        run(from.size - OVERRUN);
+        clear();
+      };
     }
   }
 }

@@ -19,7 +19,8 @@ export interface MapLayout {
 /** Number of cells past the end of a row that may be overwritten, because kernels write whole vectors. */
 export const OVERRUN = 24;
 
-const multipleOf4 = (length: number): number => (length + 3) & ~3;
+/** Not with bitwise operators, which would wrap around for sizes that are only rejected later. */
+const multipleOf4 = (length: number): number => 4 * Math.ceil(length / 4);
 
 /** @param pad the maximum padding of any convolution */
 export function layOutMap({ channels, height, width }: Shape, pad: number): MapLayout {

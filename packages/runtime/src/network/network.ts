@@ -22,7 +22,7 @@ export interface Network {
   draw(picture: RawPicture, placement: Placement): void;
   /**
    * Runs the operations on maps. Call it once per picture drawn, because it may overwrite the input.
-   * @returns the requested values, valid until the next run
+   * @returns the requested values, valid until the next run or call of nms
    */
   runMaps(values: readonly number[]): Value[];
   /** A map that is kept until the next picture: an output, or the features. */

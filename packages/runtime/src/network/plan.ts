@@ -102,7 +102,7 @@ export function planNetwork(machine: Machine, canvas: Size): Plan {
 }
 
 /**
- * Copies maps, without padding, to the memory after the plan. Valid until the next picture is drawn or maps are read.
+ * Copies maps, without padding, to the memory after the plan. Valid until the next picture is drawn, maps are read, or boxes suppressed.
  */
 export function readMaps(plan: Plan, machine: Machine, values: readonly number[]): Value[] {
   const { maps, shapes, end } = plan;

@@ -1,5 +1,6 @@
 // geometry/nms.ts with the kernel.
-import { nms } from "../geometry/nms.js";
+import { checkCandidates, nms } from "../geometry/nms.js";
+import { singleAtMost } from "../geometry/single.js";
 import type { Machine } from "./machine.js";
 
 /** From about here on, only comparing with boxes nearby takes less time than comparing with all, four at a time. */
@@ -9,6 +10,7 @@ const MANY = 1000;
 export const wasmNms =
   (machine: Machine, free: () => number): typeof nms =>
   (candidates, iouThreshold, limit = Number.POSITIVE_INFINITY) => {
+    checkCandidates(candidates, iouThreshold);
     const { boxes, order, labels } = candidates;
     const most = Math.min(order.length, limit);
     if (most > MANY) return nms(candidates, iouThreshold, limit);
@@ -36,17 +38,10 @@ export const wasmNms =
       addresses.order,
       order.length,
       addresses.labels ?? 0,
-      singleBelow(iouThreshold),
+      singleAtMost(iouThreshold),
       most,
       addresses.kept,
       addresses.groups,
     );
     return integers.slice(addresses.kept / 4, addresses.kept / 4 + count);
   };
-
-/** The largest single-precision number of at most x, 0..1: a single-precision IoU is above x if it is above that. */
-function singleBelow(x: number): number {
-  const single = new Float32Array([x]);
-  if (single[0] > x) new Int32Array(single.buffer)[0]--;
-  return single[0];
-}

@@ -19,7 +19,7 @@ export type PictureSource =
   | { displayWidth: number; displayHeight: number }
   | { width: number; height: number };
 
-/** A picture cannot be used: it has no pixels, or too many. */
+/** A picture cannot be used: it has no pixels, or too many, or the browser does not allow the page to read them. */
 export class PictureError extends Error {
   override name = "PictureError";
 }
@@ -98,6 +98,17 @@ function draw(source: Exclude<PictureSource, RawImage>, width: number, height: n
     | null;
   if (context === null)
     throw new PictureError("the browser could not create a 2d canvas to read the picture's pixels");
-  context.drawImage(source as unknown as CanvasImageSource, 0, 0, width, height);
-  return { data: context.getImageData(0, 0, width, height).data, width, height, channels: 4 };
+  try {
+    context.drawImage(source as unknown as CanvasImageSource, 0, 0, width, height);
+    return { data: context.getImageData(0, 0, width, height).data, width, height, channels: 4 };
+  } catch (error) {
+    // Once a picture from another origin has been drawn, a canvas cannot be read any more.
+    canvas = undefined;
+    const { name, message } = error as Error;
+    const remedy =
+      name === "SecurityError"
+        ? ". It is from another origin: set its attribute crossorigin, and allow the page's origin on its server"
+        : "";
+    throw new PictureError(`the picture's pixels cannot be read: ${message}${remedy}`);
+  }
 }

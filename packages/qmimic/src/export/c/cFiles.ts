@@ -71,7 +71,7 @@ export function cFilesOf(
   const { width = toGrid(side, grid), height = toGrid((side * 3) / 4, grid) } = size;
   if (!/^[A-Za-z_]\w*$/.test(name))
     throw new InputError(
-      `${JSON.stringify(name)} is not a valid C name: use letters, digits and underscores, starting with a letter`,
+      `${JSON.stringify(name)} is not a valid C name: use letters, digits and underscores, not starting with a digit`,
     );
   checkInput({ width, height }, grid);
   if (format === "int8" && calibration.length === 0)

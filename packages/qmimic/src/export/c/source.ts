@@ -1,9 +1,10 @@
 // The generated source: settings, the library functions used, tables, and the order of steps.
+import { singleAtLeast, singleAtMost } from "@qmimic/runtime";
 import { libraryFile } from "./library.js";
 import type { DecoderInputs, RegionOperation } from "./outputs.js";
 import type { SourceParts } from "./parts.js";
 import { anchorTables, classTables, inputTables, mapTable, operationTables, regionTables } from "./tables.js";
-import { cFloat, floatAtLeast, floatAtMost } from "./text.js";
+import { cFloat } from "./text.js";
 
 /** The text of NAME.c. */
 export function sourceText(parts: SourceParts): string {
@@ -62,8 +63,8 @@ function settings({ name, width, height, model, program, memory, format, ...part
     STRIDE: cFloat(decoder.stride),
     MAX_CANDIDATES: memory.maxCandidates,
     MAX_DETECTIONS: decoder.keep.detections,
-    NMS_OVERLAP: cFloat(floatAtMost(decoder.keep.nms)),
-    VOTE_OVERLAP: cFloat(floatAtLeast(decoder.keep.vote)),
+    NMS_OVERLAP: cFloat(singleAtMost(decoder.keep.nms)),
+    VOTE_OVERLAP: cFloat(singleAtLeast(decoder.keep.vote)),
     CANDIDATES_AT: memory.candidates,
     KEPT_AT: memory.kept,
     ...decoderSettings({ model, program, memory, ...parts }),
@@ -71,7 +72,7 @@ function settings({ name, width, height, model, program, memory, format, ...part
 }
 
 /** The logit of a score. */
-const logitOf = (score: number): string => cFloat(floatAtLeast(Math.log(score / (1 - score))));
+const logitOf = (score: number): string => cFloat(singleAtLeast(Math.log(score / (1 - score))));
 
 function decoderSettings({
   model,
@@ -97,11 +98,11 @@ function decoderSettings({
     ANCHOR_DELTAS: second,
     MAX_ANCHORS: memory.maxAnchors,
     LEAST_ANCHOR_LOGIT: logitOf(decoder.proposals.score),
-    PROPOSAL_OVERLAP: cFloat(floatAtMost(decoder.proposals.nms)),
+    PROPOSAL_OVERLAP: cFloat(singleAtMost(decoder.proposals.nms)),
     MAX_REGIONS: decoder.proposals.postNms,
     PROPOSALS_AT: memory.proposals,
     LABELS: model.classes.length + 1,
-    LEAST_SCORE: cFloat(floatAtMost(decoder.score)),
+    LEAST_SCORE: cFloat(singleAtMost(decoder.score)),
     SHARED_DELTAS: inputs.regionOperations[deltas].makes === 4 ? 1 : 0,
     REGION_OPERATIONS: inputs.regionOperations.length,
     REGION_LOGITS_AT: memory.regionValues[logits],

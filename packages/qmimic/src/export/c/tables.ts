@@ -1,8 +1,8 @@
 // Tables of the generated source.
-import { generateAnchors, type RegionsDecoder } from "@qmimic/runtime";
+import { generateAnchors, type RegionsDecoder, singleAtLeast } from "@qmimic/runtime";
 import type { Lowered } from "./parameters.js";
 import type { SourceParts } from "./parts.js";
-import { cArray, cFloat, cString, cTable, floatAtLeast } from "./text.js";
+import { cArray, cFloat, cString, cTable } from "./text.js";
 
 export function mapTable({ program, lowered, memory, format }: SourceParts): string {
   const rows = program.maps.map(({ shape, border, rows: held }, i) => {
@@ -96,7 +96,7 @@ export function anchorTables({
 
 /** Definitions for the header's declarations. */
 export function classTables({ name, model: { classes, thresholds } }: SourceParts): string {
-  const scores = thresholds.map((score) => cFloat(floatAtLeast(score)));
+  const scores = thresholds.map((score) => cFloat(singleAtLeast(score)));
   return [
     `const char *const ${name}_classes[${classes.length}] = {${classes.map(cString).join(", ")}};`,
     `float ${name}_thresholds[${classes.length}] = {${scores.join(", ")}};`,

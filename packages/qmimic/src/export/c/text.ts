@@ -9,22 +9,6 @@ export function cFloat(value: number): string {
   return `${/[.e]/.test(digits) ? digits : `${digits}.0`}f`;
 }
 
-/** The smallest float that is at least `value`: floats are at least it exactly when they are at least `value`. */
-export const floatAtLeast = (value: number): number =>
-  f32(value) >= value ? f32(value) : neighbour(value, 1);
-
-/** The largest float that is at most `value`: floats are above it exactly when they are above `value`. */
-export const floatAtMost = (value: number): number =>
-  f32(value) <= value ? f32(value) : neighbour(value, -1);
-
-/** The next float above or below a value. */
-function neighbour(value: number, direction: 1 | -1): number {
-  const floats = Float32Array.of(value);
-  const bits = new Int32Array(floats.buffer);
-  bits[0] += floats[0] < 0 ? -direction : direction;
-  return floats[0];
-}
-
 const LINE = 118;
 
 /** `const TYPE NAME[] = {...};` wrapped into lines. */

@@ -1,5 +1,5 @@
 // The counterpart of decode/keepBest.ts and geometry/voting.ts in @qmimic/runtime: from scored boxes to detections.
-import { type KeepSettings, MIN_DETECTION_SIDE } from "@qmimic/runtime";
+import { type KeepSettings, MIN_DETECTION_SIDE, singleAtLeast } from "@qmimic/runtime";
 import { clipBoxes, halves } from "./boxes.js";
 import type { Graph, Value } from "./graph.js";
 import { suppress } from "./suppression.js";
@@ -51,7 +51,7 @@ export function keepBest(
 function voteBoxes(graph: Graph, all: ScoredBoxes, kept: ScoredBoxes, iou: number): Value {
   const column = (name: string, value: Value) => graph.add(name, "Unsqueeze", [value, graph.ints(1)]);
   const overlap = pairwiseIou(graph, column("kept_boxes", kept.boxes), all.boxes);
-  const isNear = graph.add("is_near", "GreaterOrEqual", [overlap, graph.float(iou)]);
+  const isNear = graph.add("is_near", "GreaterOrEqual", [overlap, graph.float(singleAtLeast(iou))]);
   const isAlike = graph.add("is_alike", "Equal", [column("kept_labels", kept.labels), all.labels]);
   const counts = graph.add("counts", "And", [isNear, isAlike]);
   const votes = graph.add("votes", "Where", [counts, all.scores, graph.float(0)]);

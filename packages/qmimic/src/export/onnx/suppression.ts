@@ -1,4 +1,5 @@
 // Non-maximum suppression, over all boxes or per class.
+import { singleAtMost } from "@qmimic/runtime";
 import { ELEMENT, type Graph, type Value } from "./graph.js";
 
 /**
@@ -25,7 +26,7 @@ export function suppress(
       ? graph.add("scores_of_one", "Unsqueeze", [byClass(graph, scores, classes), graph.ints(0)])
       : graph.add("scores_of_one", "Unsqueeze", [scores, graph.ints(0, 1)]),
     graph.ints(max),
-    graph.float(iou),
+    graph.float(singleAtMost(iou)),
     graph.float(0),
   ];
   // Rows of (image, class, box).

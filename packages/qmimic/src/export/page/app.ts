@@ -21,6 +21,7 @@ export const APP = `
   let threshold; // undefined: per-class thresholds
   let picture;
   let stream;
+  let starting = false; // the camera is requested, but not on yet
   let wanted = 0; // counts sources, so that one that is late does not replace a newer one
 
   /** Draws an image or a video frame, and the boxes over it. */
@@ -49,31 +50,47 @@ export const APP = `
   function again() {
     $("shown").textContent = threshold === undefined ? mean.toFixed(2) : threshold.toFixed(2);
     $("threshold").value = threshold ?? mean;
-    if (picture) show(picture, picture.width, picture.height);
+    if (picture) attempt(() => show(picture, picture.width, picture.height));
+  }
+
+  /** Returns whether it succeeded. */
+  function attempt(action) {
+    try {
+      action();
+      return true;
+    } catch (error) {
+      status(error.message);
+      return false;
+    }
   }
 
   async function open(file) {
     stop();
     const mine = wanted;
+    let image;
     try {
-      const image = await createImageBitmap(file, { imageOrientation: "from-image" });
-      if (mine !== wanted) return;
-      picture = image;
-      again();
+      image = await createImageBitmap(file, { imageOrientation: "from-image" });
     } catch (error) {
       status("cannot open " + (file.name || "the image") + ": " + error.message);
+      return;
     }
+    if (mine !== wanted) return;
+    picture = image;
+    again();
   }
 
   function stop() {
     wanted++;
     for (const track of stream?.getTracks() ?? []) track.stop();
     stream = undefined;
+    starting = false;
     $("camera").textContent = "Start camera";
   }
 
   async function start() {
     const mine = ++wanted;
+    starting = true;
+    $("camera").textContent = "Stop camera";
     const video = document.createElement("video");
     video.playsInline = true;
     try {
@@ -91,21 +108,23 @@ export const APP = `
       return;
     }
     if (mine !== wanted) return;
+    starting = false;
     picture = undefined;
-    $("camera").textContent = "Stop camera";
     const frame = () => {
       if (mine !== wanted) return;
-      if (video.readyState > 1) show(video, video.videoWidth, video.videoHeight);
-      requestAnimationFrame(frame);
+      const drawn = video.readyState < 2 || attempt(() => show(video, video.videoWidth, video.videoHeight));
+      if (drawn) requestAnimationFrame(frame);
+      else stop();
     };
     frame();
   }
 
   $("files").onchange = async ({ target }) => {
-    for (const file of target.files) await open(file);
+    const [file] = target.files;
+    if (file) await open(file);
     target.value = "";
   };
-  $("camera").onclick = () => (stream ? stop() : start());
+  $("camera").onclick = () => (stream || starting ? stop() : start());
   $("threshold").oninput = ({ target }) => { threshold = Number(target.value); again(); };
   $("reset").onclick = () => { threshold = undefined; again(); };
   addEventListener("dragover", (event) => { event.preventDefault(); $("stage").classList.add("over"); });

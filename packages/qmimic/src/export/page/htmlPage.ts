@@ -22,7 +22,7 @@ export function htmlPage(model: Uint8Array, title: string): string {
 <header><h1>${name}</h1><p id="status" role="status">loading</p></header>
 <main>
   <div class="controls">
-    <label class="button">Open images<input id="files" type="file" accept="image/*" multiple></label>
+    <label class="button">Open image<input id="files" type="file" accept="image/*"></label>
     <button id="camera" type="button">Start camera</button>
     <label>Minimum score <output id="shown"></output>
       <input id="threshold" type="range" min="0.01" max="0.99" step="0.01"></label>
@@ -38,14 +38,16 @@ ${packedElement("program", Buffer.from(`${runtime}\n${APP}`))}
 `;
 }
 
-/** Runs the program, or tells the user that the browser is too old. */
+/** Runs the program, or tells the user that the browser is too old, or the page damaged. */
 const START = `
 unpack("program").then((program) => {
   const script = document.createElement("script");
   script.textContent = new TextDecoder().decode(program);
   document.body.append(script);
-}, () => {
-  document.getElementById("status").textContent = "this browser is too old: it needs DecompressionStream (Chrome 103, Firefox 113, Safari 16.4)";
+}, (error) => {
+  document.getElementById("status").textContent = globalThis.DecompressionStream
+    ? "this page is damaged: " + error.message
+    : "this browser is too old: it needs DecompressionStream (Chrome 103, Firefox 113, Safari 16.4)";
 });
 `;
 

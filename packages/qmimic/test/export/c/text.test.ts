@@ -1,6 +1,7 @@
 // Numbers and names as C has them.
+import { singleAtLeast, singleAtMost } from "@qmimic/runtime";
 import { expect, test } from "vitest";
-import { cArray, cFloat, cString, floatAtLeast, floatAtMost } from "../../../src/export/c/text.js";
+import { cArray, cFloat, cString } from "../../../src/export/c/text.js";
 
 test("floats are written so that they are read back", () => {
   expect([1, -2.5, 0.25, 0].map(cFloat)).toEqual(["1.0f", "-2.5f", "0.25f", "0.0f"]);
@@ -13,7 +14,7 @@ test("floats are written so that they are read back", () => {
 });
 
 test.each([0.7, 0.6, 0.5, 0, -0.7, 1e-50, 0.1])("thresholds fall between the same floats: %f", (value) => {
-  const [least, most] = [floatAtLeast(value), floatAtMost(value)];
+  const [least, most] = [singleAtLeast(value), singleAtMost(value)];
   expect(least).toBeGreaterThanOrEqual(value);
   expect(most).toBeLessThanOrEqual(value);
   expect([least, most]).toEqual([least, most].map(Math.fround));

@@ -15,7 +15,7 @@ static float clamped(float value, float most)
   return value < 0.0f ? 0.0f : value > most ? most : value;
 }
 
-/* round(length * to / from), at least 1; lengths are below 32768. */
+/* round(length * to / from), at least 1. Fits for the longest picture, 32 * 4096 pixels, and the largest input, 4096. */
 static int scaled_length(int length, int to, int from)
 {
   uint32_t doubled = 2u * (uint32_t)length * (uint32_t)to + (uint32_t)from;
