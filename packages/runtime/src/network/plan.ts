@@ -23,7 +23,6 @@ export interface PlacedRows extends RowLayout {
 }
 
 export interface Plan {
-  canvas: Size;
   shapes: readonly Shape[];
   maps: readonly (PlacedMap | undefined)[];
   rows: readonly (PlacedRows | undefined)[];
@@ -82,7 +81,6 @@ export function planNetwork(machine: Machine, canvas: Size): Plan {
   const addressOf = (tenant: number): number => machine.free + 4 * places[tenant];
 
   const plan: Plan = {
-    canvas,
     shapes,
     maps: layouts.map(
       (layout, value) => layout && { ...layout, address: addressOf(value) + 4 * layout.lead },
