@@ -1,7 +1,18 @@
 // Atomic writes, and reads that accept only regular files.
 import { randomBytes } from "node:crypto";
 import { constants, existsSync, rmSync, type Stats, statSync } from "node:fs";
-import { access, mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import {
+  access,
+  lstat,
+  mkdir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join, resolve } from "node:path";
 import { InputError, isSystemError } from "./errors.js";
 
@@ -131,8 +142,17 @@ export async function removeTemporary(folder: string): Promise<void> {
  * file may be empty or incomplete: it is not flushed to the disk, which would be slow for the many small files
  * of a converted data set. Creates missing folders. Throws what node:fs throws.
  */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  await makeFolders(dirname(path));
+export async function writeFileAtomic(named: string, data: string | Uint8Array): Promise<void> {
+  await makeFolders(dirname(named));
+  // What a link refers to is replaced, not the link. Devices and pipes cannot be replaced, only written to.
+  const path = await realpath(named).catch(() => named);
+  const before = await lstat(path).catch(() => undefined);
+  if (before && !before.isFile() && !before.isDirectory()) {
+    await writeFile(path, data).catch((error) => {
+      throw withPath(named, error);
+    });
+    return;
+  }
   const temporary = temporaryName(path);
   unfinished.add(temporary);
   try {

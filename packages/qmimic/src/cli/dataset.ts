@@ -13,7 +13,8 @@ import { complain } from "./output.js";
 export interface DatasetFlags extends DataFlags {
   data: string;
   split: string;
-  /** If the data has no val split: how training held one out. */
+  /** If the data has no val split: the split from which training held one out, and how much. */
+  trainSplit: string;
   valShare: number;
   ignore?: readonly Mark[];
   classes?: string;
@@ -24,16 +25,13 @@ type Labelled = Pick<OpenedDetector, "path" | "classes">;
 
 /** The split with the detector's labels. @throws InputError if the data's classes are not the detector's */
 export const readDatasetFor = (detector: Labelled, flags: DatasetFlags): Promise<Dataset> =>
-  readLabelled(detector, flags, (options) => readWith(options, flags));
+  readLabelled(detector, flags, (options) => readWith(options, flags, detector.classes));
 
 /**
  * The images of `trainSplit` with the detector's labels, without those held out as val.
  * @throws like readDatasetFor
  */
-export const readTrainFor = (
-  detector: Labelled,
-  flags: DatasetFlags & { trainSplit: string },
-): Promise<Dataset> =>
+export const readTrainFor = (detector: Labelled, flags: DatasetFlags): Promise<Dataset> =>
   readLabelled(detector, flags, async (options) => {
     const folder = await openFrom(flags.data, flags);
     const { skipBad = false, ignore = [], trainSplit, split: valSplit, valShare } = flags;
@@ -74,16 +72,25 @@ async function readLabelled(
 }
 
 /** The requested split; if the data has no val split, what training held out with this fraction. */
-async function readWith(options: ReadOptions, flags: DatasetFlags): Promise<Dataset> {
+async function readWith(
+  options: ReadOptions,
+  flags: DatasetFlags,
+  known: readonly string[],
+): Promise<Dataset> {
   const folder = await openFrom(flags.data, flags);
   const { skipBad = false, ignore = [] } = flags;
   const all = { ...options, skipBad, ignore };
-  const settings = { trainSplit: "train", valSplit: flags.split, valShare: flags.valShare };
+  const { split: valSplit, trainSplit, valShare } = flags;
+  const settings = { trainSplit, valSplit, valShare };
   let dataset: Dataset;
   if (holdsOut(folder, flags.split)) {
-    const { val, heldOut } = await readTrainVal(folder, settings, all);
+    // Images are divided by all their labels, as in training; then only some classes may be scored.
+    const labels = options.merge === undefined ? { ...all, classes: [...known], ignoreOthers: true } : all;
+    const { val, heldOut } = await readTrainVal(folder, settings, labels);
     if (heldOut !== undefined) complain(heldOut);
-    dataset = val;
+    const ids = new Set(val.samples.map(({ id }) => id));
+    const scored = await readSplit(folder, settings.trainSplit, all);
+    dataset = { ...scored, split: val.split, samples: scored.samples.filter(({ id }) => ids.has(id)) };
   } else {
     dataset = await readSplit(folder, flags.split, all);
   }

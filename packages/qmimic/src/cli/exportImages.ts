@@ -6,6 +6,7 @@ import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { type DatasetFlags, readDatasetFor, readTrainFor } from "./dataset.js";
+import { heldOutBy, USUAL_HOLD_OUT } from "./heldOut.js";
 import { say } from "./output.js";
 
 export interface ImageFlags {
@@ -22,17 +23,19 @@ export interface Exported {
   run: string | undefined;
 }
 
-/** The default of the recipe. */
-const DEFAULT_VAL_SHARE = 0.15;
-
 /** The image folder: --data, or the run's data. @throws InputError if there is neither */
 async function imagesOf(
   { run }: Exported,
   { data: named, split, classes: names, merge: into }: ImageFlags,
-): Promise<DatasetFlags & { trainSplit: string }> {
+): Promise<DatasetFlags> {
   if (named !== undefined)
     return {
-      ...{ data: named, trainSplit: "train", split, format: "auto", valShare: DEFAULT_VAL_SHARE },
+      ...{
+        data: named,
+        split,
+        format: "auto",
+        ...(run === undefined ? USUAL_HOLD_OUT : await heldOutBy(run)),
+      },
       ...(names === undefined ? {} : { classes: names }),
       ...(into === undefined ? {} : { merge: into }),
     };

@@ -19,6 +19,7 @@ import { type DataFlags, dataFlags } from "./dataFlags.js";
 import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
+import { heldOutBy } from "./heldOut.js";
 import { namesOf } from "./names.js";
 import { fraction, positiveFraction } from "./numbers.js";
 import { complain, say } from "./output.js";
@@ -28,7 +29,7 @@ import { findWeights } from "./weights.js";
 interface ValFlags extends EngineFlags, SideFlag, LimitFlag, DataFlags {
   data: string;
   split: string;
-  valShare: number;
+  valShare?: number;
   ignore?: Mark[];
   classes?: string;
   merge?: string;
@@ -47,9 +48,8 @@ export function addVal(program: Command): void {
     .option("--split <name>", "split to score: val for choosing among models, test once at the end", "val")
     .option(
       "--val-share <number>",
-      "if there is no val split: val-share of the training recipe",
+      "if there is no val split: the fraction held out in training (default: the run's, or 0.15)",
       fraction,
-      0.15,
     )
     .option("--ignore <marks>", `do not score objects with these marks: ${MARKS.join(", ")}`, marks)
     .option("--classes <names>", "score only these of the detector's classes")
@@ -74,7 +74,7 @@ function marks(text: string): Mark[] {
 async function val(weights: string, flags: ValFlags): Promise<void> {
   const { path, stage } = findWeights(weights, flags);
   const detector = await openDetector(path, flags);
-  const dataset = await readDatasetFor(detector, flags);
+  const dataset = await readDatasetFor(detector, { ...(await heldOutBy(weights)), ...flags });
   for (const note of denseNotes([dataset], detector.limit ?? Infinity)) complain(note);
   const other = flags.compare === undefined ? undefined : await openOther(flags.compare, dataset, flags);
   const { found, imagesPerSecond } = await detectSplit(detector, dataset);

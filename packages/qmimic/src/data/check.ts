@@ -70,8 +70,8 @@ export async function checkDataset(root: string, options: CheckOptions = {}): Pr
   const datasets: Dataset[] = [];
   const used = new Set<string>();
   for (const split of folder.source.splits) {
-    datasets.push(await readSplit(folder, split, { onProblem }));
-    for (const file of (await readLabels(folder, split)).files) used.add(file);
+    datasets.push(await readSplit(folder, split, { onProblem, checkImages: true }));
+    for (const file of (await readLabels(folder, split, { checkImages: true })).files) used.add(file);
   }
   for (const path of filesOfProblems(folder, problems.values())) used.add(path);
   checkTrainable(folder, datasets, onProblem);

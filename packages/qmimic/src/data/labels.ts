@@ -69,15 +69,17 @@ export async function checkLabels(
   return { images, names: [...names], incomplete, files, findings };
 }
 
-/** Ids are printed, and used as file names: no control characters. */
+/** Ids are printed, and used as paths of files to write: no control characters, nothing outside the folder. */
 const withReadableIds = (
   tree: FolderTree,
   read: readonly LabelledImage[],
   findings: Findings,
 ): LabelledImage[] =>
   read.filter(({ id, labels }) => {
-    if (!hasControls(id)) return true;
-    const message = `the image's name ${quoted(id)} has control characters. Rename the image, and correct the labels.`;
+    const leaves = id.split("/").some((part) => part === ".." || part === "");
+    if (!hasControls(id) && !leaves) return true;
+    const what = leaves ? "is not a path in the folder" : "has control characters";
+    const message = `the image's name ${quoted(id)} ${what}. Rename the image, and correct the labels.`;
     findings.problem(tree.absolute(labels), message);
     return false;
   });

@@ -1,8 +1,9 @@
 // qmimic data split: writes lists of train, val and test for a set without splits.
+import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { writeFileAtomic } from "../files.js";
-import { type DataFolder, readSplit } from "./dataset.js";
+import { type DataFolder, openData, readSplit } from "./dataset.js";
 import { divideSamples } from "./holdOut.js";
 import { WHOLE } from "./splitNames.js";
 import { SPLITS_FOLDER } from "./writtenSplits.js";
@@ -47,18 +48,45 @@ export async function writeSplits(data: DataFolder, options: SplitOptions): Prom
   const splits = await divideSamples(samples, options);
   const isVoc = source.format === "voc";
   const folder = isVoc ? join(root, source.base ?? "", "ImageSets", "Main") : join(root, SPLITS_FOLDER);
-  const write = (name: string, ids: readonly string[]) =>
-    writeFileAtomic(join(folder, `${name}.txt`), ids.map((id) => `${id}\n`).join(""));
+  const before = new Map<string, string | undefined>();
+  const write = async (name: string, ids: readonly string[]): Promise<void> => {
+    const path = join(folder, `${name}.txt`);
+    if (!before.has(path)) before.set(path, await readFile(path, "utf8").catch(() => undefined));
+    await writeFileAtomic(path, ids.map((id) => `${id}\n`).join(""));
+  };
   if (isVoc && only === "train")
     await write(
       WHOLE,
       samples.map(({ id }) => id),
     );
   const counts: Record<string, number> = {};
-  for (const name of Object.keys(shares).filter((split) => shares[split] > 0)) {
+  const written = Object.keys(shares).filter((split) => shares[split] > 0);
+  for (const name of written) {
     const ids = samples.flatMap(({ id }, i) => (splits[i] === name ? id : []));
     counts[name] = ids.length;
     await write(name, ids);
   }
+  await verify(data, counts, skipBad).catch(async (error: Error) => {
+    for (const [path, text] of before)
+      await (text === undefined ? rm(path, { force: true }) : writeFileAtomic(path, text));
+    throw new InputError(
+      `${root}: cannot be split by lists, because of its layout (${source.layout}): ${error.message.split("\n").slice(0, 2).join(" ")}\nConvert it first with qmimic data convert, and split the result.`,
+    );
+  });
   return { folder, counts };
+}
+
+/** Reads the set again: with the lists, its splits must have the images that were assigned to them. */
+async function verify(
+  { root, source }: DataFolder,
+  counts: Readonly<Record<string, number>>,
+  skipBad: boolean,
+): Promise<void> {
+  const again = await openData(root, { format: source.format });
+  for (const [name, count] of Object.entries(counts)) {
+    if (count === 0) continue;
+    const { samples } = await readSplit(again, name, { skipBad });
+    if (samples.length !== count)
+      throw new InputError(`list ${name} has ${count} images, of which ${samples.length} were found`);
+  }
 }

@@ -49,7 +49,7 @@ export async function writeRunPictures(
       classes,
       format: "png",
     });
-    await writeFileAtomic(join(target, `${split}-${sample.id}.png`), picture);
+    await writeFileAtomic(join(target, `${split}-${sample.id.replaceAll("/", "_")}.png`), picture);
     return picture;
   });
   const overview = join(target, "overview.png");

@@ -62,7 +62,7 @@ export async function convertDataset(
     }));
     read.push({ name, samples: marked });
   }
-  const named = nameImages(read);
+  const named = nameImages(flatNames(read, lost));
   if (named.renamed) lost.push("original ids: splits share image ids, so each id is prefixed with its split");
   const writer = WRITERS[to];
   const outgoing: Outgoing = { classes, splits: named.splits };
@@ -78,12 +78,31 @@ interface ReadSplit {
   samples: readonly Omit<OutSample, "name">[];
 }
 
+/** Splits by names without "/", which are used as names of files. */
+function flatNames(splits: readonly ReadSplit[], lost: string[]): ReadSplit[] {
+  const taken = new Set(splits.map(({ name }) => name).filter((name) => !name.includes("/")));
+  return splits.map((split) => {
+    if (!split.name.includes("/")) return split;
+    const flat = split.name.replaceAll("/", "-");
+    let name = flat;
+    for (let number = 2; taken.has(name); number++) name = `${flat}-${number}`;
+    taken.add(name);
+    lost.push(`split ${split.name}: written as ${name}`);
+    return { ...split, name };
+  });
+}
+
 async function unreadOf(data: DataFolder, skipBad: boolean): Promise<string[]> {
   const counts = new Map<string, number>();
+  const counted = new Set<string>();
   for (const split of data.source.splits) {
-    for (const [what, count] of (await readLabels(data, split, { skipBad })).findings.unreadCounts) {
-      counts.set(what, (counts.get(what) ?? 0) + count);
-    }
+    const { images, findings } = await readLabels(data, split, { skipBad });
+    // Splits of the same files, such as those of lists, report the same parts.
+    const files = [...new Set(images.map(({ labels }) => labels))].sort().join("\n");
+    const shared = data.source.isSplitByLists === true ? "all" : files;
+    if (counted.has(shared)) continue;
+    counted.add(shared);
+    for (const [what, count] of findings.unreadCounts) counts.set(what, (counts.get(what) ?? 0) + count);
   }
   return [...counts].map(([what, count]) => `${what}: ${count}`);
 }

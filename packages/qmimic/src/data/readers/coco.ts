@@ -6,7 +6,7 @@ import { attempt, counted, type Findings, someOf, unlessInput } from "../problem
 import { splitOfFolders, splitOfName, usualSplit, WHOLE } from "../splitNames.js";
 import { type CocoFile, readCocoFile } from "./cocoFile.js";
 import { depthOf } from "./depth.js";
-import { findNamed } from "./findImage.js";
+import { findNamed, idOfNamed } from "./findImage.js";
 import { jsonKinds } from "./jsonKinds.js";
 import type { LabelledImage, LabelSource, SplitFile } from "./types.js";
 
@@ -98,7 +98,7 @@ function toImages(
   for (const { name } of images) stems.set(stemOf(name), (stems.get(stemOf(name)) ?? 0) + 1);
   return images.map(({ id, name, size }) => ({
     // a.jpg and a.png in one file are different images.
-    id: stems.get(stemOf(name)) === 1 ? stemOf(name) : name,
+    id: idOfNamed(stems.get(stemOf(name)) === 1 ? stemOf(name) : name),
     ...findNamed(tree, name, folderOf(path), split),
     labels: path,
     size,

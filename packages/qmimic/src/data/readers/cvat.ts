@@ -3,13 +3,14 @@
 
 import { quoted } from "../../text.js";
 import { type Box, boxAround } from "../boxes.js";
+import { mapConcurrent } from "../concurrent.js";
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, withEnding } from "../folderTree.js";
 import { attempt, type Findings, unlessInput } from "../problems.js";
 import { splitOfFolders, splitOfName, usualSplit, WHOLE } from "../splitNames.js";
 import { readStart, readText } from "../text.js";
 import { depthOf } from "./depth.js";
-import { findNamed } from "./findImage.js";
+import { findNamed, idOfNamed } from "./findImage.js";
 import type { LabelledImage, LabelledObject, LabelSource, SplitFile } from "./types.js";
 import {
   ATTRIBUTE,
@@ -23,17 +24,20 @@ import {
 } from "./xml.js";
 
 const MAX_XML_BYTES = 400e6;
-/** Maximum files to inspect: a folder of many XML files is VOC. */
+/** Files to inspect first: a folder of many XML files none of which is CVAT's is VOC. */
 const LOOKED_AT = 16;
 /** Bytes to read to find a document's root element. */
 const START = 4096;
 
 export async function findCvat(tree: FolderTree): Promise<LabelSource | undefined> {
-  const paths: string[] = [];
-  for (const path of withEnding(tree, "xml").slice(0, LOOKED_AT)) {
-    if (rootElement(await readStart(tree.absolute(path), START)) === "annotations") paths.push(path);
-  }
-  if (paths.length === 0) return undefined;
+  const candidates = withEnding(tree, "xml");
+  const ofCvat = async (some: readonly string[]): Promise<string[]> => {
+    const starts = await mapConcurrent(some, 8, (path) => readStart(tree.absolute(path), START));
+    return some.filter((_, i) => rootElement(starts[i]) === "annotations");
+  };
+  const first = await ofCvat(candidates.slice(0, LOOKED_AT));
+  if (first.length === 0) return undefined;
+  const paths = [...first, ...(await ofCvat(candidates.slice(LOOKED_AT)))];
   const files = new Map<string, Promise<XmlNode>>();
   const read = (path: string): Promise<XmlNode> => {
     const file = tree.absolute(path);
@@ -138,16 +142,20 @@ function toImage(
       if (kind === "points" || kind === "polyline" || kind === "skeleton") findings.note("noShape", name);
       else if (kind !== "box" && read !== undefined) findings.note("shapes", name);
     }
-    if (kind === "tag" && shape !== undefined) findings.unread("tag");
+    if (!kind.startsWith(ATTRIBUTE) && !kind.startsWith("#") && !SHAPES.has(kind) && shape !== undefined)
+      findings.unread(kind);
   }
   return {
-    id: stemOf(name),
+    id: idOfNamed(stemOf(name)),
     ...findNamed(tree, name, folderOf(path), split),
     labels: path,
     size: stated ? { width: width!, height: height! } : undefined,
     objects,
   };
 }
+
+/** Elements of an image that are read, or reported by a note. */
+const SHAPES = new Set(["box", "cuboid", "ellipse", "mask", "polygon", "points", "polyline", "skeleton"]);
 
 /** An object, a message about a problem, or undefined for a shape without area. */
 function readShape(kind: string, node: XmlNode, at: string): LabelledObject | string | undefined {
@@ -185,6 +193,13 @@ function boxOf(kind: string, node: XmlNode): Box | string | undefined {
         x + width,
         y + height,
       ]);
+    case "cuboid": {
+      const corners = ["tl1", "bl1", "tr1", "br1", "tl2", "bl2", "tr2", "br2"];
+      return on(
+        numbers(...corners.flatMap((corner) => [`x${corner}`, `y${corner}`])),
+        (all) => boxAround(all)!,
+      );
+    }
     case "polygon": {
       const points = String(node[`${ATTRIBUTE}points`] ?? "")
         .split(/[;,]/)

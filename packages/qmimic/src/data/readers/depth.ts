@@ -8,6 +8,10 @@ export const LABEL_FOLDERS = new Set(
 export const IMAGE_FOLDERS = new Set(
   "jpegimages images image imgs img jpg jpgs photos obj_train_data obj_valid_data obj_test_data".split(" "),
 );
+/** Folders with images that are not photographs: masks of VOC, and of others. */
+export const MASK_FOLDERS = new Set(
+  "segmentationclass segmentationobject segmentationclassaug masks mask depth".split(" "),
+);
 const OTHER_FOLDERS = new Set(["imagesets", "main", "wider_face_split"]);
 
 /** The minimum depth of the files, not counting folders of labels, images, lists and splits. */

@@ -2,7 +2,7 @@
 import { endingOf, isImage, isUnreadImage, stemOf } from "../endings.js";
 import { type FolderTree, folderOf, joinPath, nameOf } from "../folderTree.js";
 import { splitOfName } from "../splitNames.js";
-import { IMAGE_FOLDERS, LABEL_FOLDERS } from "./depth.js";
+import { IMAGE_FOLDERS, LABEL_FOLDERS, MASK_FOLDERS } from "./depth.js";
 
 export interface FoundImage {
   image: string | undefined;
@@ -33,7 +33,7 @@ export function findImage(tree: FolderTree, labels: string, named?: string): Fou
   const names = tree.count(nameOf(labels)) === 1 ? [nameOf(stem)] : [];
   if (hint !== undefined && tree.count(`${stemOf(hint)}.${ending}`) === 0) names.push(stemOf(hint));
   for (const name of names) {
-    const found = tree.imagesByName.get(name.normalize());
+    const found = tree.imagesByName.get(name.normalize())?.filter((path) => !isMask(path));
     if (found?.length === 1) return { image: found[0], expected };
   }
   return { image: undefined, expected };
@@ -52,7 +52,7 @@ export function findNamed(tree: FolderTree, written: string, near: string, split
     .find((place) => place !== undefined);
   if (direct !== undefined) return { image: isImage(direct) ? direct : undefined, expected: direct };
   const sameName = (tree.imagesByName.get(nameOf(stemOf(path)).normalize()) ?? []).filter(
-    (candidate) => nameOf(candidate).normalize() === nameOf(path).normalize(),
+    (candidate) => nameOf(candidate).normalize() === nameOf(path).normalize() && !isMask(candidate),
   );
   const possible = sameName.filter((candidate) => !isOfOther(candidate, split));
   if (possible.length === 0 && sameName.length > 0) {
@@ -68,6 +68,19 @@ export function findNamed(tree: FolderTree, written: string, near: string, split
     };
   }
   return { image: best[0], expected };
+}
+
+/**
+ * The id of an image named in labels: its path without ending, and without what leads out of the folder ("../", a
+ * drive, a root), because ids are used as paths of files to write.
+ * @param named with the ending, if two images differ only in that
+ */
+export function idOfNamed(named: string): string {
+  const parts = named.replaceAll("\\", "/").split("/");
+  const inside = parts.filter(
+    (part) => part !== "" && part !== "." && part !== ".." && !/^[A-Za-z]:$/.test(part),
+  );
+  return inside.join("/");
 }
 
 /** Splits named by folders in the path, such as "test" and "WIDER_test". */
@@ -110,6 +123,11 @@ function closest(
   const ofSplit = best.filter((image) => split !== undefined && splitsIn(image).includes(split));
   return here.length === 1 ? here : ofSplit.length === 1 ? ofSplit : best;
 }
+
+const isMask = (path: string): boolean =>
+  folderOf(path)
+    .split("/")
+    .some((name) => MASK_FOLDERS.has(name.toLowerCase()));
 
 export const twoImages = (paths: readonly string[]): string =>
   `two images with the same id: ${paths.join(" and ")}. Remove or rename one of them.`;

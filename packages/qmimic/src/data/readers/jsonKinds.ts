@@ -7,12 +7,9 @@ export type JsonKind = "coco" | "labelme" | undefined;
 
 /** Bytes to search for keys: the values before them are small in practice. */
 const START = 65536;
-/** A folder with more JSON files than this has one per image, and a sample is enough. */
-const LOOKED_AT = 64;
-
 const known = new WeakMap<FolderTree, Promise<Map<string, JsonKind>>>();
 
-/** JSON files by path; of many, a sample. */
+/** JSON files by path. */
 export function jsonKinds(tree: FolderTree): Promise<Map<string, JsonKind>> {
   const before = known.get(tree);
   if (before) return before;
@@ -23,12 +20,10 @@ export function jsonKinds(tree: FolderTree): Promise<Map<string, JsonKind>> {
 
 async function look(tree: FolderTree): Promise<Map<string, JsonKind>> {
   const paths = withEnding(tree, "json");
-  const step = Math.max(1, Math.ceil(paths.length / LOOKED_AT));
-  const looked = paths.filter((_, i) => i % step === 0);
-  const kinds = await mapConcurrent(looked, 8, async (path) =>
+  const kinds = await mapConcurrent(paths, 8, async (path) =>
     kindOf(await readStart(tree.absolute(path), START)),
   );
-  return new Map(looked.map((path, i) => [path, kinds[i]]));
+  return new Map(paths.map((path, i) => [path, kinds[i]]));
 }
 
 function kindOf(start: string): JsonKind {

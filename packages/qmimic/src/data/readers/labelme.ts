@@ -26,8 +26,12 @@ interface Remarks {
 export async function findLabelme(tree: FolderTree): Promise<LabelSource | undefined> {
   const kinds = await jsonKinds(tree);
   if (![...kinds.values()].includes("labelme")) return undefined;
-  // Excludes inspected files of another kind; all others are read.
-  const paths = withEnding(tree, "json").filter((path) => !kinds.has(path) || kinds.get(path) === "labelme");
+  // What is next to its image and not recognized is damaged, or has its keys after the image: it is read, too.
+  const paths = withEnding(tree, "json").filter(
+    (path) =>
+      kinds.get(path) === "labelme" ||
+      (kinds.get(path) === undefined && tree.images.has(stemOf(path).normalize())),
+  );
   const splits = new Map<string, string[]>();
   for (const path of paths) {
     const split = splitOfFolders(path) ?? WHOLE;

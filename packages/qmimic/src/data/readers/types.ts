@@ -67,6 +67,8 @@ export interface LabelSource {
   base?: string;
   /** Names of the splits. */
   splits: readonly string[];
+  /** Whether the splits are lists of `qmimic data split` over one set: each reports what is unread in all of it. */
+  isSplitByLists?: boolean;
   /** Declared classes, in label order; undefined: those of the objects, sorted. */
   classes(): Promise<readonly string[] | undefined>;
   /**

@@ -8,7 +8,7 @@ import { attempt, counted, type Findings } from "../problems.js";
 import { splitOfName, WHOLE } from "../splitNames.js";
 import { readStart, readText, splitLines } from "../text.js";
 import { depthOf } from "./depth.js";
-import { findNamed } from "./findImage.js";
+import { findNamed, idOfNamed } from "./findImage.js";
 import type { LabelledImage, LabelledObject, LabelSource, Mark, SplitFile } from "./types.js";
 import { parseDecimal } from "./xml.js";
 
@@ -101,7 +101,7 @@ export function readWiderList(
     // An image without faces still has a line of zeros.
     if (count === 0 && isRow(lines[at] ?? "")) at++;
     const found = findNamed(tree, name, folderOf(path), split);
-    images.push({ id: stemOf(name), ...found, labels: path, size: undefined, objects });
+    images.push({ id: idOfNamed(stemOf(name)), ...found, labels: path, size: undefined, objects });
   }
   return images;
 }

@@ -81,7 +81,7 @@ function rootLists(tree: FolderTree, { splits }: YoloConfig): Map<string, string
   const found = new Map<string, string[]>();
   for (const path of withEnding(tree, "txt")) {
     const split = path.includes("/") ? undefined : usualSplit(stemOf(path));
-    if (split !== undefined) found.set(split, [path]);
+    if (split !== undefined) found.set(split, [...(found.get(split) ?? []), path]);
   }
   return found;
 }

@@ -2,7 +2,7 @@
 // (labelImg).
 import { parse } from "yaml";
 import { InputError, reasonOf } from "../../errors.js";
-import { quoted } from "../../text.js";
+import { listed, quoted } from "../../text.js";
 import { endingOf } from "../endings.js";
 import { type FolderTree, folderOf, joinPath, nameOf } from "../folderTree.js";
 import { unlessInput } from "../problems.js";
@@ -36,11 +36,15 @@ export async function readYoloConfig(tree: FolderTree): Promise<YoloConfig> {
     const config = await readDarknet(tree, path);
     if (config !== undefined) return config;
   }
-  const path = byDepth(
+  const files = byDepth(
     shallow.filter((file) => NAME_FILES.includes(nameOf(file)) || endingOf(file) === "names"),
-  )[0];
-  const names = path === undefined ? undefined : await readNames(tree, path);
-  const files = path === undefined ? [] : [path];
+  );
+  const [names, ...others] = await Promise.all(files.map((file) => readNames(tree, file)));
+  const different = others.findIndex((other) => other.join("\n") !== names.join("\n"));
+  if (different >= 0)
+    throw new InputError(
+      `${tree.absolute(files[different + 1])}: ${listed(others[different])}, but ${tree.absolute(files[0])} has ${listed(names)}: a class number must mean the same in all labels. Keep one file, and renumber the labels of the other, or remove the file that is wrong`,
+    );
   return { path: undefined, names, splits: new Map(), bases: [""], extra: 0, files };
 }
 
@@ -84,6 +88,8 @@ async function readYaml(tree: FolderTree, path: string): Promise<YoloConfig | un
 
 /** Names, as a list or by number. */
 function toNames(value: unknown, file: string): string[] {
+  if (typeof value !== "object")
+    throw new InputError(`${file}: names is ${quoted(value)}; expected a list of names, or names by number.`);
   const entries: [string, unknown][] = Object.entries((value ?? {}) as object);
   const names: string[] = [];
   for (const [number, name] of entries) {

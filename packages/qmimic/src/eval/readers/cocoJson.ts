@@ -102,6 +102,10 @@ function collect(
     const label = refer(labels, "category_id", "categories");
     const [x, y, width, height] = readBox(fields.bbox, `${where}.bbox`);
     const boxArea = width * height;
+    if (!Number.isFinite(boxArea) || !Number.isFinite(x + width) || !Number.isFinite(y + height))
+      throw new InputError(
+        `${where}.bbox is ${quoted(fields.bbox)}; its end or area is too large for a number`,
+      );
     const { value, area } = rest(entry, { area: boxArea });
     image.boxes.push(x, y, x + width, y + height);
     image.labels.push(label);

@@ -1,8 +1,10 @@
 // Reads VOC's result files, one per class (comp4_det_test_dog.txt), and the annotations to score them against.
 // The format: Everingham et al., The PASCAL VOC 2012 Development Kit, section 8.2.
+
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openData, readLabels } from "../../data/dataset.js";
+import { isLeftover } from "../../data/endings.js";
 import { parseNumber } from "../../data/parseNumber.js";
 import { describeProblems } from "../../data/problems.js";
 import { didYouMean, InputError } from "../../errors.js";
@@ -80,7 +82,11 @@ async function filesOfClasses(
   });
   const known = [...new Set([...names, ...present])].sort((a, b) => b.length - a.length);
   const files = new Map<string, string>();
-  for (const entry of entries.sort()) {
+  if (known.length === 0)
+    throw new InputError(
+      "the ground truth has no objects, so its classes are unknown: name them with --classes",
+    );
+  for (const entry of entries.filter((name) => !isLeftover(name)).sort()) {
     const path = join(folder, entry);
     const stem = entry.replace(/\.txt$/, "");
     const name = known.find((candidate) => stem === candidate || stem.endsWith(`_${candidate}`));

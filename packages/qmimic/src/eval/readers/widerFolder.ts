@@ -1,8 +1,10 @@
 // Reads WIDER FACE's official ground truth (.mat files) and a submission: one folder per event, one text file
 // per image.
+
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { mapConcurrent } from "../../data/concurrent.js";
+import { isLeftover } from "../../data/endings.js";
 import { parseNumber } from "../../data/parseNumber.js";
 import { didYouMean, InputError } from "../../errors.js";
 import { quoted, shortened } from "../../text.js";
@@ -138,12 +140,14 @@ async function submittedFiles(folder: string, ids: ReadonlySet<string>): Promise
       );
     });
   for (const event of await list(folder)) {
+    if (isLeftover(event.name)) continue;
     const path = join(folder, event.name);
     if (!event.isDirectory() || !events.has(event.name)) {
       const kind = event.isDirectory() ? "not an event in the ground truth" : "not an event folder";
       throw new InputError(`${path}: ${kind}.${didYouMean(event.name, events)} Move it elsewhere.`);
     }
     for (const { name } of await list(path)) {
+      if (isLeftover(name)) continue;
       const id = `${event.name}/${name.replace(/\.txt$/, "")}`;
       if (!name.endsWith(".txt") || !ids.has(id)) {
         throw new InputError(`${join(path, name)}: not an image in the ground truth. Move it elsewhere.`);
