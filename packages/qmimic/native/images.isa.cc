@@ -10,10 +10,17 @@ namespace {
 // The maximum number of source positions that contribute to one output position.
 long image_taps(float scale) { return scale < 1 ? (long)__builtin_ceilf(2 / scale) : 2; }
 
-// For output position `at` of an axis of `size` pixels, scaled, moved by `offset` and possibly mirrored: writes the
-// weights of `taps` source positions, `step` apart, and returns the first of these positions; -1 outside the image.
-long weigh(long at, long size, float scale, float offset, bool flip, long taps, float* weights, long step) {
-  const float rounded = __builtin_roundf(size * scale), scaled = rounded > 1 ? rounded : 1;  // at least one pixel remains
+// How an image is placed along one axis: `size` source pixels become `scaled` output pixels.
+struct Axis {
+  long size;
+  float scale, offset, scaled;
+};
+
+// For output position `at` of an axis, possibly mirrored: writes the weights of `taps` source positions, `step` apart, and
+// returns the first of these positions; -1 outside the image.
+long weigh(long at, const Axis& axis, bool flip, long taps, float* weights, long step) {
+  const long size = axis.size;
+  const float scale = axis.scale, offset = axis.offset, scaled = axis.scaled;
   const float place = at + 0.5f - offset;
   if (!(place >= 0 && place < scaled)) return -1;
   float centre = (flip ? scaled - place : place) / scale - 0.5f;
@@ -76,7 +83,7 @@ void image_columns(ImageSource& image, long width, int* first, float* weights) {
   image.taps = taps_of(g[0], image.width);
   image.begin = image.end = 0;
   for (long x = 0; x < width; x++) {
-    const long from = weigh(x, image.width, g[0], g[2], g[4] != 0, image.taps, weights + x, width);
+    const long from = weigh(x, {image.width, g[0], g[2], g[5]}, g[4] != 0, image.taps, weights + x, width);
     if (from < 0) continue;
     first[x] = (int)(3 * from);
     if (image.begin == image.end) image.begin = x;
@@ -84,7 +91,7 @@ void image_columns(ImageSource& image, long width, int* first, float* weights) {
   }
 }
 
-// geometry: scale_x, scale_y, offset_x, offset_y, flip. colour: 3x4, applied to 0..255.
+// geometry: scale_x, scale_y, offset_x, offset_y, flip, width, height (of the drawn image). colour: 3x4, applied to 0..255.
 // out: [3, height, width]; rows [row, row + rows) are written. scratch: 3 * (image.width + width) floats.
 void image_rows(const ImageSource& image, float* out, long height, long width, long row, long rows,
                 float* scratch) {
@@ -95,7 +102,7 @@ void image_rows(const ImageSource& image, float* out, long height, long width, l
   float* planes = line + 3 * image.width;  // red, green, blue of an output row
   for (long y = row; y < row + rows; y++) {
     float row_weights[MAX_IMAGE_TAPS];
-    const long from = weigh(y, image.height, g[1], g[3], false, row_taps, row_weights, 1);
+    const long from = weigh(y, {image.height, g[1], g[3], g[6]}, false, row_taps, row_weights, 1);
     if (from < 0 || begin == end) {
       for (long c = 0; c < 3; c++)
         __builtin_memset(out + (c * height + y) * width, 0, width * sizeof(float));

@@ -12,7 +12,7 @@ Tensor images_to_batch(at::TensorList images, const Tensor& geometry, const Tens
   const int64_t count = images.size();
   check_tensor(op, "geometry", geometry, 2, at::kFloat);
   check_tensor(op, "colour", colour, 2, at::kFloat);
-  check_shape(op, "geometry", geometry, {count, 5});
+  check_shape(op, "geometry", geometry, {count, 7});
   check_shape(op, "colour", colour, {count, 12});
   TORCH_CHECK(height > 0 && width > 0, "qmimic::images_to_batch: output size is ", height, "x", width,
               ", expected at least 1x1");
@@ -24,10 +24,12 @@ Tensor images_to_batch(at::TensorList images, const Tensor& geometry, const Tens
     check_tensor(op, "images[i]", image, 3, at::kByte);
     TORCH_CHECK(image.size(0) > 0 && image.size(1) > 0 && image.size(2) == 3, "qmimic::images_to_batch: images[", i,
                 "] has shape ", image.sizes(), ", expected [height, width, 3]");
-    const float* g = geometry.data_ptr<float>() + i * 5;
+    const float* g = geometry.data_ptr<float>() + i * 7;
     for (const float scale : {g[0], g[1]})
       TORCH_CHECK(scale >= MIN_IMAGE_SCALE && scale <= MAX_IMAGE_SCALE, "qmimic::images_to_batch: geometry[", i,
                   "] has scale ", scale, ", expected ", MIN_IMAGE_SCALE, " to ", MAX_IMAGE_SCALE);
+    TORCH_CHECK(g[5] >= 1 && g[6] >= 1, "qmimic::images_to_batch: geometry[", i, "] draws ", g[5], "x", g[6],
+                " pixels, expected at least 1x1");
     sources.push_back({image.data_ptr<uint8_t>(), (long)image.size(0), (long)image.size(1), g,
                        colour.data_ptr<float>() + i * 12, nullptr, nullptr, 0, 0, 0});
     widest = std::max(widest, image.size(1));

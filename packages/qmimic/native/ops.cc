@@ -15,11 +15,11 @@ TORCH_LIBRARY_FRAGMENT(qmimic, m) {
   // The nearest of {0, 2^min, ..., 2^max}, ties down; the gradient passes unchanged.
   m.def("quantize_pow2(Tensor x, int min_exponent, int max_exponent) -> Tensor");
   // features [B, own, H, W], weight [C, own, 1, 1], bias [C]; target [B, C, H, W], uint8 codes (stride > 0) or float
-  // features (stride 0); cells [B, H, W]. matches: [equal, counted] entries of cells above 0.
+  // features (stride 0); cells [B, H, W]. matches: [equal, equal and 0, counted] entries of cells above 0.
   m.def(
       "mimic_loss(Tensor features, Tensor weight, Tensor bias, Tensor target, Tensor cells, float stride) "
       "-> (Tensor loss, Tensor matches)");
-  // images uint8 [h, w, 3]; geometry [B, 5] of (scale_x, scale_y, offset_x, offset_y, flip); colour [B, 12].
+  // images uint8 [h, w, 3]; geometry [B, 7] of (scale_x, scale_y, offset_x, offset_y, flip, width, height); colour [B, 12].
   m.def("images_to_batch(Tensor[] images, Tensor geometry, Tensor colour, int height, int width) -> Tensor");
   // Map b, [C, heights[b], widths[b]], starts at byte at[b] of the file and has the CRC-32C checksums[b]
   // -> [B, C, height, width], with its corner at (rows[b], columns[b]).

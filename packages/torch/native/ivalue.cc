@@ -35,7 +35,9 @@ int64_t to_int(const Napi::Value& value, const std::string& argument) {
   }
   if (value.IsBigInt()) {
     bool lossless = true;
-    return value.As<Napi::BigInt>().Int64Value(&lossless);
+    const int64_t integer = value.As<Napi::BigInt>().Int64Value(&lossless);
+    if (!lossless) type_error(value, argument, "an integer of 64 bits");
+    return integer;
   }
   if (!value.IsNumber()) type_error(value, argument, "an integer");
   const double number = value.As<Napi::Number>().DoubleValue();

@@ -191,7 +191,7 @@ export const backward = (loss: Tensor): void => {
 };
 
 /**
- * d(loss)/d(x) for a tensor inside the graph, [shape of x]. The gradients of leaves do not change, and backward() can
+ * d(loss)/d(x) for a tensor inside the graph, [shape of x]. The gradients of other leaves do not change, and backward() can
  * still be called.
  */
 export function gradientAt(loss: Tensor, x: Tensor): Tensor {
@@ -200,8 +200,13 @@ export function gradientAt(loss: Tensor, x: Tensor): Tensor {
   return gradient;
 }
 
-/** The same for several tensors in one backward pass; null for tensors that the loss does not depend on. */
+/**
+ * The same for several tensors in one backward pass; null for tensors that the loss does not depend on.
+ * @throws Error for a tensor that has a gradient already, as leaves may: it would be lost
+ */
 export function gradientsAt(loss: Tensor, tensors: readonly Tensor[]): (Tensor | null)[] {
+  if (tensors.some((x) => x.grad !== null))
+    throw new Error("gradientsAt: a tensor already has a gradient. Call clearGrad() first");
   backwardOf(loss, tensors, null, true, false);
   return tensors.map((x) => {
     const gradient = x.grad;

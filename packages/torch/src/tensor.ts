@@ -149,7 +149,7 @@ export class Tensor {
 }
 
 /**
- * Creates a tensor from a copy of `data`.
+ * Creates a tensor from a copy of `data`: numbers are converted to the dtype; a typed array's bytes are taken as they are.
  * @throws RangeError if `data` does not have exactly as many bytes as the shape needs
  */
 export function tensor(
@@ -157,8 +157,18 @@ export function tensor(
   shape?: readonly number[],
   dtype?: DType,
 ): Tensor {
-  const array = Array.isArray(data) ? Float32Array.from(data) : (data as TypedArray);
+  const array = Array.isArray(data) ? arrayOfNumbers(data, dtype) : (data as TypedArray);
   return new Tensor(native.fromData(array, shape ?? [array.length], dtype ?? dtypeOfArray(array)));
+}
+
+/** @throws TypeError for dtypes that have no numbers in JavaScript */
+function arrayOfNumbers(data: readonly number[], dtype: DType = "float32"): TypedArray {
+  if (dtype === "float16" || dtype === "bfloat16")
+    throw new TypeError(`tensor: numbers cannot be stored as ${dtype}. Create a float32 tensor and cast it`);
+  if (dtype === "int64") return BigInt64Array.from(data, BigInt);
+  const array = new arrayOf[dtype](data.length) as Exclude<TypedArray, BigInt64Array>;
+  array.set(dtype === "bool" ? data.map((value) => Number(value !== 0)) : data);
+  return array;
 }
 
 function collect(value: unknown, found: Set<Tensor>): Set<Tensor> {

@@ -298,3 +298,23 @@ test("noGrad rejects an asynchronous body", () => {
   x.requiresGrad = true;
   expect(mul(x, 2).requiresGrad).toBe(true);
 });
+
+describe("numbers of a dtype", () => {
+  test.each(["float32", "float64", "int64", "int32", "int16", "int8", "uint8"] as const)("%s", (dtype) => {
+    using made = tensor([1, 2, 3], [3], dtype);
+    expect(made.dtype).toBe(dtype);
+    expect(Array.from(made.toArray(), Number)).toEqual([1, 2, 3]);
+  });
+
+  test("bool, and half precision only by casting", () => {
+    using made = tensor([2, 0, -1], [3], "bool");
+    expect(Array.from(made.toArray(), Number)).toEqual([1, 0, 1]);
+    expect(() => tensor([1], [1], "float16")).toThrow(
+      /cannot be stored as float16\. Create a float32 tensor/,
+    );
+  });
+
+  test("whole numbers of more than 64 bits are refused as arguments", () => {
+    expect(() => operator("aten::randperm")(2n ** 64n + 3n)).toThrow(/expected an integer of 64 bits/);
+  });
+});

@@ -127,7 +127,8 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
         `--finetune: ${path} is a weights file; pass its run folder, whose recipe is needed for training`,
       );
   }
-  const detector = loadDetector(path, flags.device);
+  // Traced and compared on the CPU; --device is for fine-tuning.
+  const detector = loadDetector(path);
   const original: Source = { detector, thresholds: readThresholds(path) };
   const exported: Exported = {
     ...{ path, classes: detector.config.classes },
@@ -198,7 +199,7 @@ async function compareFormats(
   say(`\ncompared with the detector on ${samples.length} images of ${dataset.split}`);
   const store = createImageStore(samples, { maxSide: side, memoryBudgetBytes: 2 ** 31 });
   const find = (detect: DetectImages) => detectSamples(detect, samples, store);
-  const trained = await find(detectWith(detector, flags.device));
+  const trained = await find(detectWith(detector));
   const compare = async (name: string, detect: DetectImages, against = trained, as = "trained") => {
     const result = compareDetections(dataset, against, await find(detect), LEAST_COMPARED);
     say(formatComparison(name, result, as));
@@ -226,7 +227,7 @@ async function compareFormats(
   }
   const asC = flags.format.filter(isC);
   if (asC.length === 0) return;
-  const same = await find(detectWith(detector, flags.device, input));
+  const same = await find(detectWith(detector, "cpu", input));
   for (const format of asC) {
     const name = C_NAMES[format];
     const files = { [`${name}.c`]: "", [`${name}.h`]: "" };

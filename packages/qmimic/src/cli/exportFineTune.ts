@@ -51,7 +51,7 @@ export async function fineTune({
   say(
     `\nwith int8 weights, on val: AP50 ${percent(before)} before, ${percent(after)} after (epoch ${epoch})  ${tuned}`,
   );
-  if (after > before) return { detector: loadDetector(tuned, device), thresholds: readThresholds(tuned) };
+  if (after > before) return { detector: loadDetector(tuned), thresholds: readThresholds(tuned) };
   say("Fine-tuning did not help: the files use the run's weights.");
   return undefined;
 }

@@ -1,4 +1,5 @@
 // Draws images with augmentations into the network's input, with the addon's kernel.
+import { scaledLength } from "@qmimic/runtime";
 import { scope, type Tensor, tensor } from "@qmimic/torch";
 import { imagesToBatch } from "../native/imagesToBatch.js";
 import { type Augmentation, type CanvasSize, NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
@@ -10,28 +11,41 @@ export const GRID = 32;
 /** Rounds a length up to a multiple of GRID. */
 export const toGrid = (length: number): number => Math.ceil(length / GRID) * GRID;
 
-/** The pixels of a batch, [B, 3, H, W]; the only tensor that outlives the call. */
+/**
+ * The pixels of a batch, [B, 3, H, W]; the only tensor that outlives the call.
+ * @param sizes the sizes of the drawn images; default: as their scales say
+ */
 export function drawImages(
   images: readonly RawImage[],
   augmentations: readonly Augmentation[],
-  canvas: CanvasSize,
+  {
+    canvas,
+    sizes = images.map((image, i) => scaledBy(image, augmentations[i].scale)),
+  }: { canvas: CanvasSize; sizes?: readonly CanvasSize[] },
   device: string,
 ): Tensor {
-  const geometry = new Float32Array(5 * images.length);
+  const geometry = new Float32Array(7 * images.length);
   const colour = new Float32Array(12 * images.length);
   augmentations.forEach(({ scale, offsetX, offsetY, flip, colour: matrix }, i) => {
-    geometry.set([scale, scale, offsetX, offsetY, flip ? 1 : 0], 5 * i);
+    const { width, height } = sizes[i];
+    geometry.set([scale, scale, offsetX, offsetY, flip ? 1 : 0, width, height], 7 * i);
     colour.set(matrix, 12 * i);
   });
   return scope(() =>
     imagesToBatch(
       images.map(({ data, width, height }) => tensor(data, [height, width, 3])),
-      tensor(geometry, [images.length, 5]),
+      tensor(geometry, [images.length, 7]),
       tensor(colour, [images.length, 12]),
       canvas,
     ).to(device),
   );
 }
+
+/** The size of a scaled image, with sides of at least one pixel. */
+const scaledBy = ({ width, height }: CanvasSize, scale: number): CanvasSize => ({
+  width: Math.max(1, Math.round(width * scale)),
+  height: Math.max(1, Math.round(height * scale)),
+});
 
 /** How whole images are drawn: `factor` times as large as at scale 1, mirrored or not. */
 export interface View {
@@ -63,13 +77,22 @@ export function drawWhole(
     const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, image, { side, gridStride: 1, scaleIndex: 0 });
     return { ...plain, scale: plain.scale * factor, scaleIndex, flip };
   });
-  const sizes = images.map(({ width, height }, i) => ({
-    width: Math.max(1, Math.round(width * augmentations[i].scale)),
-    height: Math.max(1, Math.round(height * augmentations[i].scale)),
-  }));
+  // As the runtime does, see placePicture.
+  const sizes = images.map(({ width, height }) => {
+    const longest = Math.max(width, height);
+    return {
+      width: scaledLength(width, side * factor, longest),
+      height: scaledLength(height, side * factor, longest),
+    };
+  });
   const canvas = {
     width: toGrid(Math.max(...sizes.map((size) => size.width))),
     height: toGrid(Math.max(...sizes.map((size) => size.height))),
   };
-  return { batch: drawImages(images, augmentations, canvas, device), augmentations, sizes, canvas };
+  return {
+    batch: drawImages(images, augmentations, { canvas, sizes }, device),
+    augmentations,
+    sizes,
+    canvas,
+  };
 }

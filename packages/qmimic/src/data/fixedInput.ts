@@ -1,5 +1,5 @@
 // Images in an input of fixed size, as generated C sees them: as large as fits, at the top left.
-import type { Placement, Size } from "@qmimic/runtime";
+import { type Placement, type Size, scaledLength } from "@qmimic/runtime";
 import { NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
 import { drawImages, toGrid, type WholeImages } from "./drawing.js";
 import type { RawImage } from "./images.js";
@@ -7,13 +7,11 @@ import type { RawImage } from "./images.js";
 /** The placement of an image in the input `canvas`; export/c/library/picture.c does the same. */
 export function fixedPlacement({ width, height }: Size, canvas: Size): Placement {
   const byWidth = height * canvas.width <= width * canvas.height;
-  const scaled = (length: number, to: number, from: number) =>
-    Math.max(1, Math.floor((2 * length * to + from) / (2 * from)));
   return {
     scale: byWidth ? canvas.width / width : canvas.height / height,
     size: {
-      width: byWidth ? canvas.width : scaled(width, canvas.height, height),
-      height: byWidth ? scaled(height, canvas.width, width) : canvas.height,
+      width: byWidth ? canvas.width : scaledLength(width, canvas.height, height),
+      height: byWidth ? scaledLength(height, canvas.width, width) : canvas.height,
     },
     canvas,
   };
@@ -28,7 +26,12 @@ export function drawFixed(images: readonly RawImage[], canvas: Size, device: str
     scale: placements[i].scale,
   }));
   const sizes = placements.map(({ size }) => size);
-  return { batch: drawImages(images, augmentations, canvas, device), augmentations, sizes, canvas };
+  return {
+    batch: drawImages(images, augmentations, { canvas, sizes }, device),
+    augmentations,
+    sizes,
+    canvas,
+  };
 }
 
 /**
@@ -38,8 +41,8 @@ export function drawFixed(images: readonly RawImage[], canvas: Size, device: str
 export function usualInput(images: readonly Size[], side: number): Size {
   const counts = new Map<string, { input: Size; images: number }>();
   for (const { width, height } of images) {
-    const scale = side / Math.max(width, height);
-    const [across, down] = [width, height].map((length) => toGrid(Math.max(1, Math.round(length * scale))));
+    const longest = Math.max(width, height);
+    const [across, down] = [width, height].map((length) => toGrid(scaledLength(length, side, longest)));
     const key = `${across} x ${down}`;
     const known = counts.get(key) ?? { input: { width: across, height: down }, images: 0 };
     known.images++;

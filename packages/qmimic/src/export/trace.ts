@@ -25,7 +25,7 @@ export interface TracedNetwork {
 /** Sides of the traced image: the result does not depend on them. */
 const SIDE = 4 * GRID;
 
-/** @throws Error naming an operator that has no corresponding operation */
+/** @param detector on the CPU @throws Error naming an operator that has no corresponding operation */
 export function traceDetector(detector: Detector): TracedNetwork {
   return noGrad(() =>
     scope(() => {

@@ -6,7 +6,7 @@ import {
   operator,
   type Tensor,
 } from "@qmimic/torch";
-import { loadAddon, nameSetUp } from "@qmimic/torch/setup";
+import { AddonError, findAddon, loadAddon, nameSetUp, TORCH_ADDON } from "@qmimic/torch/setup";
 import { QMIMIC_ADDON } from "./addon.js";
 
 interface Addon {
@@ -26,9 +26,19 @@ export function addon(): Addon {
   if (loaded === null) {
     // Loads the addon of @qmimic/torch first: the operators here are registered in its library.
     configuration();
+    requireOneLibrary();
     loaded = loadAddon<Addon>(QMIMIC_ADDON);
   }
   return loaded;
+}
+
+/** Two addons linked to different versions of libtorch would crash, possibly late. @throws AddonError */
+function requireOneLibrary(): void {
+  const [torch, own] = [TORCH_ADDON, QMIMIC_ADDON].map(findAddon);
+  if ("problem" in torch || "problem" in own || torch.library.path === own.library.path) return;
+  throw new AddonError(
+    `the addons were built for different libraries: ${torch.library.path} and ${own.library.path}`,
+  );
 }
 
 /** An operator registered by the addon. @see operator */

@@ -120,7 +120,7 @@ function drawBatch(
     }),
   );
   return {
-    images: drawImages(images, augmentations, canvas, settings.device),
+    images: drawImages(images, augmentations, { canvas }, settings.device),
     targets,
     placed,
     augmentations,

@@ -1,6 +1,6 @@
 // Sets the device (CPU or GPU), threads and training precision.
 import { availableParallelism } from "node:os";
-import { configuration, type Precision, setPrecision, setThreads } from "@qmimic/torch";
+import { configuration, type Precision, setPrecision, setThreads, zeros } from "@qmimic/torch";
 import { InputError } from "../errors.js";
 import { quoted } from "../text.js";
 
@@ -22,6 +22,7 @@ export function useEngine({ threads, device, precision = "float32" }: Engine): v
   if (device !== "cpu" && !configuration().cuda) {
     throw new InputError(`device "${device}": this libtorch has no CUDA support. Use --device cpu`);
   }
+  if (device !== "cpu") requireDevice(device);
   if (precision === "bfloat16" && device === "cpu" && !configuration().bfloat16) {
     throw new InputError(
       "precision bfloat16: this CPU has no bfloat16 instructions, so it would be slower. Use --precision float32",
@@ -29,4 +30,14 @@ export function useEngine({ threads, device, precision = "float32" }: Engine): v
   }
   setPrecision(precision);
   setThreads(threads === "auto" ? availableParallelism() : threads);
+}
+
+/** @throws InputError if nothing can be stored there: there is no such GPU, or no driver */
+function requireDevice(device: string): void {
+  try {
+    zeros([1], "float32", device).dispose();
+  } catch (error) {
+    const [reason] = (error as Error).message.split("\n");
+    throw new InputError(`device "${device}" cannot be used: ${reason}. Use --device cpu, or another number`);
+  }
 }

@@ -84,7 +84,12 @@ function seen(teacher: Detector, image: number, augmentation: Augmentation, quan
   const padded = (length: number) => Math.ceil((length * scale) / 32) * 32;
   const canvas = { width: padded(images[image].width), height: padded(images[image].height) };
   return scope(() => {
-    const drawn = drawImages([images[image]], [{ ...augmentation, offsetX: 0, offsetY: 0 }], canvas, "cpu");
+    const drawn = drawImages(
+      [images[image]],
+      [{ ...augmentation, offsetX: 0, offsetY: 0 }],
+      { canvas },
+      "cpu",
+    );
     const features = noGrad(() => teacher.backbone.forward(drawn));
     const values = decodeFeatures(encodeFeatures(features, quantizer), quantizer).toFloat32();
     return { values, height: canvas.height / STRIDE, width: canvas.width / STRIDE };
@@ -179,7 +184,7 @@ test("inside a crop the map is the teacher's of the crop itself, beyond reach of
   const cells = side / STRIDE - cut;
   scope(() => {
     const canvas = { width: cells * STRIDE, height: cells * STRIDE };
-    const drawn = drawImages([whole], [augmentation], canvas, "cpu");
+    const drawn = drawImages([whole], [augmentation], { canvas }, "cpu");
     const own = encodeFeatures(
       noGrad(() => teacher.backbone.forward(drawn)),
       quantizer,
@@ -322,7 +327,7 @@ test("a teacher that is run in every step gives the stored maps for images witho
     const drawn = {
       indices,
       augmentations,
-      images: drawImages([images[0], images[2]], augmentations, canvas, "cpu"),
+      images: drawImages([images[0], images[2]], augmentations, { canvas }, "cpu"),
     };
     const [height, width] = [canvas.height / STRIDE, canvas.width / STRIDE];
     const live = liveMaps(teacher, quantizer).batch(drawn, height, width);

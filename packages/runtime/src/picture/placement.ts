@@ -15,13 +15,18 @@ export const toGrid = (length: number, grid: number): number => Math.ceil(length
 
 /** @param side longest side of the picture in the input */
 export function placePicture({ width, height }: Size, side: number, grid: number): Placement {
-  const scale = side / Math.max(width, height);
-  const size = scaledSize({ width, height }, scale);
-  return { scale, size, canvas: { width: toGrid(size.width, grid), height: toGrid(size.height, grid) } };
+  const longest = Math.max(width, height);
+  const size = { width: scaledLength(width, side, longest), height: scaledLength(height, side, longest) };
+  return {
+    scale: side / longest,
+    size,
+    canvas: { width: toGrid(size.width, grid), height: toGrid(size.height, grid) },
+  };
 }
 
-/** The scaled size, with sides of at least one pixel. */
-export const scaledSize = ({ width, height }: Size, scale: number): Size => ({
-  width: Math.max(1, Math.round(width * scale)),
-  height: Math.max(1, Math.round(height * scale)),
-});
+/**
+ * length * to / from in whole pixels, halves up, at least 1. Not with a rounded scale: that the size is the same everywhere
+ * (training, C, ONNX) matters more than anything that follows.
+ */
+export const scaledLength = (length: number, to: number, from: number): number =>
+  Math.max(1, Math.round((length * to) / from));

@@ -120,8 +120,8 @@ function distance({ outputs }: DecoderInputs): string {
 function arena({ name, memory }: SourceParts): string {
   return [
     "#ifdef QMIMIC_ARENA",
-    `extern uint8_t QMIMIC_ARENA[]; /* ${name.toUpperCase()}_ARENA_BYTES bytes, aligned to 4 */`,
-    "#define arena_bytes QMIMIC_ARENA",
+    `extern uint32_t QMIMIC_ARENA[]; /* ${name.toUpperCase()}_ARENA_BYTES bytes */`,
+    "#define arena_bytes ((uint8_t *)QMIMIC_ARENA)",
     "#else",
     "static union {",
     "  float aligned;",

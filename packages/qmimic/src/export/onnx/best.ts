@@ -1,4 +1,5 @@
 // The best entries of a list of scores, and their positions on a map.
+import { singleAtLeast, singleAtMost } from "@qmimic/runtime";
 import { ELEMENT, type Graph, type Value } from "./graph.js";
 
 export interface Best {
@@ -22,7 +23,10 @@ export function bestEntries(
   const length = graph.add("length", "Shape", [flat]);
   const count = max === undefined ? length : graph.add("count", "Min", [length, graph.ints(max)]);
   const [values, places] = graph.addMany(["sorted", "sorted_places"], "TopK", [flat, count]);
-  const enough = graph.add("is_enough", compare, [values, graph.float(min)]);
+  const enough = graph.add("is_enough", compare, [
+    values,
+    graph.float(compare === "Greater" ? singleAtMost(min) : singleAtLeast(min)),
+  ]);
   return {
     places: graph.rowsWhere("best_places", places, enough),
     values: graph.rowsWhere("best", values, enough),

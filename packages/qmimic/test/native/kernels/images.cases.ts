@@ -30,10 +30,18 @@ type Canvas = [height: number, width: number];
 const draw = (pictures: Picture[], geometry: Geometry[], colour: number[][], [height, width]: Canvas) =>
   imagesToBatch(
     pictures.map((one) => tensor(one.data, [one.height, one.width, 3])),
-    tensor(geometry.flat(), [geometry.length, 5]),
+    tensor(
+      geometry.flatMap((one, i) => [...one, ...drawnSize(pictures[i], one)]),
+      [geometry.length, 7],
+    ),
     tensor(colour.flat(), [colour.length, 12]),
     { height, width },
   ).toFloat32();
+
+const drawnSize = ({ width, height }: Picture, [sx, sy]: Geometry): number[] => [
+  Math.max(1, Math.round(width * sx)),
+  Math.max(1, Math.round(height * sy)),
+];
 
 function reference(image: Picture, [sx, sy, ox, oy, flip]: Geometry, m: number[], [height, width]: Canvas) {
   const out = new Float32Array(3 * height * width);

@@ -5,7 +5,7 @@ struct region_operation {
   const float *biases;
   uint32_t from_at, to_at; /* offset in the arena, in bytes */
   uint16_t map; /* to pool regions from */
-  uint16_t inputs, channels;
+  int32_t inputs, channels;
   uint8_t size, samples, stride;
   uint8_t relu;
 };
