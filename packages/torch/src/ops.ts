@@ -202,11 +202,9 @@ export function gradientAt(loss: Tensor, x: Tensor): Tensor {
 
 /**
  * The same for several tensors in one backward pass; null for tensors that the loss does not depend on.
- * @throws Error for a tensor that has a gradient already, as leaves may: it would be lost
+ * @param tensors inside the graph; for a leaf, a gradient that it already has is added to the result and cleared
  */
 export function gradientsAt(loss: Tensor, tensors: readonly Tensor[]): (Tensor | null)[] {
-  if (tensors.some((x) => x.grad !== null))
-    throw new Error("gradientsAt: a tensor already has a gradient. Call clearGrad() first");
   backwardOf(loss, tensors, null, true, false);
   return tensors.map((x) => {
     const gradient = x.grad;
