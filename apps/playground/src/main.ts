@@ -23,6 +23,7 @@ function show(): void {
       say((error as Error).message);
     }
   }
+  offerChannels(Math.max(0, ...panels.map(({ channels }) => channels())));
 }
 
 let frame = 0;
@@ -41,12 +42,10 @@ async function openModel(name: string, bytes: Uint8Array): Promise<void> {
     const panel = createPanel(detector, name, bytes.length, () => {
       panels.splice(panels.indexOf(panel), 1);
       panel.element.remove();
-      offerChannels();
       show();
     });
     panels.push(panel);
     $("panels").append(panel.element);
-    offerChannels();
     say(`${name}: ${kilobytes(bytes.length)}`);
   } catch (error) {
     say(`${name}: ${(error as Error).message}`);
@@ -57,19 +56,9 @@ async function openModel(name: string, bytes: Uint8Array): Promise<void> {
 const SHARED_OVERLAYS = 3;
 
 /** Offers an overlay for each channel of the model's map with the most. */
-function offerChannels(): void {
-  const picture = media.current();
-  if (picture === undefined) return;
+function offerChannels(count: number): void {
   const select = $<HTMLSelectElement>("overlay");
-  const counts = panels.map(({ detector }) => {
-    try {
-      return detector.inspect(picture).features().channels;
-    } catch {
-      // What is wrong is said when the picture is shown.
-      return 0;
-    }
-  });
-  const wanted = SHARED_OVERLAYS + Math.max(0, ...counts);
+  const wanted = SHARED_OVERLAYS + count;
   while (select.options.length > wanted) select.remove(select.options.length - 1);
   for (let i = select.options.length; i < wanted; i++) {
     const c = i - SHARED_OVERLAYS;
@@ -88,7 +77,6 @@ async function open(files: readonly File[]): Promise<void> {
     say((error as Error).message);
   }
   showCamera();
-  offerChannels();
   run();
 }
 
@@ -118,7 +106,6 @@ $("camera").onclick = async () => {
     say((error as Error).message);
   }
   showCamera();
-  offerChannels();
   run();
 };
 $("threshold").oninput = ({ target }) => setThreshold(Number((target as HTMLInputElement).value));

@@ -47,15 +47,15 @@ export async function openFiles(files: readonly File[]): Promise<boolean> {
   );
   const images = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
   const failed = files.find((_, i) => opened[i].status === "rejected");
-  if (mine !== requested || failed) {
-    closeAll(images);
-    if (mine !== requested) return false;
-    throw new Error(`${failed!.name} cannot be opened: not an image in a format that this browser supports`);
+  if (mine === requested && !failed) {
+    closeAll(pictures);
+    pictures = images;
+    index = 0;
+    return true;
   }
-  closeAll(pictures);
-  pictures = images;
-  index = 0;
-  return true;
+  closeAll(images);
+  if (mine !== requested) return false;
+  throw new Error(`${failed!.name} cannot be opened: not an image in a format that this browser supports`);
 }
 
 /** Frees the pixels at once: photographs have tens of megabytes. */

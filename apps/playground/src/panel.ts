@@ -6,7 +6,8 @@ export type Overlay = "none" | "regions" | "mean" | `channel ${number}`;
 
 export interface Panel {
   element: HTMLElement;
-  detector: Detector;
+  /** Of its feature map; 0 until a picture is shown. */
+  channels(): number;
   /** If `threshold` is undefined, the model's thresholds are used. */
   show(picture: ImageBitmap | HTMLVideoElement, threshold: number | undefined, overlay: Overlay): void;
 }
@@ -33,14 +34,16 @@ export function createPanel(detector: Detector, name: string, bytes: number, clo
   const context = canvas.getContext("2d", { willReadFrequently: true })!;
   const model = `${kilobytes(bytes)}, ${detector.side} px, ${detector.classes.join(", ")}`;
 
+  let channels = 0;
   return {
     element,
-    detector,
+    channels: () => channels,
     show(picture, threshold, overlay) {
       canvas.width = width(picture);
       canvas.height = height(picture);
       context.drawImage(picture, 0, 0, canvas.width, canvas.height);
       const seen = detector.inspect(canvas, threshold === undefined ? {} : { threshold });
+      channels ||= seen.features().channels;
       if (overlay === "regions") drawRegions(context, seen.regions);
       else if (overlay !== "none") drawFeatures(context, seen, overlay);
       draw(canvas, seen.detections);

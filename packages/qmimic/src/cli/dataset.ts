@@ -84,16 +84,21 @@ async function readWith(
   const settings = { trainSplit, valSplit, valShare };
   let dataset: Dataset;
   if (holdsOut(folder, flags.split)) {
-    // Images are divided by all their labels, as in training; then only some classes may be scored.
-    const labels = options.merge === undefined ? { ...all, classes: [...known], ignoreOthers: true } : all;
+    // Images are divided by all their labels, as in training, also if only some classes are scored.
+    const someOfThem = options.ignoreOthers === true;
+    const labels = someOfThem ? { ...all, classes: [...known] } : all;
     const { val, heldOut } = await readTrainVal(folder, settings, labels);
     if (heldOut !== undefined) complain(heldOut);
-    const ids = new Set(val.samples.map(({ id }) => id));
-    const scored = await readSplit(folder, settings.trainSplit, all);
-    dataset = { ...scored, split: val.split, samples: scored.samples.filter(({ id }) => ids.has(id)) };
+    dataset = someOfThem ? sameImages(val, await readSplit(folder, trainSplit, all)) : val;
   } else {
     dataset = await readSplit(folder, flags.split, all);
   }
   await printNotes(folder);
   return dataset;
+}
+
+/** The images of a split as another reading of the set labels them. */
+function sameImages({ split, samples }: Dataset, labelled: Dataset): Dataset {
+  const ids = new Set(samples.map(({ id }) => id));
+  return { ...labelled, split, samples: labelled.samples.filter(({ id }) => ids.has(id)) };
 }

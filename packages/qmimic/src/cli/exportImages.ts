@@ -6,7 +6,7 @@ import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { type DatasetFlags, readDatasetFor, readTrainFor } from "./dataset.js";
-import { heldOutBy, USUAL_HOLD_OUT } from "./heldOut.js";
+import { heldOutBy } from "./heldOut.js";
 import { say } from "./output.js";
 
 export interface ImageFlags {
@@ -25,17 +25,12 @@ export interface Exported {
 
 /** The image folder: --data, or the run's data. @throws InputError if there is neither */
 async function imagesOf(
-  { run }: Exported,
+  { path, run }: Exported,
   { data: named, split, classes: names, merge: into }: ImageFlags,
 ): Promise<DatasetFlags> {
   if (named !== undefined)
     return {
-      ...{
-        data: named,
-        split,
-        format: "auto",
-        ...(run === undefined ? USUAL_HOLD_OUT : await heldOutBy(run)),
-      },
+      ...{ data: named, split, format: "auto", ...(await heldOutBy(run && path)) },
       ...(names === undefined ? {} : { classes: names }),
       ...(into === undefined ? {} : { merge: into }),
     };

@@ -12,7 +12,6 @@ import { summarize } from "../report/summary.js";
 import { listed } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
-import { recipeFile } from "../train/runFiles.js";
 import { openRunFolder } from "../train/runFolder.js";
 import { openSplits, type Split } from "../train/splits.js";
 import { loadDetector, saveDetector, storeThresholds } from "../train/weights.js";
@@ -21,7 +20,7 @@ import { threadsOption } from "./engine.js";
 import { namesOf } from "./names.js";
 import { wholeNumber } from "./numbers.js";
 import { complain, say } from "./output.js";
-import { findWeights } from "./weights.js";
+import { findWeights, runFolderOf } from "./weights.js";
 
 interface PruneFlags {
   method: PruningMethod;
@@ -86,7 +85,7 @@ async function prune(weights: string, flags: PruneFlags): Promise<void> {
   if (existsSync(out)) throw new InputError(`${out} already exists: choose another file with --out`);
   await checkWritable(dirname(out));
   const detector = loadDetector(path);
-  const { train, val } = await openSplits(await recipeFor(weights, path, detector, flags), complain);
+  const { train, val } = await openSplits(await recipeFor(path, detector, flags), complain);
   const { classes } = detector.config;
   if (classes.join("\n") !== train.dataset.classes.join("\n")) {
     throw new InputError(
@@ -108,13 +107,11 @@ async function prune(weights: string, flags: PruneFlags): Promise<void> {
 
 /** The data to use, in the size of the detector's input: the folder given, or the run's data. */
 async function recipeFor(
-  weights: string,
   path: string,
   { config }: Detector,
   { data, classes, merge, seed }: PruneFlags,
 ): Promise<Recipe> {
-  const runs = [weights, dirname(dirname(dirname(path)))];
-  const run = runs.find((folder) => existsSync(recipeFile(folder)));
+  const run = runFolderOf(path);
   const labels = {
     ...(merge === undefined ? {} : { merge }),
     ...(classes === undefined ? {} : { classes: namesOf(classes) }),

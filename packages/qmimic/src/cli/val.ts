@@ -74,7 +74,7 @@ function marks(text: string): Mark[] {
 async function val(weights: string, flags: ValFlags): Promise<void> {
   const { path, stage } = findWeights(weights, flags);
   const detector = await openDetector(path, flags);
-  const dataset = await readDatasetFor(detector, { ...(await heldOutBy(weights)), ...flags });
+  const dataset = await readDatasetFor(detector, { ...(await heldOutBy(path)), ...flags });
   for (const note of denseNotes([dataset], detector.limit ?? Infinity)) complain(note);
   const other = flags.compare === undefined ? undefined : await openOther(flags.compare, dataset, flags);
   const { found, imagesPerSecond } = await detectSplit(detector, dataset);

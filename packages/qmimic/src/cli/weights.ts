@@ -1,9 +1,9 @@
 // Resolves a weights argument: a weights file, or a run folder, which stands for its best weights.
 import { existsSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { InputError } from "../errors.js";
 import { STAGES, type StageName } from "../train/plan.js";
-import { weightFiles } from "../train/runFiles.js";
+import { recipeFile, weightFiles } from "../train/runFiles.js";
 
 const LAST_FIRST = STAGES.toReversed();
 
@@ -38,4 +38,10 @@ export function findWeights(path: string, { teacher = false } = {}): FoundWeight
     );
   }
   return found;
+}
+
+/** The run folder of a weights file, <run>/<stage>/weights/best.safetensors; undefined if it is not in one. */
+export function runFolderOf(path: string): string | undefined {
+  const folder = dirname(dirname(dirname(path)));
+  return existsSync(recipeFile(folder)) ? folder : undefined;
 }

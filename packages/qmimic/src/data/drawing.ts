@@ -1,5 +1,5 @@
 // Draws images with augmentations into the network's input, with the addon's kernel.
-import { scaledLength } from "@qmimic/runtime";
+import { placePicture, scaledLength } from "@qmimic/runtime";
 import { scope, type Tensor, tensor } from "@qmimic/torch";
 import { imagesToBatch } from "../native/imagesToBatch.js";
 import { type Augmentation, type CanvasSize, NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
@@ -43,8 +43,8 @@ export function drawImages(
 
 /** The size of a scaled image, with sides of at least one pixel. */
 const scaledBy = ({ width, height }: CanvasSize, scale: number): CanvasSize => ({
-  width: Math.max(1, Math.round(width * scale)),
-  height: Math.max(1, Math.round(height * scale)),
+  width: scaledLength(width, scale, 1),
+  height: scaledLength(height, scale, 1),
 });
 
 /** How whole images are drawn: `factor` times as large as at scale 1, mirrored or not. */
@@ -77,14 +77,7 @@ export function drawWhole(
     const plain = sampleAugmentation(() => 0, NO_AUGMENTATION, image, { side, gridStride: 1, scaleIndex: 0 });
     return { ...plain, scale: plain.scale * factor, scaleIndex, flip };
   });
-  // As the runtime does, see placePicture.
-  const sizes = images.map(({ width, height }) => {
-    const longest = Math.max(width, height);
-    return {
-      width: scaledLength(width, side * factor, longest),
-      height: scaledLength(height, side * factor, longest),
-    };
-  });
+  const sizes = images.map((image) => placePicture(image, side * factor, GRID).size);
   const canvas = {
     width: toGrid(Math.max(...sizes.map((size) => size.width))),
     height: toGrid(Math.max(...sizes.map((size) => size.height))),

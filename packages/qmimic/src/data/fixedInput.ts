@@ -1,7 +1,7 @@
 // Images in an input of fixed size, as generated C sees them: as large as fits, at the top left.
-import { type Placement, type Size, scaledLength } from "@qmimic/runtime";
+import { type Placement, placePicture, type Size, scaledLength } from "@qmimic/runtime";
 import { NO_AUGMENTATION, sampleAugmentation } from "./augment.js";
-import { drawImages, toGrid, type WholeImages } from "./drawing.js";
+import { drawImages, GRID, type WholeImages } from "./drawing.js";
 import type { RawImage } from "./images.js";
 
 /** The placement of an image in the input `canvas`; export/c/library/picture.c does the same. */
@@ -40,11 +40,10 @@ export function drawFixed(images: readonly RawImage[], canvas: Size, device: str
  */
 export function usualInput(images: readonly Size[], side: number): Size {
   const counts = new Map<string, { input: Size; images: number }>();
-  for (const { width, height } of images) {
-    const longest = Math.max(width, height);
-    const [across, down] = [width, height].map((length) => toGrid(scaledLength(length, side, longest)));
-    const key = `${across} x ${down}`;
-    const known = counts.get(key) ?? { input: { width: across, height: down }, images: 0 };
+  for (const image of images) {
+    const { canvas: input } = placePicture(image, side, GRID);
+    const key = `${input.width} x ${input.height}`;
+    const known = counts.get(key) ?? { input, images: 0 };
     known.images++;
     counts.set(key, known);
   }

@@ -33,8 +33,8 @@ export interface Score {
   images: number;
 }
 
-/** A score as stored: matches can be recomputed from the detections. */
-interface StoredScore extends Omit<Score, "matches" | "images"> {
+/** A score as stored: everything else is computed from the detections, with the labels of the moment. */
+interface StoredScore extends Omit<Score, "evaluation" | "matches" | "images"> {
   detections: { id: string; boxes: number[]; scores: number[]; labels: number[] }[];
 }
 
@@ -91,8 +91,8 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
   }
   const inputs = evaluationInputs(dataset, found);
   const matches = matchCoco(inputs.groundTruths, inputs.detections, dataset.classes);
-  // Again, in case labels have been corrected since: all numbers of a table are from the same labels.
-  return { ...score, evaluation: evaluated(dataset, found), matches, images: dataset.samples.length };
+  const { confusion: _, ...evaluation } = evaluate(dataset, found, { iou: 0.5, pixelInclusive: false });
+  return { ...score, evaluation, matches, images: dataset.samples.length };
 }
 
 async function readStored(file: string): Promise<StoredScore> {
@@ -103,11 +103,6 @@ async function readStored(file: string): Promise<StoredScore> {
       `${file}: not a stored score: ${(error as Error).message}. Remove it to score again.`,
     );
   }
-}
-
-function evaluated(dataset: Dataset, found: readonly SampleDetections[]): Score["evaluation"] {
-  const { confusion: _, ...evaluation } = evaluate(dataset, found, { iou: 0.5, pixelInclusive: false });
-  return evaluation;
 }
 
 async function detectSplit(
@@ -124,7 +119,6 @@ async function detectSplit(
   detector.dispose();
   return {
     ...{ split: dataset.split, scored: new Date().toISOString(), weights, side, imagesPerSecond },
-    evaluation: evaluated(dataset, found),
     detections: found.map(({ id, boxes, scores, labels }) => ({
       id,
       boxes: [...boxes],

@@ -19,9 +19,6 @@ export function useEngine({ threads, device, precision = "float32" }: Engine): v
   if (!/^(cpu|cuda(:\d+)?)$/.test(device)) {
     throw new InputError(`device ${quoted(device)}: expected cpu, cuda or cuda:N`);
   }
-  if (device !== "cpu" && !configuration().cuda) {
-    throw new InputError(`device "${device}": this libtorch has no CUDA support. Use --device cpu`);
-  }
   if (device !== "cpu") requireDevice(device);
   if (precision === "bfloat16" && device === "cpu" && !configuration().bfloat16) {
     throw new InputError(
@@ -32,8 +29,10 @@ export function useEngine({ threads, device, precision = "float32" }: Engine): v
   setThreads(threads === "auto" ? availableParallelism() : threads);
 }
 
-/** @throws InputError if nothing can be stored there: there is no such GPU, or no driver */
+/** @throws InputError if nothing can be stored there: libtorch has no CUDA, or there is no such GPU, or no driver */
 function requireDevice(device: string): void {
+  if (!configuration().cuda)
+    throw new InputError(`device "${device}": this libtorch has no CUDA support. Use --device cpu`);
   try {
     zeros([1], "float32", device).dispose();
   } catch (error) {

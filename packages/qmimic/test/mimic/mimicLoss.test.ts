@@ -22,6 +22,11 @@ const targets = proposals.map(() => ({
 const uniform: Quantizer = { kind: "uniform", stride: 0.5 };
 const powers: Quantizer = { kind: "power-of-two", minExponent: -2, maxExponent: 1 };
 const none: Quantizer = { kind: "none" };
+const QUANTIZERS: [string, Quantizer][] = [
+  ["uniform", uniform],
+  ["power-of-two", powers],
+  ["none", none],
+];
 
 const random = createRandom("mimic");
 const fill = (length: number, low: number, high: number) =>
@@ -125,11 +130,7 @@ function formula(quantizer: Quantizer, prediction: Float32Array) {
   return { loss, biasGradient, matched: equal.length, zero, compared: seen.size };
 }
 
-describe.each([
-  ["uniform", uniform],
-  ["power-of-two", powers],
-  ["none", none],
-])("form cells, quantizer %s", (_, quantizer) => {
+describe.each(QUANTIZERS)("form cells, quantizer %s", (_, quantizer) => {
   test("is the formula, with a straight-through gradient", () => {
     const actual = run(quantizer, "cells");
     const expected = formula(quantizer, actual.prediction);
@@ -163,11 +164,7 @@ function pooled(
   return out;
 }
 
-describe.each([
-  ["uniform", uniform],
-  ["power-of-two", powers],
-  ["none", none],
-])("form rois, quantizer %s", (_, quantizer) => {
+describe.each(QUANTIZERS)("form rois, quantizer %s", (_, quantizer) => {
   test("is the squared difference of max-pooled regions", () => {
     const actual = run(quantizer, "rois");
     const [student, teacher] = [scope(() => round(actual.prediction, quantizer)), goal(quantizer)];
@@ -218,11 +215,7 @@ function channelOf(map: Float32Array, channel: number): number[] {
   );
 }
 
-describe.each([
-  ["uniform", uniform],
-  ["power-of-two", powers],
-  ["none", none],
-])("quantizer %s", (_, quantizer) => {
+describe.each(QUANTIZERS)("quantizer %s", (_, quantizer) => {
   test("the background counts as much as its weight says, apart from the regions", () => {
     const actual = run(quantizer, "cells", proposals, { background: 0.7 });
     const [student, teacher] = [scope(() => round(actual.prediction, quantizer)), goal(quantizer)];

@@ -4,7 +4,7 @@ import { fail, isObject, show } from "./errors.js";
 import { hasNonFinite } from "./finite.js";
 import { type Operation, parseOperations } from "./operations.js";
 import { readContainer } from "./safetensors.js";
-import { inferShapes, nominalSide, parametersOf } from "./shapes.js";
+import { inferShapes, nominalSide, parametersOf, type Shape } from "./shapes.js";
 
 export const MODEL_FORMAT = "qmimic-model";
 export const MODEL_VERSION = 1;
@@ -75,12 +75,14 @@ export function parseModel(bytes: Uint8Array): Model {
   const decoder = parseDecoder(description.decoder);
   requireFewPairs(decoder, classes.length);
   const network = { classes, operations, input, decoder };
+  const side = nominalSide(input.grid);
+  const shapes = inferShapes(operations, side, side);
   return {
     ...network,
-    outputs: parseOutputs(description.outputs, network),
+    outputs: parseOutputs(description.outputs, network, shapes),
     thresholds: parseThresholds(description.thresholds, classes.length),
-    features: parseFeatures(description.features, network),
-    parameters: sliceParameters(operations, input.grid, tensors),
+    features: parseFeatures(description.features, shapes),
+    parameters: sliceParameters(operations, shapes, tensors),
   };
 }
 
@@ -175,6 +177,7 @@ function requireFewPairs(decoder: Decoder, classes: number): void {
 function parseOutputs(
   value: unknown,
   { operations, decoder, classes, input }: Pick<Model, "operations" | "decoder" | "classes" | "input">,
+  shapes: readonly Shape[],
 ): number[] {
   const names = OUTPUTS[decoder.of];
   if (!Array.isArray(value) || value.length !== names.length)
@@ -182,9 +185,8 @@ function parseOutputs(
   const outputs = value.map((output, i) => integerIn(names[i], output, 1, operations.length));
   if (input.grid % decoder.stride !== 0)
     fail(`the input's grid is ${input.grid}, expected a multiple of the decoder's stride, ${decoder.stride}`);
-  const side = nominalSide(input.grid);
+  const side = shapes[0].width;
   const labels = classes.length + 1;
-  const shapes = inferShapes(operations, side, side);
   const onRegions = shapes.findIndex(({ regions }) => regions);
   if (decoder.of === "cells" && onRegions >= 0)
     fail(`operation ${onRegions - 1} works on regions, but the decoder proposes none`);
@@ -209,21 +211,17 @@ function parseOutputs(
   return outputs;
 }
 
-function parseFeatures(value: unknown, { operations, input }: Pick<Model, "operations" | "input">): number {
-  const features = integerIn("features", value, 0, operations.length);
-  const side = nominalSide(input.grid);
-  if (inferShapes(operations, side, side)[features].regions)
-    fail(`features are value ${features}, which is per region: expected a map`);
+function parseFeatures(value: unknown, shapes: readonly Shape[]): number {
+  const features = integerIn("features", value, 0, shapes.length - 1);
+  if (shapes[features].regions) fail(`features are value ${features}, which is per region: expected a map`);
   return features;
 }
 
 function sliceParameters(
   operations: readonly Operation[],
-  grid: number,
+  shapes: readonly Shape[],
   tensors: ReadonlyMap<string, Float32Array | Int8Array>,
 ): (LayerParameters | undefined)[] {
-  const side = nominalSide(grid);
-  const shapes = inferShapes(operations, side, side);
   const counts = operations.map((operation) => parametersOf(operation, shapes[operation.input]));
   const total = (key: "weights" | "biases") => counts.reduce((sum, count) => sum + count[key], 0);
   const tensor = (name: string, length: number): Float32Array | Int8Array => {

@@ -30,6 +30,21 @@ export function layOutMap({ channels, height, width }: Shape, pad: number): MapL
   return { channels, height, width, row, plane, lead, size: lead + channels * plane + lead + OVERRUN };
 }
 
+/** Blocks of bytes one after another from an address on, aligned to whole vectors. */
+export function blocksFrom(start: number): { allocate(bytes: number): number; end(): number } {
+  let end = aligned(start);
+  return {
+    allocate(bytes) {
+      const at = end;
+      end = aligned(end + bytes);
+      return at;
+    },
+    end: () => end,
+  };
+}
+
+export const aligned = (bytes: number): number => (bytes + 15) & ~15;
+
 /** A block of memory needed during some steps of a run. */
 export interface Tenant {
   /** In floats. */

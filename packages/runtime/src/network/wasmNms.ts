@@ -2,6 +2,7 @@
 import { checkCandidates, nms } from "../geometry/nms.js";
 import { singleAtMost } from "../geometry/single.js";
 import type { Machine } from "./machine.js";
+import { blocksFrom } from "./memory.js";
 
 /** From about here on, only comparing with boxes nearby takes less time than comparing with all, four at a time. */
 const MANY = 1000;
@@ -14,12 +15,7 @@ export const wasmNms =
     const { boxes, order, labels } = candidates;
     const most = Math.min(order.length, limit);
     if (most > MANY) return nms(candidates, iouThreshold, limit);
-    let end = (free() + 15) & ~15;
-    const allocate = (bytes: number): number => {
-      const address = end;
-      end += (bytes + 15) & ~15;
-      return address;
-    };
+    const { allocate, end } = blocksFrom(free());
     const addresses = {
       boxes: allocate(boxes.byteLength),
       order: allocate(order.byteLength),
@@ -27,7 +23,7 @@ export const wasmNms =
       kept: allocate(4 * most),
       groups: allocate(24 * (most + 3)),
     };
-    machine.reserve(end);
+    machine.reserve(end());
     const { kernels, floats } = machine;
     const integers = new Int32Array(floats.buffer);
     floats.set(boxes, addresses.boxes / 4);

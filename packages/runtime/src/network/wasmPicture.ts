@@ -3,13 +3,12 @@ import type { Size } from "../decode/keepBest.js";
 import { type Axis, type Filters, type RawPicture, sampleAxis } from "../picture/pixels.js";
 import type { Placement } from "../picture/placement.js";
 import type { Machine } from "./machine.js";
+import { aligned, blocksFrom } from "./memory.js";
 import type { Plan } from "./plan.js";
 import { clearZeros } from "./zeros.js";
 
 /** Output rows per band. */
 const BAND = 16;
-
-const aligned = (bytes: number): number => (bytes + 15) & ~15;
 
 export function drawIntoPlanes(
   machine: Machine,
@@ -29,12 +28,7 @@ export function drawIntoPlanes(
   const unscaled = Math.fround(placement.scale) === 1;
   const pitch = aligned(4 * width);
   // In the memory after the plan: tables, a line of floats, and the rows of a band.
-  let end = aligned(plan.end);
-  const allocate = (bytes: number): number => {
-    const at = end;
-    end = aligned(end + bytes);
-    return at;
-  };
+  const { allocate, end } = blocksFrom(plan.end);
   const first = allocate(columns.first.byteLength);
   const columnWeights = allocate(columns.weights.byteLength);
   const rowWeights = allocate(rows.weights.byteLength);
@@ -43,7 +37,7 @@ export function drawIntoPlanes(
   const bandRows = maxBandRows(rows);
   const rgb = allocate(channels === 3 ? 3 * width * bandRows : 0);
   const band = allocate(pitch * bandRows);
-  machine.reserve(end);
+  machine.reserve(end());
   const { bytes, floats } = machine;
   new Int32Array(bytes.buffer, first, columns.first.length).set(columns.first);
   floats.set(columns.weights, columnWeights / 4);

@@ -94,15 +94,11 @@ function flatNames(splits: readonly ReadSplit[], lost: string[]): ReadSplit[] {
 
 async function unreadOf(data: DataFolder, skipBad: boolean): Promise<string[]> {
   const counts = new Map<string, number>();
-  const counted = new Set<string>();
-  for (const split of data.source.splits) {
-    const { images, findings } = await readLabels(data, split, { skipBad });
-    // Splits of the same files, such as those of lists, report the same parts.
-    const files = [...new Set(images.map(({ labels }) => labels))].sort().join("\n");
-    const shared = data.source.isSplitByLists === true ? "all" : files;
-    if (counted.has(shared)) continue;
-    counted.add(shared);
-    for (const [what, count] of findings.unreadCounts) counts.set(what, (counts.get(what) ?? 0) + count);
+  const { splits, isSplitByLists = false } = data.source;
+  for (const split of isSplitByLists ? splits.slice(0, 1) : splits) {
+    for (const [what, count] of (await readLabels(data, split, { skipBad })).findings.unreadCounts) {
+      counts.set(what, (counts.get(what) ?? 0) + count);
+    }
   }
   return [...counts].map(([what, count]) => `${what}: ${count}`);
 }

@@ -1,6 +1,5 @@
 // Reads VOC's result files, one per class (comp4_det_test_dog.txt), and the annotations to score them against.
 // The format: Everingham et al., The PASCAL VOC 2012 Development Kit, section 8.2.
-
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { openData, readLabels } from "../../data/dataset.js";

@@ -1,6 +1,5 @@
 // Reads WIDER FACE's official ground truth (.mat files) and a submission: one folder per event, one text file
 // per image.
-
 import { readdir } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { mapConcurrent } from "../../data/concurrent.js";

@@ -1,5 +1,13 @@
 // Decodes cell outputs to candidate boxes for mimicking.
-import { clipBoxes, decodeDistances, nms, removeSmallBoxes, takeBoxes, topK } from "@qmimic/runtime";
+import {
+  clipBoxes,
+  decodeDistances,
+  MIN_REGION_SIDE,
+  nms,
+  removeSmallBoxes,
+  takeBoxes,
+  topK,
+} from "@qmimic/runtime";
 import type { CellArrays } from "./alignment.js";
 
 /** IoU above which a region is suppressed, and maximum regions per image. */
@@ -23,7 +31,7 @@ export function bestRegions(arrays: CellArrays, placed: Float32Array, max: numbe
     }
     const area = placed.subarray(4 * image, 4 * image + 4);
     const boxes = clipBoxes(boxesOf(arrays, image, topK(best, max)), area);
-    const order = removeSmallBoxes(boxes, 1e-3);
+    const order = removeSmallBoxes(boxes, MIN_REGION_SIDE);
     return takeBoxes(boxes, nms({ boxes, order }, REGION_NMS, MAX_REGIONS));
   });
 }

@@ -90,6 +90,23 @@ it("CVAT: cuboids are read as their bounding boxes, and unknown shapes counted",
   expect(lost).toContain("blob: 1");
 });
 
+it("convert counts what is lost in every split of a file, and once in the lists of one set", async () => {
+  const image = (name: string, subset: string) =>
+    `<image name="${name}" subset="${subset}" width="100" height="80">${CVAT_BOX}<tag label="x"/></image>`;
+  const subsets = await folder({
+    "annotations.xml": `<annotations>${image("a.jpg", "train")}${image("b.jpg", "val")}</annotations>`,
+    ...{ "a.jpg": IMAGE, "b.jpg": IMAGE },
+  });
+  const out = join(await temporaryFolder(), "out");
+  expect((await convertDataset(await openData(subsets), { to: "voc", out })).lost).toContain("tag: 2");
+  const whole = await folder({
+    "annotations.xml": `<annotations>${image("a.jpg", "default")}${image("b.jpg", "default")}</annotations>`,
+    ...{ "a.jpg": IMAGE, "b.jpg": IMAGE, "splits/train.txt": "a\n", "splits/val.txt": "b\n" },
+  });
+  const again = join(await temporaryFolder(), "out");
+  expect((await convertDataset(await openData(whole), { to: "voc", out: again })).lost).toContain("tag: 2");
+});
+
 it("COCO among a hundred other JSON files", async () => {
   const files: Record<string, string | object> = {};
   for (let i = 0; i < 100; i++) files[`meta/${i}.json`] = { camera: i };
