@@ -8,26 +8,40 @@ export interface Range {
   max: number;
 }
 
-/** @returns the range of each of `values` over all images */
+/** @returns the range of each channel of each of `values` over all images */
 export function valueRanges(
   model: Model,
   canvas: { width: number; height: number },
   values: readonly number[],
   pictures: readonly RawImage[],
-): Map<number, Range> {
+): Map<number, Range[]> {
   const network = createReferenceNetwork(model);
-  const ranges = new Map<number, Range>(values.map((value) => [value, { min: 0, max: 0 }]));
+  const ranges = new Map<number, Range[]>();
   for (const picture of pictures) {
     const { width, height, data } = picture;
     const channels = (data.length / (width * height)) as RawPicture["channels"];
     network.draw({ data, width, height, channels }, fixedPlacement(picture, canvas));
-    network.runMaps(values).forEach(({ data: numbers }, i) => {
-      const range = ranges.get(values[i])!;
-      for (let k = 0; k < numbers.length; k++) {
-        if (numbers[k] < range.min) range.min = numbers[k];
-        if (numbers[k] > range.max) range.max = numbers[k];
-      }
+    network.runMaps(values).forEach((map, i) => {
+      const perChannel =
+        ranges.get(values[i]) ?? Array.from({ length: map.channels }, () => ({ min: 0, max: 0 }));
+      ranges.set(values[i], perChannel);
+      const cells = map.height * map.width;
+      perChannel.forEach((range, c) => {
+        include(range, map.data.subarray(c * cells, (c + 1) * cells));
+      });
     });
   }
   return ranges;
 }
+
+function include(range: Range, numbers: Float32Array): void {
+  for (let k = 0; k < numbers.length; k++) {
+    if (numbers[k] < range.min) range.min = numbers[k];
+    if (numbers[k] > range.max) range.max = numbers[k];
+  }
+}
+
+export const wholeRange = (ranges: readonly Range[]): Range => ({
+  min: Math.min(0, ...ranges.map(({ min }) => min)),
+  max: Math.max(0, ...ranges.map(({ max }) => max)),
+});

@@ -3,7 +3,7 @@
 // zero); weights have a scale per output channel; 32-bit sums are rescaled to their map with an integer factor.
 import { eachNumber, type Model, type Operation } from "@qmimic/runtime";
 import { channelScales, scaledIntegers } from "../../train/int8Weights.js";
-import type { Range } from "./calibrate.js";
+import { type Range, wholeRange } from "./calibrate.js";
 import type { RegionOperation } from "./outputs.js";
 import {
   cellMajor,
@@ -26,15 +26,17 @@ export function lowerInt8(
   model: Model,
   program: RowProgram,
   regions: readonly RegionOperation[],
-  ranges: ReadonlyMap<number, Range>,
+  ranges: ReadonlyMap<number, readonly Range[]>,
 ): Lowered {
   const { steps } = program;
   const maps: MapFormat[] = [];
   const parameters: StepParameters[] = [];
   steps.forEach((step, map) => {
     const read = step.reads.map((i) => maps[i]);
-    const range = ranges.get(program.maps[map].value) ?? { min: 0, max: 0 };
-    const lowered = lowerStep(model, program, step, { map, read, range });
+    const rangesOf = (i: number) => ranges.get(program.maps[i].value);
+    const range = wholeRange(rangesOf(map) ?? []);
+    const channels = step.reads.length === 1 ? rangesOf(step.reads[0]) : undefined;
+    const lowered = lowerStep(model, program, step, { map, read, range, channels });
     maps.push(lowered.format);
     parameters.push(lowered.parameters);
   });
@@ -56,6 +58,8 @@ interface Around {
   /** Formats of the inputs. */
   read: readonly MapFormat[];
   range: Range;
+  /** Of a single input; undefined for images. */
+  channels: readonly Range[] | undefined;
 }
 
 function lowerStep(
@@ -78,7 +82,7 @@ function lowerStep(
       const wide = scores && !program.steps.some((step) => step.reads.includes(around.map));
       const { weights, biases } = model.parameters[index]!;
       const ordered = { weights: cellMajor(weights, operation, program.maps[reads[0]]), biases };
-      return lowerConv(operation, ordered, from, { range: around.range, wide });
+      return lowerConv(operation, ordered, from, { ...around, wide });
     }
     case "add":
       return lowerAdd(from, other, around.range);
@@ -108,27 +112,33 @@ function byteFormat({ min, max }: Range, leastScale = 0): MapFormat {
 const toByte = (value: number, { scale, zero }: MapFormat): number =>
   Math.max(-128, Math.min(127, Math.round(value / scale) + zero));
 
-/** Scales of output channels: large enough for the bias to fit into 32 bits; 1 if all weights are 0. */
-const scalesOf = (weights: Float32Array, biases: Float32Array, inputScale: number): number[] =>
-  Array.from(
-    channelScales(weights, biases.length),
-    (scale, o) => Math.max(scale, Math.abs(biases[o]) / (inputScale * 2 ** 29)) || 1,
+/** Scales of output channels: large enough for the bias to fit into 32 bits; if all numbers are 0, any that others have. */
+function scalesOf(weights: Float32Array, biases: Float32Array, inputScale: number): number[] {
+  const scales = Array.from(channelScales(weights, biases.length), (scale, o) =>
+    Math.max(scale, Math.abs(biases[o]) / (inputScale * 2 ** 29)),
   );
+  const largest = Math.max(...scales) || 1;
+  return scales.map((scale) => scale || largest);
+}
 
 function lowerConv(
   operation: Extract<Operation, { op: "conv" }>,
-  { weights, biases }: { weights: Float32Array; biases: Float32Array },
+  { weights: all, biases }: { weights: Float32Array; biases: Float32Array },
   from: MapFormat,
-  { range, wide }: { range: Range; wide: boolean },
+  { range, channels, wide }: Pick<Around, "range" | "channels"> & { wide: boolean },
 ): { format: MapFormat; parameters: StepParameters } {
+  const formatFrom = (leastScale: number): MapFormat => {
+    if (!wide) return byteFormat(range, leastScale);
+    const largest = Math.max(-range.min, range.max) / (32767 * WIDE_SHARE);
+    return { bytes: 2, zero: 0, scale: Math.max(largest, leastScale) };
+  };
+  const largestScale = (formatFrom(0).scale * LARGEST_FACTOR) / from.scale;
+  const isSilent = channels?.map(({ min, max }) => toByte(min, from) === toByte(max, from));
+  const weights = isSilent ? withoutSilent(operation, all, isSilent, largestScale) : all;
   const scales = scalesOf(weights, biases, from.scale);
   const integers = scaledIntegers(weights, scales);
   const row = weights.length / biases.length;
-  const leastScale = (from.scale * Math.max(...scales)) / LARGEST_FACTOR;
-  const largest = Math.max(-range.min, range.max) / (32767 * WIDE_SHARE);
-  const format = wide
-    ? { bytes: 2, zero: 0, scale: Math.max(largest, leastScale) }
-    : byteFormat(range, leastScale);
+  const format = formatFrom((from.scale * Math.max(...scales)) / LARGEST_FACTOR);
   const sums = Array.from(biases, (bias, o) => {
     const total = integers.subarray(o * row, (o + 1) * row).reduce((sum, weight) => sum + weight, 0);
     return Math.round(bias / (from.scale * scales[o])) - from.zero * total;
@@ -139,6 +149,28 @@ function lowerConv(
     format,
     parameters: { ...FUNCTIONS[functionOf(operation)], weights: moved, biases: sums, factors, shift },
   };
+}
+
+/**
+ * Drops weights of inputs that are always 0, where they would make the output map's resolution coarser: batch norm of a
+ * channel without variance makes them hundreds of times as large as all others.
+ * @param weights [channels, kernel, kernel, inputs]
+ * @param largestScale of weights that do not make it coarser
+ */
+function withoutSilent(
+  { channels, groups }: Extract<Operation, { op: "conv" }>,
+  weights: Float32Array,
+  isSilent: readonly boolean[],
+  largestScale: number,
+): Float32Array {
+  const row = weights.length / channels;
+  const inputs = isSilent.length / groups;
+  const scales = channelScales(weights, channels);
+  return weights.map((weight, i) => {
+    const o = Math.floor(i / row);
+    const input = Math.floor((o * groups) / channels) * inputs + (i % inputs);
+    return scales[o] > largestScale && isSilent[input] ? 0 : weight;
+  });
 }
 
 /** Factors as 31-bit integers, divided by a common power of two. */

@@ -60,6 +60,13 @@ const CASES: Record<string, [Record<string, unknown>, Quantizer]> = {
     },
     { kind: "none" },
   ],
+  "cells, separable layers": [
+    {
+      ...{ detector: "fcos", student: "vgg-1-32", "output-stride": 8, neck: "detail" },
+      convolution: "separable",
+    },
+    { kind: "none" },
+  ],
 };
 export const KINDS_OF_MODELS = Object.keys(CASES);
 

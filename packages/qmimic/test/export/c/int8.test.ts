@@ -2,12 +2,14 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { parseModel } from "@qmimic/runtime";
+import { type Model, parseModel } from "@qmimic/runtime";
 import { setThreads } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../../src/data/random.js";
 import { detectSamples, scoreDetections } from "../../../src/eval/detect.js";
+import { valueRanges } from "../../../src/export/c/calibrate.js";
 import { cFilesOf } from "../../../src/export/c/cFiles.js";
+import { lowerInt8 } from "../../../src/export/c/int8.js";
 import { decoderInputs } from "../../../src/export/c/outputs.js";
 import {
   compileProgram,
@@ -106,6 +108,45 @@ describe.skipIf(!has("gcc"))("int8 (skipped where there is no gcc)", () => {
         expect(power(mine.map((value, i) => value - data[i]))).toBeLessThan(tolerance * power(data));
       }
     expect(at).toBe(numbers.length);
+  });
+});
+
+describe("the resolution of maps", () => {
+  const pictures = PICTURES.slice(0, 2);
+  const scalesOf = (model: Model): number[] => {
+    const { kept, regionOperations } = decoderInputs(model);
+    const program = planSteps(model, CANVAS.width, CANVAS.height, kept);
+    const values = program.maps.map(({ value }) => value).filter((value) => value > 0);
+    return lowerInt8(model, program, regionOperations, valueRanges(model, CANVAS, values, pictures)).maps.map(
+      ({ scale }) => scale,
+    );
+  };
+
+  test.each([
+    ["separable", "always 0", -1],
+    ["separable", "nearly 0", 1e-5],
+    ["in groups", "always 0", -1],
+  ])("layers %s: huge weights of an input that is %s do not matter", (kind, _, bias) => {
+    const model = modelOf(KINDS_OF_MODELS.find((name) => name.includes(kind))!);
+    const { operations, parameters } = model;
+    const widest = Math.max(
+      ...operations.map((operation) => (operation.op === "conv" ? operation.channels : 0)),
+    );
+    const index = operations.findIndex(
+      (operation) => operation.op === "conv" && operation.groups > 1 && operation.channels === widest,
+    );
+    const before = parameters.slice(0, index).findLast((layer) => layer !== undefined)!;
+    const { weights, biases } = parameters[index]!;
+    before.weights.fill(0, 0, before.weights.length / before.biases.length);
+    before.biases[0] = bias;
+    const normal = scalesOf(model);
+    // The first input of all output channels of its group.
+    const { groups } = operations[index] as { groups: number };
+    for (let o = 0; o < widest / groups; o++)
+      for (let cell = 0; cell < 9; cell++) weights[(o * weights.length) / biases.length + cell] *= 1000;
+    scalesOf(model).forEach((scale, map) => {
+      expect(scale / normal[map]).toBeCloseTo(1, 1);
+    });
   });
 });
 
