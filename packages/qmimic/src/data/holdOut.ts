@@ -1,10 +1,8 @@
 // Splits a set that has no splits: near-duplicates stay together, classes are stratified. Iterative
 // stratification: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011, section
 // 3.2.
-import { mapConcurrent } from "./concurrent.js";
-import { decodeImage } from "./images.js";
-import { fingerprint, groupCopies } from "./nearCopies.js";
-import { unlessInput } from "./problems.js";
+import { readFingerprints } from "./fingerprints.js";
+import { groupCopies } from "./nearCopies.js";
 import { createRandom, shuffled } from "./random.js";
 import type { Sample } from "./types.js";
 
@@ -15,9 +13,6 @@ export interface DivideOptions {
   onProgress?: (done: number, total: number) => void;
 }
 
-/** Longest side at which images are compared: enough for their thumbnails, and fast to decode. */
-const COMPARED_SIDE = 128;
-
 /**
  * The split of each sample. Images that cannot be decoded are split like others; reading them reports the
  * problem. The same samples, fractions and seed give the same splits.
@@ -26,12 +21,8 @@ export async function divideSamples(
   samples: readonly Sample[],
   { shares, seed, onProgress }: DivideOptions,
 ): Promise<string[]> {
-  let done = 0;
-  const prints = await mapConcurrent(samples, 4, async ({ imagePath }) => {
-    const image = await decodeImage(imagePath, { maxSide: COMPARED_SIDE }).catch(unlessInput(undefined));
-    onProgress?.(++done, samples.length);
-    return image && fingerprint(image);
-  });
+  const paths = samples.map(({ imagePath }) => imagePath);
+  const prints = await readFingerprints(paths, onProgress);
   const readable = prints.filter((print) => print !== undefined);
   const numbers = groupCopies(readable);
   // An image that cannot be read is its own group.

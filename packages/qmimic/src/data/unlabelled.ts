@@ -6,8 +6,10 @@ import { contentHash } from "./contentHashes.js";
 import { type DataFolder, readLabels } from "./dataset.js";
 import { decodeEach } from "./decodeEach.js";
 import { isImage, isUnreadImage } from "./endings.js";
+import { readFingerprints } from "./fingerprints.js";
 import { readTree } from "./folderTree.js";
 import { readImageSize, unusableSize } from "./images.js";
+import { groupCopies } from "./nearCopies.js";
 import { attempt, counted, describeProblems, someOf } from "./problems.js";
 import type { Problem, Sample } from "./types.js";
 
@@ -17,6 +19,10 @@ const NOTHING = { boxes: new Float32Array(), labels: new Int32Array(), difficult
 export interface UnlabelledOptions {
   /** Images to exclude, along with every file with the same bytes. */
   exclude: readonly string[];
+  /** Images whose near-duplicates are excluded too: what is scored must not be trained on. */
+  unlike: readonly string[];
+  /** Called while images are compared. */
+  onProgress?: (done: number, total: number) => void;
   /** Skip images that cannot be decoded, instead of rejecting the folder. */
   skipBad: boolean;
 }
@@ -29,7 +35,7 @@ export interface UnlabelledOptions {
  */
 export async function readUnlabelled(
   root: string,
-  { exclude, skipBad }: UnlabelledOptions,
+  { exclude, unlike, skipBad, onProgress }: UnlabelledOptions,
 ): Promise<{ samples: Sample[]; notes: string[] }> {
   const tree = await readTree(root);
   const files = tree.files.filter(isImage);
@@ -39,10 +45,18 @@ export async function readUnlabelled(
   if (unread.length > 0)
     notes.push(`${root}: ${counted(unread.length, "image")} in an unsupported format (${someOf(unread)})`);
 
-  const fresh = withoutCopies(files, tree.absolute, exclude);
-  if (fresh.length < files.length) {
-    const copies = counted(files.length - fresh.length, "image");
+  const unique = withoutCopies(files, tree.absolute, exclude);
+  if (unique.length < files.length) {
+    const copies = counted(files.length - unique.length, "image");
     notes.push(`${root}: skipped ${copies} that are also in the splits, or duplicates`);
+  }
+  const fresh = await withoutNearCopies(unique, tree.absolute, unlike, onProgress);
+  if (fresh.length < unique.length) {
+    const kept = new Set(fresh);
+    const near = unique.filter((file) => !kept.has(file));
+    notes.push(
+      `${root}: skipped ${counted(near.length, "image")} nearly the same as one of val or test (${someOf(near)})`,
+    );
   }
   if (fresh.length === 0)
     throw new InputError(`${root}: all images in this folder are also in the labelled data`);
@@ -103,6 +117,24 @@ function withoutCopies(
     const copy = others.some((other) => other === path || hashOf(other) === hashOf(path));
     add(path);
     return !copy;
+  });
+}
+
+/** The files that are not near-duplicates of these images. */
+async function withoutNearCopies(
+  files: readonly string[],
+  absolute: (file: string) => string,
+  images: readonly string[],
+  onProgress?: (done: number, total: number) => void,
+): Promise<string[]> {
+  const prints = await readFingerprints([...images, ...files.map(absolute)], onProgress);
+  const readable = [...prints.keys()].filter((i) => prints[i] !== undefined);
+  const groups = groupCopies(readable.map((i) => prints[i]!));
+  const groupOf = new Map(readable.map((i, k) => [i, groups[k]]));
+  const taken = new Set(images.flatMap((_, i) => groupOf.get(i) ?? []));
+  return files.filter((_, i) => {
+    const group = groupOf.get(images.length + i);
+    return group === undefined || !taken.has(group);
   });
 }
 

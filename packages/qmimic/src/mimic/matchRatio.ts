@@ -58,6 +58,6 @@ function matchImage(
   const stored = maps.batch({ indices: [index], augmentations: [plain], images: batch }, height, width);
   const cells = tensor(weights, [1, height, width]).to(device);
   const quantizer = { kind: "uniform", stride: quantizerStride } as const;
-  const { matches } = cellLoss(features, regressor, { stored, quantizer }, cells);
+  const { matches } = cellLoss(features, regressor, { stored, quantizer, quantizePrediction: true }, cells);
   return toCounts(matches);
 }

@@ -30,8 +30,8 @@ export interface PruningBatch {
 
 /** Sampled positions of a map per image: more than the paper's 10, from fewer images. */
 const PLACES = 64;
-/** Layers with more inputs are not refitted: their normal equations would not fit into memory. */
-const MAX_INPUTS = 4608;
+/** Layers with more inputs are not refitted: their normal equations, 512 MiB at this limit, would not fit into memory. */
+const MAX_INPUTS = 8192;
 
 /** Outputs, in the original detector, of the layers that read a group's channels. */
 type Target = { places: Places; values: Float32Array };

@@ -44,7 +44,8 @@ export async function pruneDetector(
   const copy = shrink(detector, new Map());
   try {
     const channels = readChannels(copy);
-    const maxCost = budget * costOf(channels, (group) => group.channels);
+    // Rounded: a quotient of two costs, times the second, may be just below the first.
+    const maxCost = Math.round(budget * costOf(channels, (group) => group.channels));
     const counts = evenCounts(channels, maxCost, budget);
     return shrink(copy, await METHODS[method](copy, channels, { maxCost, counts, train, seed, onProgress }));
   } finally {

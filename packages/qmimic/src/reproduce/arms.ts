@@ -34,6 +34,10 @@ export interface Table {
   arms(recipe: Recipe): Arm[];
   /** Why the table makes no sense with a recipe; undefined if it does. */
   conflict?(recipe: Recipe): string | undefined;
+  /** Whether it is about unlabelled images; in other tables, all arms must have the same images. */
+  ofUnlabelled?: boolean;
+  /** What a reader must know to understand the numbers. */
+  note?: string;
   /** Whether arms have different dictionaries, so that their match ratios cannot be compared. */
   differentDictionaries?: boolean;
 }

@@ -23,7 +23,7 @@ const FEW = 150;
 export const SCRATCH_OF_FEW = "scratch-few";
 
 /** Also with the images in the recipe's folder `unlabelled`, if set. */
-export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
+export function fewLabels({ trainImages, epochImages, unlabelled, data }: Recipe): Arm[] {
   const count = trainImages || FEW;
   const few = (
     arm: Arm,
@@ -36,7 +36,7 @@ export function fewLabels({ trainImages, unlabelled, data }: Recipe): Arm[] {
     ...changes,
     settings: (finished) => ({
       ...settings,
-      ...{ "train-images": count, "epoch-images": imagesOf(finished(SCRATCH.name)) },
+      ...{ "train-images": count, "epoch-images": epochImages || imagesOf(finished(SCRATCH.name)) },
       ...{ unlabelled: others === "" ? "" : resolve(others) },
     }),
     after: [SCRATCH.name],

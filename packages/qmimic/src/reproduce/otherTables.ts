@@ -94,6 +94,7 @@ export const OTHER_TABLES: readonly Table[] = [
     name: "background",
     question: "Should the background be mimicked too?",
     base: SCRATCH.name,
+    note: "The background is what the regions leave over: with regions proposals, all but the student's best proposals.",
     arms: (recipe) => [
       TEACHER,
       QUANTIZED,
@@ -163,6 +164,8 @@ export const OTHER_TABLES: readonly Table[] = [
     name: "unlabelled",
     question: "If few images are labelled, how much do unlabelled ones help?",
     base: SCRATCH_OF_FEW,
+    ofUnlabelled: true,
+    note: "All seeds have the same labelled images and the same teacher; intervals do not cover what others would change.",
     arms: fewLabels,
   },
 ];

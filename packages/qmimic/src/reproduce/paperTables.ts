@@ -19,7 +19,7 @@ import {
   variant,
 } from "./arms.js";
 
-const LAMBDAS = [0.25, 1, 4, 16, 64];
+const LAMBDAS = [0.25, 1, 4, 16, 64, 256];
 const STRIDES = [0.25, 0.5, 1, 2];
 
 /** Teachers may lose anything to their dictionary where that is the question. */
@@ -63,12 +63,14 @@ export const PAPER_TABLES: readonly Table[] = [
     name: "main",
     question: "Does a student benefit from a teacher, and from quantization?",
     base: SCRATCH.name,
+    note: "Plain mimic has the teacher before its fine-tuning with the quantizer, Quantization Mimic the one after, as in the paper.",
     arms: () => [TEACHER, QUANTIZED, SCRATCH, MIMIC, QM, SCRATCH_LONG],
   },
   {
     name: "rivals",
     question: "Are other ways to save multiply-adds as good as a narrow student?",
     base: SCRATCH.name,
+    note: "Taylor's criterion removes channels without training in between, unlike in its paper; both pruned teachers are fine-tuned for the student's epochs.",
     arms: (recipe) => [
       TEACHER,
       QUANTIZED,
@@ -83,17 +85,26 @@ export const PAPER_TABLES: readonly Table[] = [
   },
   {
     name: "quantize-both",
-    question: "Should the student's feature map be quantized too?",
+    question: "Should what the student predicts be quantized too, and its own map?",
     base: SCRATCH.name,
     arms: (recipe) => [
       TEACHER,
       QUANTIZED,
       SCRATCH,
-      variant(recipe, { name: "both", label: "both maps quantized", settings: { "quantize-student": true } }),
+      variant(recipe, {
+        name: "both",
+        label: "both maps quantized",
+        settings: { "quantize-student": true, "quantize-prediction": true },
+      }),
+      variant(recipe, {
+        name: "compared",
+        label: "quantized only where they are compared",
+        settings: { "quantize-student": false, "quantize-prediction": true },
+      }),
       variant(recipe, {
         name: "teacher",
-        label: "only the teacher's map",
-        settings: { "quantize-student": false },
+        label: "only the teacher's map quantized",
+        settings: { "quantize-student": false, "quantize-prediction": false },
       }),
     ],
   },

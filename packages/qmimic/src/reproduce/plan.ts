@@ -37,6 +37,10 @@ export function planRuns(
 ): PlannedRun[] {
   const conflict = table.conflict?.(recipe);
   if (conflict !== undefined) throw new InputError(`table ${table.name}: ${conflict}`);
+  if (recipe.unlabelled !== "" && !table.ofUnlabelled)
+    throw new InputError(
+      `table ${table.name}: unlabelled is ${recipe.unlabelled}, but arms without a teacher cannot use unlabelled images, and would take fewer steps: remove it from the recipe, or use table unlabelled`,
+    );
   const arms = table.arms(recipe);
   const twice = arms.find(({ name }, i) => arms.findIndex((arm) => arm.name === name) < i);
   if (twice !== undefined)

@@ -1,10 +1,10 @@
 // Aggregates the scores of a table's runs: written as JSON, and shown on the page and in the chart.
 
-import type { Comparison } from "../eval/bootstrap.js";
-import { type ApName, compareSeeds, compareValues } from "../eval/compareSeeds.js";
+import { resampleSeeds } from "../eval/compareSeeds.js";
 import { deviation, mean } from "../eval/tally.js";
 import { isWeightsFile, type Recipe, settingOf } from "../train/recipe.js";
 import type { Table } from "./arms.js";
+import { type ArmDifference, allPairs, type ComparedArm, differenceOf } from "./differences.js";
 import type { PlannedRun } from "./plan.js";
 import type { RunResult } from "./runResult.js";
 import type { Score } from "./score.js";
@@ -24,9 +24,11 @@ export interface Spread {
 export const NUMBERS = ["ap50", "ap75", "ap", "val"] as const;
 export type NumberName = (typeof NUMBERS)[number];
 
-export interface ArmResults {
+export interface ArmResults extends ArmDifference {
   name: string;
   label: string;
+  /** Trained with one seed for the students of all seeds. */
+  isTeacher: boolean;
   seeds: number[];
   /** Longest side of the inputs in training, and when scoring. */
   trainingSide: number;
@@ -41,18 +43,15 @@ export interface ArmResults {
   /** COCO's AP50, AP75 and AP50:95 on the split, and VOC's AP50 on val, at the best epoch; one per seed, 0..1. */
   values: Record<NumberName, number[]>;
   spread: Record<NumberName, Spread>;
-  /** Over the objects in val; null for arms without mimicking. */
+  /** Over the objects in val; null for arms without mimicking, and where arms have different dictionaries. */
   match: Spread | null;
   matchActive: Spread | null;
-  /** Compared with the table's base, if both have the same seeds. */
-  difference: Record<ApName, Comparison | null> | null;
-  /** Difference in match ratio, over seeds, if both mimic and have the same dictionary. */
-  matchDifference: Comparison | null;
 }
 
 export interface TableResults {
   table: string;
   question: string;
+  note: string | null;
   base: string;
   split: string;
   images: number;
@@ -61,38 +60,60 @@ export interface TableResults {
   detector: string;
   recipe: Record<string, unknown>;
   arms: ArmResults[];
+  /** Of arms with all seeds, except the base: each compared with those before it. */
+  pairs: (ArmDifference & { arm: string; comparedWith: string })[];
   runs: { name: string; scored: string; weights: string; evaluation: Score["evaluation"] }[];
 }
 
 export function tableResults(table: Table, recipe: Recipe, scored: readonly ScoredRun[]): TableResults {
   const names = [...new Set(scored.map(({ run }) => run.arm.name))];
-  const ofArm = (name: string) => scored.filter(({ run }) => run.arm.name === name);
-  const base = ofArm(table.base);
+  const arms = names.map((name): ComparedArm & { runs: ScoredRun[] } => {
+    const runs = scored.filter(({ run }) => run.arm.name === name);
+    const matches = runs.map(({ score }) => score.matches);
+    return {
+      name,
+      runs,
+      seeds: runs.map(({ run }) => run.seed),
+      ap: resampleSeeds(matches, runs[0].score.images),
+      match: runs.map(({ result }) => result.match),
+    };
+  });
+  const comparable = { matches: !table.differentDictionaries };
+  const base = arms.find(({ name }) => name === table.base);
   const days = scored.map(({ score }) => score.scored).sort();
   const { evaluation, images, split } = scored[0].score;
   return {
-    ...{ table: table.name, question: table.question, base: table.base, split, images },
+    table: table.name,
+    question: table.question,
+    note: table.note ?? null,
+    base: table.base,
+    split,
+    images,
     objects: evaluation.objects,
     scored: { first: days[0], last: days.at(-1)! },
     detector: recipe.detector,
     recipe: settingsOf(recipe),
-    arms: names.map((name) => armResults(table, ofArm(name), base)),
+    arms: arms.map((arm) => ({
+      ...armNumbers(arm.runs, comparable),
+      ...differenceOf(arm, base, comparable),
+    })),
+    pairs: allPairs(
+      arms.filter((arm) => arm !== base && !arm.runs[0].run.arm.once),
+      comparable,
+    ),
     runs: scored.map(({ run, score }) => ({
-      ...{
-        name: run.name,
-        scored: score.scored,
-        weights: score.weights,
-        evaluation: withoutCurves(score.evaluation),
-      },
+      name: run.name,
+      scored: score.scored,
+      weights: score.weights,
+      evaluation: withoutCurves(score.evaluation),
     })),
   };
 }
 
-function armResults(
-  { differentDictionaries = false }: Table,
+function armNumbers(
   runs: readonly ScoredRun[],
-  base: readonly ScoredRun[],
-): ArmResults {
+  { matches }: { matches: boolean },
+): Omit<ArmResults, keyof ArmDifference> {
   const [{ run, result, score }] = runs;
   const { parameters, bytesFp32, bytesInt8, multiplyAdds } = result.cost;
   const values: Record<NumberName, number[]> = {
@@ -102,11 +123,17 @@ function armResults(
     val: runs.map(({ result }) => result.val),
   };
   const seeds = runs.map(({ run }) => run.seed);
-  const paired = base.filter(({ run }) => seeds.includes(run.seed));
-  const comparable =
-    base.length > 0 && base[0].run.arm.name !== run.arm.name && paired.length === runs.length;
   return {
-    ...{ name: run.arm.name, label: run.arm.label, seeds, parameters, bytesFp32, bytesInt8, multiplyAdds },
+    ...{
+      name: run.arm.name,
+      label: run.arm.label,
+      isTeacher: run.arm.once === true,
+      seeds,
+      parameters,
+      bytesFp32,
+      bytesInt8,
+      multiplyAdds,
+    },
     ...{ trainingSide: result.config.side, side: score.side },
     epochs: result.epochs,
     trainingImagesPerSecond: spread(runs.map(({ result }) => result.imagesPerSecond)),
@@ -118,24 +145,9 @@ function armResults(
       ap: spread(values.ap),
       val: spread(values.val),
     },
-    match: known(runs.map(({ result }) => result.match)),
-    matchActive: known(runs.map(({ result }) => result.matchActive)),
-    matchDifference: comparable && !differentDictionaries ? compareMatches(paired, runs) : null,
-    difference: comparable
-      ? compareSeeds(
-          paired.map(({ score }) => score.matches),
-          runs.map(({ score }) => score.matches),
-          score.images,
-        )
-      : null,
+    match: matches ? known(runs.map(({ result }) => result.match)) : null,
+    matchActive: matches ? known(runs.map(({ result }) => result.matchActive)) : null,
   };
-}
-
-function compareMatches(base: readonly ScoredRun[], runs: readonly ScoredRun[]): Comparison | null {
-  const [a, b] = [base, runs].map((armRuns) =>
-    armRuns.flatMap(({ result }) => (result.match === null ? [] : [result.match])),
-  );
-  return a.length === runs.length && b.length === runs.length ? compareValues(a, b) : null;
 }
 
 const spread = (values: readonly number[]): Spread => ({ mean: mean(values), deviation: deviation(values) });

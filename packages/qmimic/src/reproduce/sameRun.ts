@@ -19,7 +19,7 @@ const OF_QUANTIZING = [
 ];
 const OF_STUDENT = ["student", "convolution", "convolution-groups", "epochs", "lr"];
 const OF_MIMICRY = [
-  ...["lambda", "lambda-head", "quantize-student", "regions", "region-form"],
+  ...["lambda", "lambda-head", "quantize-student", "quantize-prediction", "regions", "region-form"],
   ...["mimic-loss", "mimic-background", "mimic-regions", "mimic-roi-size", "live-teacher", "cross-head"],
 ];
 

@@ -47,6 +47,10 @@ export const method = {
     "maximum AP50 points that quantization may cost the fine-tuned teacher on val, beyond one standard error; if it costs more, the run stops",
   ),
   quantizeStudent: flag(true, "quantize the student's feature map too"),
+  quantizePrediction: flag(
+    true,
+    "quantize what the regression layer predicts from the student's map before comparing it with the teacher's; false: quantize only the teacher's",
+  ),
   regions: z
     .enum(["proposals", "ground-truth", "jittered"])
     .default("proposals")

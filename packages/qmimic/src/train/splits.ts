@@ -51,7 +51,7 @@ const MIB = 2 ** 20;
 /**
  * Reads the splits for training, and the unlabelled images. All share one memory budget for decoded images.
  * @param say called with notes on the data, and if the image file is damaged
- * @param onProgress called while images are compared, if val has to be held out
+ * @param onProgress called while images are compared, if val has to be held out, or there are unlabelled images
  * @throws InputError for problems in the data, a missing class, or a split without objects
  */
 export async function openSplits(
@@ -79,7 +79,7 @@ export async function openSplits(
     }
   }
   const unlabelled = usesUnlabelled(recipe)
-    ? await openUnlabelled(recipe, folder, [train, val], say)
+    ? await openUnlabelled({ recipe, folder, train, val, say, onProgress })
     : undefined;
   const budget = { bytes: memory * MIB };
   const openStore = ({ samples }: Dataset, maxSide: number): ImageStore => {
@@ -115,20 +115,28 @@ function subsetOf({ root, split, samples }: Dataset, count: number): Sample[] {
  * The images in the folder `unlabelled` that are not in the splits. Train images left out by train-images are
  * used.
  */
-async function openUnlabelled(
-  recipe: Recipe,
-  folder: DataFolder,
-  used: readonly Dataset[],
-  say: (text: string) => void,
-): Promise<Dataset> {
-  const [{ classes }] = used;
-  const exclude = [
-    ...used.flatMap(({ samples }) => samples.map(({ imagePath }) => imagePath)),
-    ...(await imagesOfOtherSplits(folder, recipe.trainSplit)),
-  ];
-  const { samples, notes } = await readUnlabelled(recipe.unlabelled, { exclude, skipBad: recipe.skipBad });
+async function openUnlabelled({
+  recipe,
+  folder,
+  train,
+  val,
+  say,
+  onProgress,
+}: {
+  recipe: Recipe;
+  folder: DataFolder;
+  train: Dataset;
+  val: Dataset;
+  say(text: string): void;
+  onProgress(done: number, total: number): void;
+}): Promise<Dataset> {
+  const pathsOf = ({ samples }: Dataset) => samples.map(({ imagePath }) => imagePath);
+  const unlike = [...pathsOf(val), ...(await imagesOfOtherSplits(folder, recipe.trainSplit))];
+  const exclude = [...pathsOf(train), ...unlike];
+  const options = { exclude, unlike, skipBad: recipe.skipBad, onProgress };
+  const { samples, notes } = await readUnlabelled(recipe.unlabelled, options);
   for (const note of notes) say(note);
-  return { root: recipe.unlabelled, split: "unlabelled", classes, samples };
+  return { root: recipe.unlabelled, split: "unlabelled", classes: train.classes, samples };
 }
 
 /** The recipe's options for reading labels. @throws InputError if the data lacks a requested class */

@@ -1,15 +1,17 @@
 import { copyFile, mkdir } from "node:fs/promises";
 import { join } from "node:path";
+import sharp from "sharp";
 import { beforeAll, expect, it } from "vitest";
 import { openData } from "../../src/data/dataset.js";
+import { createRandom } from "../../src/data/random.js";
 import { imagesOfOtherSplits, readUnlabelled } from "../../src/data/unlabelled.js";
 import { makeVoc, plainImage, put, temporaryFolder } from "./temporary.js";
 
 const root = await temporaryFolder();
 const folder = join(root, "photographs");
 const labelled = join(root, "labelled.png");
-const read = (more: { exclude?: string[]; skipBad?: boolean } = {}, from = folder) =>
-  readUnlabelled(from, { exclude: [], skipBad: false, ...more });
+const read = (more: { exclude?: string[]; unlike?: string[]; skipBad?: boolean } = {}, from = folder) =>
+  readUnlabelled(from, { exclude: [], unlike: [], skipBad: false, ...more });
 const colour = (i: number) => plainImage(60, 40, "png", `#40${i}0c0`);
 
 beforeAll(async () => {
@@ -45,6 +47,33 @@ it("the bytes of an excluded image are excluded, under whatever name, and so is 
     /all images in this folder are also in the label/,
   );
 });
+
+it("near-duplicates of images that are scored are excluded, resized and recompressed too", async () => {
+  const near = join(root, "near");
+  const scored = join(root, "scored.png");
+  const photograph = (seed: number) =>
+    sharp(noisePicture(seed), { raw: { width: 90, height: 60, channels: 3 } });
+  await put(scored, await photograph(1).png().toBuffer());
+  await put(join(near, "same.jpg"), await photograph(1).resize(60, 40).jpeg({ quality: 80 }).toBuffer());
+  await put(join(near, "other.jpg"), await photograph(2).jpeg().toBuffer());
+  const { samples, notes } = await read({ unlike: [scored] }, near);
+  expect(samples.map(({ id }) => id)).toEqual(["unlabelled/other.jpg"]);
+  expect(notes[0]).toMatch(/skipped 1 image nearly the same as one of val or test \(same\.jpg\)/);
+  expect((await read({}, near)).samples).toHaveLength(2);
+  await expect(read({ unlike: [scored, join(near, "other.jpg")] }, near)).rejects.toThrow(
+    /all images in this folder are also in the label/,
+  );
+});
+
+/** Large patches of random grey. */
+function noisePicture(seed: number): Uint8Array {
+  const random = createRandom(seed);
+  const patches = Array.from({ length: 54 }, () => Math.floor(256 * random()));
+  return Uint8Array.from({ length: 90 * 60 * 3 }, (_, i) => {
+    const [x, y] = [Math.floor(i / 3) % 90, Math.floor(i / 270)];
+    return patches[9 * Math.floor(y / 10) + Math.floor(x / 10)];
+  });
+}
 
 it("what cannot be used is refused by name, or left out where that is wished", async () => {
   const bad = join(root, "bad");

@@ -70,6 +70,7 @@ function run(
     loss: "squared",
     background: 0,
     quantizer,
+    quantizePrediction: true,
     stride,
     roiSize: 3,
     heads: false,
@@ -102,8 +103,8 @@ const goal = (quantizer: Quantizer): Float32Array =>
   scope(() => decodeFeatures(encodeFeatures(tensor(teacherMap), quantizer), quantizer).toFloat32());
 
 /** Lm = 1/(2N) sum_i 1/m_i ||.||^2, and its gradient in the prediction, region by region. */
-function formula(quantizer: Quantizer, prediction: Float32Array) {
-  const [student, teacher] = [scope(() => round(prediction, quantizer)), goal(quantizer)];
+function formula(quantizer: Quantizer, prediction: Float32Array, ofStudent = quantizer) {
+  const [student, teacher] = [scope(() => round(prediction, ofStudent)), goal(quantizer)];
   const count = proposals.reduce((all, list) => all + list.length / 4, 0);
   let loss = 0;
   const biasGradient = new Float64Array(channels);
@@ -139,6 +140,14 @@ describe.each(QUANTIZERS)("form cells, quantizer %s", (_, quantizer) => {
     if (quantizer.kind === "none") return;
     const { matched, zero, compared } = expected;
     expect([actual.matched, actual.zero, actual.compared]).toEqual([matched, zero, compared]);
+  });
+
+  test("with quantize-prediction false, only the teacher's map is quantized", () => {
+    const actual = run(quantizer, "cells", proposals, { quantizePrediction: false });
+    const expected = formula(quantizer, actual.prediction, none);
+    expect(actual.loss).toBeCloseTo(expected.loss, 5);
+    expectClose(actual.biasGradient, expected.biasGradient, 1e-4);
+    expect([actual.matched, actual.zero, actual.compared]).toEqual([0, 0, 0]);
   });
 });
 
@@ -334,6 +343,7 @@ test.each(["cells", "rois"] as const)(
         loss: "squared",
         background: 0,
         quantizer: uniform,
+        quantizePrediction: true,
         stride,
         roiSize: 3,
         heads: false,

@@ -1,7 +1,12 @@
 import { expect, it } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { matchCoco } from "../../src/eval/coco.js";
-import { compareSeeds, compareValues } from "../../src/eval/compareSeeds.js";
+import {
+  compareSeeds as compareResampled,
+  compareValues,
+  resampleSeeds,
+} from "../../src/eval/compareSeeds.js";
+import { deviation, mean } from "../../src/eval/tally.js";
 
 const IMAGES = 40;
 const truths = Array.from({ length: IMAGES }, (_, id) => ({
@@ -25,6 +30,10 @@ function matches(recall: number, seed: number) {
   });
   return matchCoco(truths, found, ["object"]);
 }
+type Matches = ReturnType<typeof matchCoco>;
+const compareSeeds = (a: readonly Matches[], b: readonly Matches[], images: number) =>
+  compareResampled(resampleSeeds(a, images), resampleSeeds(b, images));
+
 const seeds = (recall: number, count: number, from: number) =>
   Array.from({ length: count }, (_, seed) => matches(recall, from + seed));
 
@@ -56,9 +65,41 @@ it("is wider with seeds that differ, by Student's t", () => {
   expect(width(apart)).toBeGreaterThan(width(near));
 });
 
-it("with one seed is the interval of the images; sides of different length are refused", () => {
-  const { interval } = compareSeeds([matches(0.3, 0)], [matches(0.6, 1)], IMAGES).ap50!;
+it("adds the images' and the seeds' half-widths in quadrature", () => {
+  const [a, b] = [seeds(0.4, 3, 0), seeds(0.7, 3, 50)].map((side) => resampleSeeds(side, IMAGES));
+  const both = compareResampled(a, b).ap50!;
+  const perSeed = a.whole.map(({ ap50 }, i) => b.whole[i].ap50 - ap50);
+  const perResample = a.resampled[0].ap50.map(
+    (_, k) => mean(b.resampled.map(({ ap50 }) => ap50[k])) - mean(a.resampled.map(({ ap50 }) => ap50[k])),
+  );
+  const half = Math.hypot(1.96 * deviation(perResample), (4.303 * deviation(perSeed)) / Math.sqrt(3));
+  expect(both.difference).toBeCloseTo(mean(perSeed), 12);
+  expect(both.interval.high - both.difference).toBeCloseTo(half, 12);
+});
+
+it("covers the true difference in nearly all experiments with other images and seeds", () => {
+  // Each seed of a side finds each image's object with its own chance: both sources of randomness.
+  const recall = (middle: number, seed: string) => middle + 0.1 * (2 * createRandom(seed)() - 1);
+  const experiments = 40;
+  let covered = 0;
+  for (let i = 0; i < experiments; i++) {
+    const side = (middle: number, from: number) =>
+      Array.from({ length: 4 }, (_, k) =>
+        matches(recall(middle, `recall/${i}/${from}/${k}`), 1000 * i + from + k),
+      );
+    const { interval } = compareSeeds(side(0.4, 0), side(0.6, 500), IMAGES).ap50!;
+    // AP50 of a detector without false positives is its recall, up to COCO's 101 points.
+    if (interval.low <= 0.2 && interval.high >= 0.2) covered++;
+  }
+  expect(covered).toBeGreaterThanOrEqual(35);
+});
+
+it("with one seed is the interval of the images, and decides nothing; sides of different length are refused", () => {
+  const { interval, decided } = compareSeeds([matches(0.1, 0)], [matches(0.9, 1)], IMAGES).ap50!;
+  expect(interval.low).toBeGreaterThan(0);
   expect(interval.high).toBeGreaterThan(interval.low);
+  // Another seed could give anything.
+  expect(decided).toBe(false);
   expect(() => compareSeeds([matches(0.3, 0)], [], IMAGES)).toThrow(RangeError);
 });
 

@@ -74,14 +74,27 @@ describe("the tables", () => {
     expect(initial).toEqual([resolve("vgg.safetensors"), ""]);
   });
 
+  it("all arms have the same images: unlabelled ones are for their own table", () => {
+    const recipe = parseRecipe({ unlabelled: "more" }, "test");
+    for (const table of TABLES) {
+      const plan = () => planRuns(table, recipe, { runs: "runs", seeds: 1 });
+      if (table.name === "unlabelled") expect(plan().length).toBeGreaterThan(0);
+      else expect(plan, table.name).toThrow(/unlabelled is more, but .*fewer steps/);
+    }
+  });
+
   it("equal steps need a run that says how many images it was trained on", () => {
     const table = TABLES.find(({ name }) => name === "unlabelled")!;
-    const arm = table
-      .arms(parseRecipe({ data: "faces" }, "test"))
-      .find(({ name }) => name === "scratch-few")!;
-    const settings = arm.settings as (finished: (arm: string) => RunResult) => Settings;
+    const settingsWith = (recipe: Settings) => {
+      const arms = table.arms(parseRecipe({ data: "faces", ...recipe }, "test"));
+      const arm = arms.find(({ name }) => name === "scratch-few")!;
+      return arm.settings as (finished: (arm: string) => RunResult) => Settings;
+    };
+    const settings = settingsWith({});
     const finished = (images: number | null) => () => ({ images, weights: "best.safetensors" }) as RunResult;
     expect(settings(finished(591))).toMatchObject({ "train-images": 150, "epoch-images": 591 });
+    // All labelled have the recipe's.
+    expect(settingsWith({ "epoch-images": 300 })(finished(591))).toMatchObject({ "epoch-images": 300 });
     expect(() => settings(finished(null))).toThrow(/did not record its number of images/);
   });
 
@@ -93,6 +106,7 @@ describe("the tables", () => {
     ["map-or-heads", { lambda: 4, "lambda-head": 2, "quantize-student": false }],
     ["background", { "mimic-background": 1 }],
     ["quantize-both", { "quantize-student": false }],
+    ["quantize-both", { "quantize-student": false, "quantize-prediction": false }],
     ["regions", { regions: "jittered" }],
   ])("%s: no two arms are the same, whatever the recipe's own settings: %j", (name, settings) => {
     const table = TABLES.find((one) => one.name === name)!;
@@ -210,6 +224,7 @@ describe("qmimic reproduce", () => {
       epochs: 2,
       difference: { ap50: { decided: false } },
     });
+    expect(results.pairs).toEqual([]);
     expect(readFileSync(`${out}.md`, "utf8")).toMatch(
       /npx qmimic reproduce main --data DIR .*--seeds 2 --arms/,
     );
