@@ -139,10 +139,19 @@ const KEYS: Record<string, () => void> = {
     show();
   },
 };
+/** Keys with a meaning of their own in a control. All others stay shortcuts, because a control keeps the focus after its use. */
+const OWN_KEYS: Record<string, RegExp> = {
+  "button, summary, [type=file]": /^ $/,
+  "[type=range]": /^Arrow/,
+  select: /^(Arrow.*|o| )$/,
+};
+const isOwn = (target: Element, key: string): boolean =>
+  Object.entries(OWN_KEYS).some(([control, keys]) => target.matches(control) && keys.test(key));
+
 addEventListener("keydown", (event) => {
-  const inControl = (event.target as HTMLElement).closest("input, select, button, summary") !== null;
   const action = KEYS[event.key];
-  if (!action || inControl || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (isOwn(event.target as Element, event.key)) return;
   event.preventDefault();
   action();
 });

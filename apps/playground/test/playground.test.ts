@@ -124,6 +124,52 @@ describe.skipIf(!hasBrowser)("the playground", () => {
     }
   });
 
+  test.each(["#media", "#next", "summary", "article button"])(
+    "shortcuts with the focus on %s",
+    async (control) => {
+      const overlay = () => page.locator("#overlay").inputValue();
+      await page.selectOption("#overlay", "none");
+      await page.fill("#threshold", "0.03");
+      await page.focus(control);
+      await page.keyboard.press("ArrowRight");
+      expect((await detections(1)).length).toBe((await expected("fcos", 5, 0.03)).length);
+      await page.keyboard.press("ArrowLeft");
+      expect((await detections(1)).length).toBe((await expected("fcos", 3, 0.03)).length);
+      await page.keyboard.press("o");
+      expect(await overlay()).toBe("regions");
+      await page.keyboard.press("+");
+      expect(await page.inputValue("#threshold")).toBe("0.08");
+      await page.keyboard.press("-");
+      expect(await page.inputValue("#threshold")).toBe("0.03");
+    },
+  );
+
+  test("controls keep the keys that mean something to them", async () => {
+    const overlay = () => page.locator("#overlay").inputValue();
+    const picture = await detections(1);
+    await page.fill("#threshold", "0.03");
+    await page.focus("#threshold");
+    await page.keyboard.press("ArrowRight");
+    expect(await page.inputValue("#threshold")).toBe("0.04");
+    await page.keyboard.press("ArrowLeft");
+    expect(await detections(1)).toEqual(picture);
+    await page.keyboard.press("o");
+    const chosen = await overlay();
+    await page.focus("#overlay");
+    await page.keyboard.press("o");
+    expect(await overlay()).toBe(chosen);
+    await page.keyboard.press("+");
+    expect(await page.inputValue("#threshold")).toBe("0.08");
+    await page.focus("summary");
+    await page.keyboard.press(" ");
+    expect(await page.locator("details").getAttribute("open")).not.toBeNull();
+    await page.keyboard.press(" ");
+    await page.focus("#next");
+    await page.keyboard.press(" ");
+    await page.keyboard.press("ArrowLeft");
+    expect(await detections(1)).toEqual(picture);
+  });
+
   test("reports invalid models and pictures; runs the camera; closes a panel", async () => {
     const broken = { name: "broken.safetensors", mimeType: "", buffer: Buffer.from("no model") };
     await page.setInputFiles("#models", broken);

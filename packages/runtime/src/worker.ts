@@ -84,15 +84,20 @@ export class WorkerDetector {
   async detect(picture: PictureSource, options: DetectOptions = {}): Promise<Detection[]> {
     if (this.failure) throw this.failure;
     requirePixels(picture);
-    if (isRaw(picture) || typeof createImageBitmap === "undefined")
-      return this.ask({ detect: readPixels(picture), options });
-    const bitmap = await createImageBitmap(picture as unknown as ImageBitmapSource);
+    const bitmap =
+      isRaw(picture) || typeof createImageBitmap === "undefined"
+        ? undefined
+        : await createImageBitmap(picture as unknown as ImageBitmapSource).catch(() => undefined);
     try {
-      return await this.ask({ detect: bitmap, options }, [bitmap]);
+      if (bitmap) return await this.ask({ detect: bitmap, options }, [bitmap]);
+    } catch (error) {
+      if ((error as Error).name !== "DataCloneError") throw error;
     } finally {
       // It is still here if it was not posted, because the worker failed in the meantime.
-      bitmap.close();
+      bitmap?.close();
     }
+    // Like Detector, which reads some pictures that are no bitmaps, or says why they cannot be read.
+    return this.ask({ detect: readPixels(picture), options });
   }
 
   /** Ends the worker; pending and later calls reject. */

@@ -1,9 +1,13 @@
 // The kernels and the plain TypeScript reference compute the same numbers, for operations of all shapes.
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Decoder } from "../src/index.js";
 import { inferShapes, type Model, type Operation, parametersOf, placePicture } from "../src/index.js";
 import { createReferenceNetwork } from "../src/network/reference.js";
 import { createWasmNetwork } from "../src/network/wasm.js";
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
 
 /** Reproducible pseudo-random numbers. */
 function sequence(seed: number): () => number {
@@ -189,6 +193,22 @@ test.each([
   expectClose(fast.runMaps([1])[0].data, plain.runMaps([1])[0].data);
 });
 
+test.each([
+  ["very wide", 5_000_000, 1],
+  ["very high", 1, 17_000_000],
+])("a %s picture is drawn without growing the memory for good", async (_, width, height) => {
+  const model = modelOf([conv(0, 3, 1)], [1], cells);
+  const data = Uint8Array.from({ length: 3 * width * height }, (_, i) => (i >> 12) % 256);
+  const picture = { data, width, height, channels: 3 } as const;
+  const grow = vi.spyOn(WebAssembly.Memory.prototype, "grow");
+  const [fast, plain] = [await createWasmNetwork(model), createReferenceNetwork(model)];
+  for (const of of [picture, pictureOf(90, 61, 3)]) {
+    for (const network of [fast, plain]) network.draw(of, placePicture(of, 90, GRID));
+    expectClose(fast.runMaps([1])[0].data, plain.runMaps([1])[0].data);
+  }
+  expect(grow.mock.calls.reduce((sum, [pages]) => sum + pages, 0)).toBeLessThan(100);
+});
+
 test("regions: pooled, position-sensitive, fully connected; none, one and many", async () => {
   const operations: Operation[] = [
     conv(0, 6, 4, { stride: 4, padding: 0, relu: 1 }),
@@ -197,13 +217,52 @@ test("regions: pooled, position-sensitive, fully connected; none, one and many",
     { op: "linear", input: 3, channels: 20, relu: 1 },
     { op: "linear", input: 4, channels: 2, relu: 0 },
     { op: "psRoiAlign", input: 2, size: 3, samples: 3, stride: 4 },
-    { op: "add", input: 5, other: 6, relu: 1 },
+    { op: "add", input: 5, other: 6, relu: 0 },
     { op: "roiAlign", input: 1, size: 1, samples: 4, stride: 4 },
     { op: "round", input: 8, step: 0.1 },
     { op: "linear", input: 9, channels: 17, relu: 0 },
   ];
-  const values = [3, 4, 5, 6, 7, 8, 9, 10];
-  const model = modelOf(operations, [1, 2, ...values], regions);
+  await expectSameRegions(modelOf(operations, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], regions));
+});
+
+test.each([1, 6, 8, 18])("regions: sums of %i channels, each pooled or fully connected", async (channels) => {
+  const operations: Operation[] = [
+    conv(0, channels, 4, { stride: 4, padding: 0, relu: 1 }),
+    conv(0, 4 * channels, 4, { stride: 4, padding: 0, relu: 1 }),
+    { op: "roiAlign", input: 1, size: 1, samples: 2, stride: 4 },
+    { op: "psRoiAlign", input: 2, size: 2, samples: 1, stride: 4 },
+    { op: "linear", input: 3, channels, relu: 0 },
+    { op: "add", input: 4, other: 5, relu: 0 },
+    { op: "add", input: 5, other: 4, relu: 1 },
+    { op: "add", input: 5, other: 3, relu: 0 },
+    { op: "add", input: 3, other: 4, relu: 1 },
+    ...[6, 7, 8, 9].map((input): Operation => ({ op: "linear", input, channels: 3, relu: 0 })),
+    { op: "exp", input: 6, max: 2 },
+    { op: "add", input: 14, other: 5, relu: 0 },
+    { op: "linear", input: 15, channels: 5, relu: 0 },
+  ];
+  await expectSameRegions(modelOf(operations, [1, 2, 6, 7, 8, 9, 10, 11, 12, 13, 15, 16], regions));
+});
+
+test.each([5, 6, 7, 9])("regions: %i channels where something else was NaN before", async (channels) => {
+  const operations: Operation[] = [
+    conv(0, 4 * channels, 4, { stride: 4, padding: 0 }),
+    // Only these two are NaN. The second takes the place of the picture, and its place is taken by the regions.
+    conv(0, 3, 3),
+    conv(2, 3, 3),
+    { op: "psRoiAlign", input: 1, size: 2, samples: 1, stride: 4 },
+    { op: "linear", input: 4, channels: 4, relu: 0 },
+    { op: "add", input: 4, other: 4, relu: 0 },
+    { op: "linear", input: 6, channels: 4, relu: 0 },
+  ];
+  const model = modelOf(operations, [1, 1, 4, 5, 6, 7], regions);
+  model.parameters[1]!.biases.fill(Number.NaN);
+  await expectSameRegions(model);
+});
+
+/** Both backends compute the same for the outputs per region: for none, one and many. */
+async function expectSameRegions(model: Model): Promise<void> {
+  const values = model.outputs.slice(2);
   const picture = pictureOf(90, 61, 3);
   const [fast, plain] = [await createWasmNetwork(model), createReferenceNetwork(model)];
   for (const network of [fast, plain]) {
@@ -222,6 +281,21 @@ test("regions: pooled, position-sensitive, fully connected; none, one and many",
       expectClose(ours[i].data, theirs[i].data);
     });
   }
+}
+
+test("large rows of regions need no memory in plans", async () => {
+  const operations: Operation[] = [
+    conv(0, 1024, 1, { stride: 64 }),
+    { op: "roiAlign", input: 1, size: 64, samples: 1, stride: 64 },
+  ];
+  const decoder = { ...regions, proposals: { ...regions.proposals, postNms: 1 } };
+  const network = await createWasmNetwork(modelOf(operations, [1], decoder));
+  const before = process.memoryUsage().arrayBuffers;
+  for (let width = 1; width <= 8 * GRID; width += GRID) {
+    const picture = pictureOf(width, 90, 3);
+    network.draw(picture, placePicture(picture, 256, GRID));
+  }
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(16e6);
 });
 
 test("exp: accurate to about one ulp over the whole range, and NaN stays NaN", async () => {

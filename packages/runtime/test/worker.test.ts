@@ -138,6 +138,51 @@ test("a picture that cannot be posted is released, and later ones are detected",
   expect(await found).toEqual([]);
 });
 
+/** The page's canvas, which is kept from one picture to the next. */
+const context = { drawImage: () => {}, getImageData: vi.fn<() => { data: Uint8ClampedArray }>() };
+function stubCanvas(getImageData: () => { data: Uint8ClampedArray }): void {
+  context.getImageData.mockImplementation(getImageData);
+  vi.stubGlobal("OffscreenCanvas", function OffscreenCanvas(this: unknown) {
+    return { getContext: () => context };
+  });
+}
+const fromElsewhere = (): never => {
+  throw new DOMException("The canvas has been tainted by cross-origin data.", "SecurityError");
+};
+
+test.each<[string, () => Promise<unknown>]>([
+  ["posted", async () => ({ close: () => {} })],
+  ["made into a bitmap", () => Promise.reject(new DOMException("not usable", "InvalidStateError"))],
+])("a picture that cannot be %s is read in the page, with Detector's errors", async (_, makeBitmap) => {
+  const { worker, detector } = await loaded();
+  vi.stubGlobal("createImageBitmap", makeBitmap);
+  worker.postMessage.mockImplementation((question) => {
+    if ("detect" in question && "close" in question.detect)
+      throw new DOMException("An ImageBitmap could not be cloned.", "DataCloneError");
+  });
+  stubCanvas(fromElsewhere);
+  const refused = detector.detect(IMAGE);
+  await expect(refused).rejects.toBeInstanceOf(PictureError);
+  await expect(refused).rejects.toThrow(/cannot be read: .* another origin: set its attribute crossorigin/);
+  stubCanvas(() => ({ data: new Uint8ClampedArray(4) }));
+  const found = detector.detect(IMAGE);
+  await vi.waitFor(() =>
+    expect(worker.postMessage.mock.calls.at(-1)![0]).toMatchObject({ detect: { width: 1, channels: 4 } }),
+  );
+  worker.answer([]);
+  expect(await found).toEqual([]);
+});
+
+test("options that cannot be posted do not blame the picture", async () => {
+  const { worker, detector } = await loaded();
+  vi.stubGlobal("createImageBitmap", async () => ({ close: () => {} }));
+  stubCanvas(() => ({ data: new Uint8ClampedArray(4) }));
+  worker.postMessage.mockImplementation(() => {
+    throw new DOMException("() => {} could not be cloned.", "DataCloneError");
+  });
+  await expect(detector.detect(IMAGE)).rejects.toThrow(/^\(\) => \{\} could not be cloned/);
+});
+
 test("the worker's script releases a picture, whether or not detection succeeds", async () => {
   const answers = vi.fn<(answer: Answer) => void>();
   vi.stubGlobal("postMessage", answers);

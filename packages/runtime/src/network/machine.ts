@@ -3,6 +3,7 @@ import { fail } from "../model/errors.js";
 import type { LayerParameters, Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
 import { instantiateKernels, type Kernels } from "./kernels.js";
+import { aligned } from "./memory.js";
 import {
   type ConvBlock,
   hasWinograd,
@@ -64,7 +65,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
   const allocate = (bytes: number): number => {
     const address = machine.free;
     // Kernels read whole vectors.
-    machine.free = (address + bytes + 31) & ~15;
+    machine.free = aligned(address + bytes + 16);
     return address;
   };
   const place = (numbers: Float32Array): number => {
@@ -90,8 +91,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
         ? { blocks, winograd: placeWinograd(parameters!) }
         : { blocks };
     }
-    if (operation.op === "linear")
-      return { address: place(packLinear(parameters!, rows[operation.input]!.order)) };
+    if (operation.op === "linear") return { address: place(packLinear(parameters!, rows[operation.input]!)) };
     return undefined;
   });
   // Memory grows only once, because growing replaces all views.

@@ -43,7 +43,8 @@ export function blocksFrom(start: number): { allocate(bytes: number): number; en
   };
 }
 
-export const aligned = (bytes: number): number => (bytes + 15) & ~15;
+/** Not with bitwise operators either: addresses may be above 2^31. */
+export const aligned = (bytes: number): number => 16 * Math.ceil(bytes / 16);
 
 /** A block of memory needed during some steps of a run. */
 export interface Tenant {
@@ -55,24 +56,24 @@ export interface Tenant {
 }
 
 /**
- * Allocates memory so that tenants used at the same time do not overlap: each in the first gap that is large enough.
+ * Allocates memory so that tenants used at the same time do not overlap: in the order of their first step, each in the
+ * first gap that is large enough.
  * @returns the offset of each in floats, multiples of 4, and the total number of floats
  */
 export function placeTenants(tenants: readonly Tenant[]): { places: number[]; size: number } {
-  const places: number[] = [];
+  const places: number[] = Array(tenants.length);
+  /** What is still in use, by address. Only this is searched, because there may be thousands of operations. */
+  let used: { at: number; end: number; to: number }[] = [];
   let size = 0;
-  tenants.forEach((tenant, i) => {
-    const neighbours = places
-      .map((at, k) => ({ at, end: at + multipleOf4(tenants[k].size), tenant: tenants[k] }))
-      .filter((other) => other.tenant.from <= tenant.to && tenant.from <= other.tenant.to)
-      .sort((a, b) => a.at - b.at);
+  for (const [i, tenant] of [...tenants.entries()].sort((a, b) => a[1].from - b[1].from)) {
+    used = used.filter(({ to }) => to >= tenant.from);
     let at = 0;
-    for (const other of neighbours) {
-      if (other.at - at >= tenant.size) break;
-      at = Math.max(at, other.end);
-    }
+    let next = 0;
+    for (; next < used.length && used[next].at - at < tenant.size; next++) at = Math.max(at, used[next].end);
+    const end = at + multipleOf4(tenant.size);
+    used.splice(next, 0, { at, end, to: tenant.to });
     places[i] = at;
-    size = Math.max(size, at + multipleOf4(tenant.size));
-  });
+    size = Math.max(size, end);
+  }
   return { places, size };
 }

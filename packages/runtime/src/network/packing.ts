@@ -1,6 +1,7 @@
 // Packs weights in the order in which the kernels read them.
 import type { LayerParameters } from "../model/model.js";
 import type { Conv } from "../model/operations.js";
+import type { RowLayout } from "./rows.js";
 
 /** The output channels computed by one call of a convolution kernel. */
 export interface ConvBlock {
@@ -72,19 +73,22 @@ const LINEAR_BLOCK = 16;
 export const linearOutputs = (channels: number): number => Math.ceil(channels / LINEAR_BLOCK) * LINEAR_BLOCK;
 
 /**
- * @param order the index in the layer's weights of each element of an input row, -1: padding
- * @returns blocks of sixteen outputs, each with 16 biases and then weights [order.length, 16]
+ * @param layout of the input's rows
+ * @returns blocks of sixteen outputs, each with 16 biases and then weights [floats, 16], 0 for padding
  */
-export function packLinear({ weights, biases }: LayerParameters, order: Int32Array): Float32Array {
-  const inputs = weights.length / biases.length;
+export function packLinear(
+  { weights, biases }: LayerParameters,
+  { channels, cells, padded, floats }: RowLayout,
+): Float32Array {
   const outputs = linearOutputs(biases.length);
-  const packed = new Float32Array(outputs * (order.length + 1));
+  const packed = new Float32Array(outputs * (floats + 1));
   for (let o = 0; o < biases.length; o++) {
-    const block = Math.floor(o / LINEAR_BLOCK) * LINEAR_BLOCK * (order.length + 1);
     const lane = o % LINEAR_BLOCK;
-    packed[block + lane] = biases[o];
-    for (let k = 0; k < order.length; k++)
-      if (order[k] >= 0) packed[block + LINEAR_BLOCK * (k + 1) + lane] = weights[o * inputs + order[k]];
+    const first = (o - lane) * (floats + 1) + lane;
+    packed[first] = biases[o];
+    for (let cell = 0; cell < cells; cell++)
+      for (let c = 0; c < channels; c++)
+        packed[first + LINEAR_BLOCK * (cell * padded + c + 1)] = weights[(o * channels + c) * cells + cell];
   }
   return packed;
 }

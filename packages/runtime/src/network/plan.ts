@@ -47,7 +47,7 @@ export function planNetwork(machine: Machine, canvas: Size): Plan {
   const shapes = planShapes(operations, canvas, maxRegions(model));
   const pad = padOf(model);
   const layouts = shapes.map((shape) => (shape.regions ? undefined : layOutMap(shape, pad)));
-  const orders = rowLayouts(operations, shapes);
+  const rowsOf = rowLayouts(operations, shapes);
   const regions = maxRegions(model) + 1;
 
   // All steps on maps precede all steps on regions.
@@ -60,7 +60,7 @@ export function planNetwork(machine: Machine, canvas: Size): Plan {
     for (const value of reads) last[value] = Math.max(last[value], time(i + 1));
   });
   const tenants: Tenant[] = shapes.map((_, value) => ({
-    size: layouts[value]?.size ?? orders[value]!.order.length * regions,
+    size: layouts[value]?.size ?? rowsOf[value]!.floats * regions,
     from: time(value),
     to: last[value],
   }));
@@ -85,7 +85,7 @@ export function planNetwork(machine: Machine, canvas: Size): Plan {
     maps: layouts.map(
       (layout, value) => layout && { ...layout, address: addressOf(value) + 4 * layout.lead },
     ),
-    rows: orders.map((order, value) => order && { ...order, address: addressOf(value) }),
+    rows: rowsOf.map((row, value) => row && { ...row, address: addressOf(value) }),
     end: machine.free + 4 * size,
     mapSteps: [],
     regionSteps: [],
@@ -123,11 +123,11 @@ export function readMaps(plan: Plan, machine: Machine, values: readonly number[]
 
 /** A copy of the first `count` rows, as [count, channels, height, width]. */
 export function readRows({ rows, shapes }: Plan, { floats }: Machine, value: number, count: number): Value {
-  const { order, size, address } = rows[value]!;
-  const data = new Float32Array(count * size);
-  for (let i = 0; i < count; i++) {
-    const from = address / 4 + i * order.length;
-    for (let k = 0; k < order.length; k++) if (order[k] >= 0) data[i * size + order[k]] = floats[from + k];
-  }
+  const { channels, cells, padded, floats: row, address } = rows[value]!;
+  const data = new Float32Array(count * channels * cells);
+  for (let i = 0, k = 0; i < count; i++)
+    for (let c = 0; c < channels; c++)
+      for (let cell = 0; cell < cells; cell++, k++)
+        data[k] = floats[address / 4 + i * row + cell * padded + c];
   return { ...shapes[value], data };
 }

@@ -28,7 +28,7 @@ const channelsOf = ({ channels }: MapLayout): number => (channels + 3) & ~3;
 export function regionStep(machine: Machine, plan: Plan, index: number, scratch: number): Step {
   const operation = machine.model.operations[index];
   const to = plan.rows[index + 1]!;
-  const rowFloats = to.order.length;
+  const { floats } = to;
   switch (operation.op) {
     case "roiAlign":
     case "psRoiAlign":
@@ -40,18 +40,27 @@ export function regionStep(machine: Machine, plan: Plan, index: number, scratch:
       return (regions) => {
         // The kernel processes two regions at a time; rows have space for one more than the maximum.
         const count = (regions.length / 4 + 1) & ~1;
-        machine.kernels.linear(from.address, address, to.address, count, from.order.length, rowFloats, low);
+        machine.kernels.linear(from.address, address, to.address, count, from.floats, floats, low);
       };
     }
     case "add": {
       const [a, b] = [plan.rows[operation.input]!, plan.rows[operation.other]!];
       const low = operation.relu ? 0 : Number.NEGATIVE_INFINITY;
-      return (regions) =>
-        machine.kernels.add(a.address, b.address, to.address, regions.length * rowFloats, low);
+      // Row by row: those of the two may differ in length.
+      return (regions) => {
+        for (let i = 0; i < regions.length; i += 4)
+          machine.kernels.add(
+            a.address + i * a.floats,
+            b.address + i * b.floats,
+            to.address + i * floats,
+            4 * floats,
+            low,
+          );
+      };
     }
     default: {
       const run = eachNumber(machine, operation, plan.rows[operation.input]!.address, to.address);
-      return (regions) => run((regions.length / 4) * rowFloats);
+      return (regions) => run((regions.length / 4) * floats);
     }
   }
 }
@@ -76,7 +85,7 @@ function poolStep({ machine, operation, from, to, scratch }: PoolTask): Step {
   return (regions) => {
     const count = regions.length / 4;
     const taps = boxes + 4 * regions.length;
-    const pooled = [boxes, count, stride, size, samples, taps, to.address, 4 * to.order.length] as const;
+    const pooled = [boxes, count, stride, size, samples, taps, to.address, 4 * to.floats] as const;
     if (cell > 0) {
       if (channels % 4 > 0) kernels.clear(scratch, boxes - scratch);
       kernels.channelsLast(address, scratch, channels, height, width, plane, row, cell);
@@ -84,6 +93,10 @@ function poolStep({ machine, operation, from, to, scratch }: PoolTask): Step {
     // After channelsLast, which overwrites up to three cells here.
     machine.floats.set(regions, boxes / 4);
     if (cell > 0) kernels.roiAlign(scratch, height, width, cell, ...pooled);
-    else kernels.psRoiAlign(address, height, width, plane, row, channels / size ** 2, ...pooled);
+    else {
+      // The kernel writes no padding.
+      kernels.clear(to.address, 4 * to.floats * count);
+      kernels.psRoiAlign(address, height, width, plane, row, channels / size ** 2, ...pooled);
+    }
   };
 }

@@ -3,26 +3,20 @@ import type { Operation } from "../model/operations.js";
 import type { Shape } from "../model/shapes.js";
 import { linearOutputs } from "./packing.js";
 
+/** A row is [cells, padded]: channels last, and padding after them, which has to be finite because its weights are 0. */
 export interface RowLayout {
-  /** The index of each float of a row in [channels, height, width], -1: padding. */
-  order: Int32Array;
-  /** Number of floats of a row without padding. */
-  size: number;
+  channels: number;
+  /** height * width */
+  cells: number;
+  /** Floats from one cell to the next, a multiple of 4. */
+  padded: number;
+  /** Floats from one row to the next. */
+  floats: number;
 }
 
-const inOrder = (size: number, row: number): RowLayout => ({
-  order: Int32Array.from({ length: row }, (_, i) => (i < size ? i : -1)),
-  size,
-});
-
-/** [height, width, channels] with the channels padded to whole vectors. */
-function channelsLast({ channels, height, width }: Shape): RowLayout {
-  const padded = (channels + 3) & ~3;
+function layOutRow({ channels, height, width }: Shape, padded: number): RowLayout {
   const cells = height * width;
-  const order = new Int32Array(cells * padded).fill(-1);
-  for (let cell = 0; cell < cells; cell++)
-    for (let c = 0; c < channels; c++) order[cell * padded + c] = c * cells + cell;
-  return { order, size: channels * cells };
+  return { channels, cells, padded, floats: cells * padded };
 }
 
 /** The layout of each value, undefined for maps. */
@@ -34,10 +28,15 @@ export function rowLayouts(
   operations.forEach((operation, i) => {
     const shape = shapes[i + 1];
     if (!shape.regions) layouts.push(undefined);
-    else if (operation.op === "roiAlign") layouts.push(channelsLast(shape));
-    else if (operation.op === "psRoiAlign") layouts.push(inOrder(shape.channels, (shape.channels + 3) & ~3));
-    else if (operation.op === "linear") layouts.push(inOrder(shape.channels, linearOutputs(shape.channels)));
-    else layouts.push(layouts[operation.input]);
+    else if (operation.op === "roiAlign" || operation.op === "psRoiAlign")
+      layouts.push(layOutRow(shape, (shape.channels + 3) & ~3));
+    else if (operation.op === "linear") layouts.push(layOutRow(shape, linearOutputs(shape.channels)));
+    else {
+      const from = layouts[operation.input]!;
+      const other = operation.op === "add" ? layouts[operation.other]! : from;
+      // The shorter of the two, so that the sum has no padding that is not written.
+      layouts.push(other.floats < from.floats ? other : from);
+    }
   });
   return layouts;
 }

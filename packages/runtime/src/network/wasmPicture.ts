@@ -1,6 +1,6 @@
 // drawPicture with the kernels, processing a band of rows at a time, so that large pictures need little memory.
 import type { Size } from "../decode/keepBest.js";
-import { type Axis, type Filters, type RawPicture, sampleAxis } from "../picture/pixels.js";
+import { type Axis, drawPicture, type Filters, type RawPicture, sampleAxis } from "../picture/pixels.js";
 import type { Placement } from "../picture/placement.js";
 import type { Machine } from "./machine.js";
 import { aligned, blocksFrom } from "./memory.js";
@@ -10,12 +10,39 @@ import { clearZeros } from "./zeros.js";
 /** Output rows per band. */
 const BAND = 16;
 
+/** The module's memory never shrinks, so pictures that need more of it than this, 128 MiB, are drawn without. */
+const MAX_BYTES = 2 ** 27;
+
+/** Draws a picture into the input of the plan. */
 export function drawIntoPlanes(
   machine: Machine,
   plan: Plan,
   picture: RawPicture,
   placement: Placement,
 ): void {
+  const draw = bytesFor(picture, placement) > MAX_BYTES ? drawPlainly : drawInBands;
+  draw(machine, plan, picture, placement);
+  // A picture may be smaller than its canvas.
+  clearZeros(machine, { ...plan.maps[0]!, ...placement.size })();
+}
+
+/** About the memory that drawInBands needs: a band as RGB and RGBA, a line of floats, and weights, two per source position. */
+function bytesFor({ width, height }: Size, { scale }: Placement): number {
+  const bandRows = Math.min(height, (BAND + 2) / scale);
+  return width * (7 * bandRows + 24) + 8 * height;
+}
+
+function drawPlainly(machine: Machine, plan: Plan, picture: RawPicture, placement: Placement): void {
+  const { width, height } = placement.canvas;
+  const { address, row, plane } = plan.maps[0]!;
+  const planes = new Float32Array(3 * width * height);
+  drawPicture(picture, placement, machine.model.input, planes);
+  for (let c = 0, from = 0; c < 3; c++)
+    for (let y = 0; y < height; y++, from += width)
+      machine.floats.set(planes.subarray(from, from + width), address / 4 + c * plane + y * row);
+}
+
+function drawInBands(machine: Machine, plan: Plan, picture: RawPicture, placement: Placement): void {
   const { kernels } = machine;
   const { mean, std } = machine.model.input;
   const { size } = placement;
@@ -23,8 +50,7 @@ export function drawIntoPlanes(
   // As plain bytes: copying clamped ones is slow.
   const data = new Uint8Array(picture.data.buffer, picture.data.byteOffset, picture.data.length);
   const { columns, rows } = filtersOf(plan, picture, placement);
-  const map = plan.maps[0]!;
-  const { address, row, plane } = map;
+  const { address, row, plane } = plan.maps[0]!;
   const unscaled = Math.fround(placement.scale) === 1;
   const pitch = aligned(4 * width);
   // In the memory after the plan: tables, a line of floats, and the rows of a band.
@@ -72,8 +98,6 @@ export function drawIntoPlanes(
       }
     }
   }
-  // A picture may be smaller than its canvas.
-  clearZeros(machine, { ...map, ...size })();
 }
 
 /** Kept in the plan, because consecutive pictures usually have the same size. */

@@ -107,7 +107,7 @@ function draw(source: Exclude<PictureSource, RawImage>, width: number, height: n
     const { name, message } = error as Error;
     const remedy =
       name === "SecurityError"
-        ? ". It is from another origin: set its attribute crossorigin, and allow the page's origin on its server"
+        ? " It is from another origin: set its attribute crossorigin, and allow the page's origin on its server"
         : "";
     throw new PictureError(`the picture's pixels cannot be read: ${message}${remedy}`);
   }
