@@ -1,4 +1,5 @@
 // Errors that the user can fix, and "did you mean" suggestions.
+import { ModelError, PictureError } from "@qmimic/runtime";
 import { AddonError } from "@qmimic/torch/setup";
 import { distance } from "fastest-levenshtein";
 import { ZodError } from "zod";
@@ -19,6 +20,13 @@ export function reasonOf(error: unknown): string {
     .map(({ path, message }) => (path.length === 0 ? message : `${shortened(path.join("."))}: ${message}`))
     .join("; ");
 }
+
+const isRuntimeError = (error: unknown): error is Error =>
+  error instanceof ModelError || error instanceof PictureError;
+
+/** An error of @qmimic/runtime as an InputError that names the file; any other error as it is. */
+export const inFile = (file: string, error: unknown): unknown =>
+  isRuntimeError(error) ? new InputError(`${file}: ${error.message}`) : error;
 
 /** Whether an error comes from the operating system. */
 export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
@@ -48,7 +56,8 @@ const NO_MEMORY =
  * @returns text without a final full stop
  */
 export function explain(error: unknown): string | undefined {
-  if (error instanceof InputError || error instanceof AddonError) return error.message;
+  if (error instanceof InputError || error instanceof AddonError || isRuntimeError(error))
+    return error.message;
   if (isOutOfMemory(error)) return `${error.message}. ${NO_MEMORY}`;
   if (!isSystemError(error)) return undefined;
   const remedy = REMEDIES[error.code ?? ""];

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
-import { Detector as ExportedDetector, type Size } from "@qmimic/runtime";
+import type { Size } from "@qmimic/runtime";
 import { type Command, InvalidArgumentError } from "commander";
 import { GRID, toGrid } from "../data/drawing.js";
 import { usualInput } from "../data/fixedInput.js";
@@ -15,7 +15,7 @@ import { checkInput } from "../export/c/cFiles.js";
 import { withProgram } from "../export/c/program.js";
 import { compareDetections, formatComparison } from "../export/comparison.js";
 import { modelFile, type WeightFormat } from "../export/modelFile.js";
-import { detectExported, openDetector } from "../export/openDetector.js";
+import { openDetector, openModel } from "../export/openDetector.js";
 import { makeFolders, writeFileAtomic } from "../files.js";
 import type { Detector } from "../models/index.js";
 import { kilobytes, summarize } from "../report/summary.js";
@@ -23,7 +23,7 @@ import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
-import { fineTune } from "./exportFineTune.js";
+import { createAdvice, fineTune } from "./exportFineTune.js";
 import {
   C_NAMES,
   FORMATS,
@@ -39,12 +39,14 @@ import {
   comparedImages,
   type Exported,
   type ImageFlags,
+  namesImages,
   trainingImages,
 } from "./exportImages.js";
+import { keepClasses } from "./keepClasses.js";
 import { namesOf } from "./names.js";
 import { wholeNumber } from "./numbers.js";
 import { say } from "./output.js";
-import { findWeights } from "./weights.js";
+import { findWeights, runFolderOf } from "./weights.js";
 
 interface ExportFlags extends EngineFlags, ImageFlags {
   format: Format[];
@@ -82,14 +84,14 @@ export function addExport(program: Command): void {
     )
     .option(
       "--finetune <epochs>",
-      "for a run folder and int8 formats: fine-tune with rounded weights for this many epochs first",
+      "for a run folder and int8 formats: fine-tune with rounded weights (the maps of c-int8 are not rounded) for this many epochs first",
       wholeNumber(1, 1000),
     )
     .option(
       "--data <folder>",
       "images on which to compare the files with the detector; default: the run's data",
     )
-    .option("--split <name>", "split of that data", "val")
+    .option("--split <name>", "split of that data; default: val, or the run's val-split")
     .option("--classes <names>", "use only these classes of that data")
     .option("--merge <class>", "map every class of that data to this one")
     .option("--teacher", "export the run folder's (quantized) teacher")
@@ -127,13 +129,11 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
         `--finetune: ${path} is a weights file; pass its run folder, whose recipe is needed for training`,
       );
   }
+  const run = stage === null ? undefined : runFolderOf(path);
   // Traced and compared on the CPU; --device is for fine-tuning.
   const detector = loadDetector(path);
   const original: Source = { detector, thresholds: readThresholds(path) };
-  const exported: Exported = {
-    ...{ path, classes: detector.config.classes },
-    run: stage === null ? undefined : weights,
-  };
+  const exported: Exported = { path, classes: detector.config.classes, run };
   const dataset = flags.compare ? await comparedImages(exported, flags) : undefined;
   const c = await settingsOfC(detector, exported, flags);
   const out = flags.out ?? (stage === null ? "export" : join(weights, "export"));
@@ -142,14 +142,19 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
 
   const { finetune: epochs, device } = flags;
   const tuned =
-    epochs === undefined ? undefined : await fineTune({ run: weights, path, epochs, device, out });
+    epochs === undefined ? undefined : await fineTune({ run: run ?? weights, path, epochs, device, out });
   const sources = { float32: original, int8: tuned ?? original };
+  const written: Partial<Record<Format, string>> = {};
   for (const format of flags.format) {
     const made = makeFormat(format, { sources, ...c });
     for (const [name, content] of Object.entries(made.files)) await writeFileAtomic(join(out, name), content);
     say(describe(format, made, out));
+    written[format] = join(out, Object.keys(made.files)[0]);
   }
-  if (dataset) await compareFormats({ detector, sources, dataset, out, input: c.input }, flags);
+  if (!dataset) return;
+  // Only a run can be fine-tuned, and once is enough.
+  const advise = createAdvice(run !== undefined && epochs === undefined);
+  await compareFormats({ detector, sources, dataset, out, written, input: c.input, advise }, flags);
 }
 
 /** Input size and calibration images for C, if requested. */
@@ -162,6 +167,7 @@ async function settingsOfC(detector: Detector, exported: Exported, flags: Export
   const images = await trainingImages(exported, flags).catch((error: unknown) => {
     if (!(error instanceof InputError)) throw error;
     if (integers) throw new InputError(`c-int8: needs training images for calibration: ${error.message}`);
+    if (namesImages(flags)) throw error;
   });
   return {
     input: flags.size ?? (images ? usualInput(images.samples, side) : usual),
@@ -185,38 +191,37 @@ interface Compared {
   sources: Record<WeightFormat, Source>;
   dataset: Dataset;
   out: string;
+  /** Each format's first file. */
+  written: Partial<Record<Format, string>>;
   /** Of C. */
   input: Size;
+  advise: ReturnType<typeof createAdvice>;
 }
 
 /** Compares each file's detections with the detector's. */
 async function compareFormats(
-  { detector, sources, dataset, out, input }: Compared,
+  { detector, sources, dataset, out, written, input, advise }: Compared,
   flags: ExportFlags,
 ): Promise<void> {
   const { samples } = dataset;
   const { side, classes } = detector.config;
   say(`\ncompared with the detector on ${samples.length} images of ${dataset.split}`);
   const store = createImageStore(samples, { maxSide: side, memoryBudgetBytes: 2 ** 31 });
-  const find = (detect: DetectImages) => detectSamples(detect, samples, store);
+  const find = async (detect: DetectImages) =>
+    keepClasses(await detectSamples(detect, samples, store), classes, dataset.classes);
   const trained = await find(detectWith(detector));
   const compare = async (name: string, detect: DetectImages, against = trained, as = "trained") => {
     const result = compareDetections(dataset, against, await find(detect), LEAST_COMPARED);
     say(formatComparison(name, result, as));
-    return result;
-  };
-  let advised = false;
-  const adviseTuning = (lost: number): void => {
-    if (advised || sources.int8 !== sources.float32 || lost <= WORTH_TUNING) return;
-    say(`${" ".repeat(13)}--finetune 2 trains two epochs with rounded weights, which may recover that`);
-    advised = true;
+    const advice = advise(name, result);
+    if (advice !== undefined) say(`${" ".repeat(13)}${advice}`);
   };
   for (const weights of ["float32", "int8"] as const) {
-    if (!flags.format.some((format) => RUNTIME.includes(format) && WEIGHTS[format] === weights)) continue;
+    const format = flags.format.find((one) => RUNTIME.includes(one) && WEIGHTS[one] === weights);
+    if (format === undefined) continue;
     const { detector, thresholds } = sources[weights];
-    const model = await ExportedDetector.load(modelFile(detector, thresholds, weights));
-    const { trainedAp, exportedAp } = await compare(weights, detectExported(model));
-    if (weights === "int8") adviseTuning(trainedAp - exportedAp);
+    const { detect } = await openModel(written[format]!, modelFile(detector, thresholds, weights));
+    await compare(weights, detect);
   }
   if (flags.format.includes("onnx")) {
     const opened = await openDetector(join(out, "detector.onnx"), flags).catch((error: unknown) => {
@@ -233,18 +238,14 @@ async function compareFormats(
     const files = { [`${name}.c`]: "", [`${name}.h`]: "" };
     for (const file of Object.keys(files)) files[file] = readFileSync(join(out, file), "utf8");
     const on = `libtorch on ${input.width} x ${input.height} px`;
-    await withProgram({ files, name, classes, command: [COMPILER, "-std=c99", "-O2"] }, async (detect) => {
-      const { trainedAp, exportedAp } = await compare(format, detect, same, on);
-      if (format === "c-int8") adviseTuning(trainedAp - exportedAp);
-    }).catch((error: unknown) => {
+    await withProgram({ files, name, classes, command: [COMPILER, "-std=c99", "-O2"] }, (detect) =>
+      compare(format, detect, same, on),
+    ).catch((error: unknown) => {
       if (!(error instanceof InputError)) throw error;
       say(`${format.padEnd(12)} not compared: ${error.message}`);
     });
   }
 }
-
-/** AP that rounding may cost without a note. */
-const WORTH_TUNING = 0.005;
 
 /** Detections with lower scores are numerous, and rounding changes which ones appear. */
 const LEAST_COMPARED = 0.1;

@@ -1,6 +1,7 @@
 // qmimic export --finetune: fine-tunes weights for rounding, and keeps them next to the files exported from
 // them.
 import { basename, dirname, join } from "node:path";
+import type { Comparison } from "../export/comparison.js";
 import { writeFolderAtomic } from "../files.js";
 import { type FineTuned, fineTuneRounded } from "../train/fineTune.js";
 import { weightFiles } from "../train/runFiles.js";
@@ -54,6 +55,27 @@ export async function fineTune({
   if (after > before) return { detector: loadDetector(tuned), thresholds: readThresholds(tuned) };
   say("Fine-tuning did not help: the files use the run's weights.");
   return undefined;
+}
+
+/** AP that rounding may cost without a note. */
+const WORTH_TUNING = 0.005;
+
+/**
+ * What to do about AP that rounding costs, for each comparison in turn.
+ * @param possible whether --finetune can be used
+ */
+export function createAdvice(
+  possible: boolean,
+): (name: string, result: Pick<Comparison, "trainedAp" | "exportedAp">) => string | undefined {
+  let compared = !possible;
+  return (name, { trainedAp, exportedAp }) => {
+    if (compared || (name !== "int8" && name !== "c-int8")) return undefined;
+    // What c-int8 costs more than int8 is due to its maps.
+    compared = true;
+    if (!(trainedAp - exportedAp > WORTH_TUNING)) return undefined;
+    const text = "--finetune 2 trains two epochs with rounded weights, which may recover";
+    return name === "int8" ? `${text} that` : `${text} part of that: maps are not rounded in training`;
+  };
 }
 
 const percent = (ap: number): string => (100 * ap).toFixed(2);

@@ -1,6 +1,7 @@
 // The files written by qmimic export, per format.
 import type { Size } from "@qmimic/runtime";
 import type { RawImage } from "../data/images.js";
+import { inFile } from "../errors.js";
 import { cFiles } from "../export/c/cFiles.js";
 import { modelFile, type WeightFormat } from "../export/modelFile.js";
 import { onnxFile } from "../export/onnx/onnxFile.js";
@@ -63,11 +64,13 @@ export function makeFormat(format: Format, { sources, input, calibration }: Make
     case "c":
     case "c-int8": {
       const options = { name: C_NAMES[format], ...input, format: weights, calibration };
-      const { files, arenaBytes, constantBytes } = cFiles(detector, thresholds, options);
-      return {
-        files,
-        note: `input ${input.width} x ${input.height} px, RAM ${kibibytes(arenaBytes)}, flash ${kibibytes(constantBytes)} plus code`,
-      };
+      try {
+        const { files, arenaBytes, constantBytes } = cFiles(detector, thresholds, options);
+        const note = `input ${input.width} x ${input.height} px, RAM ${kibibytes(arenaBytes)}, flash ${kibibytes(constantBytes)} plus code`;
+        return { files, note };
+      } catch (error) {
+        throw inFile(format, error);
+      }
     }
   }
 }

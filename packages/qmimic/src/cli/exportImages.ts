@@ -11,7 +11,7 @@ import { say } from "./output.js";
 
 export interface ImageFlags {
   data?: string;
-  split: string;
+  split?: string;
   classes?: string;
   merge?: string;
 }
@@ -23,36 +23,41 @@ export interface Exported {
   run: string | undefined;
 }
 
-/** The image folder: --data, or the run's data. @throws InputError if there is neither */
+/** The images: of --data, or of the run's data. @throws InputError if there is neither */
 async function imagesOf(
   { path, run }: Exported,
   { data: named, split, classes: names, merge: into }: ImageFlags,
 ): Promise<DatasetFlags> {
+  const labels = {
+    ...(names === undefined ? {} : { classes: names }),
+    ...(into === undefined ? {} : { merge: into }),
+  };
   if (named !== undefined)
-    return {
-      ...{ data: named, split, format: "auto", ...(await heldOutBy(run && path)) },
-      ...(names === undefined ? {} : { classes: names }),
-      ...(into === undefined ? {} : { merge: into }),
-    };
+    return { data: named, split: split ?? "val", format: "auto", ...(await heldOutBy(path)), ...labels };
   if (run === undefined)
     throw new InputError("without a run folder, images must be given with --data FOLDER");
   const recipe = await openRunFolder(run);
   const { data, trainSplit, valSplit, classes, merge, format, valShare, skipBad, ignore } = recipe;
+  const own = merge !== "" ? { merge } : classes.length > 0 ? { classes: classes.join(",") } : {};
   return {
-    ...{ data, trainSplit, split: valSplit, format, valShare, skipBad, ignore },
-    ...(merge !== "" ? { merge } : classes.length > 0 ? { classes: classes.join(",") } : {}),
+    ...{ data, trainSplit, split: split ?? valSplit, format, valShare, skipBad, ignore },
+    ...(Object.keys(labels).length > 0 ? labels : own),
   };
 }
 
+/** Whether the command line says which images to use. */
+export const namesImages = ({ data, split, classes, merge }: ImageFlags): boolean =>
+  [data, split, classes, merge].some((flag) => flag !== undefined);
+
 /**
  * Images to compare on; undefined, with a message, if there are none.
- * @throws InputError if --data cannot be used
+ * @throws InputError if those that the flags name cannot be used
  */
 export async function comparedImages(exported: Exported, flags: ImageFlags): Promise<Dataset | undefined> {
   try {
     return await readDatasetFor(exported, await imagesOf(exported, flags));
   } catch (error) {
-    if (!(error instanceof InputError) || flags.data !== undefined) throw error;
+    if (!(error instanceof InputError) || namesImages(flags)) throw error;
     say(`not compared with the detector: ${error.message}\n`);
     return undefined;
   }
@@ -60,9 +65,9 @@ export async function comparedImages(exported: Exported, flags: ImageFlags): Pro
 
 /** The training images, never those used for comparison. @throws InputError if there are none */
 export async function trainingImages(exported: Exported, flags: ImageFlags): Promise<Dataset> {
-  const images = await imagesOf(exported, flags);
-  // Whichever split is compared on, what training held out is the val split.
-  return readTrainFor(exported, flags.data === undefined ? images : { ...images, split: "val" });
+  // Whichever images are compared on, what training held out is the val split.
+  const images = await imagesOf(exported, flags.data === undefined ? {} : { ...flags, split: "val" });
+  return readTrainFor(exported, images);
 }
 
 /** Decodes up to the requested number of images; always the same ones. */

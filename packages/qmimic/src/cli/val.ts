@@ -1,5 +1,4 @@
 // qmimic val: scores a trained detector on a split with the COCO and VOC protocols, and compares two detectors.
-import { takeBoxes, takeValues } from "@qmimic/runtime";
 import { type Command, InvalidArgumentError } from "commander";
 import { denseNotes } from "../data/checkObjects.js";
 import { MARKS, type Mark } from "../data/readers/types.js";
@@ -20,6 +19,7 @@ import { readDatasetFor } from "./dataset.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { heldOutBy } from "./heldOut.js";
+import { keepClasses } from "./keepClasses.js";
 import { namesOf } from "./names.js";
 import { fraction, positiveFraction } from "./numbers.js";
 import { complain, say } from "./output.js";
@@ -140,24 +140,6 @@ async function compare(
 function matchDataset(dataset: Dataset, found: readonly SampleDetections[]): CocoMatches {
   const { groundTruths, detections } = evaluationInputs(dataset, found);
   return matchCoco(groundTruths, detections, dataset.classes);
-}
-
-/** Detections with the labels of `wanted`; those of other classes are dropped. */
-function keepClasses(
-  found: readonly SampleDetections[],
-  known: readonly string[],
-  wanted: readonly string[],
-): SampleDetections[] {
-  const labelOf = Int32Array.from(["", ...known], (name) => wanted.indexOf(name) + 1);
-  return found.map((image) => {
-    const kept = Int32Array.from(image.labels.keys()).filter((i) => labelOf[image.labels[i]] > 0);
-    return {
-      id: image.id,
-      boxes: takeBoxes(image.boxes, kept),
-      scores: takeValues(image.scores, kept),
-      labels: kept.map((i) => labelOf[image.labels[i]]),
-    };
-  });
 }
 
 async function detectSplit(

@@ -1,6 +1,6 @@
 // Resolves a weights argument: a weights file, or a run folder, which stands for its best weights.
 import { existsSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { STAGES, type StageName } from "../train/plan.js";
 import { recipeFile, weightFiles } from "../train/runFiles.js";
@@ -40,8 +40,20 @@ export function findWeights(path: string, { teacher = false } = {}): FoundWeight
   return found;
 }
 
-/** The run folder of a weights file, <run>/<stage>/weights/best.safetensors; undefined if it is not in one. */
+/** The deepest files are those of export/finetuned/<stage>/weights. */
+const DEPTH = 5;
+
+/** The run folder of a weights file or an exported file; undefined if it is not in one. */
 export function runFolderOf(path: string): string | undefined {
-  const folder = dirname(dirname(dirname(path)));
-  return existsSync(recipeFile(folder)) ? folder : undefined;
+  // Not dirname, which never leaves the current directory.
+  let folder = path;
+  for (let i = 0; i < DEPTH; i++) {
+    folder = join(folder, "..");
+    if (isRun(folder)) return folder;
+  }
+  return undefined;
 }
+
+/** Recipes that people write may also be named recipe.yaml, but there are no stages next to them. */
+const isRun = (folder: string): boolean =>
+  existsSync(recipeFile(folder)) && STAGES.some((stage) => existsSync(join(folder, stage)));

@@ -1,8 +1,9 @@
 // Opens any detector file: trained weights run on libtorch, a model file on @qmimic/runtime, an .onnx file on
 // ONNX Runtime.
 import { readFileSync, statSync } from "node:fs";
-import { type Detections, Detector as ExportedDetector, MODEL_FORMAT, ModelError } from "@qmimic/runtime";
-import { InputError } from "../errors.js";
+import { type Detections, Detector as ExportedDetector, MODEL_FORMAT } from "@qmimic/runtime";
+import type { RawImage } from "../data/images.js";
+import { InputError, inFile } from "../errors.js";
 import { type DetectImages, detectWith } from "../eval/detect.js";
 import type { Detector } from "../models/index.js";
 import { type Engine, useEngine } from "../train/engine.js";
@@ -68,15 +69,10 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   }
   const { format } = readWeights(path).metadata;
   if (format === MODEL_FORMAT) {
-    try {
-      const exported = await ExportedDetector.load(readFileSync(path), side === undefined ? {} : { side });
-      const { classes, thresholds } = exported;
-      const detect = detectExported(exported, boxDetections);
-      const limit = boxDetections ?? exported.maxDetections;
-      return { path, classes, side: exported.side, limit, thresholds, detect, bytes, exported: true };
-    } catch (error) {
-      throw error instanceof ModelError ? new InputError(`${path}: ${error.message}`) : error;
-    }
+    const { model, detect } = await openModel(path, readFileSync(path), options);
+    const { classes, thresholds } = model;
+    const limit = boxDetections ?? model.maxDetections;
+    return { path, classes, side: model.side, limit, thresholds, detect, bytes, exported: true };
   }
   useEngine({ threads, device });
   const trained = loadDetector(path, device, {
@@ -100,10 +96,36 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   };
 }
 
+/**
+ * Opens a model file for training and evaluation.
+ * @param path for errors
+ * @throws InputError, also in `detect`, if it is damaged, or too large for the runtime with this side
+ */
+export async function openModel(
+  path: string,
+  bytes: Uint8Array,
+  { side, boxDetections }: Pick<OpenOptions, "side" | "boxDetections"> = {},
+): Promise<{ model: ExportedDetector; detect: DetectImages }> {
+  try {
+    const model = await ExportedDetector.load(bytes, side === undefined ? {} : { side });
+    const find = detectExported(model, boxDetections);
+    const detect: DetectImages = (images) => {
+      try {
+        return find(images);
+      } catch (error) {
+        throw inFile(path, error);
+      }
+    };
+    return { model, detect };
+  } catch (error) {
+    throw inFile(path, error);
+  }
+}
+
 /** A model file's detections, for training and evaluation. */
 export const detectExported =
-  (detector: ExportedDetector, boxDetections?: number): DetectImages =>
-  (images) => {
+  (detector: ExportedDetector, boxDetections?: number) =>
+  (images: readonly RawImage[]): Detections[] => {
     const limit = boxDetections === undefined ? {} : { maxDetections: boxDetections };
     return images.map((image) =>
       toDetections(detector.detect(image, { threshold: 0, ...limit }), detector.classes, image),

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { createAdvice } from "../../src/cli/exportFineTune.js";
 import { has } from "../../src/export/c/program.js";
 import { readThresholds, saveDetector, storeThresholds } from "../../src/train/weights.js";
 import { makeShapes } from "../data/shapes.js";
@@ -94,6 +95,18 @@ describe("qmimic export", () => {
     expect(readFileSync(join(folder, "detector_int8.c"), "utf8")).not.toBe(text);
   });
 
+  it("compares only the classes that are asked for", async () => {
+    const countIn = (stdout: string) => Number(/^float32 .* of (\d+) detections/m.exec(stdout)![1]);
+    const counts = [];
+    for (const classes of ["disc", "square"]) {
+      const args = ["export", weights, "--format", "safetensors", "--out", join(root, "some")];
+      const { code, stdout, stderr } = await qmimic([...args, "--data", data, "--classes", classes]);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+      counts.push(countIn(stdout));
+    }
+    expect(counts[0] + counts[1]).toBe(countIn(exported.stdout));
+  });
+
   it("without data only writes, and says so", async () => {
     const folder = join(root, "alone");
     const { code, stdout } = await qmimic(["export", weights, "--out", folder]);
@@ -120,6 +133,11 @@ describe("qmimic export", () => {
     ],
     [["export", weights, "--format", "c", "--size", "96"], /width x height in pixels, such as 256x192/],
     [["export", weights, "--size", "96x96"], /--size only works with --format c or c-int8/],
+    [["export", weights, "--split", "test"], /images must be given with --data/],
+    [
+      ["export", weights, "--format", "c", "--data", join(root, "nothing"), "--no-compare"],
+      /nothing: no such directory/,
+    ],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await qmimic(args, { cwd: root });
     expect(stderr).toMatch(message);
@@ -128,9 +146,9 @@ describe("qmimic export", () => {
   });
 });
 
-describe("qmimic export --finetune", () => {
+describe("qmimic export of a run", () => {
   const run = join(root, "run");
-  const tuned = (folder: string) => readFileSync(join(folder, "student", "weights", "best.safetensors"));
+  const best = (folder: string) => readFileSync(join(folder, "student", "weights", "best.safetensors"));
 
   beforeAll(async () => {
     const network = ["--detector", "fcos", "--student", "vgg-1-64", "--output-stride", "8", "--side", "96"];
@@ -150,8 +168,18 @@ describe("qmimic export --finetune", () => {
     expect(await qmimic(args)).toMatchObject({ code: 0, stderr: "" });
   }, 60_000);
 
-  it("trains with rounded weights, says AP before and after, and leaves the run's weights alone; the same each time", async () => {
-    const weights = tuned(run);
+  it("compares on the run's data: on the split and the classes that are asked for", async () => {
+    const out = join(root, "compared");
+    const train = await qmimic(["export", run, "--out", out, "--format", "int8", "--split", "train"]);
+    expect(train).toMatchObject({ code: 0, stderr: "" });
+    expect(train.stdout).toContain("compared with the detector on 4 images of train");
+    const disc = await qmimic(["export", run, "--out", out, "--format", "int8", "--classes", "disc"]);
+    expect(disc).toMatchObject({ code: 0, stderr: "" });
+    expect(disc.stdout).toContain("compared with the detector on 3 images of val");
+  });
+
+  it("--finetune trains with rounded weights, says AP before and after, and leaves the run's weights alone; the same each time", async () => {
+    const weights = best(run);
     const folder = join(run, "export");
     const args = [
       "export",
@@ -171,12 +199,12 @@ describe("qmimic export --finetune", () => {
       /^with int8 weights, on val: AP50 (\S+) before, (\S+) after \(epoch [12]\)/m.exec(stdout)!;
     expect(stdout.includes("did not help")).toBe(!(Number(after) > Number(before)));
     expect(filesBelow(folder)).toContain("detector_int8.c");
-    expect(tuned(run).equals(weights)).toBe(true);
-    expect(tuned(join(folder, "finetuned")).equals(weights)).toBe(false);
+    expect(best(run).equals(weights)).toBe(true);
+    expect(best(join(folder, "finetuned")).equals(weights)).toBe(false);
     expect(readThresholds(join(folder, "finetuned/student/weights/best.safetensors"))).toHaveLength(2);
 
     expect((await qmimic(args)).code).toBe(0);
-    expect(tuned(join(folder, "finetuned-2")).equals(tuned(join(folder, "finetuned")))).toBe(true);
+    expect(best(join(folder, "finetuned-2")).equals(best(join(folder, "finetuned")))).toBe(true);
     const val = await qmimic(["val", join(folder, "finetuned"), "--data", data]);
     expect(val).toMatchObject({ code: 0, stderr: "" });
   });
@@ -188,10 +216,36 @@ describe("qmimic export --finetune", () => {
     ],
     [["export", run, "--format", "onnx", "--finetune", "1"], /--finetune only works with --format int8/],
     [["export", run, "--finetune", "0"], /Expected an integer from 1 to 1000/],
+    [["export", run, "--split", "vla"], /no split "vla".*Did you mean "val"/],
+    [["export", run, "--classes", "cat"], /--classes: .* detects disc, square, not "cat"/],
+    [["export", run, "--merge", "thing"], /--merge needs a detector of exactly that class/],
   ])("refuses %j", async (args, message) => {
     const { code, stderr } = await qmimic(args, { cwd: root });
     expect(stderr).toMatch(message);
     expect(code).toBe(1);
+  });
+});
+
+describe("advice to fine-tune", () => {
+  const results = { worse: { trainedAp: 0.5, exportedAp: 0.4 }, same: { trainedAp: 0.5, exportedAp: 0.499 } };
+
+  it("is given once, where int8 weights cost AP", () => {
+    const advise = createAdvice(true);
+    expect(advise("float32", results.worse)).toBeUndefined();
+    expect(advise("int8", results.worse)).toMatch(/^--finetune 2 trains .* may recover that$/);
+    expect(advise("c-int8", results.worse)).toBeUndefined();
+  });
+
+  it("is not given for what only rounded maps cost", () => {
+    const advise = createAdvice(true);
+    expect(advise("int8", results.same)).toBeUndefined();
+    expect(advise("c-int8", results.worse)).toBeUndefined();
+    expect(createAdvice(true)("c-int8", results.worse)).toMatch(/part of that: maps are not rounded/);
+  });
+
+  it("is not given where --finetune is refused, or has been used", () => {
+    const advise = createAdvice(false);
+    for (const name of ["int8", "c-int8"]) expect(advise(name, results.worse)).toBeUndefined();
   });
 });
 
@@ -253,6 +307,18 @@ describe("val and predict", () => {
       expect(stdout).toMatch(/median +[\d.]+ ms, [\d.]+ img\/s/);
       expect(JSON.parse(readFileSync(json, "utf8")).milliseconds).toHaveLength(5);
     }
+  });
+
+  it.each([
+    ["predict", model, join(data, "JPEGImages")],
+    ["val", model, "--data", data],
+    ["benchmark", model],
+  ])("%s: a side that is too large for the runtime is refused", async (...args) => {
+    const { code, stderr } = await qmimic([...args, "--side", "8192"], { cwd: root });
+    expect(stderr).toMatch(
+      /^qmimic: \S*out\/detector\.safetensors: an input of 8192 x \d+ pixels needs .*: use a smaller side\n$/,
+    );
+    expect(code).toBe(1);
   });
 
   it("another side", async () => {

@@ -81,6 +81,11 @@ describe("formats", () => {
     const evaluated = await run("val", weightsOf(runs), "--data", flat, "--threads", "1");
     expect(evaluated.stderr).toMatch(held);
     expect(evaluated.stdout).toMatch(/split val: 2 images/);
+    // So does a file that is exported from it.
+    const folder = join(runs, "run");
+    await run("export", folder, "--format", "int8", "--no-compare");
+    const exported = join(folder, "export", "detector.int8.safetensors");
+    expect((await run("val", exported, "--data", flat)).stderr).toMatch(held);
     expect(filesBelow(flat)).toEqual(before);
 
     const { stdout } = await run("data", "split", flat, "--train", "0.6", "--val", "0.2", "--test", "0.2");

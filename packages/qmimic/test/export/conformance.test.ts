@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { DETECTORS } from "../../src/models/index.js";
 import { expectSameDetections } from "./parity.js";
-import { untrainedDetector } from "./untrained.js";
+import { pruned, untrainedDetector } from "./untrained.js";
 
 function noise(width: number, height: number): RawImage {
   const random = createRandom(`${width} x ${height}`);
@@ -27,6 +27,7 @@ const FLAT = ["one pixel", "black"];
 interface Case {
   classes?: string[];
   changes: Record<string, unknown>;
+  pruned?: boolean;
   /** Names of pictures that are left out. */
   without?: readonly string[];
 }
@@ -42,6 +43,7 @@ const DETECTORS_UNDER_TEST: Record<string, Case> = {
   "layers in groups": {
     changes: { convolution: "grouped", convolutionGroups: 4, backbone: "resnet18-1-32" },
   },
+  "layers of uneven widths": { changes: { backbone: "vgg-1-16" }, pruned: true },
   "maps wide enough for Winograd's algorithm": {
     changes: { side: 256, backbone: "vgg-1-32" },
     without: FLAT,
@@ -50,13 +52,14 @@ const DETECTORS_UNDER_TEST: Record<string, Case> = {
 };
 
 describe.each(DETECTORS)("%s", (kind) => {
-  test.each(Object.entries(DETECTORS_UNDER_TEST))("%s", async (name, { classes, changes, without = [] }) => {
-    const detector = untrainedDetector(kind, classes, changes);
+  test.each(Object.entries(DETECTORS_UNDER_TEST))("%s", async (name, { without = [], ...one }) => {
+    const whole = untrainedDetector(kind, one.classes, one.changes);
+    const detector = one.pruned ? pruned(whole) : whole;
     let compared = 0;
     for (const [title, picture] of Object.entries(PICTURES))
       if (!without.includes(title)) compared += await expectSameDetections(detector, [picture]);
     if (name.startsWith("a score")) expect(compared).toBe(0);
     else expect(compared).toBeGreaterThan(10);
-    detector.dispose();
+    for (const used of new Set([whole, detector])) used.dispose();
   });
 });

@@ -177,6 +177,25 @@ describe("a file that is opened", () => {
     }
   });
 
+  test.each([
+    ["an error", new Error("Failed to allocate memory"), "Failed to allocate memory"],
+    ["the number of a C++ exception", 5_242_880, "5242880"],
+  ])("why it cannot be run: %s", async (_, thrown, message) => {
+    const session = { run: () => Promise.reject(thrown) };
+    vi.doMock("onnxruntime-node", () => ({
+      InferenceSession: { create: () => Promise.resolve(session) },
+      Tensor: class {},
+    }));
+    try {
+      const opened = await openOnnx(file, "good.onnx");
+      await expect(opened.detect(asDecoded(PICTURES[0]), SIDE)).rejects.toThrow(
+        `good.onnx: ONNX Runtime cannot run it on 80 x 64 pixels: ${message}. A smaller side`,
+      );
+    } finally {
+      vi.doUnmock("onnxruntime-node");
+    }
+  });
+
   test("metadata of fields that are passed over", () => {
     const parts = [protobuf.int(1, 7), protobuf.float(2, 1), protobuf.text(3, "x")];
     const entry = protobuf.message(14, [protobuf.text(1, "key"), protobuf.text(2, "välue")]);

@@ -2,7 +2,14 @@
 import { copy, mul, noGrad, scope } from "@qmimic/torch";
 import { createRandom } from "../../src/data/random.js";
 import { modelFile } from "../../src/export/modelFile.js";
-import { configureDetector, createDetector, type Detector, kindOf } from "../../src/models/index.js";
+import {
+  configureDetector,
+  createDetector,
+  type Detector,
+  kindOf,
+  readChannels,
+} from "../../src/models/index.js";
+import { shrink } from "../../src/prune/shrink.js";
 
 /** Of two classes, for inputs of 96 px, unless `changes` to the configuration say otherwise. */
 export function untrainedDetector(
@@ -26,6 +33,16 @@ export function untrainedDetector(
     }),
   );
   return detector.eval();
+}
+
+/** A detector without a third of its channels, at random: the widths of its layers are uneven. */
+export function pruned(detector: Detector): Detector {
+  const random = createRandom("pruned");
+  const kept = readChannels(detector).groups.map((group) => {
+    const some = Array.from({ length: group.channels }, (_, i) => i).filter(() => random() < 0.67);
+    return [group, some.length > 0 ? some : [0]] as const;
+  });
+  return shrink(detector, new Map(kept));
 }
 
 /** Thresholds are 0.01. */

@@ -42,8 +42,8 @@ export async function openOnnx(bytes: Uint8Array, file: string): Promise<OnnxDet
     throw new InputError(`${file}: not an ONNX file from qmimic export, or damaged: ${reasonOf(error)}`);
   }
   const { InferenceSession, Tensor } = await findRuntime(file);
-  const session = await InferenceSession.create(bytes).catch((error: Error) => {
-    throw new InputError(`${file}: ONNX Runtime cannot load it: ${error.message}`);
+  const session = await InferenceSession.create(bytes).catch((error: unknown) => {
+    throw new InputError(`${file}: ONNX Runtime cannot load it: ${textOf(error)}`);
   });
   return {
     ...metadata,
@@ -52,7 +52,11 @@ export async function openOnnx(bytes: Uint8Array, file: string): Promise<OnnxDet
       const planes = new Float32Array(3 * size.width * size.height);
       drawPicture({ ...image, channels: 3 }, { scale, size, canvas: size }, { side, ...AS_THEY_ARE }, planes);
       const input = new Tensor("float32", planes, [1, 3, size.height, size.width]);
-      const { boxes, scores, labels } = await session.run({ image: input });
+      const { boxes, scores, labels } = await session.run({ image: input }).catch((error: unknown) => {
+        throw new InputError(
+          `${file}: ONNX Runtime cannot run it on ${size.width} x ${size.height} pixels: ${textOf(error)}. A smaller side needs less memory.`,
+        );
+      });
       const perPixel = [
         image.originalWidth / image.width / scale,
         image.originalHeight / image.height / scale,
@@ -67,6 +71,9 @@ export async function openOnnx(bytes: Uint8Array, file: string): Promise<OnnxDet
     release: () => session.release(),
   };
 }
+
+/** WebAssembly throws C++ exceptions as numbers. */
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** The file's input range is 0..255. */
 const AS_THEY_ARE = { grid: 1, mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };

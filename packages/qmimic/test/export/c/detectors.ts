@@ -4,6 +4,7 @@ import { createRandom } from "../../../src/data/random.js";
 import { modelFile } from "../../../src/export/modelFile.js";
 import { configureDetector, createDetector, type Quantizer } from "../../../src/models/index.js";
 import { parseRecipe } from "../../../src/train/recipe.js";
+import { pruned } from "../untrained.js";
 
 export const CANVAS = { width: 96, height: 64 };
 
@@ -33,7 +34,12 @@ export const PICTURES = [
 ].map(([width, height]) => makePicture(width, height));
 
 const anchors = { "anchor-sizes": [16, 32], "aspect-ratios": [0.5, 1] };
-const CASES: Record<string, [Record<string, unknown>, Quantizer]> = {
+interface Changes {
+  /** Default: 2. */
+  classes?: number;
+  pruned?: boolean;
+}
+const CASES: Record<string, [Record<string, unknown>, Quantizer, Changes?]> = {
   "cells, detail path": [
     { detector: "fcos", student: "vgg-1-64", "output-stride": 4, neck: "detail" },
     { kind: "none" },
@@ -67,19 +73,38 @@ const CASES: Record<string, [Record<string, unknown>, Quantizer]> = {
     },
     { kind: "none" },
   ],
+  "cells, layers of uneven widths": [
+    { detector: "fcos", student: "vgg-1-32", "output-stride": 8, neck: "detail" },
+    { kind: "none" },
+    { pruned: true },
+  ],
+  "regions, hardly any proposals, many classes": [
+    {
+      ...{ detector: "faster-rcnn", student: "vgg-1-32", "output-stride": 8, neck: "top-down" },
+      ...{ "rpn-pre-nms": 6, "rpn-post-nms": 3, ...anchors },
+    },
+    { kind: "none" },
+    { classes: 20 },
+  ],
 };
 export const KINDS_OF_MODELS = Object.keys(CASES);
 
-/** @param threshold of both classes */
+/** @param threshold of all classes */
 export function modelOf(name: string, threshold = 0): Model {
-  const [settings, quantizer] = CASES[name];
+  const [settings, quantizer, changes = {}] = CASES[name];
   const recipe = parseRecipe({ data: "none", side: 96, ...settings }, "test");
   // Names that are strings in C only when they are written with care.
-  const network = { backbone: recipe.student, classes: ["a??/b", 'ü"\\'], samples: [], side: 96 };
+  const classes = Array.from(
+    { length: changes.classes ?? 2 },
+    (_, i) => ["a??/b", 'ü"\\'][i] ?? `class ${i}`,
+  );
+  const network = { backbone: recipe.student, classes, samples: [], side: 96 };
   const config = configureDetector(recipe, network);
-  const detector = createDetector({ ...config, quantizer }, createRandom(name));
-  const model = parseModel(modelFile(detector, [threshold, threshold], "float32"));
-  detector.dispose();
+  const whole = createDetector({ ...config, quantizer }, createRandom(name));
+  const detector = changes.pruned ? pruned(whole) : whole;
+  const thresholds = classes.map(() => threshold);
+  const model = parseModel(modelFile(detector, thresholds, "float32"));
+  for (const used of new Set([whole, detector])) used.dispose();
   // Fresh weights give all places nearly the same score: which comes first would be up to the last bit.
   for (const logits of new Set([model.outputs[0], model.outputs[2] ?? model.outputs[0]])) {
     const maker = model.operations[logits - 1];
