@@ -1,8 +1,7 @@
 // Splits a set that has no splits: near-duplicates stay together, classes are stratified. Iterative
 // stratification: Sechidis, Tsoumakas and Vlahavas, On the Stratification of Multi-Label Data, 2011, section
 // 3.2.
-import { readFingerprints } from "./fingerprints.js";
-import { groupCopies } from "./nearCopies.js";
+import { copyGroups } from "./copyGroups.js";
 import { createRandom, shuffled } from "./random.js";
 import type { Sample } from "./types.js";
 
@@ -22,13 +21,7 @@ export async function divideSamples(
   { shares, seed, onProgress }: DivideOptions,
 ): Promise<string[]> {
   const paths = samples.map(({ imagePath }) => imagePath);
-  const prints = await readFingerprints(paths, onProgress);
-  const readable = prints.filter((print) => print !== undefined);
-  const numbers = groupCopies(readable);
-  // An image that cannot be read is its own group.
-  let next = 0;
-  let others = new Set(numbers).size;
-  const groups = prints.map((print) => (print === undefined ? others++ : numbers[next++]));
+  const groups = await copyGroups(paths, onProgress);
   return stratify(samples, groups, shares, createRandom(`${seed}/splits`));
 }
 

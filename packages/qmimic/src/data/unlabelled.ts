@@ -3,13 +3,12 @@ import { statSync } from "node:fs";
 import { InputError } from "../errors.js";
 import { mapConcurrent } from "./concurrent.js";
 import { contentHash } from "./contentHashes.js";
+import { copyGroups } from "./copyGroups.js";
 import { type DataFolder, readLabels } from "./dataset.js";
 import { decodeEach } from "./decodeEach.js";
 import { isImage, isUnreadImage } from "./endings.js";
-import { readFingerprints } from "./fingerprints.js";
 import { readTree } from "./folderTree.js";
 import { readImageSize, unusableSize } from "./images.js";
-import { groupCopies } from "./nearCopies.js";
 import { attempt, counted, describeProblems, someOf } from "./problems.js";
 import type { Problem, Sample } from "./types.js";
 
@@ -50,14 +49,12 @@ export async function readUnlabelled(
     const copies = counted(files.length - unique.length, "image");
     notes.push(`${root}: skipped ${copies} that are also in the splits, or duplicates`);
   }
-  const fresh = await withoutNearCopies(unique, tree.absolute, unlike, onProgress);
-  if (fresh.length < unique.length) {
-    const kept = new Set(fresh);
-    const near = unique.filter((file) => !kept.has(file));
+  const near = new Set(await nearCopiesOf(unlike, unique, tree.absolute, onProgress));
+  if (near.size > 0)
     notes.push(
-      `${root}: skipped ${counted(near.length, "image")} nearly the same as one of val or test (${someOf(near)})`,
+      `${root}: skipped ${counted(near.size, "image")} nearly the same as one of val or test (${someOf([...near])})`,
     );
-  }
+  const fresh = unique.filter((file) => !near.has(file));
   if (fresh.length === 0)
     throw new InputError(`${root}: all images in this folder are also in the labelled data`);
 
@@ -120,22 +117,16 @@ function withoutCopies(
   });
 }
 
-/** The files that are not near-duplicates of these images. */
-async function withoutNearCopies(
+/** The files that are near-duplicates of these images. */
+async function nearCopiesOf(
+  images: readonly string[],
   files: readonly string[],
   absolute: (file: string) => string,
-  images: readonly string[],
   onProgress?: (done: number, total: number) => void,
 ): Promise<string[]> {
-  const prints = await readFingerprints([...images, ...files.map(absolute)], onProgress);
-  const readable = [...prints.keys()].filter((i) => prints[i] !== undefined);
-  const groups = groupCopies(readable.map((i) => prints[i]!));
-  const groupOf = new Map(readable.map((i, k) => [i, groups[k]]));
-  const taken = new Set(images.flatMap((_, i) => groupOf.get(i) ?? []));
-  return files.filter((_, i) => {
-    const group = groupOf.get(images.length + i);
-    return group === undefined || !taken.has(group);
-  });
+  const groups = await copyGroups([...images, ...files.map(absolute)], onProgress);
+  const taken = new Set(groups.slice(0, images.length));
+  return files.filter((_, i) => taken.has(groups[images.length + i]));
 }
 
 /** Images of splits other than `trainSplit`, such as val and test, that are not in it too. */

@@ -58,6 +58,11 @@ function matchImage(
   const stored = maps.batch({ indices: [index], augmentations: [plain], images: batch }, height, width);
   const cells = tensor(weights, [1, height, width]).to(device);
   const quantizer = { kind: "uniform", stride: quantizerStride } as const;
-  const { matches } = cellLoss(features, regressor, { stored, quantizer, quantizePrediction: true }, cells);
+  const { matches } = cellLoss(
+    features,
+    regressor,
+    { stored, quantizer, predictionQuantizer: quantizer },
+    cells,
+  );
   return toCounts(matches);
 }

@@ -41,8 +41,8 @@ export interface MimicSettings {
   mimicRegions: number;
   /** The teacher's quantizer; "none" is plain mimic. */
   quantizer: Quantizer;
-  /** Whether r of the student's map is quantized too, as in the paper. */
-  quantizePrediction: boolean;
+  /** Of r of the student's map: in the paper, the teacher's. */
+  predictionQuantizer: Quantizer;
   /** Input pixels per cell. */
   stride: number;
   /** Cells per side of a pooled region. */
@@ -98,7 +98,7 @@ export function mimicLoss(
   settings: MimicSettings,
   random: Random,
 ): MimicResult {
-  const { regions: source, mimicRegions: count, stride, quantizer, quantizePrediction } = settings;
+  const { regions: source, mimicRegions: count, stride, quantizer, predictionQuantizer } = settings;
   const regions = chooseRegions({ proposals: pass.regions, targets, placed }, { source, count }, random);
   if (settings.regionForm === "rois")
     return { ...pooledLoss(predict(regressor, pass.features), stored, regions, settings), regions };
@@ -107,14 +107,14 @@ export function mimicLoss(
   const weights = cellWeights(regions, map);
   if (settings.background > 0) addBackground(weights, placed, map, settings.background);
   const cells = tensor(weights, [batch, height, width]).to(pass.features.device);
-  const teacher = { stored, quantizer, quantizePrediction };
+  const teacher = { stored, quantizer, predictionQuantizer };
   const { loss, matches } =
     settings.loss === "correlation"
       ? difference(predict(regressor, pass.features), teacher, cells, standardize(quantizer))
       : cellLoss(pass.features, regressor, teacher, cells);
-  const quantized = quantizer.kind !== "none" && quantizePrediction;
   // With a background, cells with a weight are not only those in regions.
-  const counts = quantized && settings.background === 0 ? toCounts(matches) : NO_COUNTS;
+  const counted = predictionQuantizer.kind !== "none" && settings.background === 0;
+  const counts = counted ? toCounts(matches) : NO_COUNTS;
   return { loss, counts, regions };
 }
 
@@ -123,8 +123,8 @@ export interface EncodedMaps {
   /** [B, C, H, W] encoded, see encodeFeatures */
   stored: Tensor;
   quantizer: Quantizer;
-  /** Whether what is compared with them is quantized too. */
-  quantizePrediction: boolean;
+  /** Of what is compared with them: the same, or "none". */
+  predictionQuantizer: Quantizer;
 }
 
 /** Maximum weights of r for the fused kernel: it is made for narrow students, whose weights stay in the cache. */
@@ -142,13 +142,13 @@ export function cellLoss(
   teacher: EncodedMaps,
   cells: Tensor,
 ): { loss: Tensor; matches: Tensor } {
-  const { stored, quantizer, quantizePrediction } = teacher;
+  const { stored, quantizer, predictionQuantizer } = teacher;
   const { weight, bias } = regressor;
   const fused = features.device === "cpu" && weight.size <= MAX_FUSED && quantizer.kind !== "power-of-two";
   if (!fused || !bias) return difference(predict(regressor, features), teacher, cells);
-  const uniform = quantizer.kind === "uniform" && quantizePrediction;
+  const uniform = predictionQuantizer.kind === "uniform";
   const target = uniform ? stored : decodeFeatures(stored, quantizer);
-  const stride = uniform ? quantizer.stride : 0;
+  const stride = uniform ? predictionQuantizer.stride : 0;
   return fusedMimicLoss(features, { weight, bias }, { target, stride }, cells);
 }
 
@@ -162,16 +162,16 @@ const logicalAnd = operator("aten::logical_and");
  */
 function difference(
   prediction: Tensor,
-  { stored, quantizer, quantizePrediction }: EncodedMaps,
+  { stored, quantizer, predictionQuantizer }: EncodedMaps,
   cells: Tensor,
   transform = (map: Tensor, _perCell: Tensor): Tensor => map,
 ): { loss: Tensor; matches: Tensor } {
   const target = decodeFeatures(stored, quantizer);
-  const rounded = quantizePrediction ? applyQuantizer(prediction, quantizer) : prediction;
+  const rounded = applyQuantizer(prediction, predictionQuantizer);
   const perCell = unsqueezeOf(cells, 1);
   const gap = sub(transform(rounded, perCell), transform(target, perCell));
   const loss = sum(mul(mul(gap, gap), perCell));
-  if (quantizer.kind === "none" || !quantizePrediction) return { loss, matches: tensor(new Int32Array(3)) };
+  if (predictionQuantizer.kind === "none") return { loss, matches: tensor(new Int32Array(3)) };
   const inside = greaterThan(perCell, 0);
   const equal = logicalAnd(equalTo(rounded, target), inside);
   const matched = nonZeroCount(equal).item();
@@ -220,11 +220,11 @@ function pooledLoss(
   prediction: Tensor,
   stored: Tensor,
   regions: readonly Float32Array[],
-  { stride, quantizer, quantizePrediction, roiSize }: MimicSettings,
+  { stride, quantizer, predictionQuantizer, roiSize }: MimicSettings,
 ): Omit<MimicResult, "regions"> {
   const [, , height, width] = prediction.shape;
   const target = decodeFeatures(stored, quantizer);
-  const rounded = quantizePrediction ? applyQuantizer(prediction, quantizer) : prediction;
+  const rounded = applyQuantizer(prediction, predictionQuantizer);
   const pool = (map: Tensor) => {
     const pooled = regions.flatMap((list, image) => {
       const imageMap = selectOf(map, 0, image);
@@ -242,7 +242,7 @@ function pooledLoss(
   const pooledTarget = pool(target);
   const gap = sub(pooled, pooledTarget);
   const loss = mul(sum(mul(gap, gap)), 1 / (2 * pooled.size));
-  if (quantizer.kind === "none" || !quantizePrediction) return { loss, counts: NO_COUNTS };
+  if (predictionQuantizer.kind === "none") return { loss, counts: NO_COUNTS };
   const equal = equalTo(pooled, pooledTarget);
   const matched = nonZeroCount(equal).item();
   const zero = matched - nonZeroCount(logicalAnd(equal, greaterThan(pooledTarget, 0))).item();

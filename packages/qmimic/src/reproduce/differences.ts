@@ -18,6 +18,12 @@ export interface ArmDifference {
   matchDifference: Comparison | null;
 }
 
+/** Between two arms of a table. */
+export interface PairDifference extends ArmDifference {
+  arm: string;
+  comparedWith: string;
+}
+
 interface Comparable {
   /** Whether match ratios can be compared. */
   matches: boolean;
@@ -48,10 +54,7 @@ export function differenceOf(
 }
 
 /** Each arm compared with those before it. */
-export const allPairs = (
-  arms: readonly ComparedArm[],
-  comparable: Comparable,
-): (ArmDifference & { arm: string; comparedWith: string })[] =>
+export const allPairs = (arms: readonly ComparedArm[], comparable: Comparable): PairDifference[] =>
   arms.flatMap((arm, i) =>
     arms.slice(0, i).map((other) => ({
       arm: arm.name,

@@ -4,7 +4,13 @@ import { resampleSeeds } from "../eval/compareSeeds.js";
 import { deviation, mean } from "../eval/tally.js";
 import { isWeightsFile, type Recipe, settingOf } from "../train/recipe.js";
 import type { Table } from "./arms.js";
-import { type ArmDifference, allPairs, type ComparedArm, differenceOf } from "./differences.js";
+import {
+  type ArmDifference,
+  allPairs,
+  type ComparedArm,
+  differenceOf,
+  type PairDifference,
+} from "./differences.js";
 import type { PlannedRun } from "./plan.js";
 import type { RunResult } from "./runResult.js";
 import type { Score } from "./score.js";
@@ -61,7 +67,7 @@ export interface TableResults {
   recipe: Record<string, unknown>;
   arms: ArmResults[];
   /** Of arms with all seeds, except the base: each compared with those before it. */
-  pairs: (ArmDifference & { arm: string; comparedWith: string })[];
+  pairs: PairDifference[];
   runs: { name: string; scored: string; weights: string; evaluation: Score["evaluation"] }[];
 }
 
@@ -122,19 +128,14 @@ function armNumbers(
     ap: runs.map(({ score }) => score.evaluation.coco.ap ?? 0),
     val: runs.map(({ result }) => result.val),
   };
-  const seeds = runs.map(({ run }) => run.seed);
   return {
-    ...{
-      name: run.arm.name,
-      label: run.arm.label,
-      isTeacher: run.arm.once === true,
-      seeds,
-      parameters,
-      bytesFp32,
-      bytesInt8,
-      multiplyAdds,
-    },
-    ...{ trainingSide: result.config.side, side: score.side },
+    name: run.arm.name,
+    label: run.arm.label,
+    isTeacher: run.arm.once === true,
+    seeds: runs.map(({ run }) => run.seed),
+    ...{ parameters, bytesFp32, bytesInt8, multiplyAdds },
+    trainingSide: result.config.side,
+    side: score.side,
     epochs: result.epochs,
     trainingImagesPerSecond: spread(runs.map(({ result }) => result.imagesPerSecond)),
     imagesPerSecond: spread(runs.map(({ score }) => score.imagesPerSecond)),

@@ -72,8 +72,8 @@ export async function createMimicTask(
   if (recipe.lambdaHead > 0 && !heads)
     report.say(`mimicking only the feature map, not the heads: ${mismatch}`);
   const where = { regions, regionForm, mimicRegions, roiSize, loss, background };
-  const { quantizePrediction } = recipe;
-  const settings: MimicSettings = { ...where, quantizer, quantizePrediction, stride, heads, teacherScale };
+  const predictionQuantizer: Quantizer = recipe.quantizePrediction ? quantizer : { kind: "none" };
+  const settings: MimicSettings = { ...where, quantizer, predictionQuantizer, stride, heads, teacherScale };
   const objects = { samples: val.dataset.samples, store: val.store };
   const mimicry = { student, regressor, maps: valMaps, quantizerStride: measured.stride, device };
   // Otherwise nothing draws r to the teacher's values.

@@ -70,7 +70,7 @@ function run(
     loss: "squared",
     background: 0,
     quantizer,
-    quantizePrediction: true,
+    predictionQuantizer: quantizer,
     stride,
     roiSize: 3,
     heads: false,
@@ -143,7 +143,7 @@ describe.each(QUANTIZERS)("form cells, quantizer %s", (_, quantizer) => {
   });
 
   test("with quantize-prediction false, only the teacher's map is quantized", () => {
-    const actual = run(quantizer, "cells", proposals, { quantizePrediction: false });
+    const actual = run(quantizer, "cells", proposals, { predictionQuantizer: none });
     const expected = formula(quantizer, actual.prediction, none);
     expect(actual.loss).toBeCloseTo(expected.loss, 5);
     expectClose(actual.biasGradient, expected.biasGradient, 1e-4);
@@ -343,7 +343,7 @@ test.each(["cells", "rois"] as const)(
         loss: "squared",
         background: 0,
         quantizer: uniform,
-        quantizePrediction: true,
+        predictionQuantizer: uniform,
         stride,
         roiSize: 3,
         heads: false,

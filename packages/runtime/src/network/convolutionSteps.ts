@@ -1,7 +1,7 @@
 // Convolution steps: Winograd's algorithm, or tap by tap over the input or its phases.
 import type { Conv } from "../model/operations.js";
 import type { Machine } from "./machine.js";
-import { type MapLayout, OVERRUN } from "./memory.js";
+import { type MapLayout, multipleOf4, OVERRUN } from "./memory.js";
 import { isWinograd, winogradParts } from "./packing.js";
 import type { PlacedMap } from "./plan.js";
 import { clearZeros } from "./zeros.js";
@@ -82,10 +82,10 @@ export function convolutionTables(operation: Conv, from: MapLayout, to: MapLayou
     // The transformed tiles of a step, see winograd.ts.
     return { ...NO_PHASES, floats: 36 * 8 * (from.channels + 4) + 120, tableFloats: 0 };
   }
-  const tableFloats = ((from.channels / operation.groups) * kernel ** 2 + 3) & ~3;
+  const tableFloats = multipleOf4((from.channels / operation.groups) * kernel ** 2);
   if (inPlace(operation)) return { ...NO_PHASES, floats: tableFloats, tableFloats };
   const reach = Math.ceil(kernel / stride) - 1;
-  const phaseRow = (to.width + reach + 3) & ~3;
+  const phaseRow = multipleOf4(to.width + reach);
   const phaseRows = inVectors(operation) ? Math.min(BAND, to.height) : to.height + reach;
   const phasePlane = phaseRow * phaseRows;
   const phases: [number, number][] = [];

@@ -20,7 +20,7 @@ export interface MapLayout {
 export const OVERRUN = 24;
 
 /** Not with bitwise operators, which would wrap around for sizes that are only rejected later. */
-const multipleOf4 = (length: number): number => 4 * Math.ceil(length / 4);
+export const multipleOf4 = (length: number): number => 4 * Math.ceil(length / 4);
 
 /** @param pad the maximum padding of any convolution */
 export function layOutMap({ channels, height, width }: Shape, pad: number): MapLayout {

@@ -2,7 +2,7 @@
 import type { Operation, PsRoiAlign, RoiAlign } from "../model/operations.js";
 import type { Machine } from "./machine.js";
 import { eachNumber } from "./mapSteps.js";
-import type { MapLayout } from "./memory.js";
+import { type MapLayout, multipleOf4 } from "./memory.js";
 import type { PlacedMap, PlacedRows, Plan } from "./plan.js";
 
 type Step = (regions: Float32Array) => void;
@@ -22,7 +22,7 @@ export function regionScratch(operation: Operation, from: MapLayout | undefined,
 }
 
 /** Floats per cell of a map with channels last, rounded up to whole vectors. */
-const channelsOf = ({ channels }: MapLayout): number => (channels + 3) & ~3;
+const channelsOf = ({ channels }: MapLayout): number => multipleOf4(channels);
 
 /** @param scratch address of the floats requested by regionScratch */
 export function regionStep(machine: Machine, plan: Plan, index: number, scratch: number): Step {

@@ -1,6 +1,7 @@
 // The memory layout of values per region: a row of floats for each region, in the order that is cheapest to compute.
 import type { Operation } from "../model/operations.js";
 import type { Shape } from "../model/shapes.js";
+import { multipleOf4 } from "./memory.js";
 import { linearOutputs } from "./packing.js";
 
 /** A row is [cells, padded]: channels last, and padding after them, which has to be finite because its weights are 0. */
@@ -29,7 +30,7 @@ export function rowLayouts(
     const shape = shapes[i + 1];
     if (!shape.regions) layouts.push(undefined);
     else if (operation.op === "roiAlign" || operation.op === "psRoiAlign")
-      layouts.push(layOutRow(shape, (shape.channels + 3) & ~3));
+      layouts.push(layOutRow(shape, multipleOf4(shape.channels)));
     else if (operation.op === "linear") layouts.push(layOutRow(shape, linearOutputs(shape.channels)));
     else {
       const from = layouts[operation.input]!;
