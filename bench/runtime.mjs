@@ -7,6 +7,7 @@
 // detects in --runs images in turn, in one process; each round starts with a different side. Cold load: a new browser,
 // from the start of the navigation to the first detections, uncompressed, from a local server; every page preloads its
 // side's model. Memory: the peak of a process that runs only one side.
+// "ours-int8" is the int8 export, with rounded weights and, where Chromium can compute them faster, rounded first maps.
 // Ours gets an image's pixels, face-api a canvas, ONNX Runtime the float planes that its model expects, which are computed
 // from the image's pixels within the measured time. With --data: AP at IoU 0.5 on a split of photographs.
 // Writes the numbers (--out), a chart next to them (.svg) and, with --report, a Markdown page.
@@ -18,6 +19,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 import { gzipSync } from "node:zlib";
+import { calibrationPictures } from "../packages/qmimic/dist/cli/exportImages.js";
 import { readDataset } from "../packages/qmimic/dist/data/dataset.js";
 import { median, root, writeReport } from "./common.mjs";
 import { chart } from "./runtime/chart.mjs";
@@ -77,12 +79,24 @@ else if (!tfWasm)
   console.log(
     "face-api uses its JavaScript back end, which is several times slower than its wasm back end. To use wasm: npm install --no-save @tensorflow/tfjs-backend-wasm@4.22.0",
   );
-const sides = ["ours", "onnxruntime-web", ...(faceApi ? ["face-api"] : [])];
+const sides = ["ours", "ours-int8", "onnxruntime-web", ...(faceApi ? ["face-api"] : [])];
 const wasm = tfWasm !== undefined;
 
 const dataset = given.data
   ? await readDataset(given.data, given.split, given.merge ? { merge: given.merge } : {})
   : undefined;
+// The int8 model's maps are calibrated as qmimic export does: with training images, or with noise.
+const training =
+  given.data && (await readDataset(given.data, "train", given.merge ? { merge: given.merge } : {}));
+const pictures = training
+  ? await calibrationPictures(training, 32, 480)
+  : [
+      {
+        data: Uint8Array.from({ length: 3 * 480 * 360 }, (_, i) => (i * 2654435761) >>> 24),
+        width: 480,
+        height: 360,
+      },
+    ];
 const files = {
   "/warm.html": warmPage(sides, wasm),
   "/cold-bare.html": barePage,
@@ -101,7 +115,7 @@ const report = {};
 let faceApiAp;
 try {
   for (const name of names) {
-    const models = makeModels(name, weights[name]);
+    const models = makeModels(name, weights[name], pictures);
     for (const [file, bytes] of Object.entries(models)) files[`/${file}`] = bytes;
     report[name] = {
       trained: weights[name] !== undefined,

@@ -4,15 +4,17 @@
 export function rowsOf({ report, faceApiAp }) {
   const rows = [];
   let faceApi;
-  for (const [name, { ap, chromium, cold }] of Object.entries(report)) {
+  for (const [name, { ap, apInt8, chromium, cold }] of Object.entries(report)) {
     const row = (side, label, sideAp) => ({
       label,
-      ours: side === "ours",
+      ours: side.startsWith("ours"),
       bytes: cold?.[side]?.bytes,
       milliseconds: chromium?.[side]?.median,
       ap: sideAp,
     });
-    rows.push(row("ours", `${name}, ours`, ap), row("onnxruntime-web", `${name}, onnxruntime-web`, ap));
+    rows.push(row("ours", `${name}, ours`, ap));
+    rows.push(row("ours-int8", `${name}, ours, int8`, apInt8));
+    rows.push(row("onnxruntime-web", `${name}, onnxruntime-web`, ap));
     if (chromium?.["face-api"]) faceApi ??= row("face-api", "face-api, tinyFaceDetector 416 px", faceApiAp);
   }
   return faceApi ? [...rows, faceApi] : rows;

@@ -14,13 +14,16 @@ export const NETWORKS = {
   "two-stage": { detector: "faster-rcnn", outputStride: 4, neck: "detail" },
 };
 
-/** @param weights file of a trained detector; by default, the weights are random */
-export function makeModels(name, weights) {
+/**
+ * @param weights file of a trained detector; by default, the weights are random
+ * @param pictures to calibrate int8 with
+ */
+export function makeModels(name, weights, pictures) {
   const detector = weights ? loadDetector(weights) : untrained(NETWORKS[name]);
   const thresholds = weights ? readThresholds(weights) : undefined;
   const files = {
     "model.safetensors": modelFile(detector, thresholds, "float32"),
-    "model.int8.safetensors": modelFile(detector, thresholds, "int8"),
+    "model.int8.safetensors": modelFile(detector, thresholds, "int8", pictures),
     "model.onnx": onnxFile(detector, thresholds),
   };
   detector.dispose();

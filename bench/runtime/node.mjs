@@ -9,14 +9,17 @@ const data = Uint8Array.from({ length: 3 * WIDTH * HEIGHT }, (_, i) => (i * 2654
 
 const SIDES = {
   bare: async () => () => {},
-  async ours(models) {
-    const { Detector } = await import("../../packages/runtime/dist/index.js");
-    const detector = await Detector.load(models["model.safetensors"]);
-    return () => detector.detect({ data, width: WIDTH, height: HEIGHT });
-  },
+  ours: (models) => ours(models["model.safetensors"]),
+  "ours-int8": (models) => ours(models["model.int8.safetensors"]),
   "onnxruntime-web": (models) => onnxRuntime("onnxruntime-web", models),
   "onnxruntime-node": (models) => onnxRuntime("onnxruntime-node", models),
 };
+
+async function ours(model) {
+  const { Detector } = await import("../../packages/runtime/dist/index.js");
+  const detector = await Detector.load(model);
+  return () => detector.detect({ data, width: WIDTH, height: HEIGHT });
+}
 
 async function onnxRuntime(name, models) {
   const ort = await import(name).catch(() => undefined);

@@ -11,14 +11,16 @@ const picture = new ImageData(rgba, WIDTH, HEIGHT);`;
 /**
  * Files to preload, modules to import, and the body of an async function that returns a function which detects once.
  */
-const SIDES = {
-  ours: {
-    preload: ["/model.safetensors"],
-    imports: `import { Detector } from "/runtime/bundle.mjs";`,
-    create: `
-  const detector = await Detector.load("/model.safetensors");
+const ours = (file) => ({
+  preload: [`/${file}`],
+  imports: `import { Detector } from "/runtime/bundle.mjs";`,
+  create: `
+  const detector = await Detector.load("/${file}");
   return async () => detector.detect(picture);`,
-  },
+});
+const SIDES = {
+  ours: ours("model.safetensors"),
+  "ours-int8": ours("model.int8.safetensors"),
   "onnxruntime-web": {
     preload: ["/model.onnx", "/ort/ort-wasm-simd-threaded.wasm"],
     imports: `import * as ort from "/ort/ort.wasm.bundle.min.mjs";`,
@@ -97,7 +99,7 @@ window.detect = detect;`,
 
 /** Loads all sides; `measure(side, count)` returns the milliseconds of each detection. */
 export const warmPage = (sides, wasm) =>
-  html(`${sides.map((side) => SIDES[side].imports).join("\n")}
+  html(`${[...new Set(sides.map((side) => SIDES[side].imports))].join("\n")}
 ${PICTURE}
 const sides = {${sides.map((side) => `${JSON.stringify(side)}: await (${scriptOf(side, wasm).create})()`).join(", ")}};
 window.measure = async (side, count) => {

@@ -89,6 +89,11 @@ An image of 480 x 360 pixels, one thread, ${rounds} rounds of ${runs} images, si
 
 ${table(WARM, warmRows(report, "chromium"))}
 
+onnxruntime-web takes, by the medians, ${Object.entries(report)
+    .filter(([, { chromium }]) => chromium)
+    .map(([name, results]) => `${overInt8(results)} times as long as ours-int8 (${name})`)
+    .join(", ")}.
+
 ## Latency in Node
 ${table(WARM, warmRows(report, "node"))}
 
@@ -115,6 +120,12 @@ face-api ran on its ${faceApiWasm ? "wasm" : "JavaScript"} back end. Networks fo
 `;
 }
 
+/** ONNX Runtime's time as a multiple of that of the int8 export. */
+const overInt8 = ({ chromium }) => {
+  const ratio = chromium["onnxruntime-web"].median / chromium["ours-int8"].median;
+  return ratio.toFixed(2);
+};
+
 function intro({ rounds, runs, cold, weights, split, merge, report }) {
   const flags = [
     `--rounds ${rounds} --runs ${runs} --cold ${cold} --only ${Object.keys(report).join(",")}`,
@@ -125,7 +136,7 @@ function intro({ rounds, runs, cold, weights, split, merge, report }) {
 The runtime against ONNX Runtime on the same network's ONNX export, and against face-api's tinyFaceDetector at its 416 px.
 [bench/runtime.mjs](../bench/runtime.mjs) describes what is measured and how. Networks, all VGG-1-32 with the settings of recipes/faces.yaml: "small" is
 Faster R-CNN without neck at stride 16; at stride 4 with the detail path, "two-stage" is Faster R-CNN, "one-stage" fcos, and "one-stage-d1" fcos with
-\`--tower-depth 1\`. "ours" is @qmimic/runtime. Written by
+\`--tower-depth 1\`. "ours" is @qmimic/runtime with float32 weights, "ours-int8" with the int8 export. Written by
 
     npm install --no-save --ignore-scripts @tensorflow/tfjs-backend-wasm@4.22.0 onnxruntime-node@1.30.0
     npm run bench:runtime -- ${flags.join(" ")} --report results/runtime.md

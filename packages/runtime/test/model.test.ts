@@ -12,7 +12,17 @@ import {
 import { formatOperation } from "../src/model/operations.js";
 
 const conv = (input: number, channels: number, kernel: number, more: object = {}): Operation => ({
-  ...{ op: "conv", input, channels, kernel, stride: 1, padding: (kernel - 1) >> 1, groups: 1, relu: 0 },
+  ...{
+    op: "conv",
+    input,
+    channels,
+    kernel,
+    stride: 1,
+    padding: (kernel - 1) >> 1,
+    groups: 1,
+    relu: 0,
+    step: 0,
+  },
   ...more,
 });
 

@@ -20,7 +20,17 @@ function sequence(seed: number): () => number {
 
 const GRID = 32;
 const conv = (input: number, channels: number, kernel: number, more: object = {}): Operation => ({
-  ...{ op: "conv", input, channels, kernel, stride: 1, padding: (kernel - 1) >> 1, groups: 1, relu: 0 },
+  ...{
+    op: "conv",
+    input,
+    channels,
+    kernel,
+    stride: 1,
+    padding: (kernel - 1) >> 1,
+    groups: 1,
+    relu: 0,
+    step: 0,
+  },
   ...more,
 });
 
@@ -49,7 +59,7 @@ function modelOf(operations: Operation[], outputs: number[], decoder: Decoder): 
       biases: Float32Array.from({ length: biases }, random),
     };
   });
-  const input = { side: 90, grid: GRID, mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.25] };
+  const input = { side: 90, grid: GRID, mean: [0.5, 0.4, 0.3], std: [0.2, 0.3, 0.25], levels: 0 };
   return { classes: ["a"], thresholds: [0.5], input, operations, outputs, features: 1, decoder, parameters };
 }
 

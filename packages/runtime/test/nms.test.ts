@@ -20,7 +20,8 @@ function slowNms(
   return kept;
 }
 
-const machine = await createMachine({ operations: [], parameters: [] } as unknown as Model, []);
+const empty = { operations: [], parameters: [], input: { mean: [0, 0, 0], std: [1, 1, 1], levels: 0 } };
+const machine = await createMachine(empty as unknown as Model, []);
 
 describe.each([
   ["in TypeScript", nms],

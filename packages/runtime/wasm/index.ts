@@ -2,7 +2,7 @@
 export { clear, clearPads, conv1, conv2, conv4 } from "./conv";
 export { channelsLast, phase, phases, unpad } from "./layout";
 export { add, exp, halve, maxPool, round, upsample } from "./maps";
-export { overBlack, rgbToRgba, spreadRow, sumColumns, sumRows } from "./picture";
+export { overBlack, quantizeRow, rgbToRgba, spreadRow, sumColumns, sumRows } from "./picture";
 export { linear, psRoiAlign, roiAlign } from "./regions";
 export { suppress } from "./suppress";
 export { winograd } from "./winograd";

@@ -83,10 +83,10 @@ export function upsample(
 }
 
 /**
- * Nearest entry of {0, step, 2 step, ...}, ties down; `bytes` is a multiple of 16. The division is in double precision,
- * so that ties are exact.
+ * Nearest entry of {0, step, 2 step, ..., most step}, ties down; `bytes` is a multiple of 16. The division is in double
+ * precision, so that ties are exact.
  */
-export function round(input: usize, output: usize, bytes: usize, step: f32): void {
+export function round(input: usize, output: usize, bytes: usize, step: f32, most: f32): void {
   const divisor = f64x2.splat(<f64>step);
   const half = f64x2.splat(0.5);
   const zero = f64x2.splat(0);
@@ -99,7 +99,8 @@ export function round(input: usize, output: usize, bytes: usize, step: f32): voi
     const a = f64x2.pmax(f64x2.ceil(f64x2.sub(f64x2.div(low, divisor), half)), zero);
     const b = f64x2.pmax(f64x2.ceil(f64x2.sub(f64x2.div(high, divisor), half)), zero);
     const codes = v128.shuffle<f32>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 1, 4, 5);
-    v128.store(output + i, f32x4.mul(f32x4.add(codes, f32x4.splat(0)), factor));
+    const bounded = f32x4.pmin(f32x4.add(codes, f32x4.splat(0)), f32x4.splat(most));
+    v128.store(output + i, f32x4.mul(bounded, factor));
   }
 }
 

@@ -110,6 +110,15 @@ export function spreadRow(pixels: usize, width: i32, gains: usize, output: usize
   }
 }
 
+/** x = factor * (x rounded down) + shift, in place; whole vectors are written. */
+export function quantizeRow(at: usize, width: i32, factor: f32, shift: f32): void {
+  const end = at + ((<usize>width) << 2);
+  for (; at < end; at += 16) {
+    const whole = f32x4.floor(v128.load(at));
+    v128.store(at, madd(whole, f32x4.splat(factor), f32x4.splat(shift)));
+  }
+}
+
 /** Composites RGBA bytes over black, in place: colour * alpha / 255, rounded down. `bytes` is a multiple of 16. */
 export function overBlack(at: usize, bytes: usize): void {
   const end = at + bytes;

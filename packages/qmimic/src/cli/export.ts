@@ -8,6 +8,7 @@ import { type Command, InvalidArgumentError } from "commander";
 import { GRID, toGrid } from "../data/drawing.js";
 import { usualInput } from "../data/fixedInput.js";
 import { createImageStore } from "../data/imageStore.js";
+import type { RawImage } from "../data/images.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { type DetectImages, detectSamples, detectWith } from "../eval/detect.js";
@@ -78,8 +79,8 @@ export function addExport(program: Command): void {
     )
     .option(
       "--calibration <count>",
-      "for c-int8: number of training images to calibrate with",
-      wholeNumber(1, 1000),
+      "for int8 formats: number of training images to calibrate the ranges of maps with; 0: int8 and html-int8 only round weights",
+      wholeNumber(0, 1000),
       32,
     )
     .option(
@@ -135,7 +136,7 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   const original: Source = { detector, thresholds: readThresholds(path) };
   const exported: Exported = { path, classes: detector.config.classes, run };
   const dataset = flags.compare ? await comparedImages(exported, flags) : undefined;
-  const c = await settingsOfC(detector, exported, flags);
+  const settings = await settingsOf(detector, exported, flags);
   const out = flags.out ?? (stage === null ? "export" : join(weights, "export"));
   await makeFolders(out);
   say(`${path}\n${summarize(detector)}\n`);
@@ -146,7 +147,7 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   const sources = { float32: original, int8: tuned ?? original };
   const written: Partial<Record<Format, string>> = {};
   for (const format of flags.format) {
-    const made = makeFormat(format, { sources, ...c });
+    const made = makeFormat(format, { sources, ...settings });
     for (const [name, content] of Object.entries(made.files)) await writeFileAtomic(join(out, name), content);
     say(describe(format, made, out));
     written[format] = join(out, Object.keys(made.files)[0]);
@@ -154,19 +155,20 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   if (!dataset) return;
   // Only a run can be fine-tuned, and once is enough.
   const advise = createAdvice(run !== undefined && epochs === undefined);
-  await compareFormats({ detector, sources, dataset, out, written, input: c.input, advise }, flags);
+  await compareFormats({ detector, sources, dataset, out, written, advise, ...settings }, flags);
 }
 
-/** Input size and calibration images for C, if requested. */
-async function settingsOfC(detector: Detector, exported: Exported, flags: ExportFlags) {
+/** Input size of C, and calibration images. */
+async function settingsOf(detector: Detector, exported: Exported, flags: ExportFlags) {
   const { side } = detector.config;
   const usual = { width: toGrid(side), height: toGrid((side * 3) / 4) };
-  const integers = flags.format.includes("c-int8");
-  if (!flags.format.some(isC)) return { input: usual, calibration: [] };
-  if (flags.size && !integers) return { input: flags.size, calibration: [] };
+  const integers = flags.calibration > 0 && flags.format.some((format) => WEIGHTS[format] === "int8");
+  const needsSize = flags.size === undefined && flags.format.some(isC);
+  if (!integers && !needsSize) return { input: flags.size ?? usual, calibration: [] };
   const images = await trainingImages(exported, flags).catch((error: unknown) => {
     if (!(error instanceof InputError)) throw error;
-    if (integers) throw new InputError(`c-int8: needs training images for calibration: ${error.message}`);
+    if (flags.format.includes("c-int8"))
+      throw new InputError(`c-int8: needs training images for calibration: ${error.message}`);
     if (namesImages(flags)) throw error;
   });
   return {
@@ -195,12 +197,13 @@ interface Compared {
   written: Partial<Record<Format, string>>;
   /** Of C. */
   input: Size;
+  calibration: readonly RawImage[];
   advise: ReturnType<typeof createAdvice>;
 }
 
 /** Compares each file's detections with the detector's. */
 async function compareFormats(
-  { detector, sources, dataset, out, written, input, advise }: Compared,
+  { detector, sources, dataset, out, written, input, calibration, advise }: Compared,
   flags: ExportFlags,
 ): Promise<void> {
   const { samples } = dataset;
@@ -220,7 +223,8 @@ async function compareFormats(
     const format = flags.format.find((one) => RUNTIME.includes(one) && WEIGHTS[one] === weights);
     if (format === undefined) continue;
     const { detector, thresholds } = sources[weights];
-    const { detect } = await openModel(written[format]!, modelFile(detector, thresholds, weights));
+    const model = modelFile(detector, thresholds, weights, calibration);
+    const { detect } = await openModel(written[format]!, model);
     await compare(weights, detect);
   }
   if (flags.format.includes("onnx")) {

@@ -74,7 +74,9 @@ export function createAdvice(
     compared = true;
     if (!(trainedAp - exportedAp > WORTH_TUNING)) return undefined;
     const text = "--finetune 2 trains two epochs with rounded weights, which may recover";
-    return name === "int8" ? `${text} that` : `${text} part of that: maps are not rounded in training`;
+    return name === "int8"
+      ? `${text} that; --calibration 0 leaves maps as they are`
+      : `${text} part of that: maps are not rounded in training`;
   };
 }
 

@@ -1,5 +1,5 @@
 // The files written by qmimic export, per format.
-import type { Size } from "@qmimic/runtime";
+import { parseModel, type Size } from "@qmimic/runtime";
 import type { RawImage } from "../data/images.js";
 import { inFile } from "../errors.js";
 import { cFiles } from "../export/c/cFiles.js";
@@ -38,8 +38,9 @@ export interface Source {
 export interface MakeOptions {
   /** By weight precision: the fine-tuned detector may be used for rounded weights. */
   sources: Record<WeightFormat, Source>;
-  /** For C: input size, and images to calibrate int8 with. */
+  /** Of C. */
   input: Size;
+  /** Images to calibrate int8 with. */
   calibration: readonly RawImage[];
 }
 
@@ -48,16 +49,17 @@ export function makeFormat(format: Format, { sources, input, calibration }: Make
   const { detector, thresholds } = sources[weights];
   const { classes } = detector.config;
   const suffix = weights === "int8" ? ".int8" : "";
-  const model = () => modelFile(detector, thresholds, weights);
+  const model = () => modelFile(detector, thresholds, weights, calibration);
   switch (format) {
     case "safetensors":
     case "int8":
-      return { files: { [`detector${suffix}.safetensors`]: model() } };
+      return described(`detector${suffix}.safetensors`, model());
     case "html":
     case "html-int8": {
       const title =
         classes.length > 5 ? `Detector of ${classes.length} classes` : `Detector: ${classes.join(", ")}`;
-      return { files: { [`detector${suffix}.html`]: htmlPage(model(), title) } };
+      const file = model();
+      return described(`detector${suffix}.html`, file, htmlPage(file, title));
     }
     case "onnx":
       return { files: { "detector.onnx": onnxFile(detector, thresholds) } };
@@ -73,4 +75,11 @@ export function makeFormat(format: Format, { sources, input, calibration }: Make
       }
     }
   }
+}
+
+/** Whether a model's first maps are rounded, which is possible only with images and few channels. */
+function described(name: string, model: Uint8Array, content: string | Uint8Array = model): Made {
+  const rounded = parseModel(model).operations.filter((one) => one.op === "conv" && one.step > 0).length;
+  const note = `maps of the first ${rounded} convolutions are rounded to 7 bits, which is faster`;
+  return { files: { [name]: content }, ...(rounded > 0 ? { note } : {}) };
 }

@@ -154,7 +154,7 @@ function convolution(
 ): void {
   const [channels, , kernel] = (weight as Tensor).shape;
   const biases = bias ? numbersOf(bias) : new Float32Array(channels);
-  const operation = { input: trace.valueOf(x), channels, kernel, stride, padding, groups, relu: 0 };
+  const operation = { input: trace.valueOf(x), channels, kernel, stride, padding, groups, relu: 0, step: 0 };
   trace.push(result, { op: "conv", ...operation }, { weights: numbersOf(weight), biases });
 }
 

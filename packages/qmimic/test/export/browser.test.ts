@@ -1,6 +1,7 @@
 // What a page does with the runtime, in a real Chromium: the same boxes as Node, from every kind of picture, in the page and in a
 // worker; and the page that carries everything with it.
-import { writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { readFileSync, writeFileSync } from "node:fs";
 import type { Server } from "node:http";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
@@ -16,6 +17,7 @@ import { hasBrowser, openBrowser, serve } from "./browser.js";
 import { untrainedModel } from "./untrained.js";
 
 const dist = fileURLToPath(new URL("../../../runtime/dist", import.meta.url));
+const stems = fileURLToPath(new URL("../../../runtime/test/stem/compare.mjs", import.meta.url));
 const root = await temporaryFolder();
 const [WIDTH, HEIGHT] = [131, 90];
 
@@ -100,6 +102,7 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
       "/picture.png": png,
       ...Object.fromEntries(Object.entries(odd).map(([name, file]) => [`/${name}`, file])),
       "/page.html": PAGE,
+      "/stems.js": readFileSync(stems, "utf8").replaceAll("../../dist/", "/"),
     }));
     page = await browser.newPage();
     await page.goto(`${url}/page.html`);
@@ -108,6 +111,25 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
   afterAll(async () => {
     await browser?.close();
     server?.close();
+  });
+
+  test("convolutions of bytes give the same as in Node", async () => {
+    const networks = [
+      [2, 2, "pool", 4, 4, "pool"],
+      [3, 1, "floats"],
+    ];
+    // As text, because Vitest replaces import().
+    const inPage = await page.evaluate<Record<string, number>[]>(
+      `import("/stems.js").then(({ compare }) => compare(${JSON.stringify(networks)}))`,
+    );
+    const flags =
+      Number(process.versions.node.split(".")[0]) < 22
+        ? ["--experimental-wasm-relaxed-simd", "--no-liftoff"]
+        : [];
+    const output = execFileSync(process.execPath, [...flags, stems, JSON.stringify(networks)]);
+    const rounded = (results: Record<string, number>[]) =>
+      results.map(({ name, layers, worst, differ }) => [name, layers, Math.round(worst), differ.toFixed(6)]);
+    expect(rounded(inPage)).toEqual(rounded(JSON.parse(output.toString())));
   });
 
   const expectedOf = async (kind: keyof typeof models) =>

@@ -15,7 +15,7 @@ async function unpacked(element: string): Promise<Uint8Array> {
   );
   const document = { getElementById: () => ({ dataset, textContent }) };
   const unpack = runInNewContext(`${UNPACK}; unpack`, {
-    ...{ document, Blob, Response, DecompressionStream, Uint8Array },
+    ...{ document, Blob, Response, DecompressionStream, Uint8Array, ArrayBuffer, DataView },
   });
   return unpack("model");
 }

@@ -27,6 +27,8 @@ export interface ModelInput {
   /** Normalisation of red, green and blue, from 0..1: (value - mean) / std. */
   mean: readonly number[];
   std: readonly number[];
+  /** Unless 0: values are first rounded to multiples of 1 / levels, halves up. */
+  levels: number;
 }
 
 export interface Model {
@@ -113,6 +115,7 @@ function parseInput(value: unknown): ModelInput {
     grid: integerIn("input grid", value.grid, 1, 1024),
     mean: three("mean", -1e6),
     std: three("std", 1e-6),
+    levels: integerIn("input levels", value.levels ?? 0, 0, 65_535),
   };
 }
 

@@ -21,6 +21,8 @@ export interface Conv extends OneInput {
   groups: number;
   /** 1: negative results become 0. */
   relu: number;
+  /** Unless 0: results, after relu, become the nearest entry of {0, step, ..., 127 step}, ties down. */
+  step: number;
 }
 
 /** Maximum of each window; padding is ignored. */
@@ -112,6 +114,9 @@ interface Field {
   real?: true;
 }
 
+/** The largest rounded result of a convolution, in steps. */
+export const MAX_LEVEL = 127;
+
 const integer = (low: number, high: number, absent?: number): Field => ({
   low,
   high,
@@ -130,6 +135,7 @@ export const FIELDS: Record<Operation["op"], Record<string, Field>> = {
     padding: integer(0, 64, 0),
     groups: integer(1, 65_536, 1),
     relu,
+    step: { low: 0, high: 1e30, absent: 0, real: true },
   },
   maxPool: { kernel: integer(1, 64), stride: integer(1, 64), padding: integer(0, 32, 0) },
   add: { other: integer(0, 65_536), relu },

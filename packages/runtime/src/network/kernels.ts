@@ -1,5 +1,5 @@
 // The WebAssembly module of packages/runtime/wasm, compiled once and instantiated per network, with separate memory.
-import { KERNELS_HEX, RELAXED_KERNELS_HEX } from "./kernelsHex.js";
+import { BYTE_KERNELS_HEX, KERNELS_HEX, RELAXED_KERNELS_HEX } from "./kernelsHex.js";
 
 /** The module's exports, documented in packages/runtime/wasm. Addresses and strides are in bytes. */
 export interface Kernels {
@@ -76,7 +76,7 @@ export interface Kernels {
     stride: number,
   ): void;
   exp(input: number, output: number, bytes: number, high: number): void;
-  round(input: number, output: number, bytes: number, step: number): void;
+  round(input: number, output: number, bytes: number, step: number, most: number): void;
   channelsLast(
     input: number,
     output: number,
@@ -97,6 +97,7 @@ export interface Kernels {
     inPlane: number,
     inRow: number,
   ): number;
+  quantizeRow(at: number, width: number, factor: number, shift: number): void;
   overBlack(at: number, bytes: number): void;
   rgbToRgba(pixels: number, output: number, count: number): void;
   sumRows(rows: number, row: number, taps: number, weights: number, width: number, line: number): void;
@@ -179,6 +180,44 @@ export interface Kernels {
   ): void;
 }
 
+/** Exports of the module for convolutions of bytes, see wasm/bytes.ts. */
+export interface ByteKernels {
+  bytes2to2(
+    input: number,
+    layer: number,
+    output: number,
+    rows: number,
+    width: number,
+    inRow: number,
+    outRow: number,
+  ): void;
+  bytes2to4: ByteKernels["bytes2to2"];
+  bytes4to2: ByteKernels["bytes2to2"];
+  bytes4to4: ByteKernels["bytes2to2"];
+  poolBytes(
+    input: number,
+    output: number,
+    rows: number,
+    width: number,
+    channels: number,
+    inRow: number,
+    outRow: number,
+  ): void;
+  floatsOfBytes(
+    input: number,
+    output: number,
+    rows: number,
+    width: number,
+    size: number,
+    inRow: number,
+    outRow: number,
+    step: number,
+    shift: number,
+  ): void;
+  halveBytes(input: number, output: number, count: number): void;
+  bytesOfFloats(input: number, output: number, width: number, plane: number): void;
+}
+
 let compiled: WebAssembly.Module | Promise<WebAssembly.Module> | undefined;
 
 /** Compiles the module, once. @throws if the page's content security policy forbids it */
@@ -209,6 +248,16 @@ export async function instantiateKernels(memory: WebAssembly.Memory): Promise<Ke
     instance = await WebAssembly.instantiate(module, imports);
   }
   return instance.exports as unknown as Kernels;
+}
+
+/** Undefined if the engine has no relaxed SIMD. Its size allows compiling it synchronously everywhere. */
+export function instantiateByteKernels(memory: WebAssembly.Memory): ByteKernels | undefined {
+  try {
+    const module = new WebAssembly.Module(bytesOf(BYTE_KERNELS_HEX));
+    return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as ByteKernels;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

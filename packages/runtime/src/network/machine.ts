@@ -2,7 +2,7 @@
 import { fail } from "../model/errors.js";
 import type { LayerParameters, Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
-import { instantiateKernels, type Kernels } from "./kernels.js";
+import { type ByteKernels, instantiateByteKernels, instantiateKernels, type Kernels } from "./kernels.js";
 import { aligned } from "./memory.js";
 import {
   type ConvBlock,
@@ -13,6 +13,7 @@ import {
   winogradParts,
 } from "./packing.js";
 import { rowLayouts } from "./rows.js";
+import { type Stem, stemOf } from "./stem.js";
 
 /** A block of a convolution, with the address of its weights. */
 export type PlacedBlock = Omit<ConvBlock, "packed"> & { address: number };
@@ -26,6 +27,8 @@ export interface Machine {
   kernels: Kernels;
   /** Per operation. */
   weights: readonly PlacedWeights[];
+  /** The first layers if they are computed with bytes. */
+  stem: (Stem & { kernels: ByteKernels; weights: readonly number[] }) | undefined;
   /** Address of the first free byte. */
   free: number;
   /** Views of the whole memory, replaced when it grows. */
@@ -45,6 +48,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     model,
     kernels,
     weights: [],
+    stem: undefined,
     free: 64,
     floats: new Float32Array(memory.buffer),
     bytes: new Uint8Array(memory.buffer),
@@ -60,7 +64,7 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
       machine.bytes = new Uint8Array(memory.buffer);
     },
   };
-  const packed: { at: number; numbers: Float32Array }[] = [];
+  const packed: { at: number; numbers: Float32Array | Uint8Array }[] = [];
   const transformed: { address: number; parameters: LayerParameters }[] = [];
   const allocate = (bytes: number): number => {
     const address = machine.free;
@@ -68,10 +72,10 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     machine.free = aligned(address + bytes + 16);
     return address;
   };
-  const place = (numbers: Float32Array): number => {
-    const address = allocate(numbers.byteLength);
-    packed.push({ at: address / 4, numbers });
-    return address;
+  const place = (numbers: Float32Array | Uint8Array): number => {
+    const at = allocate(numbers.byteLength);
+    packed.push({ at, numbers });
+    return at;
   };
   const placeWinograd = (parameters: LayerParameters): number => {
     const outputs = parameters.biases.length;
@@ -94,13 +98,22 @@ export async function createMachine(model: Model, shapes: readonly Shape[]): Pro
     if (operation.op === "linear") return { address: place(packLinear(parameters!, rows[operation.input]!)) };
     return undefined;
   });
+  const stem = stemOf(model);
+  const byteKernels = stem && instantiateByteKernels(memory);
+  if (byteKernels)
+    machine.stem = {
+      ...stem,
+      kernels: byteKernels,
+      weights: stem.layers.map(({ packed }) => place(packed)),
+    };
   // Memory grows only once, because growing replaces all views.
   const largest = transformed.reduce(
     (max, { parameters }) => Math.max(max, parameters.weights.byteLength),
     0,
   );
   machine.reserve(machine.free + largest);
-  for (const { at, numbers } of packed) machine.floats.set(numbers, at);
+  for (const { at, numbers } of packed)
+    machine.bytes.set(new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength), at);
   // By the kernels, which are fast from the first call on: JavaScript loops would take half of the loading time.
   for (const { address, parameters } of transformed) {
     const { weights, biases } = parameters;

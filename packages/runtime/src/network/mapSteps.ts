@@ -1,5 +1,5 @@
 // Steps for operations on maps: addresses are computed once, so that a step only calls kernels.
-import type { Operation } from "../model/operations.js";
+import { MAX_LEVEL, type Operation } from "../model/operations.js";
 import { convolutionStep } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
 import { OVERRUN } from "./memory.js";
@@ -27,8 +27,16 @@ export function mapStep(machine: Machine, plan: Plan, index: number, scratch: nu
     };
   };
   switch (operation.op) {
-    case "conv":
-      return convolutionStep({ machine, operation, from, to, index, scratch, low });
+    case "conv": {
+      const convolve = convolutionStep({ machine, operation, from, to, index, scratch, low });
+      if (operation.step === 0) return convolve;
+      // The zeros around the map stay 0.
+      const start = to.address - 4 * to.lead;
+      return () => {
+        convolve();
+        kernels.round(start, start, 4 * (to.size - OVERRUN), operation.step, MAX_LEVEL);
+      };
+    }
     case "maxPool": {
       const { kernel, stride, padding } = operation;
       const { height, width } = to;
@@ -83,7 +91,7 @@ export function eachNumber(
 ): (count: number) => void {
   switch (operation.op) {
     case "round":
-      return (count) => machine.kernels.round(from, to, 4 * count, operation.step);
+      return (count) => machine.kernels.round(from, to, 4 * count, operation.step, Number.POSITIVE_INFINITY);
     case "exp":
       return (count) => machine.kernels.exp(from, to, 4 * count, operation.max);
     case "roundPow2":

@@ -11,6 +11,7 @@ import { layOutMap, type MapLayout, placeTenants, type Tenant } from "./memory.j
 import { MAX_ELEMENTS, maxRegions, planShapes, type Value } from "./network.js";
 import { regionScratch, regionStep } from "./regionSteps.js";
 import { type RowLayout, rowLayouts } from "./rows.js";
+import { placeStem, planStem, stemSteps } from "./stemSteps.js";
 
 /** A map in memory. */
 export interface PlacedMap extends MapLayout {
@@ -26,6 +27,8 @@ export interface Plan {
   shapes: readonly Shape[];
   maps: readonly (PlacedMap | undefined)[];
   rows: readonly (PlacedRows | undefined)[];
+  /** The input of the first layers if they are computed with bytes: one channel, four bytes a pixel. */
+  byteInput?: PlacedMap;
   /** Address of the first byte after the planned memory. */
   end: number;
   mapSteps: (() => void)[];
@@ -59,20 +62,29 @@ export function planNetwork(machine: Machine, canvas: Size): Plan {
     const reads = operation.op === "add" ? [operation.input, operation.other] : [operation.input];
     for (const value of reads) last[value] = Math.max(last[value], time(i + 1));
   });
-  const tenants: Tenant[] = shapes.map((_, value) => ({
-    size: layouts[value]?.size ?? rowsOf[value]!.floats * regions,
-    from: time(value),
-    to: last[value],
-  }));
+  const stem = planStem(machine, canvas);
+  /** Values before this one are computed with bytes. */
+  const firstFloat = stem ? machine.stem!.value : 0;
+  const tenants: Tenant[] = shapes.map((_, value) => {
+    const asBytes = value < firstFloat && !(value === 0 && machine.stem!.sharesInput);
+    return {
+      size: asBytes ? 0 : (layouts[value]?.size ?? rowsOf[value]!.floats * regions),
+      from: time(value),
+      to: last[value],
+    };
+  });
   // After the values: the scratch memory of each step.
   operations.forEach((operation, i) => {
     const from = layouts[operation.input];
     const size =
-      operation.op === "conv"
-        ? convolutionTables(operation, from!, layouts[i + 1]!).floats
-        : regionScratch(operation, from, maxRegions(model));
+      i < firstFloat
+        ? 0
+        : operation.op === "conv"
+          ? convolutionTables(operation, from!, layouts[i + 1]!).floats
+          : regionScratch(operation, from, maxRegions(model));
     tenants.push({ size, from: time(i + 1), to: time(i + 1) });
   });
+  if (stem) tenants.push({ size: stem.size, from: -1, to: time(firstFloat) });
   const { places, size } = placeTenants(tenants);
   if (size > MAX_ELEMENTS)
     fail(
@@ -91,7 +103,14 @@ export function planNetwork(machine: Machine, canvas: Size): Plan {
     regionSteps: [],
   };
   machine.reserve(plan.end);
+  if (stem) {
+    const maps = placeStem(stem, addressOf(tenants.length - 1));
+    plan.byteInput = maps[0];
+    const input = machine.stem!.sharesInput ? plan.maps[0]! : undefined;
+    plan.mapSteps.push(...stemSteps(machine, maps, plan.maps[firstFloat]!, input));
+  }
   operations.forEach((_, i) => {
+    if (i < firstFloat) return;
     const scratch = addressOf(shapes.length + i);
     if (shapes[i + 1].regions) plan.regionSteps.push(regionStep(machine, plan, i, scratch));
     else plan.mapSteps.push(mapStep(machine, plan, i, scratch));

@@ -1,12 +1,20 @@
 // One function per operation, in plain TypeScript; see model/operations.ts for their meaning.
 import type { Size } from "../decode/keepBest.js";
 import type { LayerParameters } from "../model/model.js";
-import type { Conv, Linear, MaxPool, Operation, PsRoiAlign, RoiAlign } from "../model/operations.js";
+import {
+  type Conv,
+  type Linear,
+  MAX_LEVEL,
+  type MaxPool,
+  type Operation,
+  type PsRoiAlign,
+  type RoiAlign,
+} from "../model/operations.js";
 import type { Value } from "./network.js";
 import { roundPow2 } from "./roundPow2.js";
 
 export function convolve(
-  { kernel, stride, padding, groups, relu }: Conv,
+  { kernel, stride, padding, groups, relu, step }: Conv,
   { weights, biases }: LayerParameters,
   from: Value,
   to: Float32Array,
@@ -31,6 +39,14 @@ export function convolve(
     }
     if (relu) for (let p = 0; p < plane; p++) output.data[p] = Math.max(0, output.data[p]);
   }
+  if (step > 0) roundTo(to, step, MAX_LEVEL, to);
+}
+
+/** Nearest entries of {0, step, ..., most step}, ties down. */
+function roundTo(from: Float32Array, step: number, most: number, to: Float32Array): void {
+  const exact = Math.fround(step);
+  for (let i = 0; i < to.length; i++)
+    to[i] = Math.min(most, Math.max(0, Math.ceil(from[i] / exact - 0.5))) * exact;
 }
 
 /** One channel of a map. */
@@ -96,11 +112,9 @@ export function eachNumber(operation: Operation, from: Float32Array, to: Float32
     case "exp":
       for (let i = 0; i < to.length; i++) to[i] = Math.exp(Math.min(from[i], operation.max));
       return;
-    case "round": {
-      const step = Math.fround(operation.step);
-      for (let i = 0; i < to.length; i++) to[i] = Math.max(0, Math.ceil(from[i] / step - 0.5)) * step;
+    case "round":
+      roundTo(from, operation.step, Number.POSITIVE_INFINITY, to);
       return;
-    }
     case "roundPow2": {
       const { min, max } = operation;
       for (let i = 0; i < to.length; i++) to[i] = roundPow2(from[i], min, max);

@@ -5,6 +5,7 @@ import type { Placement } from "../picture/placement.js";
 import type { Machine } from "./machine.js";
 import { aligned, blocksFrom } from "./memory.js";
 import type { Plan } from "./plan.js";
+import { fillOutside } from "./stemSteps.js";
 import { clearZeros } from "./zeros.js";
 
 /** Output rows per band. */
@@ -23,7 +24,8 @@ export function drawIntoPlanes(
   const draw = bytesFor(picture, placement) > MAX_BYTES ? drawPlainly : drawInBands;
   draw(machine, plan, picture, placement);
   // A picture may be smaller than its canvas.
-  clearZeros(machine, { ...plan.maps[0]!, ...placement.size })();
+  if (plan.byteInput) fillOutside(machine, plan.byteInput, placement.size);
+  else clearZeros(machine, { ...plan.maps[0]!, ...placement.size })();
 }
 
 /** About the memory that drawInBands needs: a band as RGB and RGBA, a line of floats, and weights, two per source position. */
@@ -37,6 +39,17 @@ function drawPlainly(machine: Machine, plan: Plan, picture: RawPicture, placemen
   const { address, row, plane } = plan.maps[0]!;
   const planes = new Float32Array(3 * width * height);
   drawPicture(picture, placement, machine.model.input, planes);
+  if (plan.byteInput) {
+    const { address, row } = plan.byteInput;
+    const { mean, std, levels } = machine.model.input;
+    for (let y = 0, i = 0; y < height; y++)
+      for (let x = 0; x < width; x++, i++)
+        for (let c = 0; c < 3; c++)
+          machine.bytes[address + 4 * (y * row + x) + c] = Math.round(
+            levels * (planes[c * width * height + i] * std[c] + mean[c]),
+          );
+    return;
+  }
   for (let c = 0, from = 0; c < 3; c++)
     for (let y = 0; y < height; y++, from += width)
       machine.floats.set(planes.subarray(from, from + width), address / 4 + c * plane + y * row);
@@ -44,13 +57,13 @@ function drawPlainly(machine: Machine, plan: Plan, picture: RawPicture, placemen
 
 function drawInBands(machine: Machine, plan: Plan, picture: RawPicture, placement: Placement): void {
   const { kernels } = machine;
-  const { mean, std } = machine.model.input;
+  const { mean, std, levels } = machine.model.input;
   const { size } = placement;
   const { width, channels } = picture;
   // As plain bytes: copying clamped ones is slow.
   const data = new Uint8Array(picture.data.buffer, picture.data.byteOffset, picture.data.length);
   const { columns, rows } = filtersOf(plan, picture, placement);
-  const { address, row, plane } = plan.maps[0]!;
+  const { byteInput } = plan;
   const unscaled = Math.fround(placement.scale) === 1;
   const pitch = aligned(4 * width);
   // In the memory after the plan: tables, a line of floats, and the rows of a band.
@@ -60,6 +73,11 @@ function drawInBands(machine: Machine, plan: Plan, picture: RawPicture, placemen
   const rowWeights = allocate(rows.weights.byteLength);
   const gains = allocate(32);
   const line = allocate(4 * pitch);
+  // A row of floats before it is rounded to bytes.
+  const lineRow = 4 * aligned(size.width);
+  const { address, row, plane } = byteInput
+    ? { address: allocate(3 * lineRow), row: 0, plane: lineRow / 4 }
+    : plan.maps[0]!;
   const bandRows = maxBandRows(rows);
   const rgb = allocate(channels === 3 ? 3 * width * bandRows : 0);
   const band = allocate(pitch * bandRows);
@@ -69,8 +87,8 @@ function drawInBands(machine: Machine, plan: Plan, picture: RawPicture, placemen
   floats.set(columns.weights, columnWeights / 4);
   floats.set(rows.weights, rowWeights / 4);
   for (let c = 0; c < 3; c++) {
-    floats[gains / 4 + c] = 1 / (255 * std[c]);
-    floats[gains / 4 + 4 + c] = -mean[c] / std[c];
+    floats[gains / 4 + c] = levels > 0 ? levels / 255 : 1 / (255 * std[c]);
+    floats[gains / 4 + 4 + c] = levels > 0 ? 0.5 : -mean[c] / std[c];
   }
   const rowBytes = channels * width;
   for (let top = 0; top < size.height; top += BAND) {
@@ -91,11 +109,20 @@ function drawInBands(machine: Machine, plan: Plan, picture: RawPicture, placemen
     for (let y = top; y < bottom; y++) {
       const from = band + (rows.first[y] - begin) * pitch;
       const to = address + 4 * y * row;
+      const toBytes = byteInput && byteInput.address + 4 * y * byteInput.row;
+      if (toBytes !== undefined && unscaled) {
+        machine.stem!.kernels.halveBytes(from, toBytes, 4 * size.width);
+        continue;
+      }
       if (unscaled) kernels.spreadRow(from, width, gains, to, 4 * plane);
       else {
         kernels.sumRows(from, pitch, rows.taps, rowWeights + 4 * y * rows.taps, width, line);
         kernels.sumColumns(line, first, columnWeights, columns.taps, size.width, gains, to, 4 * plane);
       }
+      if (toBytes !== undefined) machine.stem!.kernels.bytesOfFloats(to, toBytes, size.width, 4 * plane);
+      else if (levels > 0)
+        for (let c = 0; c < 3; c++)
+          kernels.quantizeRow(to + 4 * c * plane, size.width, 1 / (levels * std[c]), -mean[c] / std[c]);
     }
   }
 }

@@ -67,7 +67,7 @@ export function sampleAxis(from: number, to: number, scale: number): Axis {
 export function drawPicture(
   picture: RawPicture,
   { scale, size, canvas }: Placement,
-  { mean, std }: ModelInput,
+  { mean, std, levels }: ModelInput,
   planes: Float32Array,
 ): void {
   const columns = sampleAxis(picture.width, size.width, scale);
@@ -86,6 +86,7 @@ export function drawPicture(
         const from = 3 * columns.first[x] + c;
         for (let t = 0; t < columns.taps; t++)
           sum += columns.weights[x * columns.taps + t] * line[from + 3 * t];
+        if (levels > 0) sum = (255 * Math.floor(f32((sum * levels) / 255 + 0.5))) / levels;
         planes[at + x] = gain * sum + shift;
       }
     }

@@ -1,10 +1,11 @@
 // A detector as C99 for a fixed input size: a header and a source that need only the C library and one
 // statically planned block of memory, and do not recurse.
 import { type Model, parseModel, type RawImage, type Size, toGrid } from "@qmimic/runtime";
+import { fixedPlacement } from "../../data/fixedInput.js";
 import { InputError } from "../../errors.js";
 import type { Detector } from "../../models/index.js";
+import { valueRanges } from "../calibrate.js";
 import { modelFile, type WeightFormat } from "../modelFile.js";
-import { valueRanges } from "./calibrate.js";
 import { lowerFloat } from "./float.js";
 import { headerText } from "./header.js";
 import { lowerInt8 } from "./int8.js";
@@ -62,7 +63,7 @@ export function checkInput(input: Size, grid: number): void {
       );
 }
 
-/** Like cFiles, for the contents of a model file. */
+/** Like cFiles, for the contents of a model file whose maps are not rounded. */
 export function cFilesOf(
   model: Model,
   { name = "detector", format, calibration = [], ...size }: COptions,
@@ -81,7 +82,8 @@ export function cFilesOf(
   const program = planSteps(model, width, height, inputs.kept);
   const lower = (): Lowered => {
     if (format === "float32") return lowerFloat(model, program, inputs.regionOperations);
-    const ranges = valueRanges(model, { width, height }, valuesOf(program), calibration);
+    const place = (picture: Size) => fixedPlacement(picture, { width, height });
+    const ranges = valueRanges(model, place, valuesOf(program), calibration);
     return lowerInt8(model, program, inputs.regionOperations, ranges);
   };
   const lowered = lower();

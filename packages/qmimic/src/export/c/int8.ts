@@ -3,7 +3,7 @@
 // zero); weights have a scale per output channel; 32-bit sums are rescaled to their map with an integer factor.
 import { eachNumber, type Model, type Operation } from "@qmimic/runtime";
 import { channelScales, scaledIntegers } from "../../train/int8Weights.js";
-import { type Range, wholeRange } from "./calibrate.js";
+import { type Range, wholeRange } from "../calibrate.js";
 import type { RegionOperation } from "./outputs.js";
 import {
   cellMajor,

@@ -76,7 +76,7 @@ export async function openOnnx(bytes: Uint8Array, file: string): Promise<OnnxDet
 const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** The file's input range is 0..255. */
-const AS_THEY_ARE = { grid: 1, mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };
+const AS_THEY_ARE = { levels: 0, grid: 1, mean: [0, 0, 0], std: [1 / 255, 1 / 255, 1 / 255] };
 
 async function findRuntime(file: string): Promise<OnnxRuntime> {
   for (const name of ["onnxruntime-node", "onnxruntime-web"]) {

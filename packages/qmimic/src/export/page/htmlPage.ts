@@ -2,6 +2,7 @@
 // from disk and needs no server.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { BYTE_KERNELS_HEX, parseModel } from "@qmimic/runtime";
 import { APP } from "./app.js";
 import { packedElement, UNPACK } from "./packing.js";
 import { STYLE } from "./style.js";
@@ -11,14 +12,15 @@ import { STYLE } from "./style.js";
  * @param title page title, for instance the classes
  */
 export function htmlPage(model: Uint8Array, title: string): string {
-  const runtime = readFileSync(fileURLToPath(import.meta.resolve("@qmimic/runtime/bundle")), "utf8");
+  const bundle = readFileSync(fileURLToPath(import.meta.resolve("@qmimic/runtime/bundle")), "utf8");
+  // Needed only for rounded maps.
+  const runtime = parseModel(model).input.levels > 0 ? bundle : bundle.replace(BYTE_KERNELS_HEX, "");
   const name = escapeHtml(title);
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${name}</title>
-<style>${STYLE}</style>
 <header><h1>${name}</h1><p id="status" role="status">loading</p></header>
 <main>
   <div class="controls">
@@ -32,11 +34,19 @@ export function htmlPage(model: Uint8Array, title: string): string {
   <table id="found"><caption>Objects</caption><thead><tr><th>label<th>score<th>x<th>y<th>width<th>height</thead><tbody></tbody></table>
 </main>
 ${packedElement("model", model)}
-${packedElement("program", Buffer.from(`${runtime}\n${APP}`))}
-<script>${UNPACK}${START}</script>
+${packedElement("program", Buffer.from(`${ADD_STYLE}${runtime}\n${SCRIPT}`))}
+<script>${UNPACK.replace(/^\s+/gm, "")}${START.replace(/^\s+/gm, "")}</script>
 </html>
 `;
 }
+
+/** Without indentation and comments, for a smaller page. */
+const SCRIPT = APP.replace(/^\s+(\/\*\*.*\*\/)?|;\s*\/\/.*$/gm, (found) =>
+  found.startsWith(";") ? ";" : "",
+);
+
+/** In the program, because it is compressed. */
+const ADD_STYLE = `document.head.append(Object.assign(document.createElement("style"), { textContent: ${JSON.stringify(STYLE)} }));`;
 
 /** Runs the program, or tells the user that the browser is too old, or the page damaged. */
 const START = `

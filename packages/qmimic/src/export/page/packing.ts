@@ -33,15 +33,20 @@ export function toText(bytes: Uint8Array): string {
 }
 
 /**
- * Regroups the bytes of float32 numbers as four rows: all first bytes, then all second bytes, and so on. They compress
- * better, because signs and exponents are similar.
+ * Regroups the bytes of float32 numbers as four rows: all first bytes, then all second bytes, and so on, after rotating
+ * each number by one bit so that its exponent is one byte. They compress better, because exponents are similar.
  */
 function toPlanes(bytes: Uint8Array): Uint8Array {
   const count = Math.ceil(bytes.length / 4);
+  const words = new Uint8Array(4 * count);
+  words.set(bytes);
+  const view = new DataView(words.buffer);
   const planes = new Uint8Array(4 * count);
-  bytes.forEach((byte, i) => {
-    planes[(i % 4) * count + (i >> 2)] = byte;
-  });
+  for (let i = 0; i < count; i++) {
+    const word = view.getUint32(4 * i, true);
+    const rotated = (word << 1) | (word >>> 31);
+    for (let row = 0; row < 4; row++) planes[row * count + i] = rotated >>> (8 * row);
+  }
   return planes;
 }
 
@@ -81,6 +86,12 @@ async function unpack(id) {
   const inflated = new Uint8Array(await new Response(stream).arrayBuffer());
   if (rows === "1") return inflated;
   const count = inflated.length / 4;
-  return Uint8Array.from({ length: Number(bytes) }, (_, i) => inflated[(i % 4) * count + (i >> 2)]);
+  const view = new DataView(new ArrayBuffer(4 * count));
+  for (let i = 0; i < count; i++) {
+    let rotated = 0;
+    for (let row = 3; row >= 0; row--) rotated = (rotated << 8) | inflated[row * count + i];
+    view.setUint32(4 * i, (rotated >>> 1) | (rotated << 31), true);
+  }
+  return new Uint8Array(view.buffer, 0, Number(bytes));
 }
 `;

@@ -149,7 +149,7 @@ int main(void)
     // Only the lowest logit becomes 0, and then NaN.
     const bias = -(map.data[lowest] + map.data[sorted[1]]) / 2;
     const once = { kernel: 1, stride: 1, padding: 0, groups: 1 };
-    const conv = { op: "conv", ...once, channels: 2, relu: 1 } as const;
+    const conv = { op: "conv", ...once, channels: 2, relu: 1, step: 0 } as const;
     const pool = { op: "maxPool", kernel: 2, stride: 2, padding: 0 } as const;
     const last = model.operations.length;
     const pooled = {

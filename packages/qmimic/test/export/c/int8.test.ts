@@ -2,12 +2,12 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Model, parseModel } from "@qmimic/runtime";
+import { type Model, parseModel, type RawImage } from "@qmimic/runtime";
 import { setThreads } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
+import { fixedPlacement } from "../../../src/data/fixedInput.js";
 import { createRandom } from "../../../src/data/random.js";
 import { detectSamples, scoreDetections } from "../../../src/eval/detect.js";
-import { valueRanges } from "../../../src/export/c/calibrate.js";
 import { cFilesOf } from "../../../src/export/c/cFiles.js";
 import { lowerInt8 } from "../../../src/export/c/int8.js";
 import { decoderInputs } from "../../../src/export/c/outputs.js";
@@ -19,6 +19,7 @@ import {
   writeProgram,
 } from "../../../src/export/c/program.js";
 import { planSteps } from "../../../src/export/c/steps.js";
+import { valueRanges } from "../../../src/export/calibrate.js";
 import { modelFile } from "../../../src/export/modelFile.js";
 import { createDetector } from "../../../src/models/index.js";
 import { detectorConfig } from "../../../src/train/networks.js";
@@ -113,11 +114,12 @@ describe.skipIf(!has("gcc"))("int8 (skipped where there is no gcc)", () => {
 
 describe("the resolution of maps", () => {
   const pictures = PICTURES.slice(0, 2);
+  const place = (picture: RawImage) => fixedPlacement(picture, CANVAS);
   const scalesOf = (model: Model): number[] => {
     const { kept, regionOperations } = decoderInputs(model);
     const program = planSteps(model, CANVAS.width, CANVAS.height, kept);
     const values = program.maps.map(({ value }) => value).filter((value) => value > 0);
-    return lowerInt8(model, program, regionOperations, valueRanges(model, CANVAS, values, pictures)).maps.map(
+    return lowerInt8(model, program, regionOperations, valueRanges(model, place, values, pictures)).maps.map(
       ({ scale }) => scale,
     );
   };

@@ -1,6 +1,11 @@
 // Calibration: the ranges of a network's values on some images, for int8 quantization.
-import { createReferenceNetwork, type Model, type RawImage, type RawPicture } from "@qmimic/runtime";
-import { fixedPlacement } from "../../data/fixedInput.js";
+import {
+  createReferenceNetwork,
+  type Model,
+  type Placement,
+  type RawImage,
+  type RawPicture,
+} from "@qmimic/runtime";
 
 /** Minimum and maximum of a value, including 0. */
 export interface Range {
@@ -8,10 +13,13 @@ export interface Range {
   max: number;
 }
 
-/** @returns the range of each channel of each of `values` over all images */
+/**
+ * @param place where a picture is in the input
+ * @returns the range of each channel of each of `values` over all images
+ */
 export function valueRanges(
   model: Model,
-  canvas: { width: number; height: number },
+  place: (picture: RawImage) => Placement,
   values: readonly number[],
   pictures: readonly RawImage[],
 ): Map<number, Range[]> {
@@ -20,7 +28,7 @@ export function valueRanges(
   for (const picture of pictures) {
     const { width, height, data } = picture;
     const channels = (data.length / (width * height)) as RawPicture["channels"];
-    network.draw({ data, width, height, channels }, fixedPlacement(picture, canvas));
+    network.draw({ data, width, height, channels }, place(picture));
     network.runMaps(values).forEach((map, i) => {
       const perChannel =
         ranges.get(values[i]) ?? Array.from({ length: map.channels }, () => ({ min: 0, max: 0 }));
