@@ -83,10 +83,10 @@ export function upsample(
 }
 
 /**
- * Nearest entry of {0, step, 2 step, ..., most step}, ties down; `bytes` is a multiple of 16. The division is in double
- * precision, so that ties are exact.
+ * Nearest entry of {0, step, 2 step, ...}, ties down; `bytes` is a multiple of 16. The division is in double precision,
+ * so that ties are exact.
  */
-export function round(input: usize, output: usize, bytes: usize, step: f32, most: f32): void {
+export function round(input: usize, output: usize, bytes: usize, step: f32): void {
   const divisor = f64x2.splat(<f64>step);
   const half = f64x2.splat(0.5);
   const zero = f64x2.splat(0);
@@ -99,8 +99,18 @@ export function round(input: usize, output: usize, bytes: usize, step: f32, most
     const a = f64x2.pmax(f64x2.ceil(f64x2.sub(f64x2.div(low, divisor), half)), zero);
     const b = f64x2.pmax(f64x2.ceil(f64x2.sub(f64x2.div(high, divisor), half)), zero);
     const codes = v128.shuffle<f32>(f32x4.demote_f64x2_zero(a), f32x4.demote_f64x2_zero(b), 0, 1, 4, 5);
-    const bounded = f32x4.pmin(f32x4.add(codes, f32x4.splat(0)), f32x4.splat(most));
-    v128.store(output + i, f32x4.mul(bounded, factor));
+    v128.store(output + i, f32x4.mul(f32x4.add(codes, f32x4.splat(0)), factor));
+  }
+}
+
+/** Nearest entry of {0, step, ..., 127 step}, in place, in single precision. */
+export function roundSteps(at: usize, bytes: usize, step: f32): void {
+  const factor = f32x4.splat(step);
+  const inverse = f32x4.splat(1 / step);
+  const half = f32x4.splat(0.5);
+  for (const end = at + bytes; at < end; at += 16) {
+    const codes = f32x4.ceil(f32x4.sub(f32x4.mul(v128.load(at), inverse), half));
+    v128.store(at, f32x4.mul(f32x4.min(f32x4.max(codes, f32x4.splat(0)), f32x4.splat(127)), factor));
   }
 }
 

@@ -76,7 +76,8 @@ export interface Kernels {
     stride: number,
   ): void;
   exp(input: number, output: number, bytes: number, high: number): void;
-  round(input: number, output: number, bytes: number, step: number, most: number): void;
+  round(input: number, output: number, bytes: number, step: number): void;
+  roundSteps(at: number, bytes: number, step: number): void;
   channelsLast(
     input: number,
     output: number,

@@ -1,5 +1,5 @@
 // Steps for operations on maps: addresses are computed once, so that a step only calls kernels.
-import { MAX_LEVEL, type Operation } from "../model/operations.js";
+import type { Operation } from "../model/operations.js";
 import { convolutionStep } from "./convolutionSteps.js";
 import type { Machine } from "./machine.js";
 import { OVERRUN } from "./memory.js";
@@ -34,7 +34,7 @@ export function mapStep(machine: Machine, plan: Plan, index: number, scratch: nu
       const start = to.address - 4 * to.lead;
       return () => {
         convolve();
-        kernels.round(start, start, 4 * (to.size - OVERRUN), operation.step, MAX_LEVEL);
+        kernels.roundSteps(start, 4 * (to.size - OVERRUN), operation.step);
       };
     }
     case "maxPool": {
@@ -91,7 +91,7 @@ export function eachNumber(
 ): (count: number) => void {
   switch (operation.op) {
     case "round":
-      return (count) => machine.kernels.round(from, to, 4 * count, operation.step, Number.POSITIVE_INFINITY);
+      return (count) => machine.kernels.round(from, to, 4 * count, operation.step);
     case "exp":
       return (count) => machine.kernels.exp(from, to, 4 * count, operation.max);
     case "roundPow2":
