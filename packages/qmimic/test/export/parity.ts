@@ -84,8 +84,9 @@ function expectAlike(
   least: number,
 ): number {
   const better = (side: readonly Detection[]) => side.filter(({ score }) => score > least);
-  const scores = ours.map(({ score }) => score);
-  expect(scores, `${name}: best first`).toEqual([...scores].sort((a, b) => b - a));
+  // ONNX Runtime orders by logits, and scores that are all but equal round either way.
+  const rises = ours.slice(1).map(({ score }, i) => score - ours[i].score);
+  expect(Math.max(0, ...rises), `${name}: best first`).toBeLessThan(1e-6);
   for (const [one, other] of [
     [expected, ours],
     [ours, expected],

@@ -1,5 +1,5 @@
-// Every kind of detector on every backbone, neck and stride learns; its run can be cut off and resumed bit for bit, what
-// it found can be evaluated, and what it is exported to finds the same.
+// Every kind of detector on every backbone, neck and stride trains; its run can be cut off and resumed bit for bit, what
+// it finds can be evaluated, and its export finds the same. With some of them, it is trained until it has learned.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { setThreads } from "@qmimic/torch";
@@ -27,7 +27,8 @@ const data = join(root, "shapes");
 beforeAll(() => makeShapes(data, { train: IMAGES, val: 12 }));
 
 /** Coarse maps learn slowly, and cost little. */
-const EPOCHS = { 4: 20, 8: 32, 16: 56 };
+const EPOCHS_TO_LEARN = { 4: 20, 8: 32, 16: 56 };
+const EPOCHS = 4;
 
 /** Calls `body` at the end of an epoch, when its files are written. */
 const atEpoch = (which: number, body: () => void): TrainingReport => ({
@@ -42,19 +43,25 @@ const cutAt = (epoch: number) =>
   });
 
 // At stride 16 there is nothing for a neck to make finer.
-const NETWORKS = (["vgg-1-32", "resnet18-1-32"] as const).flatMap((student) => [
+const PLAIN = (["vgg-1-32", "resnet18-1-32"] as const).flatMap((student) => [
   { student, stride: 16 as const, neck: "none" },
   ...([4, 8] as const).flatMap((stride) => NECKS.map((neck) => ({ student, stride, neck }))),
 ]);
-const OTHER_CONVOLUTIONS = [
-  { student: "vgg-1-24.5", stride: 8 as const, neck: "detail", convolution: "separable" },
-  { student: "resnet18-1-20", stride: 8 as const, neck: "top-down", convolution: "grouped" },
+/** Each backbone, stride, neck and convolution at least once. */
+const LEARNING = ["vgg-1-32 16 none", "vgg-1-32 4 detail", "resnet18-1-32 8 top-down"];
+const NETWORKS = [
+  ...PLAIN.map((one) => ({
+    ...one,
+    convolution: "plain",
+    learns: LEARNING.includes(`${one.student} ${one.stride} ${one.neck}`),
+  })),
+  { student: "vgg-1-24.5", stride: 8 as const, neck: "detail", convolution: "separable", learns: true },
+  { student: "resnet18-1-20", stride: 8 as const, neck: "top-down", convolution: "grouped", learns: true },
 ];
 
 describe.each(DETECTORS)("%s", (kind) => {
-  const networks = [...NETWORKS.map((one) => ({ ...one, convolution: "plain" })), ...OTHER_CONVOLUTIONS];
-  test.each(networks)("$student, stride $stride, neck $neck, $convolution", async (network) => {
-    const { student, stride, neck, convolution } = network;
+  test.each(NETWORKS)("$student, stride $stride, neck $neck, $convolution", async (network) => {
+    const { student, stride, neck, convolution, learns } = network;
     const recipe = parseRecipe(
       {
         ...{ data, detector: kind, student, neck, "output-stride": stride, side: SHAPES_SIDE, threads: 1 },
@@ -64,7 +71,7 @@ describe.each(DETECTORS)("%s", (kind) => {
       "test",
     );
     const splits = await openSplits(recipe);
-    const epochs = EPOCHS[stride];
+    const epochs = learns ? EPOCHS_TO_LEARN[stride] : EPOCHS;
     const train = async (folder: string, report: TrainingReport) => {
       const config = detectorConfig(recipe, student, splits.train);
       const detector = createDetector(config, createRandom(kind));
@@ -94,7 +101,7 @@ describe.each(DETECTORS)("%s", (kind) => {
       ),
     );
     expect(profile.parts.get("backbone")?.calls).toBe((epochs * IMAGES) / BATCH);
-    expect(result.best.val, "AP50").toBeGreaterThan(0.5);
+    if (learns) expect(result.best.val, "AP50").toBeGreaterThan(0.5);
 
     const twice = `${whole}-cut`;
     for (const epoch of [2, 3]) await expect(train(twice, cutAt(epoch))).rejects.toThrow("cut off");
