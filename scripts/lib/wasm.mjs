@@ -1,6 +1,5 @@
-// Compiles the runtime's WebAssembly modules, of which one is with and without relaxed SIMD, from
-// packages/runtime/wasm and writes it to a TypeScript file, so that it needs no special handling in bundlers, workers
-// and pages.
+// Compiles the runtime's WebAssembly modules from packages/runtime/wasm, one of them with and without relaxed SIMD, and
+// writes them to a TypeScript file, so that they need no special handling in bundlers, workers and pages.
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -8,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
-const FLAGS = ["-O3", "--noAssert", "--runtime", "stub", "--importMemory", "--enable"];
+const FLAGS = ["-O3s", "--noAssert", "--runtime", "stub", "--importMemory", "--enable"];
 /** The entry file and features of each module. */
 const MODULES = {
   KERNELS: ["index.ts", "simd,bulk-memory"],

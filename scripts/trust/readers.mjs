@@ -145,12 +145,20 @@ export const READERS = {
       ...{ ...shared, ...cells, ...kept, backbone: "vgg-1-64", quantizer: { kind: "none" } },
     });
     const detector = createDetector(config, createRandom("1"));
-    const whole = ["float32", "int8"].map((kind) => Buffer.from(modelFile(detector, undefined, kind)));
     const picture = {
       width: 64,
       height: 48,
       data: new Uint8Array(4 * 64 * 48).map((_, i) => (i * 7919) % 256),
     };
+    // With rounded maps, too.
+    const files = [
+      ["float32", []],
+      ["int8", []],
+      ["int8", [{ ...picture, data: picture.data.filter((_, i) => i % 4 < 3) }]],
+    ];
+    const whole = files.map(([kind, pictures]) =>
+      Buffer.from(modelFile(detector, undefined, kind, pictures)),
+    );
     return async (random) => {
       const file = pick(random, whole);
       // Half of the time, damage the JSON header so that its numbers change.

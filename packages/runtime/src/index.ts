@@ -25,7 +25,7 @@ export { BYTE_KERNELS_HEX } from "./network/kernelsHex.js";
 export type { Network, Value } from "./network/network.js";
 export { createReferenceNetwork } from "./network/reference.js";
 export { eachNumber } from "./network/referenceKernels.js";
-export { stemConvolutions } from "./network/stem.js";
+export { stemConvolutions, stemOf } from "./network/stem.js";
 export { drawPicture, type RawPicture } from "./picture/pixels.js";
 export * from "./picture/placement.js";
 export { PictureError, type PictureSource, type RawImage } from "./picture/source.js";

@@ -351,7 +351,7 @@ export function bytes2to4(
   }
 }
 
-/** Maximum of 2 x 2 cells of 2 or 4 channels, four or eight at a time. */
+/** Maximum of 2 x 2 cells of 2 or 4 channels, eight or four at a time. */
 export function poolBytes(
   input: usize,
   output: usize,

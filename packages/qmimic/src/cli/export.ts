@@ -8,7 +8,6 @@ import { type Command, InvalidArgumentError } from "commander";
 import { GRID, toGrid } from "../data/drawing.js";
 import { usualInput } from "../data/fixedInput.js";
 import { createImageStore } from "../data/imageStore.js";
-import type { RawImage } from "../data/images.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import { type DetectImages, detectSamples, detectWith } from "../eval/detect.js";
@@ -85,7 +84,7 @@ export function addExport(program: Command): void {
     )
     .option(
       "--finetune <epochs>",
-      "for a run folder and int8 formats: fine-tune with rounded weights (the maps of c-int8 are not rounded) for this many epochs first",
+      "for a run folder and int8 formats: fine-tune with rounded weights (maps are not rounded) for this many epochs first",
       wholeNumber(1, 1000),
     )
     .option(
@@ -121,6 +120,8 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
     if (!flags.format.some(isC)) throw new InputError("--size only works with --format c or c-int8");
     checkInput(flags.size, GRID);
   }
+  if (flags.calibration === 0 && flags.format.includes("c-int8"))
+    throw new InputError("--calibration 0: c-int8 needs images for calibration");
   const { path, stage } = findWeights(weights, flags);
   if (flags.finetune !== undefined) {
     if (!flags.format.some((format) => WEIGHTS[format] === "int8"))
@@ -145,17 +146,23 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   const tuned =
     epochs === undefined ? undefined : await fineTune({ run: run ?? weights, path, epochs, device, out });
   const sources = { float32: original, int8: tuned ?? original };
+  const models: Partial<Record<WeightFormat, Uint8Array>> = {};
+  const model = (precision: WeightFormat): Uint8Array => {
+    const { detector, thresholds } = sources[precision];
+    models[precision] ??= modelFile(detector, thresholds, precision, settings.calibration);
+    return models[precision];
+  };
   const written: Partial<Record<Format, string>> = {};
   for (const format of flags.format) {
-    const made = makeFormat(format, { sources, ...settings });
+    const made = makeFormat(format, { sources, model, ...settings });
     for (const [name, content] of Object.entries(made.files)) await writeFileAtomic(join(out, name), content);
     say(describe(format, made, out));
     written[format] = join(out, Object.keys(made.files)[0]);
   }
   if (!dataset) return;
   // Only a run can be fine-tuned, and once is enough.
-  const advise = createAdvice(run !== undefined && epochs === undefined);
-  await compareFormats({ detector, sources, dataset, out, written, advise, ...settings }, flags);
+  const advise = createAdvice(run !== undefined && epochs === undefined, settings.calibration.length > 0);
+  await compareFormats({ detector, model, dataset, out, written, input: settings.input, advise }, flags);
 }
 
 /** Input size of C, and calibration images. */
@@ -169,7 +176,8 @@ async function settingsOf(detector: Detector, exported: Exported, flags: ExportF
     if (!(error instanceof InputError)) throw error;
     if (flags.format.includes("c-int8"))
       throw new InputError(`c-int8: needs training images for calibration: ${error.message}`);
-    if (namesImages(flags)) throw error;
+    if (needsSize && namesImages(flags)) throw error;
+    if (integers) say(`int8: maps are not rounded, which needs training images: ${error.message}\n`);
   });
   return {
     input: flags.size ?? (images ? usualInput(images.samples, side) : usual),
@@ -190,20 +198,19 @@ const RUNTIME: readonly Format[] = ["safetensors", "int8", "html", "html-int8"];
 
 interface Compared {
   detector: Detector;
-  sources: Record<WeightFormat, Source>;
+  model(weights: WeightFormat): Uint8Array;
   dataset: Dataset;
   out: string;
   /** Each format's first file. */
   written: Partial<Record<Format, string>>;
   /** Of C. */
   input: Size;
-  calibration: readonly RawImage[];
   advise: ReturnType<typeof createAdvice>;
 }
 
 /** Compares each file's detections with the detector's. */
 async function compareFormats(
-  { detector, sources, dataset, out, written, input, calibration, advise }: Compared,
+  { detector, model, dataset, out, written, input, advise }: Compared,
   flags: ExportFlags,
 ): Promise<void> {
   const { samples } = dataset;
@@ -222,9 +229,7 @@ async function compareFormats(
   for (const weights of ["float32", "int8"] as const) {
     const format = flags.format.find((one) => RUNTIME.includes(one) && WEIGHTS[one] === weights);
     if (format === undefined) continue;
-    const { detector, thresholds } = sources[weights];
-    const model = modelFile(detector, thresholds, weights, calibration);
-    const { detect } = await openModel(written[format]!, model);
+    const { detect } = await openModel(written[format]!, model(weights));
     await compare(weights, detect);
   }
   if (flags.format.includes("onnx")) {

@@ -63,9 +63,11 @@ const WORTH_TUNING = 0.005;
 /**
  * What to do about AP that rounding costs, for each comparison in turn.
  * @param possible whether --finetune can be used
+ * @param calibrated whether int8 rounds maps too, if it can
  */
 export function createAdvice(
   possible: boolean,
+  calibrated: boolean,
 ): (name: string, result: Pick<Comparison, "trainedAp" | "exportedAp">) => string | undefined {
   let compared = !possible;
   return (name, { trainedAp, exportedAp }) => {
@@ -74,9 +76,8 @@ export function createAdvice(
     compared = true;
     if (!(trainedAp - exportedAp > WORTH_TUNING)) return undefined;
     const text = "--finetune 2 trains two epochs with rounded weights, which may recover";
-    return name === "int8"
-      ? `${text} that; --calibration 0 leaves maps as they are`
-      : `${text} part of that: maps are not rounded in training`;
+    if (name === "c-int8") return `${text} part of that: maps are not rounded in training`;
+    return calibrated ? `${text} that; with --calibration 0, only weights are rounded` : `${text} that`;
   };
 }
 

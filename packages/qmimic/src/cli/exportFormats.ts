@@ -1,9 +1,9 @@
 // The files written by qmimic export, per format.
-import { parseModel, type Size } from "@qmimic/runtime";
+import { parseModel, type Size, stemOf } from "@qmimic/runtime";
 import type { RawImage } from "../data/images.js";
 import { inFile } from "../errors.js";
 import { cFiles } from "../export/c/cFiles.js";
-import { modelFile, type WeightFormat } from "../export/modelFile.js";
+import type { WeightFormat } from "../export/modelFile.js";
 import { onnxFile } from "../export/onnx/onnxFile.js";
 import { htmlPage } from "../export/page/htmlPage.js";
 import type { Detector } from "../models/index.js";
@@ -38,28 +38,29 @@ export interface Source {
 export interface MakeOptions {
   /** By weight precision: the fine-tuned detector may be used for rounded weights. */
   sources: Record<WeightFormat, Source>;
+  /** The model file with these weights. */
+  model(weights: WeightFormat): Uint8Array;
   /** Of C. */
   input: Size;
   /** Images to calibrate int8 with. */
   calibration: readonly RawImage[];
 }
 
-export function makeFormat(format: Format, { sources, input, calibration }: MakeOptions): Made {
+export function makeFormat(format: Format, { sources, model, input, calibration }: MakeOptions): Made {
   const weights = WEIGHTS[format];
   const { detector, thresholds } = sources[weights];
   const { classes } = detector.config;
   const suffix = weights === "int8" ? ".int8" : "";
-  const model = () => modelFile(detector, thresholds, weights, calibration);
   switch (format) {
     case "safetensors":
     case "int8":
-      return described(`detector${suffix}.safetensors`, model());
+      return withNote(`detector${suffix}.safetensors`, model(weights));
     case "html":
     case "html-int8": {
       const title =
         classes.length > 5 ? `Detector of ${classes.length} classes` : `Detector: ${classes.join(", ")}`;
-      const file = model();
-      return described(`detector${suffix}.html`, file, htmlPage(file, title));
+      const file = model(weights);
+      return withNote(`detector${suffix}.html`, file, htmlPage(file, title));
     }
     case "onnx":
       return { files: { "detector.onnx": onnxFile(detector, thresholds) } };
@@ -77,9 +78,10 @@ export function makeFormat(format: Format, { sources, input, calibration }: Make
   }
 }
 
-/** Whether a model's first maps are rounded, which is possible only with images and few channels. */
-function described(name: string, model: Uint8Array, content: string | Uint8Array = model): Made {
-  const rounded = parseModel(model).operations.filter((one) => one.op === "conv" && one.step > 0).length;
-  const note = `maps of the first ${rounded} convolutions are rounded to 7 bits, which is faster`;
-  return { files: { [name]: content }, ...(rounded > 0 ? { note } : {}) };
+/** With a note on rounded maps. */
+function withNote(name: string, model: Uint8Array, content: string | Uint8Array = model): Made {
+  const layers = stemOf(parseModel(model))?.layers.length ?? 0;
+  const what = layers === 1 ? "convolution is" : `${layers} convolutions are`;
+  const note = `maps of the first ${what} rounded to 7 bits, which is faster`;
+  return { files: { [name]: content }, ...(layers > 0 ? { note } : {}) };
 }

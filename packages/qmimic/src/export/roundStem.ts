@@ -4,10 +4,13 @@ import {
   type Conv,
   MAX_LEVEL,
   type Model,
+  type Operation,
   placePicture,
   type RawImage,
   stemConvolutions,
+  stemOf,
 } from "@qmimic/runtime";
+import { channelScales, scaledIntegers } from "../train/int8Weights.js";
 import { valueRanges } from "./calibrate.js";
 
 /** How much larger a channel may be made relative to its map's largest one: its weights lose as many bits. */
@@ -17,33 +20,56 @@ const MAX_GAIN = 8;
  * A channel is scaled to the range of its map's largest one, which the next convolution undoes: rectified values can be
  * scaled before or after rectifying (Nagel et al., Data-Free Quantization, ICCV 2019, section 4.1).
  * @param pictures for the ranges of the maps
- * @returns a copy with rounded maps; the model itself if none of its layers can be computed with bytes
+ * @returns a copy with rounded maps, whose weights are to be rounded; the model itself if none of its layers can be
+ * computed with bytes
  */
 export function roundStem(model: Model, pictures: readonly RawImage[]): Model {
   const convolutions = stemConvolutions(model);
   if (convolutions.length === 0 || !canRoundInput(model)) return model;
-  const rounded = withRoundedInput(model);
+  const adapted = withRoundedInput(model);
   const last = convolutions[convolutions.length - 1].index;
-  const first = { ...rounded, operations: model.operations.slice(0, last + 1) };
   const { side, grid } = model.input;
   const ranges = valueRanges(
-    first,
+    { ...adapted, operations: model.operations.slice(0, last + 1) },
     (picture) => placePicture(picture, side, grid),
     convolutions.map(({ index }) => index + 1),
     pictures,
   );
-  const operations = [...model.operations];
-  const { parameters } = rounded;
-  convolutions.forEach(({ index, conv, inputs }, i) => {
-    const maxima = ranges.get(index + 1)!.map(({ max }) => max);
-    const largest = Math.max(...maxima);
-    if (largest === 0) return;
-    operations[index] = { ...conv, step: largest / MAX_LEVEL } satisfies Conv;
+  const maxima = convolutions.map(({ index }) => ranges.get(index + 1)!.map(({ max }) => max));
+  equalize(adapted, convolutions, maxima);
+  const operations = withSteps(
+    model.operations,
+    convolutions.map(({ index }, i) => [index, Math.max(...maxima[i]) / MAX_LEVEL]),
+  );
+  // The kernels may refuse a layer whose channels differ too much; its map and those after it are not rounded.
+  const layers = stemOf({ ...withRoundedWeights(adapted, convolutions), operations })?.layers.length ?? 0;
+  if (layers === 0) return model;
+  const refused = convolutions.slice(layers).map(({ index }) => [index, 0] as const);
+  return { ...adapted, operations: withSteps(operations, refused) };
+}
+
+const withSteps = (
+  operations: readonly Operation[],
+  steps: readonly (readonly [index: number, step: number])[],
+): Operation[] => {
+  const changed = [...operations];
+  for (const [index, step] of steps) changed[index] = { ...(operations[index] as Conv), step };
+  return changed;
+};
+
+/** Scales channels and what reads them, in place. */
+function equalize(
+  { parameters }: Model,
+  convolutions: ReturnType<typeof stemConvolutions>,
+  maxima: readonly (readonly number[])[],
+): void {
+  convolutions.forEach(({ index, inputs }, i) => {
     const next = convolutions[i + 1];
     if (!next) return;
+    const largest = Math.max(...maxima[i]);
     const { weights, biases } = parameters[index]!;
     const after = parameters[next.index]!.weights;
-    maxima.forEach((max, c) => {
+    maxima[i].forEach((max, c) => {
       const gain = max === 0 ? 1 : Math.min(MAX_GAIN, largest / max);
       biases[c] *= gain;
       for (let k = 9 * inputs * c; k < 9 * inputs * (c + 1); k++) weights[k] *= gain;
@@ -51,7 +77,22 @@ export function roundStem(model: Model, pictures: readonly RawImage[]): Model {
         for (let k = 0; k < 9; k++) after[9 * (o * next.inputs + c) + k] /= gain;
     });
   });
-  return { ...rounded, operations };
+}
+
+/** With weights of the convolutions as they are in a file of eight bits. */
+function withRoundedWeights(model: Model, convolutions: ReturnType<typeof stemConvolutions>): Model {
+  const parameters = [...model.parameters];
+  for (const { index } of convolutions) {
+    const { weights, biases } = parameters[index]!;
+    const scales = channelScales(weights, biases.length);
+    const row = weights.length / biases.length;
+    const rounded = scaledIntegers(weights, scales);
+    parameters[index] = {
+      weights: Float32Array.from(rounded, (integer, i) => integer * scales[Math.floor(i / row)]),
+      biases,
+    };
+  }
+  return { ...model, parameters };
 }
 
 /**

@@ -107,16 +107,36 @@ describe("qmimic export", () => {
     expect(counts[0] + counts[1]).toBe(countIn(exported.stdout));
   });
 
+  it("rounds the first maps of int8, unless --calibration is 0 or there are no training images", async () => {
+    expect(exported.stdout).toMatch(
+      /detector\.int8\.safetensors\n +maps of the first \d convolutions are rounded to 7 bits/,
+    );
+    const folder = join(root, "weights-only");
+    const args = ["export", weights, "--format", "int8,html-int8", "--out", folder, "--data", data];
+    const none = await qmimic([...args, "--calibration", "0", "--no-compare"]);
+    expect(none).toMatchObject({ code: 0, stderr: "" });
+    expect(none.stdout).not.toContain("rounded");
+    const tested = join(root, "tested");
+    await makeShapes(tested, { val: 2 });
+    const alone = await qmimic(["export", weights, "--format", "int8", "--out", folder, "--data", tested]);
+    expect(alone).toMatchObject({ code: 0, stderr: "" });
+    expect(alone.stdout).toMatch(/^int8: maps are not rounded, which needs training images: .*train/m);
+    expect(alone.stdout).toMatch(/^int8 +AP50/m);
+  });
+
   it("without data only writes, and says so", async () => {
     const folder = join(root, "alone");
     const { code, stdout } = await qmimic(["export", weights, "--out", folder]);
     expect(code).toBe(0);
     expect(stdout).toContain("not compared with the detector: without a run folder, images must be given");
+    expect(stdout).toContain("int8: maps are not rounded, which needs training images: without a run folder");
+    expect(stdout).not.toContain("rounded to 7 bits");
     expect(filesBelow(folder)).toEqual(["detector.int8.safetensors", "detector.safetensors"]);
     expect(readFileSync(join(folder, "detector.safetensors")).equals(readFileSync(model))).toBe(true);
   });
 
   it.each([
+    [["export", weights, "--format", "c-int8", "--calibration", "0"], /--calibration 0: c-int8 needs images/],
     [["export", weights, "--format", "onyx"], /"onyx" is not a format\. Formats: safetensors, int8/],
     [["export", join(root, "nowhere")], /nowhere: no such file/],
     [["export", model], /out\/detector.safetensors: .*an exported model/],
@@ -230,23 +250,27 @@ describe("advice to fine-tune", () => {
   const results = { worse: { trainedAp: 0.5, exportedAp: 0.4 }, same: { trainedAp: 0.5, exportedAp: 0.499 } };
 
   it("is given once, where int8 weights cost AP", () => {
-    const advise = createAdvice(true);
+    const advise = createAdvice(true, false);
     expect(advise("float32", results.worse)).toBeUndefined();
-    expect(advise("int8", results.worse)).toMatch(
-      /^--finetune 2 trains .* may recover that; --calibration 0 leaves maps as they are$/,
-    );
+    expect(advise("int8", results.worse)).toMatch(/^--finetune 2 trains .* may recover that$/);
     expect(advise("c-int8", results.worse)).toBeUndefined();
+  });
+
+  it("names the maps if they are rounded too", () => {
+    expect(createAdvice(true, true)("int8", results.worse)).toMatch(
+      /that; with --calibration 0, only weights are rounded$/,
+    );
   });
 
   it("is not given for what only rounded maps cost", () => {
-    const advise = createAdvice(true);
+    const advise = createAdvice(true, true);
     expect(advise("int8", results.same)).toBeUndefined();
     expect(advise("c-int8", results.worse)).toBeUndefined();
-    expect(createAdvice(true)("c-int8", results.worse)).toMatch(/part of that: maps are not rounded/);
+    expect(createAdvice(true, true)("c-int8", results.worse)).toMatch(/part of that: maps are not rounded/);
   });
 
   it("is not given where --finetune is refused, or has been used", () => {
-    const advise = createAdvice(false);
+    const advise = createAdvice(false, true);
     for (const name of ["int8", "c-int8"]) expect(advise(name, results.worse)).toBeUndefined();
   });
 });

@@ -1,6 +1,14 @@
 // Rounding of a network's first maps: it rescales channels and pixels without changing the network, and rounds to steps
 // that cover what the pictures reach.
-import { createReferenceNetwork, type Model, parseModel, placePicture, type RawImage } from "@qmimic/runtime";
+import {
+  type Conv,
+  createReferenceNetwork,
+  type Model,
+  parseModel,
+  placePicture,
+  type RawImage,
+  stemOf,
+} from "@qmimic/runtime";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { modelFile } from "../../src/export/modelFile.js";
@@ -88,6 +96,25 @@ describe.each(["none", "detail"])("the first maps, neck %s", (neck) => {
   });
 });
 
+test("a layer whose channels differ too much is not rounded, nor are those after it", () => {
+  const model = modelOf({ neck: "none" });
+  const change = (factor: number, layer: number) => {
+    const parameters = model.parameters.map((one) => one && { ...one, weights: one.weights.slice() });
+    const { weights, biases } = parameters[layer]!;
+    weights.subarray(0, weights.length / biases.length).forEach((_, i) => {
+      weights[i] *= factor;
+    });
+    return { ...model, parameters };
+  };
+  const countOf = (changed: Model) => steps(roundStem(changed, pictures)).filter((step) => step > 0).length;
+  const layers = model.operations.flatMap((one, i) => (one.op === "conv" ? [i] : []));
+  const wider = layers.findIndex((i) => (model.operations[i] as Conv).channels > 1);
+  expect(wider).toBeGreaterThan(0);
+  expect(countOf(change(1e-5, layers[wider]))).toBe(wider);
+  // With one channel, it is only another step.
+  expect(countOf(change(1e-5, 0))).toBe(countOf(model));
+});
+
 test("networks without such layers are left alone", () => {
   const wide = modelOf({ backbone: "vgg-1-4" });
   expect(roundStem(wide, pictures)).toBe(wide);
@@ -104,6 +131,7 @@ test("a model file keeps steps and levels, and only with pictures", () => {
   ].map((file) => parseModel(file));
   detector.dispose();
   expect(with32.input.levels).toBe(127);
+  expect(stemOf(with32)?.layers.length).toBe(steps(with32).filter((step) => step > 0).length);
   expect(Math.max(...steps(with32))).toBeGreaterThan(0);
   for (const plain of [without, float]) {
     expect(plain.input.levels).toBe(0);

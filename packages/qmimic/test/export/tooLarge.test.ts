@@ -26,7 +26,8 @@ test("at any side: refused by name when it is opened, and by c-int8 when it is c
   const opening = openModel("out/large.html", modelFile(detector, undefined, "int8"));
   await expect(opening).rejects.toThrow(/^out\/large\.html: an input of .*: use a smaller side$/);
   const source = { detector, thresholds: undefined };
-  const options = { input: { width: 96, height: 96 }, calibration: [picture] };
+  const model = () => modelFile(detector, undefined, "int8");
+  const options = { model, input: { width: 96, height: 96 }, calibration: [picture] };
   expect(() => makeFormat("c-int8", { sources: { float32: source, int8: source }, ...options })).toThrow(
     /^c-int8: an input of 96 x 96 pixels needs /,
   );

@@ -135,7 +135,7 @@ export const FIELDS: Record<Operation["op"], Record<string, Field>> = {
     padding: integer(0, 64, 0),
     groups: integer(1, 65_536, 1),
     relu,
-    step: { low: 0, high: 1e30, absent: 0, real: true },
+    step: { low: 1e-30, high: 1e30, absent: 0, real: true },
   },
   maxPool: { kernel: integer(1, 64), stride: integer(1, 64), padding: integer(0, 32, 0) },
   add: { other: integer(0, 65_536), relu },
@@ -170,7 +170,8 @@ export function parseOperations(list: unknown): Operation[] {
       // Operations only read earlier values, so the list has no cycles.
       const high = name === "other" ? i : field.high;
       const fits = field.real ? Number.isFinite(value) : Number.isInteger(value);
-      if (!fits || (value as number) < field.low || (value as number) > high)
+      const inRange = (value as number) >= field.low && (value as number) <= high;
+      if (!fits || !(inRange || value === field.absent))
         fail(`${where}, ${op}: ${name} is ${show(value)}, expected ${field.low} to ${high}`);
       parsed[name] = value;
     }

@@ -20,7 +20,7 @@ export interface Stem {
   layers: ByteLayer[];
   /** The cells around a picture. */
   outside: number;
-  /** The value that the last layer computes; those before it are read only here. */
+  /** The value that the last layer computes. */
   value: number;
   /** One in that value's bytes. */
   step: number;
@@ -44,39 +44,36 @@ interface StemConvolution {
   pool: boolean;
 }
 
-/** The indices of the values that something reads, once for each reader. */
-const readsOf = ({
-  operations,
-  outputs,
-  features,
-}: Pick<Model, "operations" | "outputs" | "features">): number[] => [
-  ...outputs,
-  features,
-  ...operations.flatMap((operation) =>
-    operation.op === "add" ? [operation.input, operation.other] : [operation.input],
-  ),
-];
+type Readable = Pick<Model, "operations" | "outputs" | "features">;
+
+/** How many times each value is read: by operations, by the decoder, or as the features. */
+function readersOf({ operations, outputs, features }: Readable): number[] {
+  const readers: number[] = Array(operations.length + 1).fill(0);
+  for (const value of [...outputs, features]) readers[value]++;
+  for (const operation of operations) {
+    readers[operation.input]++;
+    if (operation.op === "add") readers[operation.other]++;
+  }
+  return readers;
+}
 
 /**
- * The first layers that can be computed with bytes if their results are rounded: each result is read only by the next
- * layer.
+ * The first layers that can be computed with bytes if their results are rounded: each result but the last is read only
+ * by the next layer.
  */
-export function stemConvolutions(
-  model: Pick<Model, "operations" | "outputs" | "features">,
-): StemConvolution[] {
+export function stemConvolutions(model: Readable): StemConvolution[] {
   const { operations } = model;
-  const reads = readsOf(model);
-  const readBy = (index: number): boolean =>
-    operations[index]?.input === index &&
-    (index === 0 || reads.filter((value) => value === index).length === 1);
+  const readers = readersOf(model);
+  const follows = (index: number): boolean =>
+    operations[index]?.input === index && (index === 0 || readers[index] === 1);
   const found: StemConvolution[] = [];
   let inputs = 3;
-  for (let index = 0; readBy(index); ) {
+  for (let index = 0; follows(index); ) {
     const conv = operations[index];
     if (conv.op !== "conv" || !isByteConvolution(conv, inputs)) break;
     const next = operations[index + 1];
     const pool =
-      readBy(index + 1) &&
+      follows(index + 1) &&
       next.op === "maxPool" &&
       [next.kernel, next.stride, next.padding].join() === "2,2,0";
     found.push({ conv, index, inputs, pool });
@@ -111,13 +108,13 @@ export function stemOf(model: Model): Stem | undefined {
   }
   if (layers.length === 0) return undefined;
   const [red, green, blue] = zeros;
-  const sharesInput = readsOf(model).filter((read) => read === 0).length > 1;
-  return { layers, outside: red | (green << 8) | (blue << 16), value, step: scale.step, sharesInput };
+  const outside = red | (green << 8) | (blue << 16);
+  return { layers, outside, value, step: scale.step, sharesInput: readersOf(model)[0] > 1 };
 }
 
 const cellSize = (channels: number): CellSize => (channels <= 2 ? 2 : 4);
 
-/** The largest multiplier is at least this, so that sums are rounded to at most an eighth of a step. */
+/** The largest multiplier is from this to its double: then sums are rounded to at most a sixteenth of a step. */
 const MULTIPLIER = 2 ** 10;
 /** With a smaller one, sums of 16 bits do not reach the largest result. */
 const LEAST_MULTIPLIER = 128;

@@ -8,21 +8,21 @@ import type { PlacedMap } from "./plan.js";
 import { clearZeros } from "./zeros.js";
 
 export interface StemPlan {
-  /** The input of each layer and, for pooled layers, its result before pooling; in floats, one channel. */
+  /** The input, and the result of each convolution and pooling; in floats, one channel. */
   maps: MapLayout[];
   /** Floats of all maps. */
   size: number;
 }
 
-/** Bytes on each side of a row: a cell of 4 channels, or two of 2. */
-const PAD = 4;
+/** Floats on each side of a row: a cell of 4 channels, or two of 2. */
+const PAD = 1;
 
 /** @returns undefined if a row of any map does not consist of whole floats, or pooling would leave out cells */
 export function planStem({ stem }: Machine, { width, height }: Size): StemPlan | undefined {
   if (!stem) return undefined;
   const maps: MapLayout[] = [];
   const add = (size: number): boolean => {
-    maps.push(layOutMap({ channels: 1, height, width: (width * size) / 4, regions: false }, PAD / 4));
+    maps.push(layOutMap({ channels: 1, height, width: (width * size) / 4, regions: false }, PAD));
     return (width * size) % 4 === 0;
   };
   if (!add(4)) return undefined;
@@ -93,15 +93,17 @@ export function stemSteps(
   layers.forEach(({ from: fromSize, to: toSize, pool }, i) => {
     const [from, result] = maps.slice(next, next + 2);
     const kernel = kernels[`bytes${fromSize}to${toSize}`];
-    const clear = clearZeros(machine, result);
     const cells = (4 * result.width) / toSize;
     const start = from.address - 4 * from.row - fromSize;
-    steps.push(() => {
-      kernel(start, weights[i], result.address, result.height, cells, 4 * from.row, 4 * result.row);
-      clear();
-    });
+    steps.push(() =>
+      kernel(start, weights[i], result.address, result.height, cells, 4 * from.row, 4 * result.row),
+    );
     next++;
-    if (!pool) return;
+    // Pooling does not read what is around its input.
+    if (!pool) {
+      steps.push(clearZeros(machine, result));
+      return;
+    }
     const pooled = maps[next + 1];
     const clearPooled = clearZeros(machine, pooled);
     const pooledCells = (4 * pooled.width) / toSize;

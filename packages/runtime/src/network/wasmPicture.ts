@@ -36,7 +36,6 @@ function bytesFor({ width, height }: Size, { scale }: Placement): number {
 
 function drawPlainly(machine: Machine, plan: Plan, picture: RawPicture, placement: Placement): void {
   const { width, height } = placement.canvas;
-  const { address, row, plane } = plan.maps[0]!;
   const planes = new Float32Array(3 * width * height);
   drawPicture(picture, placement, machine.model.input, planes);
   if (plan.byteInput) {
@@ -50,6 +49,7 @@ function drawPlainly(machine: Machine, plan: Plan, picture: RawPicture, placemen
           );
     return;
   }
+  const { address, row, plane } = plan.maps[0]!;
   for (let c = 0, from = 0; c < 3; c++)
     for (let y = 0; y < height; y++, from += width)
       machine.floats.set(planes.subarray(from, from + width), address / 4 + c * plane + y * row);

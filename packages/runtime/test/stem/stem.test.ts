@@ -4,6 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { Model, Operation } from "../../src/index.js";
 import { stemConvolutions, stemOf } from "../../src/network/stem.js";
+import { compare as compareHere, type Result } from "./compare.mjs";
 
 /** Node 20 has relaxed SIMD behind a flag, with a fault in its baseline compiler. */
 const FLAGS =
@@ -11,19 +12,11 @@ const FLAGS =
     ? ["--experimental-wasm-relaxed-simd", "--no-liftoff"]
     : [];
 
-interface Result {
-  name: string;
-  layers: number;
-  nonzero: number;
-  worst: number;
-  differ: number;
-  /** Largest difference of a convolution of the input that is not rounded. */
-  floats: number;
-}
+type Networks = readonly (readonly (number | "pool" | "floats")[])[];
 
-function compare(networks: readonly (readonly (number | "pool" | "floats")[])[]): Result[] {
+function compare(networks: Networks, flags = FLAGS): Result[] {
   const program = fileURLToPath(new URL("compare.mjs", import.meta.url));
-  const output = execFileSync(process.execPath, [...FLAGS, program, JSON.stringify(networks)]);
+  const output = execFileSync(process.execPath, [...flags, program, JSON.stringify(networks)]);
   return JSON.parse(output.toString());
 }
 
@@ -53,8 +46,22 @@ test("several layers and poolings differ by few steps", () => {
   ])) {
     expect(result.layers, result.name).toBeGreaterThan(2);
     expect(result.worst, result.name).toBeLessThan(4.01);
-    expect(result.differ, result.name).toBeLessThan(0.4);
+    expect(result.differ, result.name).toBeLessThan(0.35);
   }
+});
+
+test("in this process, with bytes or, without relaxed SIMD, floats", async () => {
+  const bytes = FLAGS.length === 0;
+  for (const result of await compareHere([[2, 2, "pool", 4, "floats"], [3]])) {
+    expect(result.worst, result.name).toBeLessThan(bytes ? 3.01 : 1.01);
+    expect(result.differ, result.name).toBeLessThan(bytes ? 0.3 : 0.002);
+    expect(result.floats, result.name).toBeLessThan(2e-5);
+  }
+});
+
+test.runIf(FLAGS.length > 0)("engines whose products of bytes are wrong compute with floats", () => {
+  const flags = FLAGS.filter((flag) => flag !== "--no-liftoff");
+  for (const result of compare([[2], [4, 4]], flags)) expect(result.differ, result.name).toBeLessThan(0.002);
 });
 
 const CONV = {
