@@ -21,7 +21,6 @@ export { ModelError } from "./model/errors.js";
 export * from "./model/model.js";
 export * from "./model/operations.js";
 export { inferShapes, parametersOf, type Shape } from "./model/shapes.js";
-export { BYTE_KERNELS_HEX } from "./network/kernelsHex.js";
 export type { Network, Value } from "./network/network.js";
 export { createReferenceNetwork } from "./network/reference.js";
 export { eachNumber } from "./network/referenceKernels.js";

@@ -39,7 +39,7 @@ export function roundStem(model: Model, pictures: readonly RawImage[]): Model {
   equalize(adapted, convolutions, maxima);
   const operations = withSteps(
     model.operations,
-    convolutions.map(({ index }, i) => [index, Math.max(...maxima[i]) / MAX_LEVEL]),
+    convolutions.map(({ index }, i) => [index, short(Math.max(...maxima[i]) / MAX_LEVEL)]),
   );
   // The kernels may refuse a layer whose channels differ too much; its map and those after it are not rounded.
   const layers = stemOf({ ...withRoundedWeights(adapted, convolutions), operations })?.layers.length ?? 0;
@@ -47,6 +47,9 @@ export function roundStem(model: Model, pictures: readonly RawImage[]): Model {
   const refused = convolutions.slice(layers).map(({ index }) => [index, 0] as const);
   return { ...adapted, operations: withSteps(operations, refused) };
 }
+
+/** With few digits, for a small file; means are still multiples of 1 / 127 as the runtime sees it. */
+const short = (number: number): number => Number(number.toPrecision(9));
 
 const withSteps = (
   operations: readonly Operation[],
@@ -101,7 +104,7 @@ function withRoundedWeights(model: Model, convolutions: ReturnType<typeof stemCo
  */
 function withRoundedInput(model: Model): Model {
   const { mean, std } = model.input;
-  const means = mean.map((one) => Math.round(one * MAX_LEVEL) / MAX_LEVEL);
+  const means = mean.map((one) => short(Math.round(one * MAX_LEVEL) / MAX_LEVEL));
   const [, deviation] = std;
   const parameters = model.parameters.map((layer, index) => {
     if (!layer) return undefined;

@@ -37,6 +37,15 @@ describe("packed", () => {
   ])("%s", async (_, bytes) => {
     expect(await unpacked(packedElement("model", bytes))).toEqual(bytes);
   });
+
+  it("text and floats", async () => {
+    for (const text of [0, 1, 2, 3, 4, 1001]) {
+      const bytes = Uint8Array.from([...new Uint8Array(text).fill(65), ...floats]);
+      const element = packedElement("model", bytes, text);
+      expect(element).toContain(`data-floats="${text}"`);
+      expect(await unpacked(element)).toEqual(bytes);
+    }
+  });
 });
 
 it("holds nothing that HTML changes, whatever the bytes", () => {
@@ -55,8 +64,9 @@ it("takes a seventh more than the bytes", () => {
 });
 
 it("floats by rows of their bytes are shorter", () => {
-  expect(packedElement("model", floats)).toMatch(/data-rows="4"/);
-  expect(packedElement("program", Buffer.from("const a = 1;".repeat(99)))).toMatch(/data-rows="1"/);
+  expect(packedElement("model", floats)).toMatch(/data-floats="0"/);
+  const program = Buffer.from("const a = 1;".repeat(99));
+  expect(packedElement("program", program)).toMatch(new RegExp(`data-floats="${program.length}"`));
 });
 
 it("a page with a two-stage detector of the faces recipe takes 250 kB, 120 kB with weights of eight bits", () => {

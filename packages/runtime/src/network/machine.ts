@@ -2,7 +2,8 @@
 import { fail } from "../model/errors.js";
 import type { LayerParameters, Model } from "../model/model.js";
 import type { Shape } from "../model/shapes.js";
-import { type ByteKernels, instantiateByteKernels, instantiateKernels, type Kernels } from "./kernels.js";
+import { type ByteKernels, instantiateByteKernels } from "./byteKernels.js";
+import { instantiateKernels, type Kernels } from "./kernels.js";
 import { aligned } from "./memory.js";
 import {
   type ConvBlock,

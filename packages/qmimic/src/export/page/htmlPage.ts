@@ -2,25 +2,26 @@
 // from disk and needs no server.
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { BYTE_KERNELS_HEX, parseModel } from "@qmimic/runtime";
+import { parseModel } from "@qmimic/runtime";
 import { APP } from "./app.js";
 import { packedElement, UNPACK } from "./packing.js";
-import { STYLE } from "./style.js";
+import { FIRST_STYLE, STYLE } from "./style.js";
 
 /**
  * @param model the bytes of a model file
  * @param title page title, for instance the classes
  */
 export function htmlPage(model: Uint8Array, title: string): string {
-  const bundle = readFileSync(fileURLToPath(import.meta.resolve("@qmimic/runtime/bundle")), "utf8");
-  // Needed only for rounded maps.
-  const runtime = parseModel(model).input.levels > 0 ? bundle : bundle.replace(BYTE_KERNELS_HEX, "");
+  const rounded = parseModel(model).input.levels > 0;
+  const bundle = import.meta.resolve(`@qmimic/runtime/${rounded ? "bundle" : "bundle-floats"}`);
+  const runtime = readFileSync(fileURLToPath(bundle), "utf8");
   const name = escapeHtml(title);
   return `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${name}</title>
+<style>${FIRST_STYLE}</style>
 <header><h1>${name}</h1><p id="status" role="status">loading</p></header>
 <main>
   <div class="controls">
@@ -33,7 +34,7 @@ export function htmlPage(model: Uint8Array, title: string): string {
   <div id="stage"><canvas id="canvas" width="1" height="1"></canvas><p id="hint">Drop or paste an image here, or use the buttons.</p></div>
   <table id="found"><caption>Objects</caption><thead><tr><th>label<th>score<th>x<th>y<th>width<th>height</thead><tbody></tbody></table>
 </main>
-${packedElement("model", model)}
+${packedElement("model", model, floatsOf(model))}
 ${packedElement("program", Buffer.from(`${ADD_STYLE}${runtime}\n${SCRIPT}`))}
 <script>${UNPACK.replace(/^\s+/gm, "")}${START.replace(/^\s+/gm, "")}</script>
 </html>
@@ -60,6 +61,10 @@ unpack("program").then((program) => {
     : "this browser is too old: it needs DecompressionStream (Chrome 103, Firefox 113, Safari 16.4)";
 });
 `;
+
+/** Where a safetensors file's numbers begin: after the length of its header, and the header. */
+const floatsOf = (file: Uint8Array): number =>
+  8 + new DataView(file.buffer, file.byteOffset).getUint32(0, true);
 
 const ENTITIES: Record<string, string> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;" };
 

@@ -51,16 +51,18 @@ function toPlanes(bytes: Uint8Array): Uint8Array {
 }
 
 /**
- * A script element that contains bytes, for UNPACK's function: regrouped in four rows or unchanged, whichever is
- * smaller.
+ * A script element that contains bytes, for UNPACK's function: those from `floats` on regrouped in four rows, or all
+ * unchanged, whichever is smaller.
  * @param id of the element
+ * @param floats where float32 numbers begin
  */
-export function packedElement(id: string, bytes: Uint8Array): string {
+export function packedElement(id: string, bytes: Uint8Array, floats = 0): string {
   const deflate = (data: Uint8Array) =>
     deflateRawSync(data, { level: constants.Z_BEST_COMPRESSION, memLevel: 9 });
-  const [whole, planes] = [bytes, toPlanes(bytes)].map(deflate);
-  const [rows, packed] = planes.length < whole.length ? [4, planes] : [1, whole];
-  const sizes = `data-bytes="${bytes.length}" data-packed="${packed.length}" data-rows="${rows}"`;
+  const regrouped = Buffer.concat([bytes.subarray(0, floats), toPlanes(bytes.subarray(floats))]);
+  const [whole, planes] = [bytes, regrouped].map(deflate);
+  const [from, packed] = planes.length < whole.length ? [floats, planes] : [bytes.length, whole];
+  const sizes = `data-bytes="${bytes.length}" data-packed="${packed.length}" data-floats="${from}"`;
   return `<script type="text/plain" id="${id}" ${sizes}>${toText(packed)}</script>`;
 }
 
@@ -68,7 +70,7 @@ export function packedElement(id: string, bytes: Uint8Array): string {
 export const UNPACK = `
 async function unpack(id) {
   const { dataset, textContent } = document.getElementById(id);
-  const { bytes, packed, rows } = dataset;
+  const { bytes, packed, floats } = dataset;
   const data = new Uint8Array(Number(packed) + 2);
   let held = 0, bits = 0, at = 0;
   const push = (septet) => {
@@ -84,13 +86,13 @@ async function unpack(id) {
   }
   const stream = new Blob([data.subarray(0, packed)]).stream().pipeThrough(new DecompressionStream("deflate-raw"));
   const inflated = new Uint8Array(await new Response(stream).arrayBuffer());
-  if (rows === "1") return inflated;
-  const count = inflated.length / 4;
-  const view = new DataView(new ArrayBuffer(4 * count));
+  const from = Number(floats), count = (inflated.length - from) >> 2;
+  const view = new DataView(new ArrayBuffer(from + 4 * count));
+  for (let i = 0; i < from; i++) view.setUint8(i, inflated[i]);
   for (let i = 0; i < count; i++) {
     let rotated = 0;
-    for (let row = 3; row >= 0; row--) rotated = (rotated << 8) | inflated[row * count + i];
-    view.setUint32(4 * i, (rotated >>> 1) | (rotated << 31), true);
+    for (let row = 3; row >= 0; row--) rotated = (rotated << 8) | inflated[from + row * count + i];
+    view.setUint32(from + 4 * i, (rotated >>> 1) | (rotated << 31), true);
   }
   return new Uint8Array(view.buffer, 0, Number(bytes));
 }

@@ -1,8 +1,10 @@
-/** The page's style sheet: works on phones, light and dark mode. */
+/** For what is seen before the program runs, or if it cannot. */
+export const FIRST_STYLE = ":root{color-scheme:light dark}body{margin:0;font:16px/1.45 system-ui,sans-serif}";
+
+/** The page's other styles: works on phones, light and dark mode. */
 export const STYLE = `
-:root{color-scheme:light dark;--line:#8886;--accent:#0a6cdb}
+:root{--line:#8886;--accent:#0a6cdb}
 *{box-sizing:border-box}
-body{margin:0;font:16px/1.45 system-ui,sans-serif}
 header{display:flex;flex-wrap:wrap;gap:0 1rem;align-items:baseline;padding:.6rem 1rem;border-bottom:1px solid var(--line)}
 h1{font-size:1.15rem;margin:0}
 #status{margin:0;opacity:.8;font-variant-numeric:tabular-nums}
