@@ -81,7 +81,8 @@ export function makeFormat(format: Format, { sources, model, input, calibration 
 /** With a note on rounded maps. */
 function withNote(name: string, model: Uint8Array, content: string | Uint8Array = model): Made {
   const layers = stemOf(parseModel(model))?.layers.length ?? 0;
-  const what = layers === 1 ? "convolution is" : `${layers} convolutions are`;
-  const note = `maps of the first ${what} rounded to 7 bits, which is faster`;
+  const what =
+    layers === 1 ? "the first convolution's map is" : `maps of the first ${layers} convolutions are`;
+  const note = `${what} rounded to 7 bits, which is faster`;
   return { files: { [name]: content }, ...(layers > 0 ? { note } : {}) };
 }
