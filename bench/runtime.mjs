@@ -169,7 +169,7 @@ if (given.report) {
   console.log(`wrote ${given.report}`);
 }
 
-/** Latency of every side in milliseconds, and as a multiple of ours, computed per round. */
+/** Latency of every side in milliseconds, and as a multiple of ours, and of ours with int8, computed per round. */
 async function inTurn({ sides, close }) {
   const all = Object.keys(sides);
   const times = Object.fromEntries(all.map((side) => [side, []]));
@@ -188,7 +188,13 @@ async function inTurn({ sides, close }) {
         p95: sorted[Math.floor(0.95 * sorted.length)],
         picturesPerSecond: (1000 * sorted.length) / total,
       };
-      const ratio = { ratio: median(each), low: Math.min(...each), high: Math.max(...each) };
+      const toInt8 = times[side].map((round, i) => median(round) / median(times["ours-int8"][i]));
+      const ratio = {
+        ratio: median(each),
+        low: Math.min(...each),
+        high: Math.max(...each),
+        overInt8: median(toInt8),
+      };
       return [side, side === "ours" ? numbers : { ...numbers, ...ratio }];
     }),
   );

@@ -89,9 +89,12 @@ An image of 480 x 360 pixels, one thread, ${rounds} rounds of ${runs} images, si
 
 ${table(WARM, warmRows(report, "chromium"))}
 
-onnxruntime-web takes, by the medians, ${Object.entries(report)
+onnxruntime-web takes, by the median of the rounds, ${Object.entries(report)
     .filter(([, { chromium }]) => chromium)
-    .map(([name, results]) => `${overInt8(results)} times as long as ours-int8 (${name})`)
+    .map(
+      ([name, { chromium }]) =>
+        `${chromium["onnxruntime-web"].overInt8.toFixed(2)} times as long as ours-int8 (${name})`,
+    )
     .join(", ")}.
 
 ## Latency in Node
@@ -119,12 +122,6 @@ ${faceApiAp === undefined ? "" : `\nface-api's tinyFaceDetector at 416 px, score
 face-api ran on its ${faceApiWasm ? "wasm" : "JavaScript"} back end. Networks for which no weights are given have random ones: their times are meaningful, their detections are not.
 `;
 }
-
-/** ONNX Runtime's time as a multiple of that of the int8 export. */
-const overInt8 = ({ chromium }) => {
-  const ratio = chromium["onnxruntime-web"].median / chromium["ours-int8"].median;
-  return ratio.toFixed(2);
-};
 
 function intro({ rounds, runs, cold, weights, split, merge, report }) {
   const flags = [
