@@ -25,7 +25,7 @@ import { median, root, writeReport } from "./common.mjs";
 import { chart } from "./runtime/chart.mjs";
 import { coldLoads, hasChromium, warmSides } from "./runtime/chromium.mjs";
 import { makeModels, NETWORKS } from "./runtime/models.mjs";
-import { nodeSides } from "./runtime/node.mjs";
+import { nodeSides, PICTURE } from "./runtime/node.mjs";
 import { barePage, coldPage, facesPage, warmPage } from "./runtime/pages.mjs";
 import { apOfFaceApi, apOfModel } from "./runtime/precision.mjs";
 import { markdown, summary } from "./runtime/report.mjs";
@@ -82,21 +82,12 @@ else if (!tfWasm)
 const sides = ["ours", "ours-int8", "onnxruntime-web", ...(faceApi ? ["face-api"] : [])];
 const wasm = tfWasm !== undefined;
 
-const dataset = given.data
-  ? await readDataset(given.data, given.split, given.merge ? { merge: given.merge } : {})
-  : undefined;
+const readSplit = async (split) =>
+  given.data ? readDataset(given.data, split, given.merge ? { merge: given.merge } : {}) : undefined;
+const dataset = await readSplit(given.split);
 // The int8 model's maps are calibrated as qmimic export does: with training images, or with noise.
-const training =
-  given.data && (await readDataset(given.data, "train", given.merge ? { merge: given.merge } : {}));
-const pictures = training
-  ? await calibrationPictures(training, 32, 480)
-  : [
-      {
-        data: Uint8Array.from({ length: 3 * 480 * 360 }, (_, i) => (i * 2654435761) >>> 24),
-        width: 480,
-        height: 360,
-      },
-    ];
+const training = await readSplit("train");
+const pictures = training ? await calibrationPictures(training, 32, 480) : [PICTURE];
 const files = {
   "/warm.html": warmPage(sides, wasm),
   "/cold-bare.html": barePage,

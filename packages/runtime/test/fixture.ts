@@ -1,5 +1,6 @@
-// Reads the values computed with torchvision (fixtures/make_fixtures.py).
+// Values computed with torchvision (fixtures/make_fixtures.py), and what several tests make.
 import { readFileSync } from "node:fs";
+import type { Operation } from "../src/index.js";
 
 type Numbers = number[];
 
@@ -83,3 +84,19 @@ export function expectClose(actual: Float32Array, expected: number[], tolerance:
     }
   }
 }
+
+/** A convolution that keeps the size of its input, unless `more` says otherwise. */
+export const conv = (input: number, channels: number, kernel: number, more: object = {}): Operation => ({
+  ...{
+    op: "conv",
+    input,
+    channels,
+    kernel,
+    stride: 1,
+    padding: (kernel - 1) >> 1,
+    groups: 1,
+    relu: 0,
+    step: 0,
+  },
+  ...more,
+});

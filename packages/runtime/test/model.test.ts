@@ -10,21 +10,7 @@ import {
   parseModel,
 } from "../src/index.js";
 import { formatOperation } from "../src/model/operations.js";
-
-const conv = (input: number, channels: number, kernel: number, more: object = {}): Operation => ({
-  ...{
-    op: "conv",
-    input,
-    channels,
-    kernel,
-    stride: 1,
-    padding: (kernel - 1) >> 1,
-    groups: 1,
-    relu: 0,
-    step: 0,
-  },
-  ...more,
-});
+import { conv } from "./fixture.js";
 
 const OPERATIONS: Operation[] = [
   conv(0, 4, 4, { stride: 4, padding: 0, relu: 1 }),

@@ -4,6 +4,7 @@ import type { Decoder } from "../src/index.js";
 import { inferShapes, type Model, type Operation, parametersOf, placePicture } from "../src/index.js";
 import { createReferenceNetwork } from "../src/network/reference.js";
 import { createWasmNetwork } from "../src/network/wasm.js";
+import { conv } from "./fixture.js";
 
 afterEach(() => {
   vi.restoreAllMocks();
@@ -19,21 +20,6 @@ function sequence(seed: number): () => number {
 }
 
 const GRID = 32;
-const conv = (input: number, channels: number, kernel: number, more: object = {}): Operation => ({
-  ...{
-    op: "conv",
-    input,
-    channels,
-    kernel,
-    stride: 1,
-    padding: (kernel - 1) >> 1,
-    groups: 1,
-    relu: 0,
-    step: 0,
-  },
-  ...more,
-});
-
 const keep = { nms: 0.5, vote: 1, detections: 100 };
 const cells: Decoder = { of: "cells", stride: 4, score: 0.1, preNms: 100, keep };
 const regions: Decoder = {

@@ -10,7 +10,7 @@ import {
   stemConvolutions,
   stemOf,
 } from "@qmimic/runtime";
-import { channelScales, scaledIntegers } from "../train/int8Weights.js";
+import { roundedToIntegers } from "../train/int8Weights.js";
 import { valueRanges } from "./calibrate.js";
 
 /** How much larger a channel may be made relative to its map's largest one: its weights lose as many bits. */
@@ -87,13 +87,7 @@ function withRoundedWeights(model: Model, convolutions: ReturnType<typeof stemCo
   const parameters = [...model.parameters];
   for (const { index } of convolutions) {
     const { weights, biases } = parameters[index]!;
-    const scales = channelScales(weights, biases.length);
-    const row = weights.length / biases.length;
-    const rounded = scaledIntegers(weights, scales);
-    parameters[index] = {
-      weights: Float32Array.from(rounded, (integer, i) => integer * scales[Math.floor(i / row)]),
-      biases,
-    };
+    parameters[index] = { weights: roundedToIntegers(weights, biases.length), biases };
   }
   return { ...model, parameters };
 }

@@ -18,3 +18,13 @@ export function scaledIntegers(weights: Float32Array, scales: ArrayLike<number>)
     return scale === 0 ? 0 : Math.round(weight / scale);
   });
 }
+
+/** The numbers that a file of eight bits has for weights. */
+export function roundedToIntegers(weights: Float32Array, channels: number): Float32Array {
+  const scales = channelScales(weights, channels);
+  const row = weights.length / channels;
+  return Float32Array.from(
+    scaledIntegers(weights, scales),
+    (integer, i) => integer * scales[Math.floor(i / row)],
+  );
+}

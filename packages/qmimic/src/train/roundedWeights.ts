@@ -4,7 +4,7 @@
 // unchanged (straight-through estimator). Weights are exported with batch norm folded in, but rounded here
 // without it: a channel's scale absorbs the factor.
 import { copy, type Module, noGrad, scope, type Tensor, tensor } from "@qmimic/torch";
-import { channelScales, scaledIntegers } from "./int8Weights.js";
+import { roundedToIntegers } from "./int8Weights.js";
 
 /** Weights exported as integers: of convolutions and linear layers, output channels first. */
 export const weightsOf = (module: Module): Tensor[] =>
@@ -21,15 +21,6 @@ export function roundWeights(weights: readonly Tensor[]): () => void {
         });
       }),
     );
-  write(kept.map((values, i) => rounded(values, weights[i].shape[0])));
+  write(kept.map((values, i) => roundedToIntegers(values, weights[i].shape[0])));
   return () => write(kept);
-}
-
-function rounded(values: Float32Array, channels: number): Float32Array {
-  const scales = channelScales(values, channels);
-  const row = values.length / channels;
-  return Float32Array.from(
-    scaledIntegers(values, scales),
-    (integer, i) => integer * scales[Math.floor(i / row)],
-  );
 }

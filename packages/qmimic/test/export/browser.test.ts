@@ -9,6 +9,7 @@ import { type Detection, Detector } from "@qmimic/runtime";
 import type { Browser, Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { NODE_FLAGS } from "../../../runtime/test/stem/compare.mjs";
 import { decodeImage } from "../../src/data/images.js";
 import { createRandom } from "../../src/data/random.js";
 import { htmlPage } from "../../src/export/page/htmlPage.js";
@@ -122,11 +123,7 @@ describe.skipIf(!hasBrowser)("in Chromium", () => {
     const inPage = await page.evaluate<Record<string, number>[]>(
       `import("/stems.js").then(({ compare }) => compare(${JSON.stringify(networks)}))`,
     );
-    const flags =
-      Number(process.versions.node.split(".")[0]) < 22
-        ? ["--experimental-wasm-relaxed-simd", "--no-liftoff"]
-        : [];
-    const output = execFileSync(process.execPath, [...flags, stems, JSON.stringify(networks)]);
+    const output = execFileSync(process.execPath, [...NODE_FLAGS, stems, JSON.stringify(networks)]);
     const rounded = (results: Record<string, number>[]) =>
       results.map(({ name, layers, worst, differ }) => [name, layers, Math.round(worst), differ.toFixed(6)]);
     expect(rounded(inPage)).toEqual(rounded(JSON.parse(output.toString())));

@@ -2,7 +2,7 @@
 import { bytesOf } from "./kernels.js";
 import { BYTE_KERNELS_HEX } from "./kernelsHex.js";
 
-/** The module's exports, documented in packages/runtime/wasm/bytes.ts. */
+/** The module's exports, documented in packages/runtime/wasm/byteConv.ts and byteMaps.ts. */
 export interface ByteKernels {
   bytes2to2(
     input: number,

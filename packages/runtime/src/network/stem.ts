@@ -12,7 +12,7 @@ export interface ByteLayer {
   to: CellSize;
   /** Whether 2 x 2 max pooling follows. */
   pool: boolean;
-  /** What the kernel reads, see wasm/bytes.ts. */
+  /** What the kernel reads, see wasm/byteConv.ts. */
   packed: Uint8Array;
 }
 

@@ -1,3 +1,5 @@
+export const NODE_FLAGS: readonly string[];
+
 export function compare(networks: readonly (readonly (number | string)[])[]): Promise<Result[]>;
 
 export interface Result {

@@ -4,17 +4,11 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
 import type { Model, Operation } from "../../src/index.js";
 import { stemConvolutions, stemOf } from "../../src/network/stem.js";
-import { compare as compareHere, type Result } from "./compare.mjs";
-
-/** Node 20 has relaxed SIMD behind a flag, with a fault in its baseline compiler. */
-const FLAGS =
-  Number(process.versions.node.split(".")[0]) < 22
-    ? ["--experimental-wasm-relaxed-simd", "--no-liftoff"]
-    : [];
+import { compare as compareHere, NODE_FLAGS, type Result } from "./compare.mjs";
 
 type Networks = readonly (readonly (number | "pool" | "floats")[])[];
 
-function compare(networks: Networks, flags = FLAGS): Result[] {
+function compare(networks: Networks, flags = NODE_FLAGS): Result[] {
   const program = fileURLToPath(new URL("compare.mjs", import.meta.url));
   const output = execFileSync(process.execPath, [...flags, program, JSON.stringify(networks)]);
   return JSON.parse(output.toString());
@@ -51,7 +45,7 @@ test("several layers and poolings differ by few steps", () => {
 });
 
 test("in this process, with bytes or, without relaxed SIMD, floats", async () => {
-  const bytes = FLAGS.length === 0;
+  const bytes = NODE_FLAGS.length === 0;
   for (const result of await compareHere([[2, 2, "pool", 4, "floats"], [3]])) {
     expect(result.worst, result.name).toBeLessThan(bytes ? 3.01 : 1.01);
     expect(result.differ, result.name).toBeLessThan(bytes ? 0.3 : 0.002);
@@ -59,8 +53,8 @@ test("in this process, with bytes or, without relaxed SIMD, floats", async () =>
   }
 });
 
-test.runIf(FLAGS.length > 0)("engines whose products of bytes are wrong compute with floats", () => {
-  const flags = FLAGS.filter((flag) => flag !== "--no-liftoff");
+test.runIf(NODE_FLAGS.length > 0)("engines whose products of bytes are wrong compute with floats", () => {
+  const flags = NODE_FLAGS.filter((flag) => flag !== "--no-liftoff");
   for (const result of compare([[2], [4, 4]], flags)) expect(result.differ, result.name).toBeLessThan(0.002);
 });
 
