@@ -39,7 +39,7 @@ export function fewLabels({ trainImages, epochImages, unlabelled, data }: Recipe
       ...{ "train-images": count, "epoch-images": epochImages || imagesOf(finished(SCRATCH.name)) },
       ...{ unlabelled: others === "" ? "" : resolve(others) },
     }),
-    after: [SCRATCH.name],
+    after: epochImages ? [] : [SCRATCH.name],
   });
   const teacher = few(TEACHER, TEACHER_SETTINGS, { label: `teacher, ${count} labelled` });
   const quantized = few(QUANTIZED, QUANTIZED_SETTINGS, {

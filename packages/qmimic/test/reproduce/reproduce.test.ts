@@ -98,6 +98,16 @@ describe("the tables", () => {
     expect(() => settings(finished(null))).toThrow(/did not record its number of images/);
   });
 
+  it("with epoch-images set, few labels do not wait for all", () => {
+    const table = TABLES.find(({ name }) => name === "unlabelled")!;
+    const names = (recipe: Settings) =>
+      planRuns(table, parseRecipe({ data: "faces", ...recipe }, "test"), {
+        ...{ runs: "runs", seeds: 1, arms: ["scratch-few"] },
+      }).map(({ name }) => name);
+    expect(names({})).toEqual(["scratch-0", "scratch-few-0"]);
+    expect(names({ "epoch-images": 591 })).toEqual(["scratch-few-0"]);
+  });
+
   it.each([
     ["mimic-loss", { "mimic-loss": "correlation" }],
     ["map-or-heads", { "cross-head": true }],
