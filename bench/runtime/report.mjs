@@ -132,8 +132,8 @@ function intro({ rounds, runs, cold, weights, split, merge, report }) {
   return `# Complete detectors in browsers and Node
 The runtime against ONNX Runtime on the same network's ONNX export, and against face-api's tinyFaceDetector at its 416 px.
 [bench/runtime.mjs](../bench/runtime.mjs) describes what is measured and how. Networks, all VGG-1-32 with the settings of recipes/faces.yaml: "small" is
-Faster R-CNN without neck at stride 16; at stride 4 with the detail path, "two-stage" is Faster R-CNN, "one-stage" fcos, and "one-stage-d1" fcos with
-\`--tower-depth 1\`. "ours" is @qmimic/runtime with float32 weights, "ours-int8" with the int8 export. Written by
+Faster R-CNN without neck at stride 16; at stride 4 with the detail path, "two-stage" is Faster R-CNN and "one-stage" fcos. "ours"
+is @qmimic/runtime with float32 weights, "ours-int8" with the int8 export. Written by
 
     npm install --no-save --ignore-scripts @tensorflow/tfjs-backend-wasm@4.22.0 onnxruntime-node@1.30.0
     npm run bench:runtime -- ${flags.join(" ")} --report results/runtime.md
