@@ -1,5 +1,6 @@
 // The command line: one file per command. Bad input ends with a message and exit code 1, never with a stack
 // trace.
+import { readFileSync } from "node:fs";
 import { setImmediate as turn } from "node:timers/promises";
 import { Command, CommanderError } from "commander";
 import { didYouMean, explain, InputError } from "../errors.js";
@@ -37,6 +38,7 @@ export async function main(argv: readonly string[]): Promise<void> {
   const asked = argv[2] ?? "";
   const program = new Command("qmimic")
     .description("Train object detectors of tens of kilobytes, and run them anywhere JavaScript runs.")
+    .version(ownVersion(), "-V, --version", "print the version")
     .showSuggestionAfterError()
     .configureOutput({
       writeOut: (text) => say(text.trimEnd()),
@@ -64,6 +66,10 @@ export async function main(argv: readonly string[]): Promise<void> {
   if (failure === undefined) return;
   complain(failure);
   if (!WRITERS.includes(asked)) process.exitCode = 1;
+}
+
+function ownVersion(): string {
+  return JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")).version;
 }
 
 async function addVerbs(program: Command, asked: string): Promise<void> {

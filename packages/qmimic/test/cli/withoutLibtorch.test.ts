@@ -1,5 +1,5 @@
 // Before `qmimic setup`: what needs libtorch says so at once, and the rest works.
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { SIGN_CLASSES } from "../../src/data/demo/signs.js";
@@ -53,6 +53,11 @@ describe("without the addon", () => {
   ])("%s %s works", async (...args) => {
     const { code, stderr } = await bare(...args);
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+  });
+
+  it("--version prints the package's version", async () => {
+    const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+    expect(await bare("--version")).toMatchObject({ code: 0, stdout: `${version}\n` });
   });
 
   it("doctor reports all else, and what to run", async () => {
