@@ -17,6 +17,8 @@ export default defineConfig({
     // Native code and fork-safety: one process a file, two at most (each test file uses libtorch's threads).
     pool: "forks",
     maxWorkers: 2,
+    // Two processes with two threads each wait for one another; tests of several threads set their number themselves.
+    env: { OMP_NUM_THREADS: "1" },
     testTimeout: 120_000,
     hookTimeout: 120_000,
   },
