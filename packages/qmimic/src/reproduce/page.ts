@@ -82,7 +82,7 @@ function pairsTable({ arms, pairs }: TableResults): string {
   const labelOf = (wanted: string) => arms.find(({ name }) => name === wanted)!.label;
   const rows = pairs.flatMap((pair) => {
     const { seeds } = arms.find(({ name }) => name === pair.arm)!;
-    const of = `${labelOf(pair.arm)}, from ${labelOf(pair.comparedWith)}`;
+    const of = `${labelOf(pair.arm)} minus ${labelOf(pair.comparedWith)}`;
     return pair.difference === null || seeds.length < 2 ? [] : [{ ...pair, seeds, of }];
   });
   return rows.length === 0 ? "" : `\n${differences("Between the others", rows)}\n`;

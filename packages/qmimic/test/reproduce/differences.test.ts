@@ -75,7 +75,7 @@ it("the page has differences from the base, and of each arm from those before it
   expect(page).toContain("Why? Because.");
   expect(page).toContain("| TEACHER | +40.0 (+40.0 to +40.0; images only) |");
   expect(page).toMatch(/\| MIMIC \| \*\*\+10\.0\*\* \(\+10\.0 to \+10\.0\) \|/);
-  expect(page).toMatch(/\| QUANTIZED, from MIMIC \| \*\*\+20\.0\*\* .*\| \*\*\+10\.0\*\* /);
+  expect(page).toMatch(/\| QUANTIZED minus MIMIC \| \*\*\+20\.0\*\* .*\| \*\*\+10\.0\*\* /);
   expect(page).toContain("Teachers have only one seed");
   expect(formatTable({ ...results, pairs: [] }, "x")).not.toContain("Between the others");
 });
