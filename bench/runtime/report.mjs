@@ -63,9 +63,9 @@ const coldRows = (report) =>
 /** The Markdown page. @param picture, page paths of the chart and of the page */
 export function markdown(result, { picture, page }) {
   const { report, rounds, runs, cold, split, images, classes, faceApiAp, faceApiWasm } = result;
-  const WARM = ["network", "side", "median, ms", "p95, ms", "pictures/s", "times ours (rounds)"];
+  const WARM = ["network", "runtime", "median, ms", "p95, ms", "images/s", "times ours (rounds)"];
   const COLD = [
-    ...["network", "side", "first detections after, ms (range)", "bytes"],
+    ...["network", "runtime", "first detections after, ms (range)", "bytes"],
     ...["bytes gzipped, per file", "peak memory of the page's process"],
   ];
   const precision = Object.entries(report)
@@ -85,7 +85,7 @@ export function markdown(result, { picture, page }) {
 ![bytes, latency and AP of each detector](${relative(dirname(page), picture)})
 
 ## Latency in Chromium
-An image of 480 x 360 pixels, one thread, ${rounds} rounds of ${runs} images, sides in turn.
+An image of 480 x 360 pixels, one thread, ${rounds} rounds of ${runs} images, the runtimes in turn.
 
 ${table(WARM, warmRows(report, "chromium"))}
 

@@ -18,7 +18,7 @@ const settings = z.object({
   headWidth: z
     .union([count.max(MAX_WIDTH), auto])
     .default("auto")
-    .describe("neurons of the box head's hidden layers; auto: 1024 / N"),
+    .describe("neurons of the box head's hidden layers; auto: 1024 / N, at least 32"),
 });
 
 const config = z.object({
