@@ -1,5 +1,6 @@
 // Node runs signal handlers only after native code returns, which may take many seconds. The first signal may wait that
-// long; a second one means that the user wants the process to end now.
+// long; a second one of the same kind means that the user wants the process to end now. One of each kind does not: Ctrl-C
+// reaches both `qmimic reproduce` and its runs, to which it sends SIGTERM as well.
 #include "signals.h"
 
 #include <signal.h>
@@ -9,11 +10,13 @@ namespace qmimic {
 
 namespace {
 
-volatile sig_atomic_t seen = 0;
+volatile sig_atomic_t seen_int = 0, seen_term = 0;
 struct sigaction before_int, before_term;
 
 void handle(int signal, siginfo_t* info, void* context) {
-  if (seen++) _exit(128 + signal);
+  volatile sig_atomic_t& seen = signal == SIGINT ? seen_int : seen_term;
+  if (seen) _exit(128 + signal);
+  seen = 1;
   const struct sigaction& before = signal == SIGINT ? before_int : before_term;
   if (before.sa_flags & SA_SIGINFO) before.sa_sigaction(signal, info, context);
   else if (before.sa_handler == SIG_DFL) _exit(128 + signal);

@@ -16,7 +16,7 @@ import { TABLES } from "../reproduce/tables.js";
 import { shellWord } from "../shell.js";
 import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
-import { keyOf } from "../train/recipe.js";
+import { isWeightsFile, keyOf } from "../train/recipe.js";
 import { SETTINGS } from "../train/schema.js";
 import { createCounter } from "./counter.js";
 import { whenInterrupted } from "./interrupt.js";
@@ -26,6 +26,7 @@ import { say } from "./output.js";
 import { recipeFrom } from "./recipeFlags.js";
 
 const MAX_SEEDS = 100;
+const DEFAULT_RUNS = "runs/reproduce";
 const PROGRAM = [fileURLToPath(new URL("../../bin/qmimic.mjs", import.meta.url))];
 
 interface ReproduceFlags {
@@ -58,8 +59,11 @@ export function addReproduce(program: Command): void {
     )
     .option("--seeds <count>", "students (seeds) per arm", wholeNumber(1, MAX_SEEDS), 3)
     .option("--arms <names>", "only these arms, comma-separated, and what they need", namesOf)
-    .option("--runs <folder>", "folder for the runs; several machines can share it", "runs/reproduce")
-    .option("--out <file>", "output path without extension (default: the table's name in --runs)")
+    .option("--runs <folder>", "folder for the runs; several machines can share it", DEFAULT_RUNS)
+    .option(
+      "--out <file>",
+      "output path without extension (default: in --runs, the name of the table, with split and side if given)",
+    )
     .option("--split <name>", "split to score, once per run; use val while choosing settings", "test")
     .option(
       "--side <pixels>",
@@ -116,13 +120,18 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
       `from: ${recipe.from}: the runs of a table start from random weights, or from each other; remove it from the recipe`,
     );
   }
+  if (isWeightsFile(recipe.teacher)) {
+    throw new InputError(
+      `teacher: ${recipe.teacher}: a table trains its own teachers; give a network instead, such as vgg-1-8`,
+    );
+  }
   const planned = planRuns(table, recipe, { runs, seeds, ...(arms ? { arms } : {}) });
   if (flags.plan) {
     for (const run of planned) say(`${run.name.padEnd(32)} ${isDone(run) ? "finished" : "to train"}`);
     return;
   }
   // Problems with the data are reported before hours of training.
-  const dataset = await readScored(recipe, split);
+  const scoredSplit = await readScored(recipe, split);
   useEngine(recipe);
   await trainAll(planned, { recipe, runs, parallel, program: PROGRAM, say }, (stop) =>
     whenInterrupted(() => {
@@ -131,7 +140,8 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
     }),
   );
   const counter = createCounter("runs scored");
-  const { side } = flags;
+  // At the trained side, it is the same score.
+  const side = flags.side === recipe.side ? undefined : flags.side;
   const scoring = { device: recipe.device, ...(side === undefined ? {} : { side }) };
   const wait =
     ({ name }: PlannedRun) =>
@@ -145,12 +155,13 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
     scored.push({
       run,
       result: readRun(run.folder),
-      score: await scoreRun(run.folder, dataset, { ...scoring, waiting: wait(run) }),
+      score: await scoreRun(run.folder, scoredSplit, { ...scoring, waiting: wait(run) }),
     });
   }
   counter.end();
   const results = tableResults(table, recipe, scored);
-  const out = flags.out ?? join(runs, side === undefined ? table.name : `${table.name}-${side}`);
+  const name = [table.name, ...(split === "test" ? [] : [split]), ...(side === undefined ? [] : [side])];
+  const out = flags.out ?? join(runs, name.join("-"));
   const { drawTable } = await import("../reproduce/plot.js");
   const page = formatTable(results, commandOf(table, flags));
   await writeFileAtomic(`${out}.json`, `${JSON.stringify(results, null, 1)}\n`);
@@ -160,7 +171,10 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
 }
 
 /** The command, without flags that do not affect the numbers. */
-function commandOf(table: Table, { recipe, set, seeds, split, arms, threads, side }: ReproduceFlags): string {
+function commandOf(
+  table: Table,
+  { recipe, set, seeds, split, arms, runs, threads, side }: ReproduceFlags,
+): string {
   const parts = [
     `npx qmimic reproduce ${table.name} --data DIR`,
     ...(recipe === undefined ? [] : [`--recipe ${shellWord(recipe)}`]),
@@ -170,6 +184,8 @@ function commandOf(table: Table, { recipe, set, seeds, split, arms, threads, sid
     ...(split === "test" ? [] : [`--split ${split}`]),
     ...(side === undefined ? [] : [`--side ${side}`]),
     ...(threads === 1 ? [] : [`--threads ${threads}`]),
+    // Tables with other settings need other folders.
+    ...(runs === DEFAULT_RUNS ? [] : [`--runs ${shellWord(runs)}`]),
   ];
   return parts.join(" ");
 }

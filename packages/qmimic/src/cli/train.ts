@@ -1,4 +1,5 @@
 // qmimic train: from labelled images to a detector, stage by stage.
+import { cpus } from "node:os";
 import { join } from "node:path";
 import type { Command } from "commander";
 import { findSplit, openData, readSplit } from "../data/dataset.js";
@@ -183,6 +184,7 @@ async function trainIn(
   storeThresholds(last.weights, bestThresholds(evaluation));
   const { train, unlabelled } = splits;
   const metrics = {
+    processor: cpus()[0]?.model ?? "unknown",
     images: { train: train.dataset.samples.length, unlabelled: unlabelled?.dataset.samples.length ?? 0 },
     stages: measured,
     weights: last.weights,

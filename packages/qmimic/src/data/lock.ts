@@ -12,6 +12,8 @@ const POLL_MS = 200;
 const APPEND_MS = 60_000;
 
 export interface FileLock {
+  /** The open file; a child process that inherits it holds the lock too, until it ends. */
+  file: number;
   release(): void;
 }
 
@@ -26,7 +28,7 @@ export function tryLock(path: string, remedy: string): FileLock | null {
   requireFileSync(path);
   const file = openSync(path, "a");
   try {
-    if (take(file, path, remedy)) return { release: () => closeSync(file) };
+    if (take(file, path, remedy)) return { file, release: () => closeSync(file) };
   } catch (error) {
     closeSync(file);
     throw error;

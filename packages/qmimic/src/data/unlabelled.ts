@@ -1,10 +1,11 @@
 // Unlabelled images: all images below a folder.
 import { statSync } from "node:fs";
+import { dirname } from "node:path";
 import { InputError } from "../errors.js";
 import { mapConcurrent } from "./concurrent.js";
 import { contentHash } from "./contentHashes.js";
 import { copyGroups } from "./copyGroups.js";
-import { type DataFolder, readLabels } from "./dataset.js";
+import { type DataFolder, findSplit, readLabels } from "./dataset.js";
 import { decodeEach } from "./decodeEach.js";
 import { isImage, isUnreadImage } from "./endings.js";
 import { readTree } from "./folderTree.js";
@@ -20,6 +21,8 @@ export interface UnlabelledOptions {
   exclude: readonly string[];
   /** Images whose near-duplicates are excluded too: what is scored must not be trained on. */
   unlike: readonly string[];
+  /** Use only images directly in these folders; default: in all. */
+  folders?: ReadonlySet<string>;
   /** Called while images are compared. */
   onProgress?: (done: number, total: number) => void;
   /** Skip images that cannot be decoded, instead of rejecting the folder. */
@@ -34,12 +37,19 @@ export interface UnlabelledOptions {
  */
 export async function readUnlabelled(
   root: string,
-  { exclude, unlike, skipBad, onProgress }: UnlabelledOptions,
+  { exclude, unlike, folders, skipBad, onProgress }: UnlabelledOptions,
 ): Promise<{ samples: Sample[]; notes: string[] }> {
   const tree = await readTree(root);
-  const files = tree.files.filter(isImage);
-  if (files.length === 0) throw new InputError(`${root}: this folder has no images`);
+  const images = tree.files.filter(isImage);
+  if (images.length === 0) throw new InputError(`${root}: this folder has no images`);
   const notes: string[] = [];
+  const files = images.filter((file) => folders === undefined || folders.has(dirname(tree.absolute(file))));
+  if (files.length < images.length) {
+    const others = images.filter((file) => !files.includes(file));
+    notes.push(
+      `${root}: skipped ${counted(others.length, "image")} in folders without labelled images (${someOf(others)})`,
+    );
+  }
   const unread = tree.files.filter(isUnreadImage);
   if (unread.length > 0)
     notes.push(`${root}: ${counted(unread.length, "image")} in an unsupported format (${someOf(unread)})`);
@@ -129,15 +139,16 @@ async function nearCopiesOf(
   return files.filter((_, i) => taken.has(groups[images.length + i]));
 }
 
-/** Images of splits other than `trainSplit`, such as val and test, that are not in it too. */
+/** Images of splits other than `trainSplit`, such as val and test, that are not in it too; none if the set has no splits. */
 export async function imagesOfOtherSplits(folder: DataFolder, trainSplit: string): Promise<string[]> {
   const { tree, source } = folder;
   const imagesOf = async (split: string): Promise<string[]> => {
     const { images } = await readLabels(folder, split, { images: false, checkImages: false });
     return images.map(({ image, expected }) => tree.absolute(image ?? expected));
   };
-  const others = source.splits.filter((split) => split !== trainSplit);
-  const trainPaths = new Set(source.splits.includes(trainSplit) ? await imagesOf(trainSplit) : []);
+  const train = findSplit(folder, trainSplit);
+  const others = source.splits.filter((split) => split !== train);
+  const trainPaths = new Set(await imagesOf(train));
   const found = await Promise.all(others.map(imagesOf));
   return [...new Set(found.flat())].filter((path) => !trainPaths.has(path));
 }

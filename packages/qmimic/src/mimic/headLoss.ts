@@ -52,6 +52,8 @@ export interface StoredMaps {
   maps: Tensor;
   /** Quantizer of these maps. */
   quantizer: Quantizer;
+  /** Of what r predicts from the student's map: the same, or "none". */
+  predictionQuantizer: Quantizer;
   /** The mimicked regions of each image, [N, 4] xyxy. */
   regions: readonly Float32Array[];
   /** Input pixels per cell. */
@@ -67,13 +69,13 @@ export interface StoredMaps {
  */
 export function headLoss(
   { heads, features }: Pick<TrainingPass, "heads" | "features">,
-  { maps, quantizer, regions, stride, teacherScale }: StoredMaps,
+  { maps, quantizer, predictionQuantizer, regions, stride, teacherScale }: StoredMaps,
   teacher: Pick<Detector, "headOutputs">,
   crossed?: Conv2d,
 ): Tensor {
   const like = scaleBoxesOf(heads, teacherScale);
   const read = (map: Tensor) => teacher.headOutputs(channelsAsCells(map, teacherScale), like);
-  const student = crossed ? read(applyQuantizer(predict(crossed, features), quantizer)) : heads;
+  const student = crossed ? read(applyQuantizer(predict(crossed, features), predictionQuantizer)) : heads;
   const teacherOutputs = () => noGrad(() => read(decodeFeatures(maps, quantizer)));
   if (student.of === "regions") return regionsLoss(student, () => teacherOutputs() as Regions);
   const [, , height, width] = student.logits.shape as [number, number, number, number];

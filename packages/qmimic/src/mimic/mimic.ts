@@ -108,12 +108,12 @@ export function mimicLoss(
   if (settings.background > 0) addBackground(weights, placed, map, settings.background);
   const cells = tensor(weights, [batch, height, width]).to(pass.features.device);
   const teacher = { stored, quantizer, predictionQuantizer };
-  const { loss, matches } =
-    settings.loss === "correlation"
-      ? difference(predict(regressor, pass.features), teacher, cells, standardize(quantizer))
-      : cellLoss(pass.features, regressor, teacher, cells);
-  // With a background, cells with a weight are not only those in regions.
-  const counted = predictionQuantizer.kind !== "none" && settings.background === 0;
+  const correlation = settings.loss === "correlation";
+  const { loss, matches } = correlation
+    ? difference(predict(regressor, pass.features), teacher, cells, standardize(quantizer))
+    : cellLoss(pass.features, regressor, teacher, cells);
+  // With a background, cells with a weight are not only those in regions; without the teacher's scale, matches are chance.
+  const counted = predictionQuantizer.kind !== "none" && settings.background === 0 && !correlation;
   const counts = counted ? toCounts(matches) : NO_COUNTS;
   return { loss, counts, regions };
 }

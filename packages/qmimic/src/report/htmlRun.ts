@@ -26,7 +26,8 @@ const classSchema = z.object({
   curve: z.array(z.number()).nullable().default(null),
 });
 
-const costSchema = z.object({
+/** A detector's cost in metrics.json. */
+export const costSchema = z.object({
   parameters: z.number(),
   bytesFp32: z.number(),
   bytesInt8: z.number(),

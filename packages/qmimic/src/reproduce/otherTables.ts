@@ -112,6 +112,7 @@ export const OTHER_TABLES: readonly Table[] = [
     name: "teacher-input",
     question: "Does a teacher with a larger input teach more?",
     base: SCRATCH.name,
+    differentDictionaries: true,
     arms: () => {
       const large = { "teacher-scale": 2 };
       return [

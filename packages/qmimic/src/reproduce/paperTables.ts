@@ -70,6 +70,10 @@ export const PAPER_TABLES: readonly Table[] = [
     name: "rivals",
     question: "Are other ways to save multiply-adds as good as a narrow student?",
     base: SCRATCH.name,
+    conflict: ({ teacherScale }) =>
+      teacherScale === 1
+        ? undefined
+        : `teacher-scale is ${teacherScale}, but a pruned teacher has the student's input: remove it from the recipe`,
     note: "Taylor's criterion removes channels without training in between, unlike in its paper; both pruned teachers are fine-tuned for the student's epochs.",
     arms: (recipe) => [
       TEACHER,
@@ -180,6 +184,7 @@ export const PAPER_TABLES: readonly Table[] = [
     name: "teacher-size",
     question: "How large should the teacher be?",
     base: SCRATCH.name,
+    differentDictionaries: true,
     conflict: ({ teacherInit }) =>
       teacherInit === ""
         ? undefined

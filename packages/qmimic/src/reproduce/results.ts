@@ -1,8 +1,8 @@
 // Aggregates the scores of a table's runs: written as JSON, and shown on the page and in the chart.
-
+import { basename } from "node:path";
 import { resampleSeeds } from "../eval/compareSeeds.js";
 import { deviation, mean } from "../eval/tally.js";
-import { isWeightsFile, type Recipe, settingOf } from "../train/recipe.js";
+import { type Recipe, settingOf } from "../train/recipe.js";
 import type { Table } from "./arms.js";
 import {
   type ArmDifference,
@@ -84,7 +84,8 @@ export function tableResults(table: Table, recipe: Recipe, scored: readonly Scor
       match: runs.map(({ result }) => result.match),
     };
   });
-  const comparable = { matches: !table.differentDictionaries };
+  // Otherwise matches are counted with a dictionary of each teacher's own.
+  const comparable = { matches: !table.differentDictionaries && recipe.quantizer === "uniform" };
   const base = arms.find(({ name }) => name === table.base);
   const days = scored.map(({ score }) => score.scored).sort();
   const { evaluation, images, split } = scored[0].score;
@@ -164,9 +165,10 @@ const withoutCurves = (evaluation: Score["evaluation"]): Score["evaluation"] => 
   classes: evaluation.classes.map((entry) => ({ ...entry, curve: null })),
 });
 
-/** All settings except locations: of the teacher, the network if it is not a file. */
+/** All settings except locations: of files and folders that matter, the name. */
 function settingsOf(recipe: Recipe): Record<string, unknown> {
-  const places = ["data", "cache", "runs", "name", ...(isWeightsFile(recipe.teacher) ? ["teacher"] : [])];
+  const places = ["data", "cache", "runs", "name"];
   const keys = Object.keys(recipe).filter((key) => !places.includes(key));
-  return Object.fromEntries(keys.map((key) => [key, settingOf(recipe, key)]));
+  const named = { unlabelled: basename(recipe.unlabelled), teacherInit: basename(recipe.teacherInit) };
+  return { ...Object.fromEntries(keys.map((key) => [key, settingOf(recipe, key)])), ...named };
 }

@@ -1,21 +1,20 @@
 // Reads the result of a finished run.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { InputError } from "../errors.js";
-import type { DetectorConfig, Quantizer } from "../models/index.js";
-import { parseResults } from "../report/htmlRun.js";
+import { z } from "zod";
+import { InputError, reasonOf } from "../errors.js";
+import { type DetectorConfig, parseConfig, type Quantizer, quantizerSchema } from "../models/index.js";
+import { costSchema, parseResults } from "../report/htmlRun.js";
 import type { DetectorCost } from "../report/summary.js";
-import type { StageName } from "../train/plan.js";
+import { STAGES } from "../train/plan.js";
 import { metricsFile, recipeFile, resultsFile, weightFiles } from "../train/runFiles.js";
 import { readSettings } from "../train/runFolder.js";
 
 export interface RunResult {
-  stage: StageName;
   /** The last stage's best weights on val. */
   weights: string;
   /** AP50 on val by the VOC protocol, 0..1. */
   val: number;
-  bestEpoch: number;
   epochs: number;
   /** Number of training images; null if the run does not say. */
   images: number | null;
@@ -25,15 +24,34 @@ export interface RunResult {
   imagesPerSecond: number;
   quantizer: Quantizer;
   config: DetectorConfig;
-  /** The device and number of threads. */
+  /** The device, the number of threads, and the processor. */
   machine: string;
   /** Match ratio over the objects in val, and over entries where either map is nonzero. */
   match: number | null;
   matchActive: number | null;
-  /** Mimic against detection gradients at the map, in the epoch of the weights. */
-  gradientRatio: number | null;
   cost: DetectorCost;
 }
+
+const ratio = z.number().nullable().default(null);
+
+const metricsSchema = z.object({
+  stages: z
+    .array(
+      z.object({
+        stage: z.enum(STAGES),
+        val: z.number(),
+        quantizer: quantizerSchema,
+        config: z.unknown(),
+        match: ratio,
+        matchActive: ratio,
+      }),
+    )
+    .min(1),
+  cost: costSchema,
+  images: z.object({ train: z.number() }).optional(),
+  /** Missing in runs of older versions. */
+  processor: z.string().default("an unknown processor"),
+});
 
 /** Pictures and report are written after the metrics; tables need neither. */
 export const isFinished = (folder: string): boolean => existsSync(metricsFile(folder));
@@ -42,12 +60,13 @@ export const isFinished = (folder: string): boolean => existsSync(metricsFile(fo
 export function readRun(folder: string): RunResult {
   const path = metricsFile(folder);
   try {
-    const { stages, cost, images } = JSON.parse(readFileSync(path, "utf8"));
-    const { stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio } = stages.at(-1);
+    const metrics = metricsSchema.parse(JSON.parse(readFileSync(path, "utf8")));
+    const { stages, cost, images, processor } = metrics;
+    const { stage, val, quantizer, config, match, matchActive } = stages[stages.length - 1];
     const speeds = speedsOf(resultsFile(join(folder, stage)));
     return {
-      ...{ stage, val, bestEpoch, quantizer, config, match, matchActive, gradientRatio, cost },
-      machine: machineOf(folder),
+      ...{ val, quantizer, config: parseConfig(config), match, matchActive, cost },
+      machine: `${machineOf(folder)}, ${processor}`,
       // Use the folder's current location: it may have been moved.
       weights: weightFiles(join(folder, stage)).best,
       images: images?.train ?? null,
@@ -56,14 +75,14 @@ export function readRun(folder: string): RunResult {
       imagesPerSecond: speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length,
     };
   } catch (error) {
-    throw new InputError(`${path}: not from a finished run: ${(error as Error).message}`);
+    throw new InputError(`${path}: not from a finished run of this version: ${reasonOf(error)}`);
   }
 }
 
 function machineOf(folder: string): string {
   const path = recipeFile(folder);
   const { device, threads } = readSettings(readFileSync(path, "utf8"), path);
-  return `device ${device} and ${threads} ${threads === 1 ? "thread" : "threads"}`;
+  return `device ${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
 }
 
 function speedsOf(path: string): number[] {

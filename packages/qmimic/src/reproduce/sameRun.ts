@@ -43,7 +43,9 @@ function unusedOfStage({ stage, method, from, detector }: Recipe): string[] {
     return ["teacher", "eval-every", "quantizer-max-cost", ...OF_STUDENT, ...OF_MIMICRY, ...OF_TEACHER];
   // Here `teacher` is a file from another run of the table, which is checked itself.
   const ofScratch = ["teacher-scale", ...OF_MIMICRY.filter((name) => name !== "quantize-student")];
-  const quantizing = OF_QUANTIZING.filter((name) => method !== "scratch" || name !== "quantizer-stride");
+  // From scratch it quantizes the student's map, and plain mimic counts matches with it.
+  const usesStride = method !== "quantization-mimic";
+  const quantizing = OF_QUANTIZING.filter((name) => !usesStride || name !== "quantizer-stride");
   return ["teacher", ...OF_TEACHER, ...quantizing, ...(method === "scratch" ? ofScratch : [])];
 }
 

@@ -1,14 +1,15 @@
 // Trains the runs of a table, several in parallel, skipping those that other processes are training.
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type FileLock, RUNS_LOCK_REMEDY, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { makeFolders } from "../files.js";
-import { formatRecipe, type Recipe } from "../train/recipe.js";
-import { lockFile } from "../train/runFiles.js";
+import { formatRecipe, type Recipe, usesUnlabelled } from "../train/recipe.js";
+import { lockFile, recipeFile } from "../train/runFiles.js";
+import { readSettings } from "../train/runFolder.js";
 import { isDone, type PlannedRun, pruneArguments, recipeOf } from "./plan.js";
 import { requireSameRecipe, requireSameRun } from "./sameRun.js";
 
@@ -70,6 +71,7 @@ export async function trainAll(
   const sameData = new Set<string>();
   const isReady = ({ needs }: PlannedRun): boolean => needs.every((need) => verified.has(need));
   const verify = async (): Promise<void> => {
+    // In the order of the plan, a run comes after those that it needs.
     for (const run of planned) {
       if (verified.has(run.name) || failed.has(run.name) || !isDone(run) || !isReady(run)) continue;
       try {
@@ -95,9 +97,10 @@ export async function trainAll(
   let waiting = "";
   for (;;) {
     await verify();
-    const open = planned.filter((run) => !isDone(run) && !failed.has(run.name) && !blocked(run));
+    // Another process may have finished a run since it was looked at.
+    const open = planned.filter((run) => !verified.has(run.name) && !failed.has(run.name) && !blocked(run));
     if (open.length === 0) break;
-    const ready = open.filter((run) => !training.has(run.name) && isReady(run));
+    const ready = open.filter((run) => !isDone(run) && !training.has(run.name) && isReady(run));
     const elsewhere: string[] = [];
     for (const run of ready) {
       if (training.size >= parallel) break;
@@ -149,7 +152,7 @@ async function begin(
     requireSameRecipe(folder, recipe);
     const plan = join(runs, "plans", `${name}.yaml`);
     await writeFile(plan, formatRecipe(recipe));
-    const what = existsSync(folder) ? ["--resume", folder] : [plan];
+    const what = existsSync(folder) ? ["--resume", folder, ...placesOf(folder, recipe)] : [plan];
     const before = pruneArguments(run, recipe, runs);
     const commands = [...(before === null ? [] : [before]), ["train", ...what]];
     return start(
@@ -162,6 +165,14 @@ async function begin(
     claim.release();
     throw error;
   }
+}
+
+/** Flags for the data of an interrupted run, if they are not where its recipe says: the table's data are meant. */
+function placesOf(folder: string, recipe: Recipe): string[] {
+  const path = recipeFile(folder);
+  const found = readSettings(readFileSync(path, "utf8"), path);
+  const keys = usesUnlabelled(recipe) ? (["data", "unlabelled"] as const) : (["data"] as const);
+  return keys.flatMap((key) => (found[key] === resolve(recipe[key]) ? [] : [`--${key}`, recipe[key]]));
 }
 
 /** Whether another process is using the run's folder, for instance one whose scheduler was killed. */
@@ -183,7 +194,9 @@ function start(
   const runOne = (args: readonly string[]) =>
     new Promise<number>((resolve) => {
       const output = openSync(log, "a");
-      child = spawn(process.execPath, args, { stdio: ["ignore", output, output] });
+      // With the claim, which thus lasts while either this process or the child does: until the run has a folder, nothing
+      // else says that it is being trained.
+      child = spawn(process.execPath, args, { stdio: ["ignore", output, output, claim.file] });
       closeSync(output);
       child.on("error", () => resolve(1));
       child.on("close", (code) => resolve(code ?? 1));

@@ -1,18 +1,22 @@
 // Scores a finished run on a split, once: detections are stored in the run's folder, with date and weights.
+
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { contentHash } from "../data/contentHashes.js";
+import { z } from "zod";
+import { contentHash, contentHashes } from "../data/contentHashes.js";
 import { type DataFolder, openData, readSplit } from "../data/dataset.js";
 import { RUNS_LOCK_REMEDY, withLock } from "../data/lock.js";
 import { readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
-import { InputError } from "../errors.js";
+import { InputError, reasonOf } from "../errors.js";
 import { type CocoMatches, matchCoco } from "../eval/coco.js";
 import { detectTimed, detectWith, evaluationInputs, type SampleDetections } from "../eval/detect.js";
 import { type Evaluation, evaluate } from "../eval/evaluation.js";
 import { readText, writeFileAtomic } from "../files.js";
 import type { Recipe } from "../train/recipe.js";
 import { scoreLockFile } from "../train/runFiles.js";
+import { weightsHash } from "../train/runWeights.js";
 import { readOptions } from "../train/splits.js";
 import { loadDetector } from "../train/weights.js";
 import { readRun } from "./runResult.js";
@@ -22,7 +26,7 @@ export interface Score {
   split: string;
   /** When: ISO 8601. */
   scored: string;
-  /** SHA-256 of the weights file. */
+  /** The weights' hash, see weightsHash; in older scores, of the whole file. */
   weights: string;
   /** Longest side of the images in the network's input. */
   side: number;
@@ -33,17 +37,52 @@ export interface Score {
   images: number;
 }
 
+const numbers = z.array(z.number());
+
 /** A score as stored: everything else is computed from the detections, with the labels of the moment. */
-interface StoredScore extends Omit<Score, "evaluation" | "matches" | "images"> {
-  detections: { id: string; boxes: number[]; scores: number[]; labels: number[] }[];
+const storedSchema = z.object({
+  split: z.string(),
+  scored: z.string(),
+  weights: z.string(),
+  side: z.number(),
+  imagesPerSecond: z.number(),
+  /** In the order of the labels. This and the next are missing in older scores. */
+  classes: z.array(z.string()).optional(),
+  /** See ScoredSplit. */
+  imagesHash: z.string().optional(),
+  detections: z.array(z.object({ id: z.string(), boxes: numbers, scores: numbers, labels: numbers })),
+});
+type StoredScore = z.infer<typeof storedSchema>;
+
+/** A split to score runs on. */
+export interface ScoredSplit {
+  dataset: Dataset;
+  /** SHA-256 of the ids and the bytes of its images. */
+  imagesHash: string;
 }
 
 /** A split with the labels of a recipe's runs, read once. @throws InputError if there is no such split */
-export async function readScored(recipe: Recipe, split: string): Promise<Dataset> {
+export async function readScored(recipe: Recipe, split: string): Promise<ScoredSplit> {
+  const dataset = await readLike(recipe, split);
+  const contents = await contentHashes(
+    dataset.samples.map(({ imagePath }) => imagePath),
+    recipe.cache,
+  );
+  const hash = createHash("sha256");
+  dataset.samples.forEach(({ id }, i) => {
+    hash.update(JSON.stringify([id, contents[i]]));
+  });
+  return { dataset, imagesHash: hash.digest("hex") };
+}
+
+/** The split, with the classes of the split that the runs were trained on. */
+async function readLike(recipe: Recipe, split: string): Promise<Dataset> {
   const folder: DataFolder = await openData(recipe.data, recipe);
   const options = await readOptions(folder, recipe);
   if (split === recipe.valSplit) return (await readTrainVal(folder, recipe, options)).val;
-  return readSplit(folder, split, options);
+  if (options.merge !== undefined) return readSplit(folder, split, options);
+  const { classes } = await readSplit(folder, recipe.trainSplit, options);
+  return readSplit(folder, split, { ...options, classes });
 }
 
 export interface ScoreOptions {
@@ -56,26 +95,31 @@ export interface ScoreOptions {
 
 /**
  * Two processes do not score a run twice: the second waits for the first.
- * @throws InputError if the stored score is from other weights
+ * @throws InputError if the stored score is from other weights, images or classes
  */
-export async function scoreRun(folder: string, dataset: Dataset, options: ScoreOptions): Promise<Score> {
+export async function scoreRun(folder: string, split: ScoredSplit, options: ScoreOptions): Promise<Score> {
   const { weights: path } = readRun(folder);
+  const { dataset, imagesHash } = split;
   const { side } = options;
   const file = join(folder, `score-${dataset.split}${side === undefined ? "" : `-${side}`}.json`);
-  const weights = contentHash(path);
   const detectOnce = async (): Promise<StoredScore> => {
     if (existsSync(file)) return readStored(file);
-    const detected = await detectSplit(path, dataset, options, weights);
+    const detected = await detectSplit(path, split, options);
     await writeFileAtomic(file, JSON.stringify(detected));
     return detected;
   };
   const stored = existsSync(file)
     ? await readStored(file)
     : await withLock(scoreLockFile(folder), options.waiting, detectOnce, RUNS_LOCK_REMEDY);
-  if (stored.weights !== weights) {
-    throw new InputError(`${file}: this score is from other weights than ${path}. Remove it to score again.`);
-  }
-  const { detections, ...score } = stored;
+  const refuse = (from: string): never => {
+    throw new InputError(`${file}: this score is from ${from}. Remove it to score again.`);
+  };
+  if (stored.weights !== weightsHash(path) && stored.weights !== contentHash(path))
+    refuse(`other weights than ${path}`);
+  const { detections, classes, imagesHash: ofImages, ...score } = stored;
+  if (ofImages !== undefined && ofImages !== imagesHash) refuse("other images than the split has now");
+  if (classes !== undefined && classes.join("\n") !== dataset.classes.join("\n"))
+    refuse(`the classes ${classes.join(", ")}, but the data have ${dataset.classes.join(", ")}`);
   const found = detections.map(
     ({ id, boxes, scores, labels }): SampleDetections => ({
       id,
@@ -84,11 +128,8 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
       labels: Int32Array.from(labels),
     }),
   );
-  if (found.length !== dataset.samples.length || found.some(({ id }, i) => id !== dataset.samples[i].id)) {
-    throw new InputError(
-      `${file}: this score is from other images than the split has now. Remove it to score again.`,
-    );
-  }
+  if (found.length !== dataset.samples.length || found.some(({ id }, i) => id !== dataset.samples[i].id))
+    refuse("other images than the split has now");
   const inputs = evaluationInputs(dataset, found);
   const matches = matchCoco(inputs.groundTruths, inputs.detections, dataset.classes);
   const { confusion: _, ...evaluation } = evaluate(dataset, found, { iou: 0.5, pixelInclusive: false });
@@ -97,19 +138,16 @@ export async function scoreRun(folder: string, dataset: Dataset, options: ScoreO
 
 async function readStored(file: string): Promise<StoredScore> {
   try {
-    return JSON.parse(await readText(file));
+    return storedSchema.parse(JSON.parse(await readText(file)));
   } catch (error) {
-    throw new InputError(
-      `${file}: not a stored score: ${(error as Error).message}. Remove it to score again.`,
-    );
+    throw new InputError(`${file}: not a stored score: ${reasonOf(error)}. Remove it to score again.`);
   }
 }
 
 async function detectSplit(
   path: string,
-  dataset: Dataset,
+  { dataset, imagesHash }: ScoredSplit,
   { device, side: wanted }: ScoreOptions,
-  weights: string,
 ): Promise<StoredScore> {
   const detector = loadDetector(path, device, wanted === undefined ? {} : { side: wanted });
   const { side, classes } = detector.config;
@@ -118,7 +156,14 @@ async function detectSplit(
   const { found, imagesPerSecond } = await detectTimed(detectWith(detector, device), dataset.samples, side);
   detector.dispose();
   return {
-    ...{ split: dataset.split, scored: new Date().toISOString(), weights, side, imagesPerSecond },
+    ...{
+      split: dataset.split,
+      scored: new Date().toISOString(),
+      weights: weightsHash(path),
+      side,
+      imagesPerSecond,
+    },
+    ...{ classes, imagesHash },
     detections: found.map(({ id, boxes, scores, labels }) => ({
       id,
       boxes: [...boxes],

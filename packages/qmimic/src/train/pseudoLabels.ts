@@ -1,10 +1,11 @@
 // Pseudo-labels: objects that a teacher detects in unlabelled images, for its student to learn (Lee, ICML
 // Workshop on Challenges in Representation Learning, 2013).
 import { existsSync } from "node:fs";
+import { z } from "zod";
 import { type ImageStore, joinStores } from "../data/imageStore.js";
 import { counted } from "../data/problems.js";
 import type { Sample } from "../data/types.js";
-import { InputError } from "../errors.js";
+import { InputError, reasonOf } from "../errors.js";
 import { detectSamples, detectWith, type SampleDetections } from "../eval/detect.js";
 import { bestThresholds, evaluate } from "../eval/evaluation.js";
 import { readText, writeFileAtomic } from "../files.js";
@@ -17,21 +18,25 @@ import { loadDetector } from "./weights.js";
 const NO_BEST = 0.5;
 
 /** The pseudo-labels of one image, as stored in a file. */
-interface LabelledImage {
-  id: string;
-  /** xyxy in image pixels, four per object. */
-  boxes: number[];
-  labels: number[];
-  scores: number[];
-  /** 1 for uncertain objects, neither object nor background. */
-  ignored: number[];
-}
+const numbers = z.array(z.number());
 
-interface PseudoLabels {
+const labelledImage = z.object({
+  id: z.string(),
+  /** xyxy in image pixels, four per object. */
+  boxes: numbers,
+  labels: numbers,
+  scores: numbers,
+  /** 1 for uncertain objects, neither object nor background. */
+  ignored: numbers,
+});
+type LabelledImage = z.infer<typeof labelledImage>;
+
+const pseudoLabels = z.object({
   /** The minimum score of an object, per class. */
-  thresholds: number[];
-  images: LabelledImage[];
-}
+  thresholds: numbers,
+  images: z.array(labelledImage),
+});
+type PseudoLabels = z.infer<typeof pseudoLabels>;
 
 interface PseudoLabelTask {
   recipe: Recipe;
@@ -84,10 +89,10 @@ export async function withPseudoLabels(task: PseudoLabelTask): Promise<Split> {
 
 async function read(file: string): Promise<PseudoLabels> {
   try {
-    return JSON.parse(await readText(file)) as PseudoLabels;
+    return pseudoLabels.parse(JSON.parse(await readText(file)));
   } catch (error) {
     throw new InputError(
-      `${file}: cannot be read: ${(error as Error).message}. Remove it, and it will be created again`,
+      `${file}: cannot be read: ${reasonOf(error)}. Remove it, and it will be created again`,
     );
   }
 }

@@ -1,4 +1,6 @@
 // The images of a run: its splits, and unlabelled images.
+import { existsSync, realpathSync } from "node:fs";
+import { dirname } from "node:path";
 import { objectNotes } from "../data/checkObjects.js";
 import {
   type DataFolder,
@@ -113,7 +115,7 @@ function subsetOf({ root, split, samples }: Dataset, count: number): Sample[] {
 
 /**
  * The images in the folder `unlabelled` that are not in the splits. Train images left out by train-images are
- * used.
+ * used. If it is the data folder, images in folders without labelled ones are not: they may be masks, as in Pascal VOC.
  */
 async function openUnlabelled({
   recipe,
@@ -133,7 +135,10 @@ async function openUnlabelled({
   const pathsOf = ({ samples }: Dataset) => samples.map(({ imagePath }) => imagePath);
   const unlike = [...pathsOf(val), ...(await imagesOfOtherSplits(folder, recipe.trainSplit))];
   const exclude = [...pathsOf(train), ...unlike];
-  const options = { exclude, unlike, skipBad: recipe.skipBad, onProgress };
+  const isData =
+    existsSync(recipe.unlabelled) && realpathSync(recipe.unlabelled) === realpathSync(recipe.data);
+  const folders = isData ? { folders: new Set(exclude.map((path) => dirname(path))) } : {};
+  const options = { exclude, unlike, ...folders, skipBad: recipe.skipBad, onProgress };
   const { samples, notes } = await readUnlabelled(recipe.unlabelled, options);
   for (const note of notes) say(note);
   return { root: recipe.unlabelled, split: "unlabelled", classes: train.classes, samples };

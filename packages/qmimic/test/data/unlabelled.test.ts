@@ -4,13 +4,13 @@ import sharp from "sharp";
 import { beforeAll, expect, it } from "vitest";
 import { openData } from "../../src/data/dataset.js";
 import { createRandom } from "../../src/data/random.js";
-import { imagesOfOtherSplits, readUnlabelled } from "../../src/data/unlabelled.js";
+import { imagesOfOtherSplits, readUnlabelled, type UnlabelledOptions } from "../../src/data/unlabelled.js";
 import { makeVoc, plainImage, put, temporaryFolder } from "./temporary.js";
 
 const root = await temporaryFolder();
 const folder = join(root, "photographs");
 const labelled = join(root, "labelled.png");
-const read = (more: { exclude?: string[]; unlike?: string[]; skipBad?: boolean } = {}, from = folder) =>
+const read = (more: Partial<UnlabelledOptions> = {}, from = folder) =>
   readUnlabelled(from, { exclude: [], unlike: [], skipBad: false, ...more });
 const colour = (i: number) => plainImage(60, 40, "png", `#40${i}0c0`);
 
@@ -100,4 +100,17 @@ it("other splits are those that are not train, and what train has too is not the
   const data = await makeVoc(join(root, "voc"), { a: [{}], b: [{}], c: [{}], d: [{}] }, lists);
   const found = await imagesOfOtherSplits(await openData(data), "train");
   expect(found.map((path) => path.slice(-5)).sort()).toEqual(["c.png", "d.png"]);
+});
+
+it("a set without splits has no others", async () => {
+  const data = await makeVoc(join(root, "whole"), { a: [{}], b: [{}] }, {});
+  const opened = await openData(data);
+  expect(opened.source.splits).toEqual(["all"]);
+  expect(await imagesOfOtherSplits(opened, "train")).toEqual([]);
+});
+
+it("only in the given folders, if any", async () => {
+  const { samples, notes } = await read({ folders: new Set([folder]) });
+  expect(samples.map(({ id }) => id)).toEqual(["unlabelled/b.png"]);
+  expect(notes[0]).toMatch(/skipped 2 images in folders without labelled images \(deep\/copy\.png, deep/);
 });

@@ -15,7 +15,11 @@ const boxes = [new Float32Array(8), new Float32Array(12)];
 const quantizer: Quantizer = { kind: "uniform", stride: 0.5 };
 const codes = Uint8Array.of(0, 1, 2, 3);
 const codesMap = () => tensor(codes, [1, 1, 2, 2]);
-const stored = () => ({ maps: codesMap(), quantizer, regions: [], stride: 8, teacherScale: 1 });
+const stored = () => ({
+  maps: codesMap(),
+  ...{ quantizer, predictionQuantizer: quantizer as Quantizer },
+  ...{ regions: [], stride: 8, teacherScale: 1 },
+});
 /** A pass whose features are not read. */
 const passOf = (heads: HeadOutputs) => ({ heads, features: zeros([0]) });
 
@@ -166,7 +170,7 @@ test("cells: the teacher's scores and boxes, weighted inside the regions", () =>
       logits: tensor(of.logits, [2, classes, height, width]),
       distances: tensor(of.distances, [2, 4, height, width]),
     });
-    const maps = { maps: codesMap(), quantizer, regions, stride, teacherScale: 1 };
+    const maps = { ...stored(), regions, stride };
     const loss = headLoss(passOf(outputs(student)), maps, { headOutputs: () => outputs(teacher) });
     expect(loss.item()).toBeCloseTo(expected, 5);
   });
@@ -207,7 +211,10 @@ test("across scales, the teacher's head reads its own finer map, and boxes in it
   });
 });
 
-test("with cross-head, the teacher's head reads the student's map through r, rounded like the teacher's", () => {
+test.each<[string, Quantizer]>([
+  ["quantized like the teacher's", quantizer],
+  ["as it is, without quantize-prediction", { kind: "none" }],
+])("with cross-head, the teacher's head reads the student's map through r, %s", (_, predictionQuantizer) => {
   scope(() => {
     const features = tensor(Float32Array.of(0.2, 0.9), [1, 2, 1, 1]);
     features.requiresGrad = true;
@@ -219,11 +226,12 @@ test("with cross-head, the teacher's head reads the student's map through r, rou
       deltas: tensor(own.deltas, [count, 4 * labels]),
     };
     const read = { maps: [] as Tensor[], boxes: [] as Float32Array[][] };
-    const maps = { ...stored(), maps: tensor(Uint8Array.of(1), [1, 1, 1, 1]) };
+    const maps = { ...stored(), predictionQuantizer, maps: tensor(Uint8Array.of(1), [1, 1, 1, 1]) };
     const loss = headLoss({ heads: student, features }, maps, summingHeads(read), regressor);
     const [first, second] = read.maps.map((map) => map.toFloat32()[0]);
     const r = regressor.forward(features).toFloat32()[0];
-    expect(first).toBeCloseTo(0.5 * Math.max(0, Math.ceil(r / 0.5 - 0.5)), 6);
+    const rounded = 0.5 * Math.max(0, Math.ceil(r / 0.5 - 0.5));
+    expect(first).toBeCloseTo(predictionQuantizer.kind === "none" ? r : rounded, 6);
     expect(second).toBe(0.5);
     backward(loss);
     expect(features.grad!.toFloat32().some((value) => value !== 0)).toBe(true);

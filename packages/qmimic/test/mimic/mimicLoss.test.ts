@@ -265,6 +265,8 @@ describe.each(QUANTIZERS)("quantizer %s", (_, quantizer) => {
       }
       expect(actual.loss).toBeCloseTo(loss, 3);
       expect(actual.mapGradient.some((value) => value !== 0)).toBe(true);
+      // Without the teacher's scale, matches are chance.
+      expect(actual.compared).toBe(0);
     },
   );
 });

@@ -1,6 +1,7 @@
 // qmimic reproduce: tables by name, on runs that are cut off, shared, or not those of the table.
 import type { ChildProcess } from "node:child_process";
 import {
+  appendFileSync,
   copyFileSync,
   cpSync,
   existsSync,
@@ -151,6 +152,7 @@ describe("the tables", () => {
       { teacher: "vgg-1-1", "teacher-init": "vgg.safetensors" },
       /teacher-init is for one size/,
     ],
+    ["rivals", { "teacher-scale": 2 }, /teacher-scale is 2, but a pruned teacher has the student's input/],
   ])("%s refuses a recipe that does not suit it", (name, settings, message) => {
     const table = TABLES.find((one) => one.name === name)!;
     const recipe = parseRecipe(settings as Record<string, unknown>, "test");
@@ -236,7 +238,7 @@ describe("qmimic reproduce", () => {
     });
     expect(results.pairs).toEqual([]);
     expect(readFileSync(`${out}.md`, "utf8")).toMatch(
-      /npx qmimic reproduce main --data DIR .*--seeds 2 --arms/,
+      /npx qmimic reproduce main --data DIR .*--seeds 2 --arms .* --runs \S*whole/,
     );
     expect(readFileSync(`${out}.svg`, "utf8")).toMatch(/^<svg/);
     const score = join(root, "whole", "scratch-1", "score-test.json");
@@ -264,6 +266,79 @@ describe("qmimic reproduce", () => {
     expect(stdout).toMatch(/training scratch-1/);
     for (const name of ["scratch-0", "scratch-1", "quantization-mimic-0", "quantization-mimic-1"])
       expect(weightsOf("cut", name).equals(weightsOf("whole", name))).toBe(true);
+  });
+
+  it("killed while its run still reads the data, it does not train that run twice", async () => {
+    let child: ChildProcess | undefined;
+    const options = { started: (one: ChildProcess) => (child = one) };
+    const first = reproduce("early", ["--arms", "scratch", "--seeds", "1"], options);
+    while (!existsSync(join(root, "early", "logs", "scratch-0.log"))) await sleep(5);
+    // The log is opened just before the run is started.
+    await sleep(50);
+    child!.kill("SIGKILL");
+    await first;
+    expect(existsSync(join(root, "early", "scratch-0"))).toBe(false);
+    const { code, stdout } = await reproduce("early", ["--arms", "scratch", "--seeds", "1"]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/waiting for other processes that are training scratch-0/);
+    expect(readdirSync(join(root, "early")).filter((name) => name.startsWith("scratch"))).toEqual([
+      "scratch-0",
+    ]);
+  });
+
+  it("data that have moved are found with --data when a run is resumed", async () => {
+    const moved = join(root, "moved");
+    cpSync(data, moved, { recursive: true });
+    cpSync(join(root, "early"), join(root, "resumed"), { recursive: true });
+    const run = join(root, "resumed", "scratch-0");
+    for (const file of ["metrics.json", "score-test.json"]) rmSync(join(run, file));
+    const path = join(run, "recipe.yaml");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/^data: .*$/m, 'data: "/nowhere"'));
+    const args = ["--arms", "scratch", "--seeds", "1", "--data", moved];
+    expect(await reproduce("resumed", args)).toMatchObject({ code: 0, stderr: "" });
+    expect(readFileSync(path, "utf8")).toContain(`data: "${moved}"`);
+  });
+
+  it("test images that have changed are not scored with older detections; val has files of its own", async () => {
+    const other = join(root, "other-test");
+    cpSync(data, other, { recursive: true });
+    const images = join(other, "JPEGImages");
+    const [first] = readdirSync(images).filter((name) => name.startsWith("test"));
+    appendFileSync(join(images, first), "\0");
+    const only = ["--arms", "scratch", "--seeds", "1"];
+    expect(await reproduce("early", [...only, "--data", other])).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /score-test\.json: this score is from other images than the split has now/,
+      ),
+    });
+    const main = readFileSync(join(root, "early", "main.json"), "utf8");
+    // 96 px is the trained side: the same score.
+    expect(await reproduce("early", [...only, "--split", "val", "--side", "96"])).toMatchObject({ code: 0 });
+    expect(
+      readdirSync(join(root, "early"))
+        .filter((name) => name.endsWith(".md"))
+        .sort(),
+    ).toEqual(["main-val.md", "main.md"]);
+    expect(readFileSync(join(root, "early", "main.json"), "utf8")).toBe(main);
+    const score = join(root, "early", "scratch-0", "score-test.json");
+    const stored = JSON.parse(readFileSync(score, "utf8"));
+    const refused = async (content: object, message: RegExp) => {
+      writeFileSync(score, JSON.stringify(content));
+      expect(await reproduce("early", only)).toMatchObject({
+        code: 1,
+        stderr: expect.stringMatching(message),
+      });
+    };
+    await refused(
+      { ...stored, classes: [...stored.classes].reverse() },
+      /this score is from the classes .*, but the data have/,
+    );
+    await refused({}, /score-test\.json: not a stored score: split: /);
+    // An older score, without what is compared above.
+    const { classes: _, imagesHash: __, ...older } = stored;
+    writeFileSync(score, JSON.stringify(older));
+    expect(await reproduce("early", only)).toMatchObject({ code: 0, stderr: "" });
   });
 
   it("two at once share the runs, and none is trained twice", async () => {
@@ -429,6 +504,10 @@ describe("qmimic reproduce", () => {
       [["reproduce", "main", "--data", data, "--arms", "scrtch"], /has no arm scrtch\. Arms: teacher/],
       [["reproduce", "main", "--data", data, "--split", "tset"], /no split "tset"/],
       [["reproduce", "main"], /no data folder given; pass --data DIR/],
+      [
+        ["reproduce", "main", "--data", data, "--set", "teacher=t.safetensors"],
+        /teacher: .*t\.safetensors: a table trains its own teachers/,
+      ],
     ];
     const wrong = ["reproduce", "main", "--data", data, "--set"];
     for (const text of ["lambda", "lamda=1", "seed=1", "=1"])
