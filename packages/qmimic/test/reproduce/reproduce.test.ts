@@ -511,10 +511,8 @@ describe("qmimic reproduce", () => {
     ];
     const wrong = ["reproduce", "main", "--data", data, "--set"];
     for (const text of ["lambda", "lamda=1", "seed=1", "=1"])
-      refusals.push(
-        [[...wrong, text], /Expected NAME=VALUE/],
-        [[...wrong, "lambda=x"], /lambda: "x" is invalid/],
-      );
+      refusals.push([[...wrong, text], /Expected NAME=VALUE/]);
+    refusals.push([[...wrong, "lambda=x"], /lambda: "x" is invalid/]);
     for (const [args, message] of refusals)
       expect(await qmimic(args)).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
   });
