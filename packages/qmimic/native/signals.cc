@@ -10,14 +10,17 @@ namespace qmimic {
 
 namespace {
 
-volatile sig_atomic_t seen_int = 0, seen_term = 0;
-struct sigaction before_int, before_term;
+/** What a signal of one kind has met. */
+struct Kind {
+  volatile sig_atomic_t seen;
+  struct sigaction before;
+} of_int, of_term;
 
 void handle(int signal, siginfo_t* info, void* context) {
-  volatile sig_atomic_t& seen = signal == SIGINT ? seen_int : seen_term;
-  if (seen) _exit(128 + signal);
-  seen = 1;
-  const struct sigaction& before = signal == SIGINT ? before_int : before_term;
+  Kind& kind = signal == SIGINT ? of_int : of_term;
+  if (kind.seen) _exit(128 + signal);
+  kind.seen = 1;
+  const struct sigaction& before = kind.before;
   if (before.sa_flags & SA_SIGINFO) before.sa_sigaction(signal, info, context);
   else if (before.sa_handler == SIG_DFL) _exit(128 + signal);
   else if (before.sa_handler != SIG_IGN) before.sa_handler(signal);
@@ -32,8 +35,8 @@ Napi::Value end_at_second_signal(const Napi::CallbackInfo& info) {
     action.sa_sigaction = handle;
     action.sa_flags = SA_SIGINFO | SA_RESTART;
     sigfillset(&action.sa_mask);
-    sigaction(SIGINT, &action, &before_int);
-    sigaction(SIGTERM, &action, &before_term);
+    sigaction(SIGINT, &action, &of_int.before);
+    sigaction(SIGTERM, &action, &of_term.before);
     installed = true;
   }
   return info.Env().Undefined();

@@ -1,8 +1,9 @@
 // Content hashes of a data set's files, without reading them all in every run.
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readBytes, requireFileSync, writeFileAtomic } from "../files.js";
+import type { Sample } from "./types.js";
 
 const HEX = 64;
 /**
@@ -40,6 +41,21 @@ export async function contentHashes(paths: readonly string[], folder: string): P
   });
   if (changed) await writeFileAtomic(memory, `${lines.join("\n")}\n`);
   return lines.map((line) => line.slice(0, HEX));
+}
+
+/**
+ * Adds the images' ids and the content of their files to a hash.
+ * @param folder caches the contents' hashes, see contentHashes
+ */
+export async function hashImages(hash: Hash, samples: readonly Sample[], folder: string): Promise<Hash> {
+  const contents = await contentHashes(
+    samples.map(({ imagePath }) => imagePath),
+    folder,
+  );
+  samples.forEach(({ id }, i) => {
+    hash.update(JSON.stringify([id, contents[i]]));
+  });
+  return hash;
 }
 
 /**

@@ -29,6 +29,10 @@ const HOLD_OUT_SEED = 0;
 export const holdsOut = ({ source: { splits } }: DataFolder, valSplit: string): boolean =>
   valSplit === "val" && !splits.includes("val");
 
+/** Options to read another split with the classes of train. */
+export const likeTrain = (options: ReadOptions, { classes }: Dataset): ReadOptions =>
+  options.merge === undefined ? { ...options, classes } : options;
+
 /** @throws InputError as readSplit does, and if there are too few images to hold out */
 export async function readTrainVal(
   folder: DataFolder,
@@ -37,8 +41,8 @@ export async function readTrainVal(
 ): Promise<TrainVal> {
   const all = await readSplit(folder, trainSplit, options);
   if (!holdsOut(folder, valSplit)) {
-    const valOptions = options.merge === undefined ? { ...options, classes: all.classes } : options;
-    return { train: all, val: await readSplit(folder, valSplit, valOptions), heldOut: undefined };
+    const val = await readSplit(folder, valSplit, likeTrain(options, all));
+    return { train: all, val, heldOut: undefined };
   }
   const splits = await divideSamples(all.samples, {
     shares: { train: 1 - valShare, val: valShare },

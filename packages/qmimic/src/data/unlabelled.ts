@@ -43,9 +43,10 @@ export async function readUnlabelled(
   const images = tree.files.filter(isImage);
   if (images.length === 0) throw new InputError(`${root}: this folder has no images`);
   const notes: string[] = [];
-  const files = images.filter((file) => folders === undefined || folders.has(dirname(tree.absolute(file))));
+  const isWanted = (file: string) => folders === undefined || folders.has(dirname(tree.absolute(file)));
+  const files = images.filter(isWanted);
   if (files.length < images.length) {
-    const others = images.filter((file) => !files.includes(file));
+    const others = images.filter((file) => !isWanted(file));
     notes.push(
       `${root}: skipped ${counted(others.length, "image")} in folders without labelled images (${someOf(others)})`,
     );

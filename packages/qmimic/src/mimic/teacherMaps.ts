@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { join } from "node:path";
 import { noGrad, scope, type Tensor } from "@qmimic/torch";
 import type { Augmentation } from "../data/augment.js";
-import { contentHashes } from "../data/contentHashes.js";
+import { hashImages } from "../data/contentHashes.js";
 import { drawWhole, type View } from "../data/drawing.js";
 import type { ImageStore } from "../data/imageStore.js";
 import type { RawImage } from "../data/images.js";
@@ -156,12 +156,7 @@ async function checksum(
   for (const { name, tensor: weights } of teacher.backbone.named()) {
     hash.update(name).update(new Uint8Array(weights.toFloat32().buffer));
   }
-  const paths = samples.map(({ imagePath }) => imagePath);
-  const contents = await contentHashes(paths, cache);
-  samples.forEach(({ id }, i) => {
-    hash.update(JSON.stringify([id, contents[i]]));
-  });
-  return hash.digest("hex");
+  return (await hashImages(hash, samples, cache)).digest("hex");
 }
 
 /** Computes the maps missing in the file. */

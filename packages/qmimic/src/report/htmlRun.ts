@@ -35,21 +35,22 @@ export const costSchema = z.object({
   multiplyAdds: z.number(),
 });
 
+/** A stage in metrics.json. */
+export const stageSchema = z.object({
+  stage: z.enum(STAGES),
+  val: fraction,
+  bestEpoch: z.number(),
+  quantizer: quantizerSchema,
+  match: fraction,
+  matchActive: fraction.default(null),
+  teacherVal: fraction.optional(),
+  /** Missing in runs of older versions. */
+  config: z.unknown().optional(),
+  cost: costSchema.optional(),
+});
+
 const metricsSchema = z.object({
-  stages: z.array(
-    z.object({
-      stage: z.enum(STAGES),
-      val: fraction,
-      bestEpoch: z.number(),
-      quantizer: quantizerSchema,
-      match: fraction,
-      matchActive: fraction.default(null),
-      teacherVal: fraction.optional(),
-      /** Missing in runs of older versions. */
-      config: z.unknown().optional(),
-      cost: costSchema.optional(),
-    }),
-  ),
+  stages: z.array(stageSchema),
   /** The last stage's result from `evaluate` on the val split. */
   evaluation: z
     .object({

@@ -3,12 +3,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { InputError, reasonOf } from "../errors.js";
-import { type DetectorConfig, parseConfig, type Quantizer, quantizerSchema } from "../models/index.js";
-import { costSchema, parseResults } from "../report/htmlRun.js";
+import { type DetectorConfig, parseConfig, type Quantizer } from "../models/index.js";
+import { costSchema, parseResults, stageSchema } from "../report/htmlRun.js";
 import type { DetectorCost } from "../report/summary.js";
-import { STAGES } from "../train/plan.js";
-import { metricsFile, recipeFile, resultsFile, weightFiles } from "../train/runFiles.js";
-import { readSettings } from "../train/runFolder.js";
+import { metricsFile, resultsFile, weightFiles } from "../train/runFiles.js";
+import { settingsOfRun } from "../train/runFolder.js";
 
 export interface RunResult {
   /** The last stage's best weights on val. */
@@ -32,21 +31,9 @@ export interface RunResult {
   cost: DetectorCost;
 }
 
-const ratio = z.number().nullable().default(null);
-
+/** What tables need of metrics.json. */
 const metricsSchema = z.object({
-  stages: z
-    .array(
-      z.object({
-        stage: z.enum(STAGES),
-        val: z.number(),
-        quantizer: quantizerSchema,
-        config: z.unknown(),
-        match: ratio,
-        matchActive: ratio,
-      }),
-    )
-    .min(1),
+  stages: z.array(stageSchema.extend({ val: z.number() })).min(1),
   cost: costSchema,
   images: z.object({ train: z.number() }).optional(),
   /** Missing in runs of older versions. */
@@ -80,8 +67,7 @@ export function readRun(folder: string): RunResult {
 }
 
 function machineOf(folder: string): string {
-  const path = recipeFile(folder);
-  const { device, threads } = readSettings(readFileSync(path, "utf8"), path);
+  const { device, threads } = settingsOfRun(folder);
   return `device ${device}, ${threads} ${threads === 1 ? "thread" : "threads"}`;
 }
 

@@ -1,12 +1,12 @@
 // Whether the run in a folder is the one that a table needs: its settings, its data, and the weights that it used.
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { InputError } from "../errors.js";
 import { kebab, layerSettings } from "../models/index.js";
 import { defaultOf, keysOf, type Recipe, settingOf, usesUnlabelled } from "../train/recipe.js";
 import { compareData, fingerprintOf } from "../train/runData.js";
 import { recipeFile } from "../train/runFiles.js";
-import { readSettings } from "../train/runFolder.js";
+import { settingsOfRun } from "../train/runFolder.js";
 import { compareWeightsUsed } from "../train/runWeights.js";
 import { openSplits } from "../train/splits.js";
 
@@ -65,9 +65,8 @@ export async function requireSameRun(folder: string, recipe: Recipe, checked: Se
 
 /** @throws InputError if the folder has a run with different settings, or pruned from other weights */
 export function requireSameRecipe(folder: string, recipe: Recipe): void {
-  const path = recipeFile(folder);
-  if (!existsSync(path)) return;
-  const found = readSettings(readFileSync(path, "utf8"), path);
+  if (!existsSync(recipeFile(folder))) return;
+  const found = settingsOfRun(folder);
   const left = new Set([...PLACES, ...unused(recipe)]);
   // From scratch, the student is the only stage.
   if (recipe.method === "scratch" && found.stage === "all") found.stage = recipe.stage;

@@ -1,6 +1,6 @@
 // Trains the runs of a table, several in parallel, skipping those that other processes are training.
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,8 +8,8 @@ import { type FileLock, RUNS_LOCK_REMEDY, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { makeFolders } from "../files.js";
 import { formatRecipe, type Recipe, usesUnlabelled } from "../train/recipe.js";
-import { lockFile, recipeFile } from "../train/runFiles.js";
-import { readSettings } from "../train/runFolder.js";
+import { lockFile } from "../train/runFiles.js";
+import { settingsOfRun } from "../train/runFolder.js";
 import { isDone, type PlannedRun, pruneArguments, recipeOf } from "./plan.js";
 import { requireSameRecipe, requireSameRun } from "./sameRun.js";
 
@@ -169,8 +169,7 @@ async function begin(
 
 /** Flags for the data of an interrupted run, if they are not where its recipe says: the table's data are meant. */
 function placesOf(folder: string, recipe: Recipe): string[] {
-  const path = recipeFile(folder);
-  const found = readSettings(readFileSync(path, "utf8"), path);
+  const found = settingsOfRun(folder);
   const keys = usesUnlabelled(recipe) ? (["data", "unlabelled"] as const) : (["data"] as const);
   return keys.flatMap((key) => (found[key] === resolve(recipe[key]) ? [] : [`--${key}`, recipe[key]]));
 }

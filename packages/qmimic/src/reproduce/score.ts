@@ -1,18 +1,18 @@
 // Scores a finished run on a split, once: detections are stored in the run's folder, with date and weights.
-
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
-import { contentHash, contentHashes } from "../data/contentHashes.js";
+import { contentHash, hashImages } from "../data/contentHashes.js";
 import { type DataFolder, openData, readSplit } from "../data/dataset.js";
 import { RUNS_LOCK_REMEDY, withLock } from "../data/lock.js";
-import { readTrainVal } from "../data/trainVal.js";
+import { likeTrain, readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
 import { InputError, reasonOf } from "../errors.js";
 import { type CocoMatches, matchCoco } from "../eval/coco.js";
-import { detectTimed, detectWith, evaluationInputs, type SampleDetections } from "../eval/detect.js";
+import { detectTimed, detectWith, evaluationInputs } from "../eval/detect.js";
 import { type Evaluation, evaluate } from "../eval/evaluation.js";
+import { fromStored, storedDetections, toStored } from "../eval/storedDetections.js";
 import { readText, writeFileAtomic } from "../files.js";
 import type { Recipe } from "../train/recipe.js";
 import { scoreLockFile } from "../train/runFiles.js";
@@ -37,8 +37,6 @@ export interface Score {
   images: number;
 }
 
-const numbers = z.array(z.number());
-
 /** A score as stored: everything else is computed from the detections, with the labels of the moment. */
 const storedSchema = z.object({
   split: z.string(),
@@ -50,7 +48,7 @@ const storedSchema = z.object({
   classes: z.array(z.string()).optional(),
   /** See ScoredSplit. */
   imagesHash: z.string().optional(),
-  detections: z.array(z.object({ id: z.string(), boxes: numbers, scores: numbers, labels: numbers })),
+  detections: z.array(storedDetections),
 });
 type StoredScore = z.infer<typeof storedSchema>;
 
@@ -64,14 +62,7 @@ export interface ScoredSplit {
 /** A split with the labels of a recipe's runs, read once. @throws InputError if there is no such split */
 export async function readScored(recipe: Recipe, split: string): Promise<ScoredSplit> {
   const dataset = await readLike(recipe, split);
-  const contents = await contentHashes(
-    dataset.samples.map(({ imagePath }) => imagePath),
-    recipe.cache,
-  );
-  const hash = createHash("sha256");
-  dataset.samples.forEach(({ id }, i) => {
-    hash.update(JSON.stringify([id, contents[i]]));
-  });
+  const hash = await hashImages(createHash("sha256"), dataset.samples, recipe.cache);
   return { dataset, imagesHash: hash.digest("hex") };
 }
 
@@ -80,9 +71,8 @@ async function readLike(recipe: Recipe, split: string): Promise<Dataset> {
   const folder: DataFolder = await openData(recipe.data, recipe);
   const options = await readOptions(folder, recipe);
   if (split === recipe.valSplit) return (await readTrainVal(folder, recipe, options)).val;
-  if (options.merge !== undefined) return readSplit(folder, split, options);
-  const { classes } = await readSplit(folder, recipe.trainSplit, options);
-  return readSplit(folder, split, { ...options, classes });
+  const train = await readSplit(folder, recipe.trainSplit, options);
+  return readSplit(folder, split, likeTrain(options, train));
 }
 
 export interface ScoreOptions {
@@ -120,14 +110,7 @@ export async function scoreRun(folder: string, split: ScoredSplit, options: Scor
   if (ofImages !== undefined && ofImages !== imagesHash) refuse("other images than the split has now");
   if (classes !== undefined && classes.join("\n") !== dataset.classes.join("\n"))
     refuse(`the classes ${classes.join(", ")}, but the data have ${dataset.classes.join(", ")}`);
-  const found = detections.map(
-    ({ id, boxes, scores, labels }): SampleDetections => ({
-      id,
-      boxes: Float32Array.from(boxes),
-      scores: Float32Array.from(scores),
-      labels: Int32Array.from(labels),
-    }),
-  );
+  const found = detections.map(fromStored);
   if (found.length !== dataset.samples.length || found.some(({ id }, i) => id !== dataset.samples[i].id))
     refuse("other images than the split has now");
   const inputs = evaluationInputs(dataset, found);
@@ -156,19 +139,10 @@ async function detectSplit(
   const { found, imagesPerSecond } = await detectTimed(detectWith(detector, device), dataset.samples, side);
   detector.dispose();
   return {
-    ...{
-      split: dataset.split,
-      scored: new Date().toISOString(),
-      weights: weightsHash(path),
-      side,
-      imagesPerSecond,
-    },
-    ...{ classes, imagesHash },
-    detections: found.map(({ id, boxes, scores, labels }) => ({
-      id,
-      boxes: [...boxes],
-      scores: [...scores],
-      labels: [...labels],
-    })),
+    split: dataset.split,
+    scored: new Date().toISOString(),
+    weights: weightsHash(path),
+    ...{ side, imagesPerSecond, classes, imagesHash },
+    detections: found.map(toStored),
   };
 }

@@ -8,6 +8,7 @@ import type { Sample } from "../data/types.js";
 import { InputError, reasonOf } from "../errors.js";
 import { detectSamples, detectWith, type SampleDetections } from "../eval/detect.js";
 import { bestThresholds, evaluate } from "../eval/evaluation.js";
+import { storedDetections } from "../eval/storedDetections.js";
 import { readText, writeFileAtomic } from "../files.js";
 import { quoted } from "../text.js";
 import type { Recipe } from "./recipe.js";
@@ -18,22 +19,15 @@ import { loadDetector } from "./weights.js";
 const NO_BEST = 0.5;
 
 /** The pseudo-labels of one image, as stored in a file. */
-const numbers = z.array(z.number());
-
-const labelledImage = z.object({
-  id: z.string(),
-  /** xyxy in image pixels, four per object. */
-  boxes: numbers,
-  labels: numbers,
-  scores: numbers,
+const labelledImage = storedDetections.extend({
   /** 1 for uncertain objects, neither object nor background. */
-  ignored: numbers,
+  ignored: z.array(z.number()),
 });
 type LabelledImage = z.infer<typeof labelledImage>;
 
 const pseudoLabels = z.object({
   /** The minimum score of an object, per class. */
-  thresholds: numbers,
+  thresholds: z.array(z.number()),
   images: z.array(labelledImage),
 });
 type PseudoLabels = z.infer<typeof pseudoLabels>;

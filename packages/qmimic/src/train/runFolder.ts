@@ -1,5 +1,5 @@
 // Run folders: new ones with unique names, or an existing one to resume.
-import { constants } from "node:fs";
+import { constants, readFileSync } from "node:fs";
 import { access, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
@@ -84,6 +84,12 @@ export function lockRunFolder(folder: string): FileLock {
     );
   }
   return lock;
+}
+
+/** The settings in a run's recipe, as they are there. @throws InputError if it is not flat YAML, and what node:fs throws */
+export function settingsOfRun(folder: string): Record<string, unknown> {
+  const path = recipeFile(folder);
+  return readSettings(readFileSync(path, "utf8"), path);
 }
 
 /** Reads settings from a YAML file. @throws InputError if it is not flat YAML */
