@@ -69,6 +69,9 @@ interface Addon {
   liveTensors(): number;
 }
 
+/** Applied as soon as the addon is loaded. */
+let wantedThreads: number | null = null;
+
 /**
  * The addon, loaded on first use, so that everything that needs no tensors works without libtorch. Loading copies its
  * functions onto this object, which bypasses the proxy from then on.
@@ -80,6 +83,7 @@ export const native: Addon = Object.create(
       get(_, name) {
         const addon = loadAddon<Addon>(TORCH_ADDON);
         Object.assign(native, addon);
+        if (wantedThreads !== null) addon.setThreads(wantedThreads);
         return addon[name as keyof Addon];
       },
     },
@@ -96,7 +100,8 @@ export function setThreads(threads: number): void {
   if (!Number.isInteger(threads) || threads < 1) {
     throw new RangeError(`setThreads: ${threads}, expected an integer of at least 1`);
   }
-  native.setThreads(threads);
+  wantedThreads = threads;
+  if (Object.hasOwn(native, "setThreads")) native.setThreads(threads);
 }
 
 /**

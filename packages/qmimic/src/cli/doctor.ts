@@ -3,6 +3,7 @@ import { realpathSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
 import { AddonError } from "@qmimic/torch/setup";
 import type { Command } from "commander";
+import { autoThreads } from "../train/engine.js";
 import { say } from "./output.js";
 
 /** One line of the report; `warning` and `missing` say what to do about it. */
@@ -100,7 +101,7 @@ async function libtorch(): Promise<Finding[]> {
 }
 
 function engine({ configuration, simdLevel, setThreads }: Torch): Finding[] {
-  const threads = availableParallelism();
+  const threads = autoThreads();
   setThreads(threads);
   const { version, path, oneDNN, cuda, bfloat16, blas, openblas, mkl } = configuration();
   const simd = simdLevel();
@@ -112,7 +113,7 @@ function engine({ configuration, simdLevel, setThreads }: Torch): Finding[] {
       ...(oneDNN ? {} : { warning: "wide convolutions run without oneDNN; use a libtorch built with it" }),
     },
     blasFinding(blas, openblas, mkl),
-    { name: "threads", value: `${threads}, one per core; set with --threads` },
+    { name: "threads", value: `${threads}; set with --threads, or OMP_NUM_THREADS` },
     {
       name: "kernels",
       value: `qmimic's convolutions for narrow layers: ${simd}`,

@@ -12,7 +12,12 @@ export function engineOptions(command: Command): Command {
 }
 
 export const threadsOption = (command: Command): Command =>
-  command.option("--threads <count>", "CPU threads; auto: all cores", threadCount, "auto");
+  command.option(
+    "--threads <count>",
+    "CPU threads; auto: OMP_NUM_THREADS, or all cores",
+    threadCount,
+    "auto",
+  );
 
 const threadCount = (text: string): number | "auto" =>
   text === "auto" ? text : wholeNumber(1, MAX_THREADS)(text);

@@ -46,7 +46,7 @@ export async function main(argv: readonly string[]): Promise<void> {
     })
     .exitOverride()
     .hook("preAction", async () => {
-      if (!WITHOUT_LIBTORCH.includes(asked)) (await import("../native/native.js")).addon();
+      if (!WITHOUT_LIBTORCH.includes(asked)) (await import("../native/native.js")).requireAddons();
     });
   try {
     await addVerbs(program, asked);

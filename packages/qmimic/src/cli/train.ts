@@ -106,7 +106,6 @@ interface TrainOptions {
 }
 
 async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOptions): Promise<void> {
-  endAtSecondSignal();
   // Locked until this process ends.
   if (resume !== undefined) lockRunFolder(resume);
   whenInterrupted(() => (resume === undefined ? "nothing was written" : howToResume(resume)));
@@ -123,6 +122,8 @@ async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOp
     progress.say(text);
   });
   counter.end();
+  // Until here nothing native ran for long: the first signal ended the process at once.
+  endAtSecondSignal();
   say(classMap([splits.train.dataset, splits.val.dataset]));
   const folder = resume ?? (await createRunFolder(recipe, splits));
   if (resume === undefined) lockRunFolder(folder);

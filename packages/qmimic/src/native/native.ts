@@ -32,6 +32,18 @@ export function addon(): Addon {
   return loaded;
 }
 
+/**
+ * Whether both addons are set up, without loading them: libtorch takes most of a second.
+ * @throws AddonError if one has not been built, or no longer matches the installed libtorch
+ */
+export function requireAddons(): void {
+  for (const sources of [TORCH_ADDON, QMIMIC_ADDON]) {
+    const found = findAddon(sources);
+    if ("problem" in found) throw new AddonError(found.problem);
+  }
+  requireOneLibrary();
+}
+
 /** Two addons linked to different versions of libtorch would crash, possibly late. @throws AddonError */
 function requireOneLibrary(): void {
   const [torch, own] = [TORCH_ADDON, QMIMIC_ADDON].map(findAddon);

@@ -1,12 +1,7 @@
 // Curves over epochs, or over recall, as SVG text, drawn by ECharts without a browser. Colours are the page's
 // CSS variables, so that one chart works in light and dark mode. This module loads ECharts: import it only to
 // write a report.
-import { LineChart } from "echarts/charts";
-import { GridComponent } from "echarts/components";
-import * as echarts from "echarts/core";
-import { SVGRenderer } from "echarts/renderers";
-
-echarts.use([LineChart, GridComponent, SVGRenderer]);
+import { echarts } from "./echarts.js";
 
 export interface Curve {
   /** Colour number on the page: 1 to 4. */

@@ -1,12 +1,7 @@
 // A table as a chart: each arm's AP50 on the split, a dot per seed and a bar for their mean. Drawn by ECharts
 // without a browser.
-import { ScatterChart } from "echarts/charts";
-import { GridComponent } from "echarts/components";
-import * as echarts from "echarts/core";
-import { SVGRenderer } from "echarts/renderers";
+import { echarts } from "../report/echarts.js";
 import type { TableResults } from "./results.js";
-
-echarts.use([ScatterChart, GridComponent, SVGRenderer]);
 
 const WIDTH = 720;
 const ROW = 34;

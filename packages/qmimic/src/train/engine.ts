@@ -2,6 +2,7 @@
 import { availableParallelism } from "node:os";
 import { configuration, type Precision, setPrecision, setThreads, zeros } from "@qmimic/torch";
 import { InputError } from "../errors.js";
+import { MAX_THREADS } from "../models/index.js";
 import { quoted } from "../text.js";
 
 export interface Engine {
@@ -9,6 +10,12 @@ export interface Engine {
   device: string;
   /** Precision of training. */
   precision?: Precision;
+}
+
+/** The number of threads for "auto": OMP_NUM_THREADS, as for every program with OpenMP; otherwise one per core. */
+export function autoThreads(): number {
+  const wanted = Number.parseInt(process.env.OMP_NUM_THREADS ?? "", 10);
+  return wanted >= 1 && wanted <= MAX_THREADS ? wanted : availableParallelism();
 }
 
 /**
@@ -26,7 +33,7 @@ export function useEngine({ threads, device, precision = "float32" }: Engine): v
     );
   }
   setPrecision(precision);
-  setThreads(threads === "auto" ? availableParallelism() : threads);
+  setThreads(threads === "auto" ? autoThreads() : threads);
 }
 
 /** @throws InputError if nothing can be stored there: libtorch has no CUDA, or there is no such GPU, or no driver */

@@ -180,7 +180,7 @@ const training = {
   threads: z
     .union([count.max(MAX_THREADS), auto])
     .default("auto")
-    .describe("CPU threads; auto: all cores"),
+    .describe("CPU threads; auto: OMP_NUM_THREADS, or all cores"),
   device: z.string().default("cpu").describe("cpu, cuda or cuda:N"),
   precision: z
     .enum(["float32", "bfloat16"])

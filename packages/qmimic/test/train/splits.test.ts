@@ -4,10 +4,11 @@ import { readFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join, relative } from "node:path";
 import { configuration, setThreads } from "@qmimic/torch";
-import { beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { createImageStore } from "../../src/data/imageStore.js";
 import { readVoc } from "../../src/data/voc.js";
+import { autoThreads } from "../../src/train/engine.js";
 import { prepareRun } from "../../src/train/prepare.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { createRunFolder, openRunFolder } from "../../src/train/runFolder.js";
@@ -103,6 +104,19 @@ it("splits share one budget of memory", async () => {
   expect(budget.bytes).toBe(0);
 });
 
+it.each([
+  ["3", 3],
+  ["2,1", 2],
+  ["", availableParallelism()],
+  ["0", availableParallelism()],
+  ["all", availableParallelism()],
+  ["99999", availableParallelism()],
+])("threads auto: OMP_NUM_THREADS %j gives %i", (value, threads) => {
+  vi.stubEnv("OMP_NUM_THREADS", value);
+  expect(autoThreads()).toBe(threads);
+  vi.unstubAllEnvs();
+});
+
 it("recipe.yaml has folders and threads as they were, so that a run can be resumed from elsewhere", async () => {
   const here = (path: string) => relative(process.cwd(), path);
   const teacher = join(root, "t.safetensors");
@@ -115,7 +129,7 @@ it("recipe.yaml has folders and threads as they were, so that a run can be resum
     data,
     runs: join(root, "runs"),
     teacher,
-    threads: availableParallelism(),
+    threads: autoThreads(),
   });
   expect((await openRunFolder(folder)).data).toBe(data);
 });

@@ -106,7 +106,7 @@ describe("--teacher-init", () => {
     const { stdout, code } = await qmimic([
       ...["train", "--data", data, "--runs", root, "--side", "64", "--stage", "teacher", "--threads", "1"],
       ...["--teacher", "resnet18-1-1", "--teacher-init", file, "--teacher-epochs", "1", "--detector", "fcos"],
-      ...["--output-stride", "16", "--neck", "none", "--scales", "1"],
+      ...["--output-stride", "16", "--neck", "none", "--scales", "1", "--optimizer", "sgd"],
     ]);
     expect(stdout).toMatch(
       /^teacher starts from .*resnet18\.safetensors: 100 tensors of its backbone; neck and heads/m,
