@@ -7,9 +7,10 @@ import { deflateSync } from "node:zlib";
 import sharp from "sharp";
 import { beforeAll, describe, expect, it } from "vitest";
 import { createRandom } from "../../src/data/random.js";
-import { createFasterRcnn, type FasterRcnnConfig } from "../../src/models/fasterRcnn.js";
+import { createFasterRcnn } from "../../src/models/fasterRcnn.js";
 import { saveDetector } from "../../src/train/weights.js";
 import { makeVoc, plainImage, put, temporaryFolder, xmlOf } from "../data/temporary.js";
+import { smallFasterRcnn } from "../models/smallFasterRcnn.js";
 import { filesBelow, type Outcome, qmimic } from "./qmimic.js";
 
 const root = await temporaryFolder();
@@ -26,31 +27,7 @@ async function broken(name: string, damage: (folder: string) => Promise<unknown>
   return folder;
 }
 
-const config: FasterRcnnConfig = {
-  detector: "faster-rcnn",
-  backbone: "vgg-1-64",
-  outputStride: 16,
-  neck: "none",
-  convolution: "plain",
-  convolutionGroups: 1,
-  classes: ["cat"],
-  side: 96,
-  quantizer: { kind: "none" },
-  anchorSizes: [32],
-  aspectRatios: [1],
-  headWidth: 16,
-  roiSize: 3,
-  roiSamples: 1,
-  rpnScore: 0,
-  boxWeights: [10, 10, 5, 5],
-  rpnPreNms: 50,
-  rpnPostNms: 10,
-  rpnNms: 0.7,
-  boxScore: 0.01,
-  boxNms: 0.5,
-  boxVote: 1,
-  boxDetections: 10,
-};
+const config = smallFasterRcnn(["cat"]);
 
 beforeAll(async () => {
   const objects = { a: [object], b: [object], c: [object] };

@@ -11,7 +11,6 @@ import {
   setPrecision,
   setThreads,
   type Tensor,
-  tensor,
 } from "@qmimic/torch";
 import { afterAll, describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
@@ -24,6 +23,7 @@ import {
   parseConfig,
 } from "../../src/models/kinds.js";
 import type { Target } from "../../src/models/targets.js";
+import { objects, picture, target } from "./twoSquares.js";
 
 // Small maps: threads would only wait for each other, for long on a busy machine.
 setThreads(1);
@@ -49,25 +49,6 @@ const settings = {};
 const placed = Float32Array.of(0, 0, 64, 64);
 const sizes = [{ width: 64, height: 64 }];
 
-const target = (boxes: number[], labels: number[], ignore: number[] = []): Target => ({
-  boxes: Float32Array.from(boxes),
-  labels: Int32Array.from(labels),
-  ignore: Float32Array.from(ignore),
-});
-
-/** Two squares, light and dark, on grey: classes 1 and 2. */
-function picture(): Tensor {
-  const pixels = new Float32Array(3 * 64 * 64);
-  const fill = ([x0, y0, x1, y1]: number[], value: number) => {
-    for (let c = 0; c < 3; c++) {
-      for (let y = y0; y < y1; y++) pixels.fill(value, (c * 64 + y) * 64 + x0, (c * 64 + y) * 64 + x1);
-    }
-  };
-  fill([6, 8, 26, 28], 2);
-  fill([36, 34, 60, 58], -2);
-  return tensor(pixels, [1, 3, 64, 64]);
-}
-const objects = target([6, 8, 26, 28, 36, 34, 60, 58], [1, 2]);
 const random = createRandom("nothing is drawn");
 const totalOf = (losses: Record<string, Tensor>) => Object.values(losses).reduce((a, b) => add(a, b));
 

@@ -9,7 +9,6 @@ import {
   setThreads,
   sgd,
   type Tensor,
-  tensor,
 } from "@qmimic/torch";
 import { afterAll, describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
@@ -17,6 +16,7 @@ import { createFasterRcnn } from "../../src/models/fasterRcnn.js";
 import type { Detector } from "../../src/models/index.js";
 import { ignoreRegions, type Target } from "../../src/models/targets.js";
 import { config } from "./torchvision.js";
+import { objects, picture, target } from "./twoSquares.js";
 
 // Small maps: threads would only wait for each other, for long on a busy machine.
 setThreads(1);
@@ -38,26 +38,6 @@ const placed = Float32Array.of(0, 0, 64, 64);
 const total = (losses: Record<string, Tensor>): Tensor => Object.values(losses).reduce(add);
 const runPass = (detector: Detector, targets: readonly Target[], seed: string) =>
   detector.trainingPass(training)({ images: picture(), placed, targets }, createRandom(seed));
-
-const target = (boxes: number[], labels: number[], ignore: number[] = []): Target => ({
-  boxes: Float32Array.from(boxes),
-  labels: Int32Array.from(labels),
-  ignore: Float32Array.from(ignore),
-});
-
-/** Two squares, light and dark, on grey: classes 1 and 2. */
-function picture(): Tensor {
-  const pixels = new Float32Array(3 * 64 * 64);
-  const fill = ([x0, y0, x1, y1]: number[], value: number) => {
-    for (let c = 0; c < 3; c++) {
-      for (let y = y0; y < y1; y++) pixels.fill(value, (c * 64 + y) * 64 + x0, (c * 64 + y) * 64 + x1);
-    }
-  };
-  fill([6, 8, 26, 28], 2);
-  fill([36, 34, 60, 58], -2);
-  return tensor(pixels, [1, 3, 64, 64]);
-}
-const objects = target([6, 8, 26, 28, 36, 34, 60, 58], [1, 2]);
 
 test("wide networks train in bfloat16, with many anchors a cell too", () => {
   // Eight anchors: 32 offsets a cell, so that even the last layers are wide enough for bfloat16.

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { chooseThresholds, describeThresholds } from "../../src/cli/thresholds.js";
 import { createRandom } from "../../src/data/random.js";
-import { createFasterRcnn, type FasterRcnnConfig } from "../../src/models/fasterRcnn.js";
+import { createFasterRcnn } from "../../src/models/fasterRcnn.js";
 import {
   loadDetector,
   readThresholds,
@@ -14,32 +14,9 @@ import {
 } from "../../src/train/weights.js";
 import { filesBelow } from "../cli/qmimic.js";
 import { temporaryFolder } from "../data/temporary.js";
+import { smallFasterRcnn } from "../models/smallFasterRcnn.js";
 
-const config: FasterRcnnConfig = {
-  detector: "faster-rcnn",
-  backbone: "vgg-1-64",
-  outputStride: 16,
-  neck: "none",
-  convolution: "plain",
-  convolutionGroups: 1,
-  classes: ["cat", "dog"],
-  side: 96,
-  quantizer: { kind: "none" },
-  anchorSizes: [32],
-  aspectRatios: [1],
-  headWidth: 16,
-  roiSize: 3,
-  roiSamples: 1,
-  rpnScore: 0,
-  boxWeights: [10, 10, 5, 5],
-  rpnPreNms: 50,
-  rpnPostNms: 10,
-  rpnNms: 0.7,
-  boxScore: 0.01,
-  boxNms: 0.5,
-  boxVote: 1,
-  boxDetections: 10,
-};
+const config = smallFasterRcnn(["cat", "dog"]);
 const folder = await temporaryFolder();
 
 function weights(name: string): string {
