@@ -435,6 +435,8 @@ describe("qmimic reproduce", () => {
 
   it("rivals: students of other layers and pruned teachers cost what the student costs, and are resumed by name", async () => {
     const folder = join(root, "rivals");
+    // Teacher and student are those of the main table.
+    cpSync(join(root, "cut"), folder, { recursive: true });
     const args = [
       "reproduce",
       "rivals",
