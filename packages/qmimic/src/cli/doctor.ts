@@ -3,7 +3,6 @@ import { realpathSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
 import { AddonError } from "@qmimic/torch/setup";
 import type { Command } from "commander";
-import { autoThreads } from "../train/engine.js";
 import { say } from "./output.js";
 
 /** One line of the report; `warning` and `missing` say what to do about it. */
@@ -97,11 +96,11 @@ async function libtorch(): Promise<Finding[]> {
     return [{ name: "libtorch", value: "not usable", missing: error.message }];
   }
   const torch = await import("@qmimic/torch");
-  return [...engine(torch), ...speeds(torch)];
+  const { autoThreads } = await import("../train/engine.js");
+  return [...engine(torch, autoThreads()), ...speeds(torch)];
 }
 
-function engine({ configuration, simdLevel, setThreads }: Torch): Finding[] {
-  const threads = autoThreads();
+function engine({ configuration, simdLevel, setThreads }: Torch, threads: number): Finding[] {
   setThreads(threads);
   const { version, path, oneDNN, cuda, bfloat16, blas, openblas, mkl } = configuration();
   const simd = simdLevel();
