@@ -96,8 +96,8 @@ async function libtorch(): Promise<Finding[]> {
     return [{ name: "libtorch", value: "not usable", missing: error.message }];
   }
   const torch = await import("@qmimic/torch");
-  const { autoThreads } = await import("../train/engine.js");
-  return [...engine(torch, autoThreads()), ...speeds(torch)];
+  const { threadsOf } = await import("../train/engine.js");
+  return [...engine(torch, threadsOf("auto")), ...speeds(torch)];
 }
 
 function engine({ configuration, simdLevel, setThreads }: Torch, threads: number): Finding[] {

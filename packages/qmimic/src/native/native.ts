@@ -24,33 +24,27 @@ let loaded: Addon | null = null;
 /** Loads the addon. @throws AddonError if it or the addon of @qmimic/torch cannot be loaded */
 export function addon(): Addon {
   if (loaded === null) {
+    requireAddons();
     // Loads the addon of @qmimic/torch first: the operators here are registered in its library.
     configuration();
-    requireOneLibrary();
     loaded = loadAddon<Addon>(QMIMIC_ADDON);
   }
   return loaded;
 }
 
 /**
- * Whether both addons are set up, without loading them: libtorch takes most of a second.
- * @throws AddonError if one has not been built, or no longer matches the installed libtorch
+ * Whether both addons are set up, without loading them: libtorch takes most of a second. Two addons linked to different
+ * versions of libtorch would crash, possibly late.
+ * @throws AddonError if one has not been built, if libtorch has changed since, or if they were built for different ones
  */
 export function requireAddons(): void {
-  for (const sources of [TORCH_ADDON, QMIMIC_ADDON]) {
+  const [torch, own] = [TORCH_ADDON, QMIMIC_ADDON].map((sources) => {
     const found = findAddon(sources);
     if ("problem" in found) throw new AddonError(found.problem);
-  }
-  requireOneLibrary();
-}
-
-/** Two addons linked to different versions of libtorch would crash, possibly late. @throws AddonError */
-function requireOneLibrary(): void {
-  const [torch, own] = [TORCH_ADDON, QMIMIC_ADDON].map(findAddon);
-  if ("problem" in torch || "problem" in own || torch.library.path === own.library.path) return;
-  throw new AddonError(
-    `the addons were built for different libraries: ${torch.library.path} and ${own.library.path}`,
-  );
+    return found.library.path;
+  });
+  if (torch !== own)
+    throw new AddonError(`the addons were built for different libraries: ${torch} and ${own}`);
 }
 
 /** An operator registered by the addon. @see operator */

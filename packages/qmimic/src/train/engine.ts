@@ -12,8 +12,9 @@ export interface Engine {
   precision?: Precision;
 }
 
-/** The number of threads for "auto": OMP_NUM_THREADS, as for every program with OpenMP; otherwise one per core. */
-export function autoThreads(): number {
+/** A number of threads; for "auto" OMP_NUM_THREADS, as for every program with OpenMP, otherwise one per core. */
+export function threadsOf(setting: number | "auto"): number {
+  if (setting !== "auto") return setting;
   const wanted = Number.parseInt(process.env.OMP_NUM_THREADS ?? "", 10);
   return wanted >= 1 && wanted <= MAX_THREADS ? wanted : availableParallelism();
 }
@@ -33,7 +34,7 @@ export function useEngine({ threads, device, precision = "float32" }: Engine): v
     );
   }
   setPrecision(precision);
-  setThreads(threads === "auto" ? autoThreads() : threads);
+  setThreads(threadsOf(threads));
 }
 
 /** @throws InputError if nothing can be stored there: libtorch has no CUDA, or there is no such GPU, or no driver */

@@ -7,7 +7,7 @@ import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { quoted, shortened } from "../text.js";
-import { autoThreads } from "./engine.js";
+import { threadsOf } from "./engine.js";
 import { usesCache } from "./prepare.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
 import { storeData } from "./runData.js";
@@ -32,7 +32,7 @@ const resolved = (recipe: Recipe): Recipe => ({
   teacherInit: recipe.teacherInit === "" ? "" : resolve(recipe.teacherInit),
   from: recipe.from === "" ? "" : resolve(recipe.from),
   unlabelled: recipe.unlabelled === "" ? "" : resolve(recipe.unlabelled),
-  threads: recipe.threads === "auto" ? autoThreads() : recipe.threads,
+  threads: threadsOf(recipe.threads),
 });
 
 /**

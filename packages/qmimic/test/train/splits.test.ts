@@ -8,7 +8,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { parse } from "yaml";
 import { createImageStore } from "../../src/data/imageStore.js";
 import { readVoc } from "../../src/data/voc.js";
-import { autoThreads } from "../../src/train/engine.js";
+import { threadsOf } from "../../src/train/engine.js";
 import { prepareRun } from "../../src/train/prepare.js";
 import { parseRecipe } from "../../src/train/recipe.js";
 import { createRunFolder, openRunFolder } from "../../src/train/runFolder.js";
@@ -113,8 +113,9 @@ it.each([
   ["99999", availableParallelism()],
 ])("threads auto: OMP_NUM_THREADS %j gives %i", (value, threads) => {
   vi.stubEnv("OMP_NUM_THREADS", value);
-  expect(autoThreads()).toBe(threads);
+  const found = threadsOf("auto");
   vi.unstubAllEnvs();
+  expect(found).toBe(threads);
 });
 
 it("recipe.yaml has folders and threads as they were, so that a run can be resumed from elsewhere", async () => {
@@ -129,7 +130,7 @@ it("recipe.yaml has folders and threads as they were, so that a run can be resum
     data,
     runs: join(root, "runs"),
     teacher,
-    threads: autoThreads(),
+    threads: threadsOf("auto"),
   });
   expect((await openRunFolder(folder)).data).toBe(data);
 });
