@@ -25,7 +25,7 @@ Lists are comma-separated on the command line. An unknown name is an error, and 
 recipe's (the last tables). The run folder has the complete recipe as \`recipe.yaml\`;
 \`qmimic train runs/NAME/recipe.yaml\` repeats the run.
 
-This page is generated from the code (packages/qmimic/src/train/settings.ts and the detectors in models/).
+This page is generated from the code (packages/qmimic/src/train/settings.ts, methodSettings.ts and the detectors in models/).
 `;
 
 type JsonSchema = {
