@@ -4,8 +4,9 @@ import { basename, dirname, join } from "node:path";
 import type { Comparison } from "../export/comparison.js";
 import { writeFolderAtomic } from "../files.js";
 import { type FineTuned, fineTuneRounded } from "../train/fineTune.js";
+import { stageRecipe } from "../train/recipe.js";
 import { weightFiles } from "../train/runFiles.js";
-import { openRunFolder } from "../train/runFolder.js";
+import { readRunRecipe } from "../train/runFolder.js";
 import { decodeAll, openSplits } from "../train/splits.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
@@ -23,7 +24,10 @@ export interface FineTuneSettings {
   out: string;
 }
 
-/** Trains on the run's data with its recipe. @returns undefined if fine-tuning did not help */
+/**
+ * Trains on the run's labelled images with its recipe, at the input size of these weights.
+ * @returns undefined if fine-tuning did not help
+ */
 export async function fineTune({
   run,
   path,
@@ -32,13 +36,13 @@ export async function fineTune({
   out,
 }: FineTuneSettings): Promise<Source | undefined> {
   const progress = createProgress({ "fine-tuning": epochs });
-  const recipe = { ...(await openRunFolder(run)), device };
+  // As in a run, so that other commands accept the folder.
+  const stage = basename(dirname(dirname(path)));
+  const recipe = { ...stageRecipe(await readRunRecipe(run), stage), device, unlabelled: "" };
   const counter = createCounter("images decoded");
   const splits = await openSplits(recipe, progress.say, counter.update);
   await decodeAll([splits.train, splits.val], counter.update);
   counter.end();
-  // As in a run, so that other commands accept the folder.
-  const stage = basename(dirname(dirname(path)));
   const detector = loadDetector(path, device);
   progress.stage("fine-tuning", detector);
   let result: FineTuned | undefined;

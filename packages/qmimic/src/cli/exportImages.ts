@@ -4,7 +4,7 @@ import type { RawImage } from "../data/images.js";
 import { createRandom, shuffled } from "../data/random.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
-import { openRunFolder } from "../train/runFolder.js";
+import { readRunRecipe } from "../train/runFolder.js";
 import { type DatasetFlags, readDatasetFor, readTrainFor } from "./dataset.js";
 import { heldOutBy } from "./heldOut.js";
 import { say } from "./output.js";
@@ -36,7 +36,7 @@ async function imagesOf(
     return { data: named, split: split ?? "val", format: "auto", ...(await heldOutBy(path)), ...labels };
   if (run === undefined)
     throw new InputError("without a run folder, images must be given with --data FOLDER");
-  const recipe = await openRunFolder(run);
+  const recipe = await readRunRecipe(run);
   const { data, trainSplit, valSplit, classes, merge, format, valShare, skipBad, ignore } = recipe;
   const own = merge !== "" ? { merge } : classes.length > 0 ? { classes: classes.join(",") } : {};
   return {

@@ -5,14 +5,14 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { InputError } from "../errors.js";
 import { detectSamples, detectWith } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
-import { checkWritable } from "../files.js";
+import { checkWritable, makeFolders } from "../files.js";
 import type { Detector } from "../models/index.js";
 import { PRUNING_METHODS, type PruningMethod, pruneDetector } from "../prune/prune.js";
 import { summarize } from "../report/summary.js";
 import { listed } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
-import { openRunFolder } from "../train/runFolder.js";
+import { readRunRecipe } from "../train/runFolder.js";
 import { openSplits, type Split } from "../train/splits.js";
 import { loadDetector, saveDetector, storeThresholds } from "../train/weights.js";
 import { createCounter } from "./counter.js";
@@ -95,9 +95,16 @@ async function prune(weights: string, flags: PruneFlags): Promise<void> {
   say(`${path}\n${summarize(detector)}`);
   const before = await score(detector, val);
   const counter = createCounter(method === "lasso" ? "layers" : "rounds");
-  const pruned = await pruneDetector(detector, train, { method, budget, seed, onProgress: counter.update });
+  const pruned = await pruneDetector(detector, train, {
+    method,
+    budget,
+    seed,
+    onProgress: counter.update,
+    say: complain,
+  });
   counter.end();
   const after = await score(pruned, val);
+  await makeFolders(dirname(out));
   saveDetector(out, pruned, { val: String(after.ap), pruned: `${method} ${budget} of ${basename(path)}` });
   storeThresholds(out, after.thresholds);
   const percent = (ap: number) => (100 * ap).toFixed(1);
@@ -117,10 +124,10 @@ async function recipeFor(
     ...(classes === undefined ? {} : { classes: namesOf(classes) }),
   };
   if (run !== undefined) {
-    const recipe = await openRunFolder(run);
+    const recipe = await readRunRecipe(run);
     const labelSettings = Object.keys(labels).length > 0 ? { merge: "", classes: [], ...labels } : {};
     const size = { side: config.side, teacherScale: 1 as const, scales: [1] };
-    return { ...recipe, ...labelSettings, ...size, data: data ?? recipe.data };
+    return { ...recipe, ...labelSettings, ...size, data: data ?? recipe.data, unlabelled: "" };
   }
   if (data === undefined)
     throw new InputError(`${path}: not in a run folder, so its data is unknown: pass --data DIR`);

@@ -3,12 +3,10 @@ import { type Command, Option } from "commander";
 import { InputError } from "../errors.js";
 import { readText } from "../files.js";
 import { DETECTORS, kebab } from "../models/index.js";
-import { parseRecipe, type Recipe } from "../train/recipe.js";
+import { defaultOf, parseRecipe, type Recipe } from "../train/recipe.js";
 import { MAX_RECIPE_BYTES, readSettings } from "../train/runFolder.js";
 import { SETTINGS, type Setting } from "../train/schema.js";
 import { namesOf } from "./names.js";
-
-const defaultOf = ({ schema }: Setting): unknown => schema.parse(undefined);
 
 /** Adds --name VALUE for every setting to a command. */
 export function addRecipeFlags(command: Command): void {
@@ -16,13 +14,13 @@ export function addRecipeFlags(command: Command): void {
     const { schema, detectors } = setting;
     const only = detectors.length < DETECTORS.length ? ` (${detectors.join(", ")})` : "";
     const option = new Option(`--${kebab(key)} <value>`, `${schema.description}${only}`);
-    command.addOption(option.default(undefined, JSON.stringify(defaultOf(setting))));
+    command.addOption(option.default(undefined, JSON.stringify(defaultOf(key))));
   }
 }
 
 /** Converts a flag's text to the setting's type: lists are comma-separated. */
 function parseFlag(key: string, setting: Setting, text: string): unknown {
-  const like = defaultOf(setting);
+  const like = defaultOf(key);
   const asNumber = (part: string): unknown =>
     part.trim() !== "" && !Number.isNaN(Number(part)) ? Number(part) : part;
   if (key === "classes") return text === "all" ? [] : namesOf(text);

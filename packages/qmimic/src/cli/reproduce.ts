@@ -9,7 +9,7 @@ import type { Table } from "../reproduce/arms.js";
 import { formatTable } from "../reproduce/page.js";
 import { isDone, type PlannedRun, planRuns } from "../reproduce/plan.js";
 import { type ScoredRun, tableResults } from "../reproduce/results.js";
-import { readRun } from "../reproduce/runResult.js";
+import { type RunResult, readResult } from "../reproduce/runResult.js";
 import { trainAll } from "../reproduce/schedule.js";
 import { readScored, scoreRun } from "../reproduce/score.js";
 import { TABLES } from "../reproduce/tables.js";
@@ -142,7 +142,11 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
   const counter = createCounter("runs scored");
   // At the trained side, it is the same score.
   const side = flags.side === recipe.side ? undefined : flags.side;
-  const scoring = { device: recipe.device, ...(side === undefined ? {} : { side }) };
+  /** In proportion, if a teacher's input is larger than the students'. */
+  const scoring = ({ config }: RunResult) => ({
+    device: recipe.device,
+    ...(side === undefined ? {} : { side: Math.round((side * config.side) / recipe.side) }),
+  });
   const wait =
     ({ name }: PlannedRun) =>
     (): void => {
@@ -152,11 +156,9 @@ async function reproduce(table: Table, flags: ReproduceFlags): Promise<void> {
   const scored: ScoredRun[] = [];
   for (const run of planned) {
     counter.update(scored.length, planned.length);
-    scored.push({
-      run,
-      result: readRun(run.folder),
-      score: await scoreRun(run.folder, scoredSplit, { ...scoring, waiting: wait(run) }),
-    });
+    const result = readResult(run.folder);
+    const score = await scoreRun(run.folder, scoredSplit, { ...scoring(result), waiting: wait(run) });
+    scored.push({ run, result, score });
   }
   counter.end();
   const results = tableResults(table, recipe, scored);

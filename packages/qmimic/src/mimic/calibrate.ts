@@ -38,8 +38,12 @@ export async function chooseUniform(
 ): Promise<UniformQuantizer> {
   const { quantizerStride } = settings;
   if (quantizerStride !== "auto") return { kind: "uniform", stride: quantizerStride };
-  const positives = await positiveActivations(teacher, settings, train);
-  const rms = Math.sqrt(positives.reduce((sum, value) => sum + value * value, 0) / positives.length);
+  let [squares, count] = [0, 0];
+  await positiveActivations(teacher, settings, train, (values) => {
+    for (const value of values) squares += value * value;
+    count += values.length;
+  });
+  const rms = Math.sqrt(squares / count);
   const stride = Number((STRIDE_PER_RMS * rms).toPrecision(2));
   say(
     `quantizer stride ${stride}: ${STRIDE_PER_RMS} of the root mean square ${rms.toPrecision(3)} of the teacher's activations`,
@@ -55,34 +59,38 @@ export async function chooseQuantizer(
   say: (text: string) => void,
 ): Promise<Quantizer> {
   if (settings.quantizer === "uniform") return chooseUniform(teacher, settings, train, say);
-  const positives = await positiveActivations(teacher, settings, train);
+  const found: Float32Array[] = [];
+  await positiveActivations(teacher, settings, train, (values) => found.push(values));
+  const positives = concatFloats(...found);
   const large = positives.sort()[Math.floor(0.999 * (positives.length - 1))];
   const maxExponent = Math.round(Math.log2(large));
   say(`power-of-two dictionary up to 2^${maxExponent}, near the 99.9 % quantile ${large.toPrecision(3)}`);
   return { kind: "power-of-two", minExponent: maxExponent - POWERS + 1, maxExponent };
 }
 
+/** Passes on each image's activations above 0. @throws InputError if there are none */
 async function positiveActivations(
   teacher: Detector,
   { side, device }: CalibrationSettings,
   { dataset, store }: Images,
-): Promise<Float32Array> {
+  found: (values: Float32Array) => void,
+): Promise<void> {
   teacher.eval();
   const count = Math.min(IMAGES, dataset.samples.length);
-  const found: Float32Array[] = [];
+  let total = 0;
   for (let i = 0; i < count; i++) {
     const image = await store.get(Math.floor((i * dataset.samples.length) / count));
     const features = noGrad(() =>
       scope(() => teacher.backbone.forward(drawWhole([image], side, device).batch).toFloat32()),
     );
     requireFinite(features, "the teacher's last feature map");
-    found.push(features.filter((value) => value > 0));
+    const positives = features.filter((value) => value > 0);
+    total += positives.length;
+    found(positives);
   }
-  const positives = concatFloats(...found);
-  if (positives.length === 0) {
+  if (total === 0) {
     throw new InputError(
       `the teacher's last feature map is 0 in all ${count} images, so there is no suitable dictionary. Train the teacher longer, or with a lower teacher-lr`,
     );
   }
-  return positives;
 }

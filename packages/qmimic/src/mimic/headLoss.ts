@@ -35,7 +35,9 @@ import {
 } from "@qmimic/torch";
 import {
   applyQuantizer,
+  BETA,
   type Detector,
+  type DetectorConfig,
   type HeadOutputs,
   iouLoss,
   type Quantizer,
@@ -46,10 +48,10 @@ import { decodeFeatures } from "./dictionary.js";
 import { predict } from "./mimic.js";
 import { cellWeights } from "./regions.js";
 
-/** Input of the teacher's heads. */
-export interface StoredMaps {
-  /** Encoded maps, [B, C, H, W], see encodeFeatures. */
-  maps: Tensor;
+/** What the teacher's heads need. */
+export interface HeadTargets {
+  /** The teacher's encoded maps, [B, C, H, W], see encodeFeatures. */
+  stored: Tensor;
   /** Quantizer of these maps. */
   quantizer: Quantizer;
   /** Of what r predicts from the student's map: the same, or "none". */
@@ -69,14 +71,19 @@ export interface StoredMaps {
  */
 export function headLoss(
   { heads, features }: Pick<TrainingPass, "heads" | "features">,
-  { maps, quantizer, predictionQuantizer, regions, stride, teacherScale }: StoredMaps,
-  teacher: Pick<Detector, "headOutputs">,
+  { stored, quantizer, predictionQuantizer, regions, stride, teacherScale }: HeadTargets,
+  teacher: Pick<Detector, "headOutputs"> & { config: Pick<DetectorConfig, "quantizer"> },
   crossed?: Conv2d,
 ): Tensor {
   const like = scaleBoxesOf(heads, teacherScale);
   const read = (map: Tensor) => teacher.headOutputs(channelsAsCells(map, teacherScale), like);
   const student = crossed ? read(applyQuantizer(predict(crossed, features), predictionQuantizer)) : heads;
-  const teacherOutputs = () => noGrad(() => read(decodeFeatures(maps, quantizer)));
+  const teacherOutputs = () =>
+    noGrad(() => {
+      const map = decodeFeatures(stored, quantizer);
+      // A quantized teacher's heads read quantized maps, also if plain mimic compares unquantized ones.
+      return read(quantizer.kind === "none" ? applyQuantizer(map, teacher.config.quantizer) : map);
+    });
   if (student.of === "regions") return regionsLoss(student, () => teacherOutputs() as Regions);
   const [, , height, width] = student.logits.shape as [number, number, number, number];
   // With half a channel, the weights of a region add up to 1 / regions.
@@ -103,7 +110,7 @@ function regionsLoss({ logits, deltas }: Regions, teacherOutputs: () => Regions)
     return { probabilities, offsets: deltas, objects };
   });
   const entropy = crossEntropy(logits, probabilities);
-  const distance = reshape(smoothL1(deltas, offsets, 1 / 9, "none"), [count, -1, 4]);
+  const distance = reshape(smoothL1(deltas, offsets, BETA, "none"), [count, -1, 4]);
   const shared = distance.shape[1] === 1;
   const [weights, distances] = shared
     ? [sum(objects, [1]), reshape(distance, [count, 4])]

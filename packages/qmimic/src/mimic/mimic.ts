@@ -10,26 +10,15 @@
 // m_i is the number of values of the map in region i, m that of a pooled region. Rounding has no useful
 // derivative: the gradient passes straight through Q (straight-through estimator). It still points the right
 // way, because Q(r) - Q(t) has the sign of r - t wherever the two differ by more than rounding.
-import {
-  add,
-  Conv2d,
-  cast,
-  div,
-  mul,
-  operator,
-  type Random,
-  slice,
-  sub,
-  sum,
-  type Tensor,
-  tensor,
-} from "@qmimic/torch";
+import { Conv2d, mul, operator, type Random, sub, sum, type Tensor, tensor } from "@qmimic/torch";
 import type { Quantizer, Target, TrainingPass } from "../models/index.js";
 import { applyQuantizer } from "../models/index.js";
 import { fusedMimicLoss } from "../native/mimicLoss.js";
 import { decodeFeatures } from "./dictionary.js";
 import { type MatchCounts, NO_COUNTS, toCounts } from "./match.js";
-import { addBackground, cellWeights, chooseRegions, type RegionSource, regionCells } from "./regions.js";
+import { pooledLoss } from "./pooledLoss.js";
+import { addBackground, cellWeights, chooseRegions, type RegionSource } from "./regions.js";
+import { standardize } from "./standardize.js";
 
 export interface MimicSettings {
   regions: RegionSource;
@@ -66,17 +55,13 @@ export interface MimicResult {
  * training.
  */
 export const createRegressor = (studentChannels: number, teacherChannels: number, random: Random): Conv2d =>
-  new Conv2d(studentChannels, teacherChannels, random, { kernel: 1, init: "kaiming", predicts: true });
+  new Conv2d(studentChannels, teacherChannels, random, { kernel: 1, init: "kaiming", predicts: true }).eval();
 
-/** r of the student's map, always float32, because it is quantized next. */
-export const predict = (regressor: Conv2d, features: Tensor): Tensor =>
-  cast(regressor.forward(features), "float32");
+/** r of the student's map, always float32 (in evaluation mode, layers compute in it), because it is quantized next. */
+export const predict = (regressor: Conv2d, features: Tensor): Tensor => regressor.forward(features);
 
 const equalTo = operator("aten::eq.Tensor");
 const nonZeroCount = operator("aten::count_nonzero");
-const adaptiveMaxPool = operator<Tensor[]>("aten::adaptive_max_pool2d");
-const selectOf = operator("aten::select.int");
-const stackOf = operator("aten::stack");
 
 /** The student's and the teacher's part in a step. */
 export interface MimicStep {
@@ -179,72 +164,4 @@ function difference(
   const active = nonZeroCount(logicalAnd(equal, greaterThan(target, 0))).item();
   const compared = nonZeroCount(inside).item() * rounded.shape[1];
   return { loss, matches: tensor(Int32Array.of(matched, matched - active, compared)) };
-}
-
-const sumOver = operator("aten::sum.dim_IntList");
-const rsqrtOf = operator("aten::rsqrt");
-const clampMin = operator("aten::clamp_min");
-
-/** Instead of no weight at all, if there are no regions. */
-const SMALLEST = 1e-30;
-
-/** Added to variances if there is no dictionary. */
-const EPSILON = 1e-6;
-
-/**
- * Every channel with mean 0 and a variance of about 1 over the batch's weighted cells. The squared difference of two
- * standardized maps is then 2 (1 - their correlation), regardless of the scales of their features (Cao et al., PKD,
- * NeurIPS 2022). Half of the dictionary's smallest step is added to the standard deviation (as a variance): rounding
- * makes many channels constant, and straight through Q their gradients would be divided by almost 0.
- * @returns a function of a map [B, C, H, W] and weights per cell [B, 1, H, W], 0 or more
- */
-function standardize(quantizer: Quantizer): (map: Tensor, perCell: Tensor) => Tensor {
-  const step = smallestStep(quantizer);
-  const floor = Math.max(EPSILON, (step / 2) ** 2);
-  return (map, perCell) => {
-    const share = div(perCell, clampMin(sum(perCell), SMALLEST));
-    const mean = (values: Tensor) => sumOver(mul(values, share), [0, 2, 3], true);
-    const centered = sub(map, mean(map));
-    return mul(centered, rsqrtOf(add(mean(mul(centered, centered)), floor)));
-  };
-}
-
-/** The dictionary's smallest entry above 0; 0 without one. */
-function smallestStep(quantizer: Quantizer): number {
-  if (quantizer.kind === "none") return 0;
-  return quantizer.kind === "uniform" ? quantizer.stride : 2 ** quantizer.minExponent;
-}
-
-/** Both maps max-pooled to a fixed grid in each region: pooling commutes with Q, so all values stay in D. */
-function pooledLoss(
-  prediction: Tensor,
-  stored: Tensor,
-  regions: readonly Float32Array[],
-  { stride, quantizer, predictionQuantizer, roiSize }: MimicSettings,
-): Omit<MimicResult, "regions"> {
-  const [, , height, width] = prediction.shape;
-  const target = decodeFeatures(stored, quantizer);
-  const rounded = applyQuantizer(prediction, predictionQuantizer);
-  const pool = (map: Tensor) => {
-    const pooled = regions.flatMap((list, image) => {
-      const imageMap = selectOf(map, 0, image);
-      return Array.from({ length: list.length / 4 }, (_, i) => {
-        const box = regionCells(list.subarray(4 * i, 4 * i + 4), stride, height, width);
-        const part = slice(slice(imageMap, 1, box.y0, box.y1), 2, box.x0, box.x1);
-        return adaptiveMaxPool(part, [roiSize, roiSize])[0];
-      });
-    });
-    return stackOf(pooled);
-  };
-  const count = regions.reduce((all, list) => all + list.length / 4, 0);
-  if (count === 0) return { loss: mul(sum(prediction), 0), counts: NO_COUNTS };
-  const pooled = pool(rounded);
-  const pooledTarget = pool(target);
-  const gap = sub(pooled, pooledTarget);
-  const loss = mul(sum(mul(gap, gap)), 1 / (2 * pooled.size));
-  if (predictionQuantizer.kind === "none") return { loss, counts: NO_COUNTS };
-  const equal = equalTo(pooled, pooledTarget);
-  const matched = nonZeroCount(equal).item();
-  const zero = matched - nonZeroCount(logicalAnd(equal, greaterThan(pooledTarget, 0))).item();
-  return { loss, counts: { matched, zero, compared: pooled.size } };
 }

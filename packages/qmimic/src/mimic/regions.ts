@@ -1,5 +1,5 @@
 // Where the student mimics: image regions, and the weight of each feature map cell in the loss.
-import type { Target } from "../models/index.js";
+import { centersBetween, type Target } from "../models/index.js";
 
 export type RegionSource = "proposals" | "ground-truth" | "jittered";
 
@@ -170,12 +170,6 @@ export function addBackground(
   const outside = replaceZeros(0);
   replaceZeros(background / (2 * outside * channels));
 }
-
-/** The cells with centres from x1 to x2, of `limit`: the first, and the one after the last. */
-const centersBetween = (x1: number, x2: number, stride: number, limit: number): [number, number] => [
-  Math.max(0, Math.ceil(x1 / stride - 0.5)),
-  Math.min(limit, Math.ceil(x2 / stride - 0.5)),
-];
 
 /** In-place running sums along both axes: the weights of one image, 0 outside all regions. */
 function sumUp(changes: Float64Array, counts: Int32Array, weights: Float32Array, width: number): void {

@@ -58,3 +58,9 @@ export function iouLoss(distances: Tensor, goals: Tensor, dim = 0): Tensor {
   const gain = add(div(overlap, union), div(union, hull));
   return add(mul(gain, -1), 2);
 }
+
+/** The cells with centres from `from` to `to`, in input pixels, of `limit`: the first, and the one after the last. */
+export const centersBetween = (from: number, to: number, stride: number, limit: number): [number, number] => [
+  Math.max(0, Math.ceil(from / stride - 0.5)),
+  Math.min(limit, Math.ceil(to / stride - 0.5)),
+];

@@ -1,6 +1,6 @@
 // The public interface of this folder: other folders import only from here (checked by a test).
 export type { Backbone } from "./backbones/types.js";
-export { iouLoss } from "./cells.js";
+export { centersBetween, iouLoss } from "./cells.js";
 export {
   type ChannelGroup,
   type Channels,
@@ -61,3 +61,4 @@ export {
 } from "./settings.js";
 export { concatFloats, type Target } from "./targets.js";
 export { layerSettings, layersOf, type Transferred, transferWeights } from "./transfer.js";
+export { BETA } from "./twoStage/regionLosses.js";

@@ -42,6 +42,8 @@ export interface LassoOptions {
   seed: number;
   /** Called after each group. */
   onProgress(done: number, of: number): void;
+  /** Called with notes. */
+  say(text: string): void;
 }
 
 /**
@@ -52,7 +54,7 @@ export async function pruneByLasso(
   detector: Detector,
   channels: Channels,
   batches: readonly PruningBatch[],
-  { counts, seed, onProgress }: LassoOptions,
+  { counts, seed, onProgress, say }: LassoOptions,
 ): Promise<Map<ChannelGroup, number[]>> {
   const readersOf = (group: ChannelGroup) =>
     channels.layers.filter((layer) => layer.input === group && !layer.grouped);
@@ -62,10 +64,12 @@ export async function pruneByLasso(
     .filter((group) => counts.get(group)! < group.channels)
     .sort((a, b) => firstReader(a) - firstReader(b));
   const wanted = new Set(groups.flatMap(readersOf));
+  const large = [...wanted].filter((layer) => !isRefitted(layer)).map(({ name }) => name);
+  if (large.length > 0) say(`not refitted, with more than ${MAX_INPUTS} inputs: ${large.join(", ")}`);
   const targets = batches.map((batch, i) => wholeTargets(detector, wanted, batch, `${seed}/places/${i}`));
   const kept = new Map<ChannelGroup, number[]>();
   for (const [i, group] of groups.entries()) {
-    const readers = readersOf(group).filter(({ weight }) => weight.size / weight.shape[0] <= MAX_INPUTS);
+    const readers = readersOf(group).filter(isRefitted);
     const problems = gatherProblems(detector, readers, batches, targets);
     const stay = select(group, problems, counts.get(group)!);
     for (const problem of problems) refit(problem, stay);
@@ -77,6 +81,9 @@ export async function pruneByLasso(
   }
   return kept;
 }
+
+/** Larger layers keep their weights. */
+const isRefitted = ({ weight }: WeightedLayer): boolean => weight.size / weight.shape[0] <= MAX_INPUTS;
 
 const byWeight = (layers: Iterable<WeightedLayer>): Map<Tensor, WeightedLayer> =>
   new Map([...layers].map((layer) => [layer.weight, layer]));

@@ -21,6 +21,8 @@ export interface PruningOptions {
   seed: number;
   /** Called after each channel group (lasso) or round (taylor). */
   onProgress?(done: number, of: number): void;
+  /** Called with notes. */
+  say?(text: string): void;
 }
 
 /** Images for LASSO, and batch size. */
@@ -38,7 +40,7 @@ const BATCH = 2;
 export async function pruneDetector(
   detector: Detector,
   train: Split,
-  { method, budget, seed, onProgress = () => {} }: PruningOptions,
+  { method, budget, seed, onProgress = () => {}, say = () => {} }: PruningOptions,
 ): Promise<Detector> {
   // Modified in place.
   const copy = shrink(detector, new Map());
@@ -47,7 +49,8 @@ export async function pruneDetector(
     // Rounded: a quotient of two costs, times the second, may be just below the first.
     const maxCost = Math.round(budget * costOf(channels, (group) => group.channels));
     const counts = evenCounts(channels, maxCost, budget);
-    return shrink(copy, await METHODS[method](copy, channels, { maxCost, counts, train, seed, onProgress }));
+    const task = { maxCost, counts, train, seed, onProgress, say };
+    return shrink(copy, await METHODS[method](copy, channels, task));
   } finally {
     copy.dispose();
   }
@@ -60,6 +63,7 @@ interface Task {
   train: Split;
   seed: number;
   onProgress(done: number, of: number): void;
+  say(text: string): void;
 }
 
 const METHODS: Record<
@@ -75,10 +79,10 @@ const METHODS: Record<
     return new Map(groups.map((group) => [group, some(group, counts.get(group)!)]));
   },
 
-  lasso: (detector, channels, { counts, train, seed, onProgress }) =>
+  lasso: (detector, channels, { counts, train, seed, onProgress, say }) =>
     withBatches(detector, train, { count: LASSO_BATCHES, seed }, (batches) => {
       const withProposals = batches.map((batch) => withRegions(detector, batch, seed));
-      return pruneByLasso(detector, channels, withProposals, { counts, seed, onProgress });
+      return pruneByLasso(detector, channels, withProposals, { counts, seed, onProgress, say });
     }),
 
   taylor: (detector, channels, { maxCost, counts, train, seed, onProgress }) =>

@@ -11,7 +11,7 @@ import { STAGES } from "../train/plan.js";
 import type { Recipe } from "../train/recipe.js";
 import { bestOf } from "../train/results.js";
 import { metricsFile, resultsFile, weightFiles } from "../train/runFiles.js";
-import { openRunFolder } from "../train/runFolder.js";
+import { readRunRecipe } from "../train/runFolder.js";
 import { loadDetector, readConfig } from "../train/weights.js";
 import { type DetectorCost, detectorCost } from "./summary.js";
 
@@ -90,7 +90,7 @@ export interface RunContent {
  * @throws InputError if the folder is not a run, or nothing in it has been evaluated
  */
 export async function readRun(folder: string): Promise<RunContent> {
-  const recipe = await openRunFolder(folder);
+  const recipe = await readRunRecipe(folder);
   const metrics = metricsFile(folder);
   const isFinished = existsSync(metrics);
   const { stages, evaluation } = isFinished ? await readMetrics(metrics) : await readUnfinished(folder);

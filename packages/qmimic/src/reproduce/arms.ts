@@ -23,6 +23,8 @@ export interface Arm {
   pruned?: { method: PruningMethod; of: string; like: string };
   /** Trained only with seed 0: teachers. */
   once?: boolean;
+  /** Its epochs come from measured times: those of seed 0's run, once that has begun, are all seeds'. */
+  timed?: boolean;
 }
 
 export interface Table {
@@ -109,10 +111,11 @@ export const SCRATCH_LONG: Arm = {
         `${other.weights} was trained with ${other.machine}, ${student.weights} with ${student.machine}: their times cannot be added. Leave out this arm with --arms, or train both on the same device with the same number of threads`,
       );
     const times =
-      all.reduce((sum, { trainingSeconds }) => sum + trainingSeconds, 0) / student.trainingSeconds;
+      all.reduce((sum, { secondsPerImage }) => sum + secondsPerImage, 0) / student.secondsPerImage;
     return { ...SCRATCH_SETTINGS, epochs: Math.max(1, Math.round(times * student.epochs)) };
   },
   after: [TEACHER.name, QUANTIZED.name, SCRATCH.name, QM.name],
+  timed: true,
 };
 
 /**

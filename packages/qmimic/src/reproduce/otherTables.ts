@@ -53,6 +53,7 @@ export const OTHER_TABLES: readonly Table[] = [
       const map = { lambda: recipe.lambda || 1 };
       const heads = { "lambda-head": recipe.lambdaHead || 1 };
       const no = { lambda: 0, "lambda-head": 0, "cross-head": false };
+      const noMap = { "mimic-loss": "squared", "mimic-background": 0 };
       const onlyMap = { ...no, ...map };
       const both = { ...no, ...map, ...heads };
       return [
@@ -61,7 +62,7 @@ export const OTHER_TABLES: readonly Table[] = [
         SCRATCH,
         variant(recipe, { name: "map", label: "plain mimic, map only", settings: onlyMap }, MIMIC),
         variant(recipe, { name: "map", label: "map only, quantized", settings: onlyMap }),
-        variant(recipe, { name: "heads", label: "heads only", settings: { ...no, ...heads } }),
+        variant(recipe, { name: "heads", label: "heads only", settings: { ...no, ...heads, ...noMap } }),
         variant(recipe, { name: "map-and-heads", label: "map and heads", settings: both }),
         variant(recipe, {
           name: "cross-head",

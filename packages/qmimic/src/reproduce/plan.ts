@@ -5,9 +5,11 @@ import { join, resolve } from "node:path";
 import { InputError } from "../errors.js";
 import { kebab } from "../models/index.js";
 import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
+import { recipeFile } from "../train/runFiles.js";
+import { settingsOfRun } from "../train/runFolder.js";
 import { weightsHash } from "../train/runWeights.js";
 import type { Arm, Settings, Table } from "./arms.js";
-import { isFinished, type RunResult, readRun } from "./runResult.js";
+import { isFinished, type RunResult, readResult } from "./runResult.js";
 
 /** One training run. */
 export interface PlannedRun {
@@ -58,6 +60,7 @@ export function planRuns(
     kept.add(name);
   };
   for (const name of wanted ?? arms.map((arm) => arm.name)) keep(name);
+  for (const arm of arms) if (kept.has(arm.name)) checkArm(table, arm, recipe);
   return arms
     .filter(({ name }) => kept.has(name))
     .flatMap((arm) =>
@@ -70,6 +73,13 @@ export function planRuns(
     );
 }
 
+/** Before hours of training. @throws InputError if the recipe does not suit an arm, as far as its settings are known */
+function checkArm(table: Table, { name, settings, teacher }: Arm, base: Recipe): void {
+  if (typeof settings === "function") return;
+  const file = teacher === undefined ? {} : { teacher: "teacher.safetensors" };
+  combine(base, settings, file, `table ${table.name}, arm ${name}`);
+}
+
 /** Names of the arms that must be finished first. */
 const needsOf = ({ after = [], teacher, pruned }: Arm): string[] => [
   ...after,
@@ -77,31 +87,39 @@ const needsOf = ({ after = [], teacher, pruned }: Arm): string[] => [
   ...(pruned === undefined ? [] : [pruned.of, pruned.like]),
 ];
 
-/**
- * The recipe of a run whose dependencies are finished. Settings of other detectors in the given recipe are left
- * out.
- */
-export function recipeOf({ arm, seed, name, folder }: PlannedRun, base: Recipe, runs: string): Recipe {
-  const finished = (other: string): RunResult => readRun(join(runs, `${other}-0`));
+/** The recipe of a run whose dependencies are finished. */
+export function recipeOf({ arm, seed, name }: PlannedRun, base: Recipe, runs: string): Recipe {
+  const finished = (other: string): RunResult => readResult(join(runs, `${other}-0`));
   const settings = typeof arm.settings === "function" ? arm.settings(finished) : arm.settings;
+  const teacher = arm.teacher === undefined ? {} : { teacher: finished(arm.teacher).weights };
+  const from = arm.pruned === undefined ? {} : { from: prunedFile(arm.pruned, seed, runs) };
+  const first = join(runs, `${arm.name}-0`);
+  const epochs = arm.timed && existsSync(recipeFile(first)) ? { epochs: settingsOfRun(first).epochs } : {};
+  return combine(base, { ...settings, ...epochs }, { ...teacher, ...from, seed, name, runs }, name);
+}
+
+/**
+ * The given recipe with an arm's settings, and those of its run. Settings of other detectors in the given recipe are
+ * left out.
+ * @param source for messages
+ */
+function combine(base: Recipe, settings: Settings, own: Settings, source: string): Recipe {
   const detector = settings.detector ?? base.detector;
-  const kept = detector === base.detector ? keysOf(base) : keysOf(parseRecipe({ detector }, folder));
+  const kept = detector === base.detector ? keysOf(base) : keysOf(parseRecipe({ detector }, source));
   const given: Settings = {};
   for (const key of keysOf(base)) if (kept.includes(key)) given[kebab(key)] = settingOf(base, key);
   // For arms that train a teacher; a run's recipe has the full path.
   const init = settings.stage === "teacher" ? base.teacherInit : "";
   given["teacher-init"] = init === "" ? "" : resolve(init);
   given.unlabelled = base.unlabelled === "" ? "" : resolve(base.unlabelled);
-  const teacher = arm.teacher === undefined ? {} : { teacher: finished(arm.teacher).weights };
-  const from = arm.pruned === undefined ? {} : { from: prunedFile(arm.pruned, seed, runs) };
-  return parseRecipe({ ...given, ...settings, ...teacher, ...from, seed, name, runs }, name);
+  return parseRecipe({ ...given, ...settings, ...own }, source);
 }
 
 type Pruned = NonNullable<Arm["pruned"]>;
 
 /** The fraction of the multiply-adds of arm `of` that arm `like` has. */
 function budgetOf({ of, like }: Pruned, runs: string): number {
-  const [whole, smaller] = [of, like].map((other) => readRun(join(runs, `${other}-0`)));
+  const [whole, smaller] = [of, like].map((other) => readResult(join(runs, `${other}-0`)));
   return smaller.cost.multiplyAdds / whole.cost.multiplyAdds;
 }
 
@@ -110,7 +128,7 @@ function budgetOf({ of, like }: Pruned, runs: string): number {
  * created once, and another teacher's must not be taken for it.
  */
 function prunedFile(pruned: Pruned, seed: number, runs: string): string {
-  const { weights } = readRun(join(runs, `${pruned.of}-0`));
+  const { weights } = readResult(join(runs, `${pruned.of}-0`));
   const source = `${weightsHash(weights)} ${budgetOf(pruned, runs)}`;
   const key = createHash("sha256").update(source).digest("hex").slice(0, 12);
   return join(runs, "plans", `pruned-${pruned.method}-${seed}-${key}.safetensors`);
@@ -129,7 +147,7 @@ export function pruneArguments(
   const file = prunedFile(arm.pruned, seed, runs);
   if (existsSync(file)) return null;
   const { method, of } = arm.pruned;
-  const { weights } = readRun(join(runs, `${of}-0`));
+  const { weights } = readResult(join(runs, `${of}-0`));
   const budget = String(budgetOf(arm.pruned, runs));
   return [
     ...["prune", weights, "--method", method, "--budget", budget, "--out", file],

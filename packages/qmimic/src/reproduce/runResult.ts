@@ -17,8 +17,8 @@ export interface RunResult {
   epochs: number;
   /** Number of training images; null if the run does not say. */
   images: number | null;
-  /** Wall time of its epochs per training image, without evaluation: for ratios. */
-  trainingSeconds: number;
+  /** Wall time of all its epochs for one training image, without evaluation: for ratios. */
+  secondsPerImage: number;
   /** Mean over the epochs. */
   imagesPerSecond: number;
   quantizer: Quantizer;
@@ -44,7 +44,7 @@ const metricsSchema = z.object({
 export const isFinished = (folder: string): boolean => existsSync(metricsFile(folder));
 
 /** @throws InputError if the folder's files are not those of a finished run */
-export function readRun(folder: string): RunResult {
+export function readResult(folder: string): RunResult {
   const path = metricsFile(folder);
   try {
     const metrics = metricsSchema.parse(JSON.parse(readFileSync(path, "utf8")));
@@ -58,7 +58,7 @@ export function readRun(folder: string): RunResult {
       weights: weightFiles(join(folder, stage)).best,
       images: images?.train ?? null,
       epochs: speeds.length,
-      trainingSeconds: speeds.reduce((sum, speed) => sum + 1 / speed, 0),
+      secondsPerImage: speeds.reduce((sum, speed) => sum + 1 / speed, 0),
       imagesPerSecond: speeds.reduce((sum, speed) => sum + speed, 0) / speeds.length,
     };
   } catch (error) {

@@ -51,16 +51,23 @@ function unusedOfStage({ stage, method, from, detector }: Recipe): string[] {
 
 /**
  * @param checked the data of the runs that are already checked: reading it takes long, and most runs share it
+ * @returns what a run from an earlier version did not record, so that it cannot be checked: "data", "weights"
  * @throws InputError if the folder has a run with different settings, other data, or other weights to start from
  */
-export async function requireSameRun(folder: string, recipe: Recipe, checked: Set<string>): Promise<void> {
+export async function requireSameRun(
+  folder: string,
+  recipe: Recipe,
+  checked: Set<string>,
+): Promise<string[]> {
   requireSameRecipe(folder, recipe);
   // What a pruned run started from is a file that can be created again: requireSameRecipe compares its name.
-  await compareWeightsUsed(folder, { ...recipe, from: "" });
+  const weights = await compareWeightsUsed(folder, { ...recipe, from: "" });
   const data = fingerprintOf(folder);
-  if (data === "" || checked.has(data)) return;
-  await compareData(folder, await openSplits(recipe));
-  checked.add(data);
+  if (data !== "" && !checked.has(data)) {
+    await compareData(folder, await openSplits(recipe));
+    checked.add(data);
+  }
+  return [...(data === "" ? ["data"] : []), ...(weights ? [] : ["weights"])];
 }
 
 /** @throws InputError if the folder has a run with different settings, or pruned from other weights */

@@ -3,12 +3,11 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync, existsSync, openSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type FileLock, RUNS_LOCK_REMEDY, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
 import { makeFolders } from "../files.js";
 import { formatRecipe, type Recipe, usesUnlabelled } from "../train/recipe.js";
-import { lockFile } from "../train/runFiles.js";
+import { lockFile, recipeFile } from "../train/runFiles.js";
 import { settingsOfRun } from "../train/runFolder.js";
 import { isDone, type PlannedRun, pruneArguments, recipeOf } from "./plan.js";
 import { requireSameRecipe, requireSameRun } from "./sameRun.js";
@@ -75,7 +74,11 @@ export async function trainAll(
     for (const run of planned) {
       if (verified.has(run.name) || failed.has(run.name) || !isDone(run) || !isReady(run)) continue;
       try {
-        await requireSameRun(run.folder, recipeOf(run, recipe, runs), sameData);
+        const unknown = await requireSameRun(run.folder, recipeOf(run, recipe, runs), sameData);
+        if (unknown.length > 0)
+          say(
+            `${run.name}: from an earlier version, which did not record its ${unknown.join(" and ")}: not checked`,
+          );
         verified.add(run.name);
       } catch (error) {
         failWith(run, error);
@@ -94,6 +97,8 @@ export async function trainAll(
   throwFailures();
   const blocked = ({ needs }: PlannedRun): boolean =>
     needs.some((name) => failed.has(name) || blocked(byName.get(name)!));
+  const ended: { run: PlannedRun; code: number }[] = [];
+  let wake = (): void => {};
   let waiting = "";
   for (;;) {
     await verify();
@@ -111,6 +116,10 @@ export async function trainAll(
           continue;
         }
         training.set(run.name, begun);
+        void begun.ended.then((code) => {
+          ended.push({ run, code });
+          wake();
+        });
         say(`${planned.filter(isDone).length} of ${planned.length} runs finished; training ${run.name}`);
       } catch (error) {
         failWith(run, error);
@@ -120,13 +129,18 @@ export async function trainAll(
       waiting = elsewhere.join(", ");
       say(`waiting for other processes that are training ${waiting}`);
     }
-    const ended = await Promise.race([
-      ...[...training.values()].map(async ({ run, ended }) => ({ run, code: await ended })),
-      sleep(POLL_MS).then(() => null),
-    ]);
-    if (ended === null) continue;
-    training.delete(ended.run.name);
-    if (ended.code !== 0) fail(ended.run, `see ${logOf(runs, ended.run.name)}`);
+    if (ended.length === 0)
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, POLL_MS);
+        wake = () => {
+          clearTimeout(timer);
+          resolve();
+        };
+      });
+    for (const { run, code } of ended.splice(0)) {
+      training.delete(run.name);
+      if (code !== 0) fail(run, `see ${logOf(runs, run.name)}`);
+    }
   }
   throwFailures();
 }
@@ -147,6 +161,10 @@ async function begin(
       claim.release();
       return null;
     }
+    if (existsSync(folder) && !existsSync(recipeFile(folder)))
+      throw new InputError(
+        `${folder}: not a run folder: it has no recipe.yaml. Remove it to train this run.`,
+      );
     const recipe = recipeOf(run, base, runs);
     // Data and weights are checked when it is resumed.
     requireSameRecipe(folder, recipe);

@@ -19,7 +19,7 @@ import { scoreLockFile } from "../train/runFiles.js";
 import { weightsHash } from "../train/runWeights.js";
 import { readOptions } from "../train/splits.js";
 import { loadDetector } from "../train/weights.js";
-import { readRun } from "./runResult.js";
+import { readResult } from "./runResult.js";
 
 /** A run's detections in a split, and their scores. */
 export interface Score {
@@ -88,7 +88,7 @@ export interface ScoreOptions {
  * @throws InputError if the stored score is from other weights, images or classes
  */
 export async function scoreRun(folder: string, split: ScoredSplit, options: ScoreOptions): Promise<Score> {
-  const { weights: path } = readRun(folder);
+  const { weights: path } = readResult(folder);
   const { dataset, imagesHash } = split;
   const { side } = options;
   const file = join(folder, `score-${dataset.split}${side === undefined ? "" : `-${side}`}.json`);

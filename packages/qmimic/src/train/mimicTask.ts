@@ -1,6 +1,7 @@
 // The mimic task of a student: the frozen teacher's maps, the regression layer, and the match ratio.
 import type { Conv2d } from "@qmimic/torch";
 import { createRandom } from "../data/random.js";
+import { InputError } from "../errors.js";
 import { chooseUniform, type UniformQuantizer } from "../mimic/calibrate.js";
 import { liveMaps } from "../mimic/liveMaps.js";
 import { type MatchRatio, NO_MATCH } from "../mimic/match.js";
@@ -39,8 +40,20 @@ export async function createMimicTask(
   const { side, teacherScale, scales, flip, cache, device, seed } = recipe;
   const { regions, regionForm, mimicRegions, mimicRoiSize: roiSize } = recipe;
   const { mimicLoss: loss, mimicBackground: background } = recipe;
+  const finer = teacherScale > 1 && student.decoder.of === "cells";
+  const mismatch = finer
+    ? "with teacher-scale 2, the teacher's head has other cells than the student's"
+    : headMismatch(teacher.config, student.config);
+  const heads = recipe.lambdaHead > 0 && mismatch === undefined;
+  if (recipe.lambda === 0 && !heads)
+    throw new InputError(
+      `lambda is 0, and the heads cannot be mimicked, because ${mismatch}: use a lambda above 0`,
+    );
+  if (recipe.lambdaHead > 0 && !heads)
+    report.say(`mimicking only the feature map, not the heads: ${mismatch}`);
   for (const { tensor } of teacher.named()) tensor.requiresGrad = false;
-  const measured = await matchQuantizer(teacher, teacherRecipe(recipe), forTeacher(train));
+  // Otherwise nothing draws r to the teacher's values.
+  const predicts = loss === "squared" && (recipe.lambda > 0 || (heads && recipe.crossHead));
   const quantizer: Quantizer = recipe.method === "mimic" ? { kind: "none" } : teacher.config.quantizer;
   const flips = flip === 0 ? [false] : flip === 1 ? [true] : [false, true];
   const run = (
@@ -53,7 +66,10 @@ export async function createMimicTask(
     const options = { quantizer: as, side, teacherScale, cache, device, ...views };
     return openTeacherMaps(source, options, report);
   };
-  const valMaps: TeacherMaps = await run(val, measured, { scales: [1], flips: [false] });
+  const measured = predicts
+    ? await matchQuantizer(teacher, teacherRecipe(recipe), forTeacher(train))
+    : undefined;
+  const valMaps = measured && (await run(val, measured, { scales: [1], flips: [false] }));
   const { outputStride: stride } = teacher.config;
   const live = recipe.liveTeacher;
   const maps = live ? liveMaps(teacher, quantizer) : await run(train, quantizer, { scales, flips });
@@ -64,25 +80,19 @@ export async function createMimicTask(
 
   const random = createRandom(`${seed}/weights/regressor`);
   const regressor = createRegressor(student.backbone.outChannels, maps.channels, random).to(device);
-  const finer = teacherScale > 1 && student.decoder.of === "cells";
-  const mismatch = finer
-    ? "with teacher-scale 2, the teacher's head has other cells than the student's"
-    : headMismatch(teacher.config, student.config);
-  const heads = recipe.lambdaHead > 0 && mismatch === undefined;
-  if (recipe.lambdaHead > 0 && !heads)
-    report.say(`mimicking only the feature map, not the heads: ${mismatch}`);
   const where = { regions, regionForm, mimicRegions, roiSize, loss, background };
   const predictionQuantizer: Quantizer = recipe.quantizePrediction ? quantizer : { kind: "none" };
   const settings: MimicSettings = { ...where, quantizer, predictionQuantizer, stride, heads, teacherScale };
   const objects = { samples: val.dataset.samples, store: val.store };
-  const mimicry = { student, regressor, maps: valMaps, quantizerStride: measured.stride, device };
-  // Otherwise nothing draws r to the teacher's values.
-  const predicts = loss === "squared" && (recipe.lambda > 0 || (heads && recipe.crossHead));
-  const valMatch = async () => (predicts ? matchRatio(mimicry, objects) : NO_MATCH);
+  const valMatch = async () =>
+    valMaps
+      ? matchRatio({ student, regressor, maps: valMaps, quantizerStride: measured.stride, device }, objects)
+      : NO_MATCH;
   const close = () => {
     regressor.dispose();
     teacher.dispose();
-    for (const stored of [maps, valMaps]) stored.close();
+    maps.close();
+    valMaps?.close();
   };
   return { maps, regressor, settings, teacher, valMatch, close };
 }

@@ -16,14 +16,15 @@ export interface PlannedStage {
 /** The stages of a run, in order. @throws InputError if the recipe's teacher is a file that cannot be read */
 export function plannedStages(recipe: Recipe): PlannedStage[] {
   const { stage, method, teacher, student, teacherEpochs, quantizedEpochs, epochs } = recipe;
-  const given = isWeightsFile(teacher);
-  const network = given ? readConfig(teacher).backbone : teacher;
-  const quantized = given && readConfig(teacher).quantizer.kind !== "none";
+  // Read only if it is used.
+  const config = () => (isWeightsFile(teacher) ? readConfig(teacher) : undefined);
+  const network = () => config()?.backbone ?? teacher;
+  const isQuantized = () => (config()?.quantizer.kind ?? "none") !== "none";
   const wanted = (name: StageName) => stage === "all" || stage === name;
   const stages: PlannedStage[] = [];
-  if (trainsTeacher(recipe)) stages.push({ stage: "teacher", network, epochs: teacherEpochs });
-  if (method === "quantization-mimic" && wanted("quantized-teacher") && !quantized)
-    stages.push({ stage: "quantized-teacher", network, epochs: quantizedEpochs });
+  if (trainsTeacher(recipe)) stages.push({ stage: "teacher", network: network(), epochs: teacherEpochs });
+  if (method === "quantization-mimic" && wanted("quantized-teacher") && !isQuantized())
+    stages.push({ stage: "quantized-teacher", network: network(), epochs: quantizedEpochs });
   if (wanted("student")) stages.push({ stage: "student", network: student, epochs });
   return stages;
 }

@@ -9,8 +9,15 @@ import { createDetector, type Detector, parseBackbone } from "../models/index.js
 import { listed } from "../text.js";
 import { useEngine } from "./engine.js";
 import { teacherConfig } from "./networks.js";
-import { isWeightsFile, needsTeacher, type Recipe, teacherRecipe } from "./recipe.js";
-import { decodeAll, openSplits, type Split, type Splits } from "./splits.js";
+import {
+  isWeightsFile,
+  needsTeacher,
+  type Recipe,
+  teacherRecipe,
+  trainsStudent,
+  usesCache,
+} from "./recipe.js";
+import { decodeAll, openSplits, type Split, type Splits, splitsForTeacher } from "./splits.js";
 import { checkStarts } from "./start.js";
 import { readBackbone } from "./torchvision.js";
 import { loadDetector } from "./weights.js";
@@ -34,7 +41,9 @@ export async function prepareRun(
   else if (recipe.stage === "teacher") {
     throw new InputError(`stage teacher trains a network, but --teacher ${teacher} is already trained`);
   }
-  const loaded = isWeightsFile(teacher) ? loadDetector(teacher) : null;
+  // A student from scratch does not use it, nor need it fit.
+  const uses = needsTeacher(recipe) || recipe.stage === "quantized-teacher";
+  const loaded = isWeightsFile(teacher) && uses ? loadDetector(teacher) : null;
   checkStage(recipe, loaded);
   checkStarts(recipe);
   // The teacher's maps are stored there, perhaps after hours of training.
@@ -43,7 +52,8 @@ export async function prepareRun(
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
   checkTeacherInit(recipe, splits.train);
-  const { train, val, unlabelled } = splits;
+  // A teacher's run does not need the student's images, which may be smaller.
+  const { train, val, unlabelled } = trainsStudent(recipe) ? splits : splitsForTeacher(splits);
   const decode = () => decodeAll([train, val, ...(unlabelled ? [unlabelled] : [])], progress);
   // Another run may be writing the same image file: images decoded by it are not decoded again.
   const waiting = () => say(`waiting for another run that is decoding images into ${recipe.cache}`);
@@ -51,9 +61,6 @@ export async function prepareRun(
   else await decode();
   return splits;
 }
-
-/** Whether a run writes to its cache folder. */
-export const usesCache = ({ method, diskCache }: Recipe): boolean => method !== "scratch" || diskCache;
 
 /** @throws InputError if the requested stage has nothing to do, or lacks its teacher */
 function checkStage(recipe: Recipe, loaded: Detector | null): void {
@@ -99,4 +106,12 @@ function checkTeacher({ config }: Detector, path: string, recipe: Recipe, train:
   }
   const { side } = teacherRecipe(recipe);
   if (config.side !== side) differ("longest side of the input", `${config.side} px`, `${side} px`);
+  const { quantizer } = config;
+  if (recipe.method !== "quantization-mimic" || quantizer.kind === "none") return;
+  // The file's dictionary is used; one that the recipe asks for must not be ignored.
+  const { quantizer: kind, quantizerStride: stride } = recipe;
+  const stored = quantizer.kind === "uniform" ? `uniform with stride ${quantizer.stride}` : quantizer.kind;
+  if (kind === "power-of-two" && quantizer.kind !== kind) differ("dictionary", stored, kind);
+  if (stride !== "auto" && !(quantizer.kind === "uniform" && quantizer.stride === stride))
+    differ("dictionary", stored, `uniform with stride ${stride} (quantizer-stride)`);
 }

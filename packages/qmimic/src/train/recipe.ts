@@ -22,9 +22,11 @@ export const defaultOf = (key: string): unknown => SETTINGS.get(key)?.schema.par
 /** Whether the setting `teacher` is a file rather than a network name. */
 export const isWeightsFile = (teacher: string): boolean => teacher.endsWith(".safetensors");
 
+/** Whether the run trains a student. */
+export const trainsStudent = ({ stage }: Recipe): boolean => stage === "all" || stage === "student";
+
 /** Whether the run's student learns from unlabelled images. */
-export const usesUnlabelled = ({ unlabelled, stage }: Recipe): boolean =>
-  unlabelled !== "" && (stage === "all" || stage === "student");
+export const usesUnlabelled = (recipe: Recipe): boolean => recipe.unlabelled !== "" && trainsStudent(recipe);
 
 /** Whether the run's student needs a teacher: to mimic, or to label unlabelled images. */
 export const needsTeacher = (recipe: Recipe): boolean =>
@@ -36,12 +38,19 @@ export const trainsTeacher = (recipe: Recipe): boolean => {
   return stage === "teacher" || (stage === "all" && needsTeacher(recipe) && !isWeightsFile(teacher));
 };
 
+/** Whether the run writes to its cache folder. */
+export const usesCache = ({ method, diskCache }: Recipe): boolean => method !== "scratch" || diskCache;
+
 /** The recipe as the teacher's stages use it: its input is the teacher's. */
 export const teacherRecipe = (recipe: Recipe): Recipe => ({
   ...recipe,
   side: recipe.side * recipe.teacherScale,
   teacherScale: 1,
 });
+
+/** The recipe as a stage uses it. */
+export const stageRecipe = (recipe: Recipe, stage: string): Recipe =>
+  stage === "student" ? recipe : teacherRecipe(recipe);
 
 const byKebab = new Map([...SETTINGS.keys()].map((key) => [kebab(key), key]));
 
@@ -103,7 +112,19 @@ function conflictIn(recipe: Recipe): string | undefined {
   const { regionForm, mimicLoss, mimicBackground } = recipe;
   if (regionForm === "rois" && (mimicLoss === "correlation" || mimicBackground > 0))
     return `${mimicBackground > 0 ? "mimic-background" : "mimic-loss correlation"} only works with region-form cells, not rois`;
-  const shortest = Math.min(epochs, teacherEpochs);
+  const { method, lambda, lambdaHead, crossHead } = recipe;
+  if (method !== "scratch" && trainsStudent(recipe)) {
+    if (lambda === 0 && lambdaHead === 0)
+      return "lambda and lambda-head are both 0, so nothing would be mimicked. Use --method scratch to train without a teacher";
+    if (lambda === 0 && (mimicBackground > 0 || mimicLoss === "correlation"))
+      return `${mimicBackground > 0 ? "mimic-background" : "mimic-loss correlation"} is about the feature map, whose weight lambda is 0`;
+    if (crossHead && lambdaHead === 0) return "cross-head is about the heads, whose weight lambda-head is 0";
+  }
+  const trained = [
+    ...(trainsStudent(recipe) ? [epochs] : []),
+    ...(trainsTeacher(recipe) ? [teacherEpochs] : []),
+  ];
+  const shortest = Math.min(...trained);
   if (restarts > 0 && restarts >= shortest)
     return `restarts is ${restarts}, but a network is trained for only ${shortest} epochs. Use fewer restarts, or more epochs`;
   if (side * teacherScale > inputSide.maxValue!)

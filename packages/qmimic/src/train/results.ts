@@ -1,6 +1,7 @@
 // Per-epoch results of a training run: the table results.csv, and the rows stored in its state for resuming.
 import type { Tensor } from "@qmimic/torch";
-import { InputError } from "../errors.js";
+import { z } from "zod";
+import { InputError, reasonOf } from "../errors.js";
 import type { LossSums } from "./step.js";
 import { fillTensors, readWeights } from "./weights.js";
 
@@ -65,8 +66,16 @@ export function restore(path: string, tensors: [string, Tensor][]): EpochRow[] {
 /** The rows in a run's state. */
 export const storedRows = (path: string): EpochRow[] => parseRows(path, readWeights(path).metadata);
 
+/** What older versions wrote, too; null is NaN. */
+const ROWS = z.array(z.looseObject({ epoch: z.number() }));
+
 function parseRows(path: string, metadata: Record<string, string>): EpochRow[] {
-  const rows = JSON.parse(metadata.rows ?? "[]") as EpochRow[];
+  let rows: EpochRow[];
+  try {
+    rows = ROWS.parse(JSON.parse(metadata.rows ?? "[]")) as unknown as EpochRow[];
+  } catch (error) {
+    throw new InputError(`${path}: its rows of results cannot be read: ${reasonOf(error)}`);
+  }
   if (rows.some(({ detection }) => detection === undefined)) {
     throw new InputError(
       `${path}: the run was started with an older version and cannot be resumed; start a new run`,

@@ -3,10 +3,11 @@
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { z } from "zod";
 import { contentHash, contentHashes, fileState, settledState } from "../data/contentHashes.js";
 import { counted } from "../data/problems.js";
 import type { Dataset, Sample } from "../data/types.js";
-import { InputError } from "../errors.js";
+import { InputError, reasonOf } from "../errors.js";
 import { readText, writeFileAtomic } from "../files.js";
 import { listed, quoted } from "../text.js";
 import type { Splits } from "./splits.js";
@@ -14,14 +15,16 @@ import type { Splits } from "./splits.js";
 const FILE = "data.json";
 
 /** An image: id, hash of size and objects, hash of the file's bytes, and the file's state at that time. */
-type KnownSample = [id: string, labels: string, image: string, state: string];
+const KNOWN_SAMPLE = z.tuple([z.string(), z.string(), z.string(), z.string()]);
+type KnownSample = z.infer<typeof KNOWN_SAMPLE>;
 
-interface RunData {
-  classes: string[];
-  train: KnownSample[];
-  val: KnownSample[];
-  unlabelled?: KnownSample[];
-}
+const RUN_DATA = z.object({
+  classes: z.array(z.string()),
+  train: z.array(KNOWN_SAMPLE),
+  val: z.array(KNOWN_SAMPLE),
+  unlabelled: z.array(KNOWN_SAMPLE).optional(),
+});
+type RunData = z.infer<typeof RUN_DATA>;
 
 /**
  * Writes the splits' fingerprints to a new run's folder.
@@ -49,9 +52,9 @@ export async function compareData(folder: string, splits: Splits): Promise<boole
   if (!existsSync(path)) return false;
   let known: RunData;
   try {
-    known = JSON.parse(await readText(path)) as RunData;
+    known = RUN_DATA.parse(JSON.parse(await readText(path)));
   } catch (error) {
-    throw new InputError(`${path}: cannot be read: ${(error as Error).message}`);
+    throw new InputError(`${path}: cannot be read: ${reasonOf(error)}`);
   }
   const { train, val, unlabelled } = splits;
   const differences = [

@@ -8,8 +8,7 @@ import { InputError } from "../errors.js";
 import { readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { quoted, shortened } from "../text.js";
 import { threadsOf } from "./engine.js";
-import { usesCache } from "./prepare.js";
-import { formatRecipe, isWeightsFile, parseRecipe, type Recipe } from "./recipe.js";
+import { formatRecipe, isWeightsFile, parseRecipe, type Recipe, usesCache } from "./recipe.js";
 import { storeData } from "./runData.js";
 import { lockFile, recipeFile } from "./runFiles.js";
 import { storeWeightsUsed } from "./runWeights.js";
@@ -57,15 +56,21 @@ export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<s
 export const moveData = (folder: string, recipe: Recipe): Promise<void> =>
   writeFileAtomic(recipeFile(folder), formatRecipe(resolved(recipe)));
 
-/** The recipe of an existing run. @throws InputError if the folder is not a run, or not writable */
+/** The recipe of an existing run, to resume it. @throws InputError if the folder is not a run, or not writable */
 export async function openRunFolder(folder: string): Promise<Recipe> {
+  const recipe = await readRunRecipe(folder);
+  await access(folder, constants.W_OK).catch(() => {
+    throw new InputError(`${folder}: cannot write to the run folder: permission denied`);
+  });
+  return recipe;
+}
+
+/** The recipe of an existing run. @throws InputError if the folder is not a run */
+export async function readRunRecipe(folder: string): Promise<Recipe> {
   const path = recipeFile(folder);
   const text = await readText(path, MAX_RECIPE_BYTES).catch((error: NodeJS.ErrnoException) => {
     const why = error.code === "ENOENT" ? "it has no recipe.yaml" : `recipe.yaml: ${error.message}`;
-    throw new InputError(`${folder}: cannot resume a run here: ${why}`);
-  });
-  await access(folder, constants.W_OK).catch(() => {
-    throw new InputError(`${folder}: cannot write to the run folder: permission denied`);
+    throw new InputError(`${folder}: not a run folder: ${why}`);
   });
   return parseRecipe(readSettings(text, path), path);
 }

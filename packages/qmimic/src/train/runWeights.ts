@@ -36,13 +36,13 @@ export async function storeWeightsUsed(folder: string, recipe: Recipe): Promise<
 }
 
 /**
- * Compares the weights files that a run uses with those it was started with; their location does not matter. Does
- * nothing for a run from an earlier version, which did not record them.
+ * Compares the weights files that a run uses with those it was started with; their location does not matter.
+ * @returns false for a run from an earlier version, which did not record them
  * @throws InputError naming the file if it has other weights
  */
-export async function compareWeightsUsed(folder: string, recipe: Recipe): Promise<void> {
+export async function compareWeightsUsed(folder: string, recipe: Recipe): Promise<boolean> {
   const path = join(folder, FILE);
-  if (!existsSync(path)) return;
+  if (!existsSync(path)) return weightsUsed(recipe).size === 0;
   let known: z.infer<typeof KNOWN>;
   try {
     known = KNOWN.parse(JSON.parse(await readText(path)));
@@ -56,6 +56,7 @@ export async function compareWeightsUsed(folder: string, recipe: Recipe): Promis
       `${folder}: ${file} (${name}) has other weights than when this run was started. Restore the file, or remove the folder and train again.`,
     );
   }
+  return true;
 }
 
 /** Hashes by path, with the state of the file that they are of. */

@@ -174,21 +174,26 @@ async function trainStudent(
 ): Promise<StageResult> {
   const { device, method, epochs } = recipe;
   const stageFolder = join(folder, "student");
+  const { val, unlabelled } = splits;
   const finished = finishedTraining(stageFolder, epochs);
+  const load = () => (method === "scratch" ? null : loadDetector(teacherPath, device));
+  const measure = async (teacher: Detector) => teacherVal ?? (await meanAp(teacher, forTeacher(val), device));
   if (finished) {
     report.say("student: already finished");
     const result = stageResult("student", finished, readConfig(finished.bestPath).quantizer);
-    return { ...result, ...(teacherVal === undefined ? {} : { teacherVal }) };
+    const teacher = load();
+    const taught = teacher && (await measure(teacher));
+    teacher?.dispose();
+    return { ...result, ...(taught === null ? {} : { teacherVal: taught }) };
   }
 
-  const { val, unlabelled } = splits;
   const train = unlabelled
     ? await withPseudoLabels({
         ...{ recipe, train: splits.train, val, unlabelled, teacher: teacherPath, say: report.say },
         file: join(stageFolder, "unlabelled.json"),
       })
     : splits.train;
-  const teacher = method === "scratch" ? null : loadDetector(teacherPath, device);
+  const teacher = load();
   const config = studentConfig(recipe, splits.train);
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
@@ -199,7 +204,7 @@ async function trainStudent(
   }
   const detector = startDetector(recipe, "student", config, report.say).to(device);
   report.stage("student", detector);
-  const taught = teacher ? (teacherVal ?? (await meanAp(teacher, forTeacher(val), device))) : null;
+  const taught = teacher && (await measure(teacher));
   if (taught !== null) report.say(`teacher on val: ${percent(taught)}`);
   const mimic = teacher
     ? await createMimicTask(recipe, { student: detector, teacher }, { train, val }, report)

@@ -141,9 +141,9 @@ function forwardBackward(
     mimicValue = result.loss.item();
     counts = result.counts;
     if (settings.heads) {
-      const maps = { ...settings, maps: stored, regions: result.regions };
+      const targets = { ...settings, stored, regions: result.regions };
       const crossed = recipe.crossHead ? regressor : undefined;
-      const loss = timed("mimic head", () => headLoss(pass, maps, teacher, crossed));
+      const loss = timed("mimic head", () => headLoss(pass, targets, teacher, crossed));
       mimicry = add(mimicry, mul(loss, recipe.lambdaHead));
       headValue = loss.item();
     }

@@ -33,7 +33,7 @@ describe("qmimic prune", () => {
   it.each(["taylor", "lasso"])(
     "by %s: scores before and after, writes weights that all verbs take",
     async (method) => {
-      const out = method === "lasso" ? pruned : join(root, "taylor.safetensors");
+      const out = method === "lasso" ? pruned : join(root, "new", "folder", "taylor.safetensors");
       const args = ["prune", join(root, "teacher"), "--teacher", "--method", method, "--budget", "0.6"];
       const { code, stdout, stderr } = await qmimic([...args, "--out", out, "--threads", "1"]);
       expect({ code, stderr }).toEqual({ code: 0, stderr: "" });

@@ -111,6 +111,22 @@ it("a folder that was moved is named with --data, and remembered; another set is
   await resume("--data", data);
 });
 
+it.each(["{}", "[]", "null", '{"classes": [], "train": [1], "val": []}'])(
+  "a damaged record of the data is an error, not a crash: %s",
+  async (text) => {
+    const file = join(run, "data.json");
+    const before = readFileSync(file);
+    writeFileSync(file, text);
+    const { code, stderr } = await resume();
+    expect({ code, stderr }).toEqual({
+      code: 1,
+      stderr: expect.stringMatching(/^qmimic: .*data\.json: cannot be read: /),
+    });
+    expect(stderr).not.toMatch(/^ +at /m);
+    writeFileSync(file, before);
+  },
+);
+
 it("a run of an earlier version is resumed with a warning, but not on a folder elsewhere", async () => {
   rmSync(join(run, "data.json"));
   const unknown =

@@ -16,7 +16,7 @@ const quantizer: Quantizer = { kind: "uniform", stride: 0.5 };
 const codes = Uint8Array.of(0, 1, 2, 3);
 const codesMap = () => tensor(codes, [1, 1, 2, 2]);
 const stored = () => ({
-  maps: codesMap(),
+  stored: codesMap(),
   ...{ quantizer, predictionQuantizer: quantizer as Quantizer },
   ...{ regions: [], stride: 8, teacherScale: 1 },
 });
@@ -58,6 +58,7 @@ test("cross-entropy with the teacher's probabilities, and its offsets where it s
     const student: HeadOutputs = { of: "regions", boxes, logits, deltas };
     const seen: Tensor[] = [];
     const teacher = {
+      config: { quantizer },
       headOutputs(features: Tensor, like: HeadOutputs): HeadOutputs {
         expect(like).toBe(student);
         seen.push(features);
@@ -96,7 +97,7 @@ test("offsets that all classes share weigh as much as the teacher sees any objec
       logits: tensor(logits, [count, labels]),
       deltas: tensor(deltas, [count, 4]),
     });
-    const teacher = { headOutputs: () => outputs(goal.logits, shared.teacher) };
+    const teacher = { config: { quantizer }, headOutputs: () => outputs(goal.logits, shared.teacher) };
     const student = outputs(own.logits, shared.student);
     const loss = headLoss(passOf(student), stored(), teacher);
     const [p, q] = [softmax(goal.logits), softmax(own.logits)];
@@ -118,6 +119,7 @@ test("no proposals: no loss, and still a gradient", () => {
     const deltas = tensor(new Float32Array(0), [0, 4 * labels]);
     logits.requiresGrad = true;
     const teacher = {
+      config: { quantizer },
       headOutputs: () => {
         throw new Error("asked for nothing");
       },
@@ -171,7 +173,9 @@ test("cells: the teacher's scores and boxes, weighted inside the regions", () =>
       distances: tensor(of.distances, [2, 4, height, width]),
     });
     const maps = { ...stored(), regions, stride };
-    const loss = headLoss(passOf(outputs(student)), maps, { headOutputs: () => outputs(teacher) });
+    const loss = headLoss(passOf(outputs(student)), maps, {
+      ...{ config: { quantizer }, headOutputs: () => outputs(teacher) },
+    });
     expect(loss.item()).toBeCloseTo(expected, 5);
   });
 });
@@ -180,6 +184,7 @@ test("cells: the teacher's scores and boxes, weighted inside the regions", () =>
 function summingHeads(read: { maps: Tensor[]; boxes: Float32Array[][] }) {
   const repeat = operator("aten::expand");
   return {
+    config: { quantizer },
     headOutputs: (map: Tensor, like: HeadOutputs): HeadOutputs => {
       read.maps.push(map);
       read.boxes.push([...(like as { boxes: readonly Float32Array[] }).boxes]);
@@ -203,11 +208,33 @@ test("across scales, the teacher's head reads its own finer map, and boxes in it
       deltas: tensor(own.deltas, [count, 4 * labels]),
     };
     const read = { maps: [] as Tensor[], boxes: [] as Float32Array[][] };
-    const maps = { ...stored(), maps: tensor(codes, [1, 4, 1, 1]), teacherScale: 2 };
+    const maps = { ...stored(), stored: tensor(codes, [1, 4, 1, 1]), teacherScale: 2 };
     headLoss(passOf(student), maps, summingHeads(read));
     expect(read.maps[0].shape).toEqual([1, 1, 2, 2]);
     expect([...read.maps[0].toFloat32()]).toEqual([0, 0.5, 1, 1.5]);
     expect([...read.boxes[0][0]]).toEqual([2, 4, 6, 8]);
+  });
+});
+
+test("with plain mimic, the head of a teacher that is quantized already reads the quantized map", () => {
+  scope(() => {
+    const student: HeadOutputs = {
+      of: "regions",
+      boxes,
+      logits: tensor(own.logits, [count, labels]),
+      deltas: tensor(own.deltas, [count, 4 * labels]),
+    };
+    const none: Quantizer = { kind: "none" };
+    const map = tensor(Float32Array.of(0.2, 0.3, 0.75, 1.9), [1, 1, 2, 2]);
+    const raw = { ...stored(), quantizer: none, predictionQuantizer: none, stored: map };
+    for (const [config, expected] of [
+      [{ quantizer }, [0, 0.5, 0.5, 2]],
+      [{ quantizer: none }, [0.2, 0.3, 0.75, 1.9]],
+    ] as const) {
+      const read = { maps: [] as Tensor[], boxes: [] as Float32Array[][] };
+      headLoss(passOf(student), raw, { ...summingHeads(read), config });
+      expectClose(read.maps[0].toFloat32(), Float32Array.from(expected), 1e-6);
+    }
   });
 });
 
@@ -226,7 +253,7 @@ test.each<[string, Quantizer]>([
       deltas: tensor(own.deltas, [count, 4 * labels]),
     };
     const read = { maps: [] as Tensor[], boxes: [] as Float32Array[][] };
-    const maps = { ...stored(), predictionQuantizer, maps: tensor(Uint8Array.of(1), [1, 1, 1, 1]) };
+    const maps = { ...stored(), predictionQuantizer, stored: tensor(Uint8Array.of(1), [1, 1, 1, 1]) };
     const loss = headLoss({ heads: student, features }, maps, summingHeads(read), regressor);
     const [first, second] = read.maps.map((map) => map.toFloat32()[0]);
     const r = regressor.forward(features).toFloat32()[0];

@@ -1,9 +1,9 @@
 // The mimic loss, in both forms and for each quantizer, against the formula written out over regions.
-import { backward, type Conv2d, copy, mul, noGrad, scope, sum, tensor } from "@qmimic/torch";
+import { backward, type Conv2d, copy, mul, noGrad, scope, setPrecision, sum, tensor } from "@qmimic/torch";
 import { describe, expect, test } from "vitest";
 import { createRandom } from "../../src/data/random.js";
 import { decodeFeatures, encodeFeatures } from "../../src/mimic/dictionary.js";
-import { createRegressor, type MimicSettings, mimicLoss } from "../../src/mimic/mimic.js";
+import { createRegressor, type MimicSettings, mimicLoss, predict } from "../../src/mimic/mimic.js";
 import { addBackground, cellWeights, regionCells } from "../../src/mimic/regions.js";
 import type { Quantizer, TrainingPass } from "../../src/models/index.js";
 import { quantize, quantizePow2 } from "../../src/native/quantize.js";
@@ -393,5 +393,21 @@ describe("dictionary", () => {
       expectClose(decodeFeatures(stored, none).toFloat32(), values, 5e-4);
       expect(sum(decodeFeatures(encodeFeatures(tensor([0.5, -2]), none), none)).item()).toBe(-1.5);
     });
+  });
+});
+
+test("wide r is computed in float32 also if the networks' precision is bfloat16: Q comes next", () => {
+  scope(() => {
+    const wide = createRegressor(32, 32, createRandom("wide"));
+    const map = tensor(fill(32 * 4, -1, 2), [1, 32, 2, 2]);
+    const exact = predict(wide, map).toFloat32();
+    setPrecision("bfloat16");
+    try {
+      const found = predict(wide, map);
+      expect(found.dtype).toBe("float32");
+      expect([...found.toFloat32()]).toEqual([...exact]);
+    } finally {
+      setPrecision("float32");
+    }
   });
 });

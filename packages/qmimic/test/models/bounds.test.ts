@@ -169,6 +169,17 @@ it("more classes in the data than a detector has are refused in words", () => {
   expect(() => parseRecipe({ merge: "a\u001b[2J" }, "r.yaml")).toThrow(/merge: "a\\u001b\[2J" is invalid/);
 });
 
+it("anchors are chosen for the objects that are trained, not for ignored ones", () => {
+  const box = (x: number, y: number) => [0, 0, x, y];
+  const sample = (boxes: number[][], difficult: number[]) => ({
+    ...{ id: "a", imagePath: "a", width: 480, height: 480, boxes: Float32Array.from(boxes.flat()) },
+    ...{ labels: new Int32Array(difficult.length).fill(1), difficult: Uint8Array.from(difficult) },
+  });
+  const alone = chooseAnchors([sample([box(40, 40), box(80, 80)], [0, 0])], 480, 3);
+  const crowd = sample([box(40, 40), box(480, 100), box(80, 80), box(3, 9)], [0, 1, 0, 1]);
+  expect(chooseAnchors([crowd], 480, 3)).toEqual(alone);
+});
+
 it("aspect ratios of objects like threads are above 0", () => {
   const sample = {
     ...{ id: "a", imagePath: "a", width: 1000, height: 1000, boxes: Float32Array.of(0, 0, 1000, 1) },

@@ -153,6 +153,14 @@ describe("the tables", () => {
       /teacher-init is for one size/,
     ],
     ["rivals", { "teacher-scale": 2 }, /teacher-scale is 2, but a pruned teacher has the student's input/],
+    [
+      "background",
+      { "region-form": "rois" },
+      /arm quantization-mimic-background-0.25: mimic-background only/,
+    ],
+    ["mimic-loss", { "region-form": "rois" }, /mimic-loss correlation only works with region-form cells/],
+    ["teacher-input", { "live-teacher": true }, /arm teacher-large-input: live-teacher and teacher-scale 2/],
+    ["restarts", { epochs: 3 }, /arm scratch-restarts-3: restarts is 3, but .* only 3 epochs/],
   ])("%s refuses a recipe that does not suit it", (name, settings, message) => {
     const table = TABLES.find((one) => one.name === name)!;
     const recipe = parseRecipe(settings as Record<string, unknown>, "test");
@@ -183,13 +191,26 @@ describe("arms", () => {
       scratch: 10,
     };
     const of = (machines: Record<string, string>) => (arm: string) =>
-      ({ trainingSeconds: seconds[arm], epochs: 20, machine: machines[arm] ?? "1 thread" }) as RunResult;
+      ({ secondsPerImage: seconds[arm], epochs: 20, machine: machines[arm] ?? "1 thread" }) as RunResult;
     const epochs = settings as (finished: (arm: string) => RunResult) => Settings;
     expect(epochs(of({})).epochs).toBe(100);
     expect(() => epochs(of({ teacher: "a GPU" }))).toThrow(
       /trained with a GPU, .* with 1 thread: their times/,
     );
     expect(after).toContain("quantization-mimic");
+  });
+
+  it("the epochs of scratch-long are measured once: later times do not make finished runs others", async () => {
+    const base = parseRecipe({}, "test");
+    const table = TABLES.find(({ name }) => name === "main")!;
+    const runs = join(root, "timed");
+    const planned = planRuns(table, base, { runs, seeds: 2, arms: ["scratch-long"] });
+    const long = planned.filter(({ arm }) => arm.name === "scratch-long");
+    const arm = { ...long[0].arm, settings: () => ({ method: "scratch", stage: "student", epochs: 205 }) };
+    const epochs = () => long.map((run) => recipeOf({ ...run, arm }, base, runs).epochs);
+    expect(epochs()).toEqual([205, 205]);
+    await put(join(runs, "scratch-long-0", "recipe.yaml"), "epochs: 207\n");
+    expect(epochs()).toEqual([207, 207]);
   });
 
   it("uniform-vs-power has both dictionaries, whichever is the recipe's", () => {

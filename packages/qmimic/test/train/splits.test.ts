@@ -9,8 +9,9 @@ import { parse } from "yaml";
 import { createImageStore } from "../../src/data/imageStore.js";
 import { readVoc } from "../../src/data/voc.js";
 import { threadsOf } from "../../src/train/engine.js";
+import { plannedStages } from "../../src/train/plan.js";
 import { prepareRun } from "../../src/train/prepare.js";
-import { parseRecipe } from "../../src/train/recipe.js";
+import { parseRecipe, stageRecipe } from "../../src/train/recipe.js";
 import { createRunFolder, openRunFolder } from "../../src/train/runFolder.js";
 import { openSplits } from "../../src/train/splits.js";
 import { saveDetector } from "../../src/train/weights.js";
@@ -75,8 +76,57 @@ describe("refused", () => {
     [{ scales: [] }, /scales: \[\]/],
     [{ "rpn-low": 0.6 }, /rpn-low is 0\.6, above rpn-high, 0\.5/],
     [{ quantizer: "power-of-two", "quantizer-stride": 1 }, /quantizer-stride/],
+    [{ lambda: 0, "lambda-head": 0 }, /both 0, so nothing would be mimicked\. Use --method scratch/],
+    [{ method: "mimic", lambda: 0, "lambda-head": 0, stage: "student" }, /both 0/],
+    [{ lambda: 0, "mimic-background": 1 }, /mimic-background is about the feature map/],
+    [{ lambda: 0, "mimic-loss": "correlation" }, /mimic-loss correlation is about the feature map/],
+    [{ "lambda-head": 0, "cross-head": true }, /cross-head is about the heads/],
+    [{ restarts: 60, epochs: 200 }, /restarts is 60, but a network is trained for only 60 epochs/],
   ])("%o", (settings, message) => {
     expect(() => parseRecipe(settings, "test")).toThrow(message);
+  });
+
+  it.each([
+    { method: "scratch", lambda: 0, "lambda-head": 0 },
+    { stage: "teacher", lambda: 0, "lambda-head": 0 },
+    { method: "scratch", restarts: 80, epochs: 200 },
+    { stage: "teacher", restarts: 80, "teacher-epochs": 200 },
+  ])("but not what the run does not use: %o", (settings) => {
+    expect(() => parseRecipe(settings, "test")).not.toThrow();
+  });
+
+  it("a dictionary other than that of a quantized teacher", async () => {
+    const teacher = join(root, "quantized.safetensors");
+    const quantizer = { kind: "uniform", stride: 0.5 };
+    saveDetector(teacher, untrainedDetector("faster-rcnn", ["thing"], { quantizer }));
+    const prepared = (settings: object) =>
+      prepareRun(
+        parseRecipe(
+          {
+            data,
+            merge: "thing",
+            teacher,
+            side: 96,
+            "output-stride": 8,
+            cache: join(root, "cache"),
+            ...settings,
+          },
+          "test",
+        ),
+      );
+    for (const fits of [{}, { "quantizer-stride": 0.5 }, { method: "mimic", "quantizer-stride": 2 }])
+      await expect(prepared(fits)).resolves.toBeDefined();
+    for (const wanted of [{ "quantizer-stride": 2 }, { quantizer: "power-of-two" }])
+      await expect(prepared(wanted)).rejects.toThrow(
+        /the teacher's dictionary is uniform with stride 0\.5, but the student needs/,
+      );
+  });
+
+  it("but not a teacher that a student from scratch does not use", async () => {
+    const settings = { data, merge: "thing", method: "scratch", teacher: join(root, "nowhere.safetensors") };
+    const recipe = parseRecipe(settings, "test");
+    await expect(prepareRun(recipe)).resolves.toBeDefined();
+    expect(plannedStages(recipe).map(({ stage }) => stage)).toEqual(["student"]);
   });
 
   it("stage teacher with a trained teacher, before the file is read", async () => {
@@ -92,6 +142,13 @@ it("the recipe's threads and device hold without the command line too", async ()
   setThreads(before);
   const recipe = parseRecipe({ data, merge: "thing", device: "tpu" }, "test");
   await expect(prepareRun(recipe)).rejects.toThrow(/device "tpu": expected cpu, cuda or cuda:N/);
+});
+
+it("a stage of the teacher has the teacher's input", () => {
+  const recipe = parseRecipe({ side: 240, "teacher-scale": 2 }, "test");
+  expect(stageRecipe(recipe, "student").side).toBe(240);
+  for (const stage of ["teacher", "quantized-teacher"])
+    expect(stageRecipe(recipe, stage)).toMatchObject({ side: 480, teacherScale: 1 });
 });
 
 it("splits share one budget of memory", async () => {

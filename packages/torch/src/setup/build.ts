@@ -1,5 +1,5 @@
 // Builds an addon using only the C++ compiler: no node-gyp, no downloads.
-import { existsSync, readFileSync, renameSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   addonFolder,
@@ -49,8 +49,12 @@ export async function buildAddon(sources: AddonSources, torch: Libtorch, cxx: Co
   if (linked) {
     // Renamed into place: another setup may be linking the same file.
     const temporary = temporaryName(file);
-    await exec(cxx.name, [...flags, "-o", temporary]);
-    renameSync(temporary, file);
+    try {
+      await exec(cxx.command, [...cxx.args, ...flags, "-o", temporary]);
+      renameSync(temporary, file);
+    } finally {
+      rmSync(temporary, { force: true });
+    }
   }
   const { version } = torch;
   const built: BuiltAddon = {

@@ -1,9 +1,11 @@
 // The C++ compiler: CXX, else g++, c++ or clang++.
+import { existsSync } from "node:fs";
 import { SetupError, tryExec } from "./exec.js";
 
 export interface Compiler {
-  /** The command that starts it. */
-  name: string;
+  /** The command that starts it, and its first arguments: CXX may be "ccache g++". */
+  command: string;
+  args: readonly string[];
   /** The first line of --version. */
   version: string;
 }
@@ -12,8 +14,10 @@ export interface Compiler {
 export async function findCompiler(): Promise<Compiler | null> {
   const { CXX } = process.env;
   for (const name of CXX ? [CXX] : ["g++", "c++", "clang++"]) {
-    const version = await tryExec(name, ["--version"]);
-    if (version) return { name, version: version.split("\n")[0] };
+    // A path may contain spaces.
+    const [command, ...args] = existsSync(name) ? [name] : name.trim().split(/\s+/);
+    const version = await tryExec(command, [...args, "--version"]);
+    if (version) return { command, args, version: version.split("\n")[0] };
   }
   if (CXX)
     throw new SetupError(`CXX=${CXX}: "${CXX} --version" fails. Set CXX to a C++ compiler, or unset it`);

@@ -78,14 +78,16 @@ export async function compileObjects(
       // Under a temporary name until complete: another setup may be building the same file.
       const temporary = temporaryName(object.file);
       const flags = [...FLAGS, ...torch.flags, ...object.flags, ...paths];
-      await exec(cxx.name, [...flags, "-c", object.source, "-o", temporary]);
-      if (keyOf(object) !== object.key) {
-        rmSync(temporary);
-        throw new SetupError(
-          `${object.source} or one of its headers changed while it was being compiled. Run this again`,
-        );
+      try {
+        await exec(cxx.command, [...cxx.args, ...flags, "-c", object.source, "-o", temporary]);
+        if (keyOf(object) !== object.key)
+          throw new SetupError(
+            `${object.source} or one of its headers changed while it was being compiled. Run this again`,
+          );
+        renameSync(temporary, object.file);
+      } finally {
+        rmSync(temporary, { force: true });
       }
-      renameSync(temporary, object.file);
     }
   };
   await Promise.all(Array.from({ length: JOBS }, work));

@@ -1,7 +1,15 @@
 // Builds and loads an addon: built once, found again, rebuilt when sources or libtorch change. To be fast, libtorch is
 // three empty libraries.
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, utimesSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -36,7 +44,7 @@ beforeAll(async () => {
   put(join(libtorch, "include", version), defines([9, 8, 7]));
   mkdirSync(join(libtorch, "lib"));
   for (const name of ["libtorch", "libtorch_cpu", "libc10"])
-    execFileSync(cxx.name, ["-shared", "-xc++", "/dev/null", "-o", join(libtorch, `lib/${name}.so`)]);
+    execFileSync(cxx.command, ["-shared", "-xc++", "/dev/null", "-o", join(libtorch, `lib/${name}.so`)]);
   put(
     join(sources.folder, "addon.cc"),
     `#include <napi.h>
@@ -104,7 +112,7 @@ it("is not used if libtorch has changed or is missing", async () => {
 });
 
 it("says why it cannot be loaded, and which file does not compile", async () => {
-  execFileSync(cxx.name, ["-shared", "-xc++", "/dev/null", "-o", library]);
+  execFileSync(cxx.command, ["-shared", "-xc++", "/dev/null", "-o", library]);
   const { file } = await build();
   writeFileSync(file, "no library");
   expect(load).toThrow(/^cannot load the addon answers: .*Run: npx qmimic-torch setup$/s);
@@ -112,6 +120,29 @@ it("says why it cannot be loaded, and which file does not compile", async () => 
   const failed = build();
   await expect(failed).rejects.toThrow(SetupError);
   await expect(failed).rejects.toThrow(/other\.cc:1:.*one/s);
+});
+
+it("leaves no temporary file if compiling or linking fails", async () => {
+  put(join(sources.folder, "inner/other.cc"), "int other() { return two; }");
+  await expect(build()).rejects.toThrow(SetupError);
+  put(join(sources.folder, "inner/other.cc"), "int other() { return 1; }");
+  const file = readFileSync(library);
+  writeFileSync(library, "no library");
+  await expect(build()).rejects.toThrow(SetupError);
+  writeFileSync(library, file);
+  const left = readdirSync(join(root, "cache"), { recursive: true, encoding: "utf8" });
+  expect(left.filter((name) => /\.[0-9a-f]{8}$/.test(name))).toEqual([]);
+});
+
+it.each([
+  ["env g++", { command: "env", args: ["g++"] }],
+  [" g++ ", { command: "g++", args: [] }],
+])("CXX may have arguments: %j", async (value, expected) => {
+  process.env.CXX = value;
+  expect(await findCompiler()).toMatchObject(expected);
+  process.env.CXX = "env no-such-compiler";
+  await expect(findCompiler()).rejects.toThrow(/^CXX=env no-such-compiler: .*Set CXX to a C\+\+ compiler/);
+  delete process.env.CXX;
 });
 
 it("names a cache folder that is not writable", async () => {

@@ -1,5 +1,6 @@
 // Targets for each cell of a batch: which cells learn an object, which are background, which are ignored.
 import { type CellGrid, encodeDistances, takeBoxes } from "@qmimic/runtime";
+import { centersBetween } from "../cells.js";
 import type { Target } from "../targets.js";
 import { type AlignedCells, alignedCells, type CellArrays, type CellRange, outputsOf } from "./alignment.js";
 
@@ -58,9 +59,9 @@ export function assignCells(
 
 /** The cells with their centre on the image. */
 function cellsOn([left, top, right, bottom]: Float32Array, { height, width, stride }: CellArrays): CellRange {
-  const first = (from: number) => Math.max(0, Math.ceil(from / stride - 0.5));
-  const end = (to: number, limit: number) => Math.min(limit, Math.ceil(to / stride - 0.5));
-  return { x0: first(left), y0: first(top), x1: end(right, width), y1: end(bottom, height) };
+  const [x0, x1] = centersBetween(left, right, stride, width);
+  const [y0, y1] = centersBetween(top, bottom, stride, height);
+  return { x0, y0, x1, y1 };
 }
 
 /** Marks the cells of a range, except those with more than half their area in an ignored region. */

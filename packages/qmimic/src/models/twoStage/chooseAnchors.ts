@@ -21,6 +21,8 @@ export function chooseAnchors(samples: readonly Sample[], side: number, count: n
   for (const sample of samples) {
     const scale = side / Math.max(sample.width, sample.height);
     for (let k = 0; k < sample.boxes.length; k += 4) {
+      // Ignored in training and evaluation.
+      if (sample.difficult[k / 4] !== 0) continue;
       const width = sample.boxes[k + 2] - sample.boxes[k];
       const height = sample.boxes[k + 3] - sample.boxes[k + 1];
       sizes.push(Math.sqrt(width * height) * scale);

@@ -6,7 +6,7 @@ import type { RegionOutputs } from "./regionHead.js";
 import type { SampledRegions } from "./regionSamples.js";
 
 /** Where smooth L1 changes from quadratic to linear, as in torchvision. */
-const BETA = 1 / 9;
+export const BETA = 1 / 9;
 
 /** Cross-entropy (mean), and smooth L1 of the positives' deltas (sum divided by all regions, beta 1/9). */
 export function regionLosses(

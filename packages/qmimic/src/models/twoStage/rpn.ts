@@ -17,6 +17,7 @@ import {
 } from "@qmimic/torch";
 import type { Target } from "../targets.js";
 import { type RpnOutput, type RpnTraining, sampleAnchors } from "./anchorSamples.js";
+import { BETA } from "./regionLosses.js";
 import type { TwoStageConfig } from "./settings.js";
 
 /** Maximum cached map sizes; at stride 4 their anchors take about 1 MB each. */
@@ -124,7 +125,7 @@ export class Rpn extends Module {
       tensor(objects).to(device),
       "sum",
     );
-    const distance = smoothL1(pick(output.deltas, offsets), tensor(goals).to(device), 1 / 9, "sum");
+    const distance = smoothL1(pick(output.deltas, offsets), tensor(goals).to(device), BETA, "sum");
     // If everything is ignored, nothing is sampled: the loss is 0, not NaN.
     const scale = 1 / Math.max(1, scores.length);
     return { rpnClass: mul(entropy, scale), rpnBox: mul(distance, scale) };
