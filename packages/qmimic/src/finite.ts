@@ -2,7 +2,7 @@
 import { InputError } from "./errors.js";
 
 /** Index of the first NaN or infinity; -1 if all numbers are finite. */
-export function firstNonFinite(values: Float32Array): number {
+function firstNonFinite(values: Float32Array): number {
   // Their sum is finite only if all are; a sum of finite floats does not overflow a double.
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i];

@@ -4,7 +4,7 @@ import { listed } from "../text.js";
 import type { Problem } from "./types.js";
 
 /** Notes: not errors. The files of a note are counted together. */
-export const NOTES = {
+const NOTES = {
   sizeFromImage: "labels without an image size; it was read from the image",
   orientation:
     "images with an EXIF orientation that keeps their sides: whether boxes refer to the upright image cannot be verified, check them visually",

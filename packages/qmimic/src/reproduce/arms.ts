@@ -61,7 +61,7 @@ export const SCRATCH_SETTINGS: Settings = {
   unlabelled: "",
 };
 export const SCRATCH: Arm = { name: "scratch", label: "student from scratch", settings: SCRATCH_SETTINGS };
-export const MIMIC_SETTINGS: Settings = { stage: "student", method: "mimic" };
+const MIMIC_SETTINGS: Settings = { stage: "student", method: "mimic" };
 export const MIMIC: Arm = {
   name: "mimic",
   label: "plain mimic",

@@ -61,7 +61,7 @@ export function compileProgram(
 }
 
 /** Parses main.c's output per image. @throws InputError if an image is rejected, or the network overflows */
-export function parseFound(text: string, classes: readonly string[]): Detection[][] {
+function parseFound(text: string, classes: readonly string[]): Detection[][] {
   const lines = text.trim().split("\n");
   const found: Detection[][] = [];
   for (let at = 0; at < lines.length; ) {
