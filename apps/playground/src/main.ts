@@ -72,7 +72,10 @@ async function open(files: readonly File[]): Promise<void> {
     await openModel(file.name, new Uint8Array(await file.arrayBuffer()));
   const shown = files.filter((file) => !isModel(file));
   try {
-    if (shown.length > 0 && !(await openFiles(shown))) return;
+    if (shown.length > 0) {
+      if (!(await openFiles(shown))) return;
+      say("");
+    }
   } catch (error) {
     say((error as Error).message);
   }
@@ -102,6 +105,7 @@ for (const id of ["models", "media"]) {
 $("camera").onclick = async () => {
   try {
     await toggleCamera();
+    say("");
   } catch (error) {
     say((error as Error).message);
   }
@@ -110,9 +114,14 @@ $("camera").onclick = async () => {
 };
 $("threshold").oninput = ({ target }) => setThreshold(Number((target as HTMLInputElement).value));
 $("overlay").onchange = show;
-const turn = (by: 1 | -1) => () => {
-  step(by);
-  show();
+const turn = (by: 1 | -1) => async (): Promise<void> => {
+  try {
+    if (!(await step(by))) return;
+    say("");
+    show();
+  } catch (error) {
+    say((error as Error).message);
+  }
 };
 $("previous").onclick = turn(-1);
 $("next").onclick = turn(1);
@@ -124,7 +133,7 @@ async function sayRuntimeSize(): Promise<void> {
 }
 sayRuntimeSize().catch((error: Error) => say(`the runtime's size is unknown: ${error.message}`));
 
-const KEYS: Record<string, () => void> = {
+const KEYS: Record<string, () => void | Promise<void>> = {
   ArrowLeft: turn(-1),
   ArrowRight: turn(1),
   " ": () => {
@@ -153,7 +162,7 @@ addEventListener("keydown", (event) => {
   if (!action || event.ctrlKey || event.metaKey || event.altKey) return;
   if (isOwn(event.target as Element, event.key)) return;
   event.preventDefault();
-  action();
+  void action();
 });
 addEventListener("dragover", (event) => {
   event.preventDefault();

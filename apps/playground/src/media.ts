@@ -12,8 +12,10 @@ video.muted = true;
 video.loop = true;
 video.playsInline = true;
 
-let pictures: ImageBitmap[] = [];
+let pictures: readonly File[] = [];
 let index = 0;
+/** The picture that is shown, of those. Only one is decoded: a photograph has tens of megabytes. */
+let shown: ImageBitmap | undefined;
 let stream: MediaStream | undefined;
 /** Counts what has been requested: a camera that is granted late, after something else, is turned off at once. */
 let requested = 0;
@@ -21,8 +23,7 @@ let requested = 0;
 let starting = false;
 
 export const media: Media = {
-  current: () =>
-    hasVideo() ? (video.readyState >= video.HAVE_CURRENT_DATA ? video : undefined) : pictures[index],
+  current: () => (hasVideo() ? (video.readyState >= video.HAVE_CURRENT_DATA ? video : undefined) : shown),
   moves: () => hasVideo() && !video.paused,
 };
 
@@ -42,25 +43,35 @@ export async function openFiles(files: readonly File[]): Promise<boolean> {
     video.src = URL.createObjectURL(videoFile);
     return play(mine, (reason) => `${videoFile.name} cannot be played: ${reason}`);
   }
-  const opened = await Promise.allSettled(
-    files.map((file) => createImageBitmap(file, { imageOrientation: "from-image" })),
-  );
-  const images = opened.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
-  const failed = files.find((_, i) => opened[i].status === "rejected");
-  if (mine === requested && !failed) {
-    closeAll(pictures);
-    pictures = images;
-    index = 0;
-    return true;
-  }
-  closeAll(images);
-  if (mine !== requested) return false;
-  throw new Error(`${failed!.name} cannot be opened: not an image in a format that this browser supports`);
+  return showPicture(files, 0);
 }
 
-/** Frees the pixels at once: photographs have tens of megabytes. */
-function closeAll(images: readonly ImageBitmap[]): void {
-  for (const image of images) image.close();
+/** Counts the pictures that were wanted: one that is decoded late does not replace a newer one. */
+let wanted = 0;
+
+/**
+ * Shows one of the pictures.
+ * @returns false if another one, or something else, was wanted in the meantime
+ * @throws Error naming a file that cannot be opened
+ */
+async function showPicture(files: readonly File[], which: number): Promise<boolean> {
+  const [mine, others] = [++wanted, requested];
+  const isWanted = () => mine === wanted && others === requested;
+  try {
+    const image = await createImageBitmap(files[which]);
+    if (!isWanted()) {
+      image.close();
+      return false;
+    }
+    shown?.close();
+    [pictures, index, shown] = [files, which, image];
+    return true;
+  } catch {
+    if (!isWanted()) return false;
+    throw new Error(
+      `${files[which].name} cannot be opened: not an image in a format that this browser supports`,
+    );
+  }
 }
 
 /** Plays the video that request `mine` has set. @returns false, without an error, if it is no longer wanted */
@@ -75,9 +86,17 @@ async function play(mine: number, describe: (reason: string) => string): Promise
   return mine === requested;
 }
 
-/** Moves to the next or previous picture, wrapping around. */
-export function step(by: 1 | -1): void {
-  if (pictures.length > 0) index = (index + by + pictures.length) % pictures.length;
+/**
+ * Moves to the next or previous picture, wrapping around. One that cannot be opened is passed over.
+ * @returns false if there is none, or another one was wanted in the meantime
+ * @throws Error naming a file that cannot be opened
+ */
+export async function step(by: 1 | -1): Promise<boolean> {
+  if (pictures.length === 0) return false;
+  const next = (index + by + pictures.length) % pictures.length;
+  // From there on, if this one cannot be opened.
+  index = next;
+  return showPicture(pictures, next);
 }
 
 /** Whether the camera is on. */
@@ -95,6 +114,7 @@ export async function toggleCamera(): Promise<void> {
   starting = true;
   const unusable = (reason: string): string => `the camera cannot be used: ${reason}`;
   try {
+    if (!navigator.mediaDevices) throw new Error("it needs https, or localhost");
     const camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     if (mine !== requested) {
       for (const track of camera.getTracks()) track.stop();

@@ -2,6 +2,7 @@
 import type { Detection, DetectOptions, Detector } from "./detector.js";
 import { checkLoadOptions, type LoadOptions, type ModelSource, readBytes } from "./load.js";
 import { ModelError } from "./model/errors.js";
+import type { RawPicture } from "./picture/pixels.js";
 import { isRaw, PictureError, type PictureSource, readPixels, requirePixels } from "./picture/source.js";
 import type { Answer, ModelSettings, Question } from "./workerMain.js";
 
@@ -17,6 +18,12 @@ function toError({ name, message }: NonNullable<Answer["error"]>): Error {
   const Known = Object.hasOwn(ERRORS, name) ? ERRORS[name] : undefined;
   return Known ? new Known(message) : Object.assign(new Error(message), { name });
 }
+
+/** Posting a view copies all of its buffer, for instance of another WebAssembly module's memory. */
+const tight = <A extends Uint8Array | Uint8ClampedArray>(data: A): A =>
+  data.byteLength < data.buffer.byteLength ? (data.slice() as A) : data;
+
+const withoutBuffer = (picture: RawPicture): RawPicture => ({ ...picture, data: tight(picture.data) });
 
 type WithoutId<T> = T extends unknown ? Omit<T, "id"> : never;
 
@@ -69,7 +76,7 @@ export class WorkerDetector {
     const detector = new WorkerDetector(worker);
     try {
       const settings = checkLoadOptions(options);
-      const load = await readBytes(source, options);
+      const load = tight(await readBytes(source, options));
       // What was downloaded here is not needed here any more; the caller's bytes are.
       const downloaded = ArrayBuffer.isView(source) || source instanceof ArrayBuffer ? [] : [load.buffer];
       Object.assign(detector, await detector.ask<ModelSettings>({ load, settings }, downloaded));
@@ -83,13 +90,15 @@ export class WorkerDetector {
   /** @throws like Detector.detect */
   async detect(picture: PictureSource, options: DetectOptions = {}): Promise<Detection[]> {
     if (this.failure) throw this.failure;
-    requirePixels(picture);
+    const { width, height } = requirePixels(picture);
     const bitmap =
       isRaw(picture) || typeof createImageBitmap === "undefined"
         ? undefined
         : await createImageBitmap(picture as unknown as ImageBitmapSource).catch(() => undefined);
     try {
-      if (bitmap) return await this.ask({ detect: bitmap, options }, [bitmap]);
+      // The bitmap of an image with srcset has the pixels of its file, which may not be those of the image.
+      if (bitmap?.width === width && bitmap.height === height)
+        return await this.ask({ detect: bitmap, options }, [bitmap]);
     } catch (error) {
       if ((error as Error).name !== "DataCloneError") throw error;
     } finally {
@@ -97,7 +106,7 @@ export class WorkerDetector {
       bitmap?.close();
     }
     // Like Detector, which reads some pictures that are no bitmaps, or says why they cannot be read.
-    return this.ask({ detect: readPixels(picture), options });
+    return this.ask({ detect: withoutBuffer(readPixels(picture)), options });
   }
 
   /** Ends the worker; pending and later calls reject. */

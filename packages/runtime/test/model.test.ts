@@ -313,6 +313,40 @@ describe("pictures", () => {
     expect(() => detector.detect(picture as never)).toThrow(message);
   });
 
+  test("one beyond the size of the browser's canvases is refused, a transparent one is not", async () => {
+    const detector = await Detector.load(fileOf());
+    let limit = 4;
+    vi.stubGlobal(
+      "OffscreenCanvas",
+      class {
+        private filled = false;
+        constructor(
+          public width: number,
+          public height: number,
+        ) {}
+        getContext() {
+          return {
+            drawImage: () => {
+              this.filled = false;
+            },
+            fillRect: () => {
+              this.filled = this.width <= limit;
+            },
+            getImageData: (_x: number, _y: number, width: number, height: number) => ({
+              data: new Uint8ClampedArray(4 * width * height).fill(this.filled ? 255 : 0),
+            }),
+          };
+        }
+      },
+    );
+    const image = { naturalWidth: 4, naturalHeight: 4, complete: true };
+    expect(detector.detect(image)).toBeInstanceOf(Array);
+    limit = 3;
+    expect(() => detector.detect(image)).toThrow(PictureError);
+    expect(() => detector.detect(image)).toThrow(/4 x 4 is too large for this browser's canvas/);
+    vi.unstubAllGlobals();
+  });
+
   test("one that the page may not read is refused, and does not spoil the canvas for the next", async () => {
     const detector = await Detector.load(fileOf());
     vi.stubGlobal(
@@ -330,7 +364,7 @@ describe("pictures", () => {
             },
             getImageData: (_x: number, _y: number, width: number, height: number) => {
               if (this.tainted) throw new DOMException("The canvas has been tainted", "SecurityError");
-              return { data: new Uint8ClampedArray(4 * width * height) };
+              return { data: new Uint8ClampedArray(4 * width * height).fill(255) };
             },
           };
         }

@@ -38,7 +38,7 @@ function stubBitmap(): { close: () => void; release: () => void } {
   const close = vi.fn();
   let release = (): void => {};
   const bitmap = new Promise((resolve) => {
-    release = () => resolve({ close });
+    release = () => resolve({ width: 1, height: 1, close });
   });
   vi.stubGlobal("createImageBitmap", () => bitmap);
   return { close, release };
@@ -151,7 +151,11 @@ const fromElsewhere = (): never => {
 };
 
 test.each<[string, () => Promise<unknown>]>([
-  ["posted", async () => ({ close: () => {} })],
+  ["posted", async () => ({ width: 1, height: 1, close: () => {} })],
+  [
+    "used, because its bitmap has the pixels of another srcset",
+    async () => ({ width: 2, height: 2, close: () => {} }),
+  ],
   ["made into a bitmap", () => Promise.reject(new DOMException("not usable", "InvalidStateError"))],
 ])("a picture that cannot be %s is read in the page, with Detector's errors", async (_, makeBitmap) => {
   const { worker, detector } = await loaded();
@@ -164,7 +168,7 @@ test.each<[string, () => Promise<unknown>]>([
   const refused = detector.detect(IMAGE);
   await expect(refused).rejects.toBeInstanceOf(PictureError);
   await expect(refused).rejects.toThrow(/cannot be read: .* another origin: set its attribute crossorigin/);
-  stubCanvas(() => ({ data: new Uint8ClampedArray(4) }));
+  stubCanvas(() => ({ data: new Uint8ClampedArray(4).fill(255) }));
   const found = detector.detect(IMAGE);
   await vi.waitFor(() =>
     expect(worker.postMessage.mock.calls.at(-1)![0]).toMatchObject({ detect: { width: 1, channels: 4 } }),
@@ -173,10 +177,20 @@ test.each<[string, () => Promise<unknown>]>([
   expect(await found).toEqual([]);
 });
 
+test("a view is posted without the rest of its buffer", async () => {
+  const { worker, detector } = await loaded();
+  const memory = new Uint8Array(1000);
+  const found = detector.detect({ ...RAW, data: memory.subarray(500, 503) });
+  const { detect } = worker.postMessage.mock.calls.at(-1)![0] as unknown as { detect: typeof RAW };
+  expect(detect.data.buffer.byteLength).toBe(3);
+  worker.answer([]);
+  expect(await found).toEqual([]);
+});
+
 test("options that cannot be posted do not blame the picture", async () => {
   const { worker, detector } = await loaded();
-  vi.stubGlobal("createImageBitmap", async () => ({ close: () => {} }));
-  stubCanvas(() => ({ data: new Uint8ClampedArray(4) }));
+  vi.stubGlobal("createImageBitmap", async () => ({ width: 1, height: 1, close: () => {} }));
+  stubCanvas(() => ({ data: new Uint8ClampedArray(4).fill(255) }));
   worker.postMessage.mockImplementation(() => {
     throw new DOMException("() => {} could not be cloned.", "DataCloneError");
   });

@@ -1,11 +1,13 @@
 // A split of a data set with the labels of a detector.
 import { type ReadOptions, readSplit } from "../data/dataset.js";
 import type { Mark } from "../data/readers/types.js";
-import { holdsOut, readTrainVal } from "../data/trainVal.js";
+import { type Division, holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import type { OpenedDetector } from "../export/openDetector.js";
 import { listed, quoted } from "../text.js";
+import { divisionOf } from "../train/runData.js";
+import { runFolderOf } from "../train/runFiles.js";
 import { type DataFlags, openFrom, printNotes } from "./dataFlags.js";
 import { namesOf } from "./names.js";
 import { complain } from "./output.js";
@@ -25,7 +27,7 @@ type Labelled = Pick<OpenedDetector, "path" | "classes">;
 
 /** The split with the detector's labels. @throws InputError if the data's classes are not the detector's */
 export const readDatasetFor = (detector: Labelled, flags: DatasetFlags): Promise<Dataset> =>
-  readLabelled(detector, flags, (options) => readWith(options, flags, detector.classes));
+  readLabelled(detector, flags, (options) => readWith(options, flags, detector));
 
 /**
  * The images of `trainSplit` with the detector's labels, without those held out as val.
@@ -35,7 +37,7 @@ export const readTrainFor = (detector: Labelled, flags: DatasetFlags): Promise<D
   readLabelled(detector, flags, async (options) => {
     const folder = await openFrom(flags.data, flags);
     const { skipBad = false, ignore = [], trainSplit, split: valSplit, valShare } = flags;
-    const splits = { trainSplit, valSplit, valShare };
+    const splits = { trainSplit, valSplit, valShare, division: await divisionFor(detector) };
     return (await readTrainVal(folder, splits, { ...options, skipBad, ignore })).train;
   });
 
@@ -72,21 +74,17 @@ async function readLabelled(
 }
 
 /** The requested split; if the data has no val split, what training held out with this fraction. */
-async function readWith(
-  options: ReadOptions,
-  flags: DatasetFlags,
-  known: readonly string[],
-): Promise<Dataset> {
+async function readWith(options: ReadOptions, flags: DatasetFlags, detector: Labelled): Promise<Dataset> {
   const folder = await openFrom(flags.data, flags);
   const { skipBad = false, ignore = [] } = flags;
   const all = { ...options, skipBad, ignore };
   const { split: valSplit, trainSplit, valShare } = flags;
-  const settings = { trainSplit, valSplit, valShare };
   let dataset: Dataset;
   if (holdsOut(folder, flags.split)) {
     // Images are divided by all their labels, as in training, also if only some classes are scored.
     const someOfThem = options.ignoreOthers === true;
-    const labels = someOfThem ? { ...all, classes: [...known] } : all;
+    const labels = someOfThem ? { ...all, classes: [...detector.classes] } : all;
+    const settings = { trainSplit, valSplit, valShare, division: await divisionFor(detector) };
     const { val, heldOut } = await readTrainVal(folder, settings, labels);
     if (heldOut !== undefined) complain(heldOut);
     dataset = someOfThem ? sameImages(val, await readSplit(folder, trainSplit, all)) : val;
@@ -95,6 +93,12 @@ async function readWith(
   }
   await printNotes(folder);
   return dataset;
+}
+
+/** How the detector's run divided its images: since then, the folder may have got others. */
+async function divisionFor({ path }: Labelled): Promise<Division | undefined> {
+  const run = runFolderOf(path);
+  return run === undefined ? undefined : divisionOf(run);
 }
 
 /** The images of a split as another reading of the set labels them. */

@@ -21,6 +21,7 @@ import type { Detector } from "../models/index.js";
 import { kilobytes, summarize } from "../report/summary.js";
 import { quoted } from "../text.js";
 import { useEngine } from "../train/engine.js";
+import { runFolderOf } from "../train/runFiles.js";
 import { loadDetector, readThresholds } from "../train/weights.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
 import { createAdvice, fineTune } from "./exportFineTune.js";
@@ -46,7 +47,7 @@ import { keepClasses } from "./keepClasses.js";
 import { namesOf } from "./names.js";
 import { wholeNumber } from "./numbers.js";
 import { say } from "./output.js";
-import { findWeights, runFolderOf } from "./weights.js";
+import { findWeights } from "./weights.js";
 
 interface ExportFlags extends EngineFlags, ImageFlags {
   format: Format[];

@@ -1,7 +1,7 @@
 // How training held out the val images of a set without a val split: as the run's recipe says.
 import { parseRecipe, type Recipe } from "../train/recipe.js";
+import { runFolderOf } from "../train/runFiles.js";
 import { readRunRecipe } from "../train/runFolder.js";
-import { runFolderOf } from "./weights.js";
 
 export type HeldOut = Pick<Recipe, "trainSplit" | "valShare">;
 

@@ -12,6 +12,8 @@ import { summarize } from "../report/summary.js";
 import { listed } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
+import { divisionOf } from "../train/runData.js";
+import { runFolderOf } from "../train/runFiles.js";
 import { readRunRecipe } from "../train/runFolder.js";
 import { openSplits, type Split } from "../train/splits.js";
 import { loadDetector, saveDetector, storeThresholds } from "../train/weights.js";
@@ -20,7 +22,7 @@ import { threadsOption } from "./engine.js";
 import { namesOf } from "./names.js";
 import { wholeNumber } from "./numbers.js";
 import { complain, say } from "./output.js";
-import { findWeights, runFolderOf } from "./weights.js";
+import { findWeights } from "./weights.js";
 
 interface PruneFlags {
   method: PruningMethod;
@@ -85,7 +87,14 @@ async function prune(weights: string, flags: PruneFlags): Promise<void> {
   if (existsSync(out)) throw new InputError(`${out} already exists: choose another file with --out`);
   await checkWritable(dirname(out));
   const detector = loadDetector(path);
-  const { train, val } = await openSplits(await recipeFor(path, detector, flags), complain);
+  const run = runFolderOf(path);
+  const recipe = await recipeFor(path, detector, flags);
+  const { train, val } = await openSplits(
+    recipe,
+    complain,
+    undefined,
+    run === undefined ? run : await divisionOf(run),
+  );
   const { classes } = detector.config;
   if (classes.join("\n") !== train.dataset.classes.join("\n")) {
     throw new InputError(

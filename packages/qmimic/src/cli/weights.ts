@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { STAGES, type StageName } from "../train/plan.js";
-import { recipeFile, weightFiles } from "../train/runFiles.js";
+import { weightFiles } from "../train/runFiles.js";
 
 const LAST_FIRST = STAGES.toReversed();
 
@@ -39,21 +39,3 @@ export function findWeights(path: string, { teacher = false } = {}): FoundWeight
   }
   return found;
 }
-
-/** The deepest files are those of export/finetuned/<stage>/weights. */
-const DEPTH = 5;
-
-/** The run folder of a weights file or an exported file; undefined if it is not in one. */
-export function runFolderOf(path: string): string | undefined {
-  // Not dirname, which never leaves the current directory.
-  let folder = path;
-  for (let i = 0; i < DEPTH; i++) {
-    folder = join(folder, "..");
-    if (isRun(folder)) return folder;
-  }
-  return undefined;
-}
-
-/** Recipes that people write may also be named recipe.yaml, but there are no stages next to them. */
-const isRun = (folder: string): boolean =>
-  existsSync(recipeFile(folder)) && STAGES.some((stage) => existsSync(join(folder, stage)));

@@ -18,7 +18,7 @@ export interface FolderTree {
   /** Image paths by file name without extension. */
   imagesByName: ReadonlyMap<string, readonly string[]>;
   has(path: string): boolean;
-  /** A file's path as on disk, even if the given name is in another Unicode form. */
+  /** A file's path as on disk, even if the given name is in another Unicode form, or its extension in another case. */
   find(path: string): string | undefined;
   /** Number of files with this name in all folders. */
   count(name: string): number;
@@ -80,6 +80,7 @@ function toTree(root: string, files: string[], leftovers: number): FolderTree {
   const counts = new Map<string, number>();
   for (const path of files) {
     const normal = path.normalize();
+    byNormalForm.set(withLowerEnding(normal), path);
     byNormalForm.set(normal, path);
     counts.set(nameOf(normal), (counts.get(nameOf(normal)) ?? 0) + 1);
     const slash = path.lastIndexOf("/");
@@ -97,12 +98,21 @@ function toTree(root: string, files: string[], leftovers: number): FolderTree {
     images,
     imagesByName,
     has: (path) => all.has(path),
-    find: (path) => (all.has(path) ? path : byNormalForm.get(path.normalize())),
+    find: (path) =>
+      all.has(path)
+        ? path
+        : (byNormalForm.get(path.normalize()) ?? byNormalForm.get(withLowerEnding(path.normalize()))),
     count: (name) => counts.get(name.normalize()) ?? 0,
     filesIn: (folder) => folders.get(folder) ?? [],
     absolute: (path) => join(root, path),
   };
 }
+
+/** "labels/a.txt" for "labels/a.TXT" */
+const withLowerEnding = (path: string): string => {
+  const ending = endingOf(path);
+  return ending === "" ? path : `${stemOf(path)}.${ending}`;
+};
 
 function add(lists: Map<string, string[]>, key: string, value: string): void {
   const list = lists.get(key);

@@ -68,6 +68,8 @@ export function createPixelFile(
 
 function checksum(samples: readonly Sample[], maxSide: number): string {
   const hash = createHash("sha256").update(`pixels ${maxSide}`);
-  for (const { imagePath } of samples) hash.update(`\n${imagePath} ${fileState(imagePath)}`);
+  // With the stated size: read() trusts it.
+  for (const { imagePath, width, height } of samples)
+    hash.update(`\n${imagePath} ${fileState(imagePath)} ${width} ${height}`);
   return hash.digest("hex");
 }

@@ -4,16 +4,24 @@ import { type DataFolder, findSplit, type ReadOptions, readSplit } from "./datas
 import { divideSamples } from "./holdOut.js";
 import { counted } from "./problems.js";
 import { WHOLE } from "./splitNames.js";
-import type { Dataset } from "./types.js";
+import type { Dataset, Sample } from "./types.js";
 
 export interface TrainValOptions {
   trainSplit: string;
   valSplit: string;
   /** Fraction of the images to hold out if there is no val split. */
   valShare: number;
+  /** If the images have been divided before, by a run: how. */
+  division?: Division | undefined;
   /** Called while images are compared for holding out. */
   onProgress?: (done: number, total: number) => void;
 }
+
+/**
+ * The split of each sample in an earlier division, "" for a sample that it did not have; undefined if the samples are of
+ * another set.
+ */
+export type Division = (samples: readonly Sample[]) => ("train" | "val" | "")[] | undefined;
 
 export interface TrainVal {
   train: Dataset;
@@ -36,7 +44,7 @@ export const likeTrain = (options: ReadOptions, { classes }: Dataset): ReadOptio
 /** @throws InputError as readSplit does, and if there are too few images to hold out */
 export async function readTrainVal(
   folder: DataFolder,
-  { trainSplit, valSplit, valShare, onProgress }: TrainValOptions,
+  { trainSplit, valSplit, valShare, division, onProgress }: TrainValOptions,
   options: ReadOptions,
 ): Promise<TrainVal> {
   const all = await readSplit(folder, trainSplit, options);
@@ -44,11 +52,14 @@ export async function readTrainVal(
     const val = await readSplit(folder, valSplit, likeTrain(options, all));
     return { train: all, val, heldOut: undefined };
   }
-  const splits = await divideSamples(all.samples, {
-    shares: { train: 1 - valShare, val: valShare },
-    seed: HOLD_OUT_SEED,
-    ...(onProgress ? { onProgress } : {}),
-  });
+  const before = division?.(all.samples);
+  const splits =
+    before ??
+    (await divideSamples(all.samples, {
+      shares: { train: 1 - valShare, val: valShare },
+      seed: HOLD_OUT_SEED,
+      ...(onProgress ? { onProgress } : {}),
+    }));
   const part = (name: string): Dataset => ({
     ...all,
     split: name,
@@ -61,6 +72,9 @@ export async function readTrainVal(
     );
   }
   const from = findSplit(folder, trainSplit) === WHOLE ? "the set" : `split ${trainSplit}`;
-  const heldOut = `there is no val split: ${val.samples.length} of the ${all.samples.length} images of ${from} are held out as val (val-share ${valShare}; the same ones for every seed, near-duplicates stay together). qmimic data split writes lists.`;
+  const how = before
+    ? "those that the run held out"
+    : `val-share ${valShare}; the same ones for every seed, near-duplicates stay together`;
+  const heldOut = `there is no val split: ${val.samples.length} of the ${all.samples.length} images of ${from} are held out as val (${how}). qmimic data split writes lists.`;
   return { train, val, heldOut };
 }

@@ -1,6 +1,6 @@
 // Splits that `qmimic data split` wrote next to labels of any format: splits/<name>.txt, one image id per line.
 import { relative, sep } from "node:path";
-import { quoted } from "../text.js";
+import { listed, quoted } from "../text.js";
 import { stemOf } from "./endings.js";
 import { type FolderTree, folderOf, nameOf } from "./folderTree.js";
 import { createFindings, type Findings } from "./problems.js";
@@ -12,7 +12,11 @@ export const SPLITS_FOLDER = "splits";
 /** The source with the splits of the folder `splits`, if it has such lists; else unchanged. */
 export async function withWrittenSplits(tree: FolderTree, source: LabelSource): Promise<LabelSource> {
   const paths = tree.files.filter((path) => folderOf(path) === SPLITS_FOLDER && path.endsWith(".txt"));
-  if (paths.length === 0 || source.splits.length !== 1) return source;
+  if (paths.length === 0) return source;
+  if (source.splits.length !== 1) {
+    const note = `The lists in ${SPLITS_FOLDER}/ are not used: the labels have splits of their own (${listed(source.splits)}). Remove the ones that are wrong.`;
+    return { ...source, notes: [...source.notes, note] };
+  }
   const lists = new Map<string, string[]>();
   for (const path of paths) {
     const lines = splitLines(await readText(tree.absolute(path)));

@@ -15,7 +15,7 @@ export interface ConfusionOptions {
 /**
  * Counts of objects (rows) by detected class (columns); the last row and column are background. Within each
  * class, detections are matched by VOC's rule, so that precision and recall can be read off: the diagonal
- * divided by the sum of its column, and of its row. Remaining detections and objects are paired across classes,
+ * divided by the sum of its column, and of its row. Remaining detections and objects of different classes are paired,
  * largest IoU first; the rest are detected background and missed objects. Difficult objects, and detections of
  * them, are in no cell.
  * @param groundTruths one entry per image, including every image in `detections`
@@ -51,7 +51,7 @@ export function confusionMatrix(
     const missed = new Set(objects.filter((g) => !taken.has(g) && truth.difficult[g] === 0));
     const pairs = left
       .flatMap((d) => [...missed].map((g) => ({ d, g, overlap: overlap(d, g) })))
-      .filter((pair) => pair.overlap >= iou)
+      .filter(({ d, g, overlap }) => overlap >= iou && truth.labels[g] !== image!.labels[d])
       .sort((a, b) => b.overlap - a.overlap);
     const unpaired = new Set(left);
     for (const { d, g } of pairs) {

@@ -17,6 +17,8 @@ import {
   trainsStudent,
   usesCache,
 } from "./recipe.js";
+import { trainedOn } from "./runData.js";
+import { isRun, runFolderOf } from "./runFiles.js";
 import { decodeAll, openSplits, type Split, type Splits, splitsForTeacher } from "./splits.js";
 import { checkStarts } from "./start.js";
 import { readBackbone } from "./torchvision.js";
@@ -49,6 +51,7 @@ export async function prepareRun(
   // The teacher's maps are stored there, perhaps after hours of training.
   if (usesCache(recipe)) await checkWritable(recipe.cache);
   const splits = await openSplits(recipe, say, progress);
+  for (const path of [recipe.from, loaded ? teacher : ""]) await noteTrained(path, splits.val, say);
   if (loaded) checkTeacher(loaded, teacher, recipe, splits.train);
   loaded?.dispose();
   checkTeacherInit(recipe, splits.train);
@@ -82,6 +85,16 @@ function checkStage(recipe: Recipe, loaded: Detector | null): void {
       `${teacher}: the teacher is not quantized: run --stage quantized-teacher first, or use --stage all`,
     );
   }
+}
+
+/** If the run that weights are from was trained on images that are val now, their AP on val means nothing. */
+async function noteTrained(weights: string, { dataset }: Split, say: (text: string) => void): Promise<void> {
+  const run = weights === "" ? undefined : isRun(weights) ? weights : runFolderOf(weights);
+  const count = run === undefined ? 0 : await trainedOn(run, dataset.samples);
+  if (count > 0)
+    say(
+      `${weights} was trained on ${count} of the ${dataset.samples.length} images of val: AP on val is too high. If photographs were added, write the splits once, with qmimic data split`,
+    );
 }
 
 /** @throws InputError if the teacher's initial weights do not fit its network */

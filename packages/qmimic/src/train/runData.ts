@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { z } from "zod";
 import { contentHash, contentHashes, fileState, settledState } from "../data/contentHashes.js";
 import { counted } from "../data/problems.js";
+import type { Division } from "../data/trainVal.js";
 import type { Dataset, Sample } from "../data/types.js";
 import { InputError, reasonOf } from "../errors.js";
 import { readText, writeFileAtomic } from "../files.js";
@@ -41,6 +42,17 @@ export async function storeData(folder: string, splits: Splits, cache?: string):
   await writeFileAtomic(join(folder, FILE), JSON.stringify(known));
 }
 
+/** What a run recorded of its data; undefined for a run from an earlier version. @throws InputError if it is damaged */
+async function readData(folder: string): Promise<RunData | undefined> {
+  const path = join(folder, FILE);
+  if (!existsSync(path)) return undefined;
+  try {
+    return RUN_DATA.parse(JSON.parse(await readText(path)));
+  } catch (error) {
+    throw new InputError(`${path}: cannot be read: ${reasonOf(error)}`);
+  }
+}
+
 /**
  * Compares the splits with those that a run was started with. Reads only files whose state has changed; their
  * location does not matter.
@@ -48,14 +60,8 @@ export async function storeData(folder: string, splits: Splits, cache?: string):
  * @throws InputError with what differs
  */
 export async function compareData(folder: string, splits: Splits): Promise<boolean> {
-  const path = join(folder, FILE);
-  if (!existsSync(path)) return false;
-  let known: RunData;
-  try {
-    known = RUN_DATA.parse(JSON.parse(await readText(path)));
-  } catch (error) {
-    throw new InputError(`${path}: cannot be read: ${reasonOf(error)}`);
-  }
+  const known = await readData(folder);
+  if (known === undefined) return false;
   const { train, val, unlabelled } = splits;
   const differences = [
     ...compareClasses(known.classes, train.dataset.classes),
@@ -69,6 +75,27 @@ export async function compareData(folder: string, splits: Splits): Promise<boole
     );
   }
   return true;
+}
+
+/** How a run divided its images; undefined if it is from an earlier version, which did not record them. */
+export async function divisionOf(run: string): Promise<Division | undefined> {
+  const known = await readData(run);
+  if (known === undefined) return undefined;
+  const trained = new Set(known.train.map(([id]) => id));
+  const val = new Map(known.val.map((image) => [image[0], image]));
+  return (samples) => {
+    const isKnown = (sample: Sample) => val.has(sample.id) && sameImage(val.get(sample.id)!, sample);
+    if (!samples.some(isKnown)) return undefined;
+    return samples.map(({ id }) => (val.has(id) ? "val" : trained.has(id) ? "train" : ""));
+  };
+}
+
+/** How many of the samples are, by their bytes, images that a run was trained on. */
+export async function trainedOn(run: string, samples: readonly Sample[]): Promise<number> {
+  const trained = new Set((await readData(run))?.train.map(([, , image]) => image));
+  return trained.size === 0
+    ? 0
+    : samples.filter(({ imagePath }) => trained.has(contentHash(imagePath))).length;
 }
 
 /** The fingerprint of a run's data, as text; "" for a run from an earlier version, or no run. */

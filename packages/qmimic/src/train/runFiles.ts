@@ -1,4 +1,5 @@
 // The files of a run folder, by name: the run's own, and in one folder per stage those of its training.
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { STAGES } from "./plan.js";
 
@@ -29,3 +30,21 @@ export const weightFiles = (stage: string): { best: string; last: string; state:
   const file = (name: string): string => join(weightsFolder(stage), `${name}.safetensors`);
   return { best: file("best"), last: file("last"), state: file("state") };
 };
+
+/** The deepest files are those of export/finetuned/<stage>/weights. */
+const DEPTH = 5;
+
+/** The run folder of a weights file or an exported file; undefined if it is not in one. */
+export function runFolderOf(path: string): string | undefined {
+  // Not dirname, which never leaves the current directory.
+  let folder = path;
+  for (let i = 0; i < DEPTH; i++) {
+    folder = join(folder, "..");
+    if (isRun(folder)) return folder;
+  }
+  return undefined;
+}
+
+/** Recipes that people write may also be named recipe.yaml, but there are no stages next to them. */
+export const isRun = (folder: string): boolean =>
+  existsSync(recipeFile(folder)) && STAGES.some((stage) => existsSync(join(folder, stage)));

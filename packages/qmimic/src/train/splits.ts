@@ -14,7 +14,7 @@ import { createImageStore, type ImageStore } from "../data/imageStore.js";
 import { createPixelFile } from "../data/pixelFile.js";
 import { describeProblems } from "../data/problems.js";
 import { createRandom, shuffled } from "../data/random.js";
-import { holdsOut, readTrainVal } from "../data/trainVal.js";
+import { type Division, holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset, Problem, Sample } from "../data/types.js";
 import { imagesOfOtherSplits, readUnlabelled } from "../data/unlabelled.js";
 import { didYouMean, InputError } from "../errors.js";
@@ -54,18 +54,24 @@ const MIB = 2 ** 20;
  * Reads the splits for training, and the unlabelled images. All share one memory budget for decoded images.
  * @param say called with notes on the data, and if the image file is damaged
  * @param onProgress called while images are compared, if val has to be held out, or there are unlabelled images
+ * @param division of an earlier run, if these are for its weights
  * @throws InputError for problems in the data, a missing class, or a split without objects
  */
 export async function openSplits(
   recipe: Recipe,
   say: (text: string) => void = () => {},
   onProgress: (done: number, total: number) => void = () => {},
+  division?: Division,
 ): Promise<Splits> {
   const { data, side, teacherScale, scales, memory, diskCache, cache } = recipe;
   if (data === "") throw new InputError("no data folder given; pass --data DIR");
   const folder = await openData(data, recipe);
   const options = await readOptions(folder, recipe);
-  const { train: all, val, heldOut } = await readTrainVal(folder, { ...recipe, onProgress }, options);
+  const {
+    train: all,
+    val,
+    heldOut,
+  } = await readTrainVal(folder, { ...recipe, division, onProgress }, options);
   const train = { ...all, samples: subsetOf(all, recipe.trainImages) };
   const limits = {
     side,

@@ -79,14 +79,26 @@ describe("formats", () => {
     expect(trained.stdout + trained.stderr).toMatch(held);
     // The run says how much was held out.
     const evaluated = await run("val", weightsOf(runs), "--data", flat, "--threads", "1");
-    expect(evaluated.stderr).toMatch(held);
+    const same = /2 of the 9 images of the set are held out as val \(those that the run held out\)/;
+    expect(evaluated.stderr).toMatch(same);
     expect(evaluated.stdout).toMatch(/split val: 2 images/);
     // So does a file that is exported from it.
     const folder = join(runs, "run");
     await run("export", folder, "--format", "int8", "--no-compare");
     const exported = join(folder, "export", "detector.int8.safetensors");
-    expect((await run("val", exported, "--data", flat)).stderr).toMatch(held);
+    expect((await run("val", exported, "--data", flat)).stderr).toMatch(same);
     expect(filesBelow(flat)).toEqual(before);
+    // Photographs added since then are neither val, nor do they make others val.
+    for (const [from, to] of [
+      ["train-0.xml", "a.xml"],
+      ["train-0.png", "a.png"],
+    ])
+      await cp(join(flat, from), join(flat, to));
+    const later = await run("val", weightsOf(runs), "--data", flat, "--threads", "1");
+    expect(later.stderr).toMatch(/2 of the 10 images of the set are held out as val \(those that the run/);
+    const scores = ({ stdout }: { stdout: string }) => stdout.replace(/^.* img\/s.*$/m, "");
+    expect(scores(later)).toBe(scores(evaluated));
+    for (const added of ["a.xml", "a.png"]) await rm(join(flat, added));
 
     const { stdout } = await run("data", "split", flat, "--train", "0.6", "--val", "0.2", "--test", "0.2");
     expect(stdout).toMatch(/train: \d images?\nval: \d images?\ntest: \d images?/);

@@ -1,7 +1,7 @@
 // The run folder that a file belongs to.
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { runFolderOf } from "../../src/cli/weights.js";
+import { runFolderOf } from "../../src/train/runFiles.js";
 import { put, temporaryFolder } from "../data/temporary.js";
 
 const root = await temporaryFolder();

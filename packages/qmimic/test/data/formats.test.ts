@@ -53,6 +53,40 @@ const seen = (datasets: readonly Dataset[]): unknown =>
   }));
 
 describe("conversions", () => {
+  it.each(["voc", "yolo"] as const)(
+    "%s: an image with other labels in each split is written for each",
+    async (to) => {
+      const set = join(root, `twice-${to}`);
+      const categories = [
+        { id: 1, name: "cat" },
+        { id: 2, name: "dog" },
+      ];
+      for (const [split, category_id] of [
+        ["train", 1],
+        ["val", 2],
+      ] as const) {
+        const images = [{ id: 1, file_name: "0.png", width: 100, height: 80 }];
+        const annotations = [{ id: 1, image_id: 1, category_id, bbox: [10, 20, 30, 40] }];
+        const json = JSON.stringify({ images, annotations, categories });
+        await put(join(set, "annotations", `instances_${split}.json`), json);
+      }
+      await put(join(set, "images", "0.png"), image);
+      const { folder, lost } = await convertDataset(await openData(set), {
+        to,
+        out: join(root, `both-${to}`),
+      });
+      expect(lost.join()).toMatch(/each id is prefixed with its split/);
+      const written = await openData(folder);
+      for (const [split, name] of [
+        ["train", "cat"],
+        ["val", "dog"],
+      ]) {
+        const { classes, samples } = await readSplit(written, split);
+        expect(samples.map(({ labels }) => [...labels].map((label) => classes[label - 1]))).toEqual([[name]]);
+      }
+    },
+  );
+
   for (const to of TARGETS) {
     it(`${to}: the same samples in the same order, and back through every other format`, async () => {
       const folder = await makeSet(`for-${to}`);

@@ -46,6 +46,15 @@ it("is filled by the first reader, and read by the next, with the same pixels an
   expect(first.images[0]).toMatchObject({ width: 48, originalWidth: samples[0].width });
 });
 
+it("does not hide that labels state another size than the image has", async () => {
+  const wrong = samples.map((sample) => ({ ...sample, width: 2 * sample.width, height: 2 * sample.height }));
+  const file = createPixelFile(join(root, "sizes"), samples, 48, () => {});
+  await createImageStore(samples, { maxSide: 48, memoryBudgetBytes: 0, file }).get(0);
+  const again = createPixelFile(join(root, "sizes"), wrong, 48, () => {});
+  const store = createImageStore(wrong, { maxSide: 48, memoryBudgetBytes: 0, file: again });
+  await expect(store.get(0)).rejects.toThrow(/states 200 x 160/);
+});
+
 it.each([
   ["changed", async (path: string) => writeFile(path, (await readFile(path)).fill(7, 200))],
   ["cut short", (path: string) => truncate(path, 300)],

@@ -26,6 +26,15 @@ const matrixOf = (truths: ImageGroundTruth, detections: ImageDetections, thresho
   confusionMatrix([truths], [detections], { thresholds });
 
 describe("confusionMatrix", () => {
+  it("counts as many hits as VOC's matching: a second detection of an object is not of its neighbour", () => {
+    const close = [2, 0, 12, 10];
+    const twice = found([A, [0.5, 0, 10.5, 10]], [0, 0]);
+    expect(matrixOf(truth([A, close], [0, 0]), twice, [0])).toEqual([
+      [1, 1],
+      [1, 0],
+    ]);
+  });
+
   it("counts what is found, taken for another class, missed, and nothing there", () => {
     expect(matrixOf(truth([A], [0]), found([A], [0]))).toEqual([
       [1, 0, 0],

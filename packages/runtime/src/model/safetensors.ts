@@ -25,31 +25,31 @@ export function readContainer(bytes: Uint8Array): Container {
   }
   if (!isObject(header)) fail(`the header is ${show(header)}, expected an object`);
   const tensors: Container["tensors"] = new Map();
-  const ranges: [begin: number, end: number, name: string][] = [];
+  const ranges: [begin: number, end: number, name: string, dtype: keyof typeof ARRAYS][] = [];
   for (const [name, entry] of Object.entries(header)) {
     if (name === "__metadata__") continue;
     if (!isObject(entry)) fail(`tensor ${show(name)} is ${show(entry)}, expected an object`);
     const { dtype, shape, data_offsets: offsets } = entry;
     if (!isType(dtype) || !isSizes(shape) || !isSizes(offsets) || offsets.length !== 2)
       fail(`tensor ${show(name)} is ${show(entry)}, expected dtype F32 or I8, shape and data_offsets`);
-    const ArrayType = ARRAYS[dtype];
     const [begin, end] = offsets;
-    const size = shape.reduce((product, side) => product * side, ArrayType.BYTES_PER_ELEMENT);
+    const size = shape.reduce((product, side) => product * side, ARRAYS[dtype].BYTES_PER_ELEMENT);
     if (end - begin !== size || start + end > bytes.length)
       fail(
         `tensor ${show(name)} of shape ${show(shape)} has data_offsets ${begin} to ${end}, expected ${size} bytes within ${bytes.length - start}`,
       );
-    ranges.push([begin, end, name]);
-    // A copy: the data may be unaligned, and the file can be freed. (Buffer.slice() of Node would not copy.)
-    const data = new Uint8Array(bytes.subarray(start + begin, start + end));
-    tensors.set(name, new ArrayType(data.buffer));
+    ranges.push([begin, end, name, dtype]);
   }
   ranges.sort((a, b) => a[0] - b[0] || a[1] - b[1]);
   let at = 0;
-  for (const [begin, end, name] of ranges) {
+  for (const [begin, end, name, dtype] of ranges) {
     if (begin !== at)
       fail(`tensor ${show(name)} begins at byte ${begin}, expected ${at}: tensors overlap or leave a gap`);
     at = end;
+    // A copy: the data may be unaligned, and the file can be freed. (Buffer.slice() of Node would not copy.) Not sooner:
+    // overlapping tensors would be copied many times.
+    const data = new Uint8Array(bytes.subarray(start + begin, start + end));
+    tensors.set(name, new ARRAYS[dtype](data.buffer));
   }
   if (start + at !== bytes.length)
     fail(`the tensors end at byte ${start + at}, but the file has ${bytes.length} bytes`);

@@ -54,11 +54,16 @@ export function planShapes(
   const shapes = inferShapes(operations, height, width);
   const count = ({ channels, height, width, regions: each }: Shape): number =>
     channels * height * width * (each ? regions : 1);
-  const elements = shapes.reduce((sum, shape) => sum + count(shape), 0);
-  const work = operations.reduce(
-    (sum, operation, i) => sum + count(shapes[i + 1]) * multiplyAdds(operation, shapes[operation.input]),
-    0,
-  );
+  let elements = shapes.reduce((sum, shape) => sum + count(shape), 0);
+  let work = 0;
+  operations.forEach((operation, i) => {
+    const from = shapes[operation.input];
+    work += count(shapes[i + 1]) * multiplyAdds(operation, from);
+    // Weights are padded to sixteen outputs of four channels; the whole map is transposed for each roiAlign.
+    if (operation.op === "linear")
+      elements += (operation.channels + 15) * (from.channels + 4) * from.height * from.width;
+    if (operation.op === "roiAlign") work += count(from);
+  });
   if (elements > MAX_ELEMENTS || work > MAX_MULTIPLY_ADDS)
     fail(
       `an input of ${width} x ${height} pixels needs ${Math.round(elements / 2 ** 18)} MiB and ${Math.round(work / 1e9)} billion multiply-adds, expected at most ${MAX_ELEMENTS / 2 ** 18} and ${Math.round(MAX_MULTIPLY_ADDS / 1e9)}: use a smaller side`,

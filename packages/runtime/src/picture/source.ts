@@ -100,7 +100,14 @@ function draw(source: Exclude<PictureSource, RawImage>, width: number, height: n
     throw new PictureError("the browser could not create a 2d canvas to read the picture's pixels");
   try {
     context.drawImage(source as unknown as CanvasImageSource, 0, 0, width, height);
-    return { data: context.getImageData(0, 0, width, height).data, width, height, channels: 4 };
+    const { data } = context.getImageData(0, 0, width, height);
+    // Canvases beyond a browser's limit have a size, but stay empty.
+    if (data[3] === 0) {
+      context.fillRect(0, 0, 1, 1);
+      if (context.getImageData(0, 0, 1, 1).data[3] === 0)
+        throw new Error(`${width} x ${height} is too large for this browser's canvas`);
+    }
+    return { data, width, height, channels: 4 };
   } catch (error) {
     // Once a picture from another origin has been drawn, a canvas cannot be read any more.
     canvas = undefined;

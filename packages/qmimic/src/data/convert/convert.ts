@@ -62,7 +62,7 @@ export async function convertDataset(
     }));
     read.push({ name, samples: marked });
   }
-  const named = nameImages(flatNames(read, lost));
+  const named = nameImages(flatNames(read, lost), to !== "coco");
   if (named.renamed) lost.push("original ids: splits share image ids, so each id is prefixed with its split");
   const writer = WRITERS[to];
   const outgoing: Outgoing = { classes, splits: named.splits };
@@ -103,15 +103,22 @@ async function unreadOf(data: DataFolder, skipBad: boolean): Promise<string[]> {
   return [...counts].map(([what, count]) => `${what}: ${count}`);
 }
 
-/** Image names in the new folder: their ids, prefixed with the split if two splits share one. */
-function nameImages(splits: readonly ReadSplit[]): {
+/**
+ * Image names in the new folder: their ids, prefixed with the split if two splits share one.
+ * @param shared whether splits share the labels of an image: if they differ, it is copied for each
+ */
+function nameImages(
+  splits: readonly ReadSplit[],
+  shared: boolean,
+): {
   splits: OutSplit[];
   renamed: boolean;
 } {
   const paths = new Map<string, string>();
+  const labelled = new Map<string, string>();
   let renamed = false;
   for (const { samples } of splits) {
-    for (const { id, imagePath } of samples) {
+    for (const { id, imagePath, boxes, labels, difficult, marks } of samples) {
       if (id !== id.trim() || /[\r\n]/.test(id)) {
         throw new InputError(
           `${imagePath}: the name ${quoted(id)} begins or ends with a space, or contains a line break, which image lists cannot represent. Rename the image.`,
@@ -121,6 +128,9 @@ function nameImages(splits: readonly ReadSplit[]): {
       const key = id.toLowerCase();
       if ((paths.get(key) ?? imagePath) !== imagePath) renamed = true;
       paths.set(key, imagePath);
+      const objects = shared ? JSON.stringify([[...boxes], [...labels], [...difficult], marks]) : "";
+      if ((labelled.get(key) ?? objects) !== objects) renamed = true;
+      labelled.set(key, objects);
     }
   }
   const out = splits.map(({ name, samples }) => ({

@@ -17,7 +17,8 @@ export const writeYolo: LabelWriter = {
     await mapConcurrent([...samples.values()], 16, (sample) =>
       writeFileAtomic(join(folder, labelPath(sample.name)), lines(sample)),
     );
-    const named = splits.map(({ name, samples }) => ({ name: name === WHOLE ? "train" : name, samples }));
+    const whole = nameOfWhole(splits);
+    const named = splits.map(({ name, samples }) => ({ name: name === WHOLE ? whole : name, samples }));
     for (const { name, samples } of named) {
       const list = samples.map((sample) => `./images/${sample.name}\n`).join("");
       await writeFileAtomic(join(folder, `${name}.txt`), list);
@@ -31,6 +32,10 @@ export const writeYolo: LabelWriter = {
   },
 };
 
+/** YOLO needs a train split; images that are in no split may stand beside one. */
+const nameOfWhole = (splits: readonly OutSplit[]): string =>
+  splits.some(({ name }) => name === "train") ? WHOLE : "train";
+
 function lostOf(splits: readonly OutSplit[], samples: readonly OutSample[]): string[] {
   const ignored = samples.reduce(
     (sum, { difficult }) => sum + difficult.filter((flag) => flag !== 0).length,
@@ -43,7 +48,7 @@ function lostOf(splits: readonly OutSplit[], samples: readonly OutSample[]): str
       : [
           `${counted(ignored, "object")} marked difficult or crowd: YOLO cannot mark them, so they are left out`,
         ]),
-    ...(splits.some(({ name }) => name === WHOLE)
+    ...(splits.some(({ name }) => name === WHOLE) && nameOfWhole(splits) === "train"
       ? ["the lack of splits: the whole set is called train"]
       : []),
   ];

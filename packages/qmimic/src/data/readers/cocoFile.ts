@@ -75,7 +75,25 @@ export async function readCocoFile(file: string): Promise<CocoFile> {
       ["categories have the name", ({ name }) => name],
     ]),
   };
-  return { ...unique, objects: join(unique, pending, problems), ...found };
+  // Annotations of a repeated id could be of either: of neither, then.
+  const doubtful = {
+    images: repeatedIds(images, ({ id, name }) => [id, name]),
+    categories: repeatedIds(categories, ({ id, name }) => [id, name]),
+  };
+  const sure = {
+    images: unique.images.filter(({ id }) => !doubtful.images.has(id)),
+    categories: unique.categories.filter(({ id }) => !doubtful.categories.has(id)),
+  };
+  const known = pending.filter(
+    ({ image, category }) => !doubtful.images.has(image) && !doubtful.categories.has(category),
+  );
+  return { ...sure, objects: join(sure, known, problems), ...found };
+}
+
+/** Ids with more than one name. */
+function repeatedIds<T>(items: readonly T[], of: (item: T) => [id: number, name: string]): Set<number> {
+  const names = new Map(items.map(of));
+  return new Set(items.map(of).flatMap(([id, name]) => (names.get(id) === name ? [] : [id])));
 }
 
 function join(

@@ -28,18 +28,22 @@ async function look(tree: FolderTree): Promise<Map<string, JsonKind>> {
 
 function kindOf(start: string): JsonKind {
   const names = topNames(start);
-  if (names.includes("shapes") || names.includes("imagePath")) return "labelme";
-  return ["images", "annotations", "categories"].some((name) => names.includes(name)) ? "coco" : undefined;
+  if (names.has("shapes") || names.has("imagePath")) return "labelme";
+  // Label Studio's notes.json has only categories, qmimic's own results a count of images, or weights.
+  const found = ["images", "annotations", "categories"].filter((name) => names.has(name));
+  const lists = found.some((name) => name !== "categories" && names.get(name) === true);
+  return (lists || found.length > 1) && !names.has("weights") ? "coco" : undefined;
 }
 
-/** Keys of the top-level object, as far as the text goes. */
-function topNames(text: string): string[] {
-  const names: string[] = [];
+/** Keys of the top-level object, as far as the text goes, and whether their values are lists. */
+function topNames(text: string): Map<string, boolean> {
+  const names = new Map<string, boolean>();
   let depth = 0;
-  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"(?:\s*:)?|[{}[\]]/g)) {
-    if (token === "{" || token === "[") depth++;
+  for (const [token, , list] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:\s*(\[)?)?|[{}[\]]/g)) {
+    if (depth === 1 && token.startsWith('"') && /:\s*\[?$/.test(token))
+      names.set(token.slice(1, token.lastIndexOf('"')), list !== undefined);
+    if (token === "{" || token.endsWith("[")) depth++;
     else if (token === "}" || token === "]") depth--;
-    else if (depth === 1 && token.endsWith(":")) names.push(token.slice(1, token.lastIndexOf('"')));
   }
-  return text.trimStart().startsWith("{") ? names : [];
+  return text.trimStart().startsWith("{") ? names : new Map();
 }

@@ -102,14 +102,31 @@ function toImage(
     ...found,
     labels: path,
     size: stated ? { width: sides[0] as number, height: sides[1] as number } : undefined,
-    objects: (shapes as unknown[]).flatMap((shape, i) => {
-      const at = `shape ${i + 1}`;
-      const object = readShape(shape, at, notes);
-      if (typeof object !== "string") return object ?? [];
-      problems.push(`${at}: ${object}`);
-      return [];
-    }),
+    objects: united(
+      (shapes as unknown[]).flatMap((shape, i) => {
+        const at = `shape ${i + 1}`;
+        const object = readShape(shape, at, notes);
+        if (typeof object !== "string") return object ? { object, group: groupOf(shape) } : [];
+        problems.push(`${at}: ${object}`);
+        return [];
+      }),
+    ),
   };
+}
+
+/** Shapes of one label with this number are parts of one object. */
+const groupOf = (shape: unknown): unknown => (isNode(shape) ? (shape.group_id ?? undefined) : undefined);
+
+/** Parts of an object, such as a car behind a pole, as one box, as labelme's own converters unite them. */
+function united(shapes: readonly { object: LabelledObject; group: unknown }[]): LabelledObject[] {
+  const objects = new Map<unknown, LabelledObject>();
+  for (const { object, group } of shapes) {
+    const key = group === undefined ? object : `${String(group)} ${object.name}`;
+    const first = objects.get(key);
+    const box = first ? boxAround([...first.box, ...object.box])! : object.box;
+    objects.set(key, { ...(first ?? object), box });
+  }
+  return [...objects.values()];
 }
 
 /** The path below the split and label folders. */

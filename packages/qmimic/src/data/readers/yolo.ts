@@ -35,8 +35,9 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
   // All files may be empty if a configuration file says that they are labels.
   if (config.path === undefined && !(await someAreYolo(tree, labels))) return undefined;
   const lists = rootLists(tree, config);
-  const splits = new Map<string, () => Promise<Entry[]>>();
-  for (const [split, entries] of lists) splits.set(split, () => readEntries(tree, entries, config.bases));
+  const splits = new Map<string, (findings: Findings) => Promise<Entry[]>>();
+  for (const [split, entries] of lists)
+    splits.set(split, (findings) => readEntries(tree, { split, entries }, config, findings));
   if (lists.size === 0) {
     // Images in folders without labels (charts of an earlier training) are not part of the set.
     const folders = new Set(labelled.map(folderOf));
@@ -71,7 +72,12 @@ export async function findYolo(tree: FolderTree): Promise<LabelSource | undefine
     ],
     classes: async () => names,
     read: async (split, findings) =>
-      toImages(tree, { split, entries: await splits.get(split)!() }, config, findings),
+      toImages(
+        tree,
+        { split, entries: withDistinctIds(await splits.get(split)!(findings)) },
+        config,
+        findings,
+      ),
   };
 }
 
@@ -88,8 +94,9 @@ function rootLists(tree: FolderTree, { splits }: YoloConfig): Map<string, string
 
 async function readEntries(
   tree: FolderTree,
-  entries: readonly string[],
-  bases: readonly string[],
+  { split, entries }: { split: string; entries: readonly string[] },
+  { path, bases }: YoloConfig,
+  findings: Findings,
 ): Promise<Entry[]> {
   const read: Entry[][] = [];
   for (const entry of entries) {
@@ -101,7 +108,10 @@ async function readEntries(
     } else if (found?.file !== undefined) {
       read.push(await readImageList(tree, found.file, bases));
     } else {
-      read.push([{ id: entry, image: undefined, written: entry }]);
+      findings.problem(
+        tree.absolute(path ?? entry),
+        `${split}: ${quoted(entry)}: no such file or folder in the set. Add it, or remove it from the splits.`,
+      );
     }
   }
   return read.flat();
@@ -123,6 +133,18 @@ function entriesOf(paths: readonly string[], below: string): Entry[] {
   return paths.map((image) => {
     const inside = below === "" ? belowSplit(image) : image.slice(below.length);
     return { id: stemOf(belowImages(inside)), image, written: image };
+  });
+}
+
+/** If folders of one split have images of the same name, such as cam1/images/0.png, their ids tell the folders. */
+function withDistinctIds(entries: readonly Entry[]): readonly Entry[] {
+  const images = new Map(entries.map(({ id, image }) => [id, image]));
+  if (entries.every(({ id, image }) => images.get(id) === image)) return entries;
+  const isFolder = (part: string) => IMAGE_FOLDERS.has(part.toLowerCase());
+  return entries.map((entry) => {
+    if (entry.image === undefined) return entry;
+    const parts = stemOf(belowSplit(entry.image)).split("/");
+    return { ...entry, id: parts.filter((part, i) => i === parts.length - 1 || !isFolder(part)).join("/") };
   });
 }
 
@@ -176,21 +198,23 @@ async function toImages(
       relative: true,
     };
     const others = image === undefined ? [] : tree.images.get(stemOf(image).normalize())!;
+    // Without its labels it would be an image without objects.
+    if (file !== undefined && text === undefined) return { labels, problems };
     if (others.length > 1)
       return { found: { ...found, image: undefined, problem: twoImages(others) }, labels, problems };
     return { found, labels, problems };
   });
   for (const { problems } of read) for (const [file, message] of problems) findings.problem(file, message);
-  const without = read.filter(({ found, labels }) => found.image !== undefined && labels === undefined);
+  const without = read.flatMap(({ found, labels }) => (labels === undefined && found?.image) || []);
   if (without.length === read.length && read.length > 0) {
     findings.problem(
-      tree.absolute(without[0].found.image!),
-      `none of the ${read.length} images of split ${split} has a label file, such as ${stemOf(nameOf(without[0].found.image!))}.txt next to it or in a folder called labels.`,
+      tree.absolute(without[0]),
+      `none of the ${read.length} images of split ${split} has a label file, such as ${stemOf(nameOf(without[0]))}.txt next to it or in a folder called labels.`,
     );
   } else {
-    for (const { found } of without) findings.note("noLabels", found.image!);
+    for (const image of without) findings.note("noLabels", image);
   }
-  return read.map(({ found }) => found);
+  return read.flatMap(({ found }) => found ?? []);
 }
 
 function readLines(text: string, config: YoloConfig, report: (message: string) => void): LabelledObject[] {
@@ -230,16 +254,23 @@ function toBox(numbers: readonly number[], extra: number): Box | string {
   return boxAround(numbers)!;
 }
 
-/** Whether one of a few files begins with a YOLO line. */
+/** Files of others to look at before a set is not taken for YOLO. */
+const LOOKED_AT = 16;
+
+/** Whether one of a few files that are not empty, from all over the set, begins with a YOLO line. */
 async function someAreYolo(tree: FolderTree, paths: readonly string[]): Promise<boolean> {
-  const step = Math.max(1, Math.floor(paths.length / 16));
-  for (let i = 0; i < paths.length; i += step) {
+  const step = Math.max(1, Math.floor(paths.length / LOOKED_AT));
+  const order = [...paths.keys()].sort((a, b) => (a % step) - (b % step) || a - b);
+  let others = 0;
+  for (const i of order) {
+    if (others === LOOKED_AT) return false;
     // A .txt file of another program may be binary.
     const text = await readText(tree.absolute(paths[i])).catch(unlessInput(""));
     const first = splitLines(text).find((line) => line.trim() !== "");
     if (first === undefined) continue;
     const words = first.trim().split(/\s+/);
     if (words.length >= 5 && words.every((word) => parseDecimal(word) !== undefined)) return true;
+    others++;
   }
   return false;
 }

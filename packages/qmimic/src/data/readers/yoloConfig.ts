@@ -161,21 +161,24 @@ async function readNames(tree: FolderTree, path: string): Promise<string[]> {
 /**
  * Candidates for a path in the set. For paths of other machines ("../train/images", "/home/me/set/train.txt"),
  * every suffix is tried.
+ * @param ofFolder whether a suffix must keep the name of a split: "images" is not "train/images"
  */
-function placesOf(written: string, bases: readonly string[]): string[] {
+function placesOf(written: string, bases: readonly string[], ofFolder: boolean): string[] {
   const path = written.replaceAll("\\", "/").replace(/\/+$/, "");
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
+  const namesSplit = (some: readonly string[]) => some.some((part) => usualSplit(part) !== undefined);
   const places = bases.flatMap((base) => joinPath(base, path) ?? []);
   for (let i = 0; i < parts.length; i++) {
-    if (parts[i] === "..") continue;
-    for (const base of bases) places.push(joinPath(base, parts.slice(i).join("/")) ?? "");
+    const suffix = parts.slice(i);
+    if (suffix[0] === ".." || (ofFolder && namesSplit(parts) && !namesSplit(suffix))) continue;
+    for (const base of bases) places.push(...[joinPath(base, suffix.join("/")) ?? []].flat());
   }
   return places;
 }
 
 /** Finds the file of a path in the set. */
 export function resolveFile(tree: FolderTree, written: string, bases: readonly string[]): string | undefined {
-  for (const place of placesOf(written, bases)) {
+  for (const place of placesOf(written, bases, false)) {
     const file = tree.find(place);
     if (file !== undefined) return file;
   }
@@ -188,7 +191,7 @@ export function resolveEntry(
   written: string,
   bases: readonly string[],
 ): { file?: string; folder?: string } | undefined {
-  for (const place of placesOf(written, bases)) {
+  for (const place of placesOf(written, bases, true)) {
     const file = tree.find(place);
     if (file !== undefined) return { file };
     const below = place === "" ? "" : `${place}/`;

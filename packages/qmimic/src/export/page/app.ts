@@ -26,6 +26,8 @@ export const APP = `
 
   /** Draws an image or a video frame, and the boxes over it. */
   function show(source, width, height) {
+    $("found").tBodies[0].replaceChildren();
+    window.detections = [];
     canvas.width = width;
     canvas.height = height;
     context.drawImage(source, 0, 0, width, height);
@@ -69,14 +71,24 @@ export const APP = `
     const mine = wanted;
     let image;
     try {
-      image = await createImageBitmap(file, { imageOrientation: "from-image" });
+      image = await createImageBitmap(file);
     } catch (error) {
       status("cannot open " + (file.name || "the image") + ": " + error.message);
       return;
     }
-    if (mine !== wanted) return;
+    if (mine !== wanted) {
+      image.close();
+      return;
+    }
+    close();
     picture = image;
     again();
+  }
+
+  /** Frees the pixels at once: a photograph has tens of megabytes. */
+  function close() {
+    picture?.close();
+    picture = undefined;
   }
 
   function stop() {
@@ -94,6 +106,7 @@ export const APP = `
     const video = document.createElement("video");
     video.playsInline = true;
     try {
+      if (!navigator.mediaDevices) throw new Error("cameras need https, or a file of this computer");
       const camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
       if (mine !== wanted) {
         for (const track of camera.getTracks()) track.stop();
@@ -109,7 +122,7 @@ export const APP = `
     }
     if (mine !== wanted) return;
     starting = false;
-    picture = undefined;
+    close();
     const frame = () => {
       if (mine !== wanted) return;
       const drawn = video.readyState < 2 || attempt(() => show(video, video.videoWidth, video.videoHeight));

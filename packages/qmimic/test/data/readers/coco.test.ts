@@ -151,4 +151,30 @@ describe("COCO", () => {
     expect(await read(set)).toHaveLength(2);
     expect((await checkDataset(set)).problems[0].message).toMatch(/100 x 80 px.*states 200 x 80/);
   });
+
+  it("with skip-bad, what has a repeated id is left out: its objects could be of either", async () => {
+    const repeated = {
+      images: [...images, { id: 7, file_name: "c.jpg", width: 100, height: 80 }],
+      annotations: [...annotations, { id: 3, image_id: 7, category_id: 1, bbox: [5, 5, 20, 20] }],
+      categories: [...categories, { id: 1, name: "cat" }, { id: 2, name: "dog" }],
+    };
+    const place = { "b.jpg": IMAGE, "a.jpg": IMAGE, "c.jpg": IMAGE };
+    const set = await folder({ "a.json": repeated, ...place });
+    expect(await message(set)).toMatch(/two images have the id 7/);
+    const { classes, samples } = await readDataset(set, "train", { skipBad: true });
+    expect(classes).toEqual(["dog", "toothbrush"]);
+    expect(boxesOf(samples)).toEqual({ a: [10, 20, 30, 40] });
+  });
+
+  it.each([
+    ["Label Studio's notes", { categories: [{ id: 0, name: "cat" }], info: { year: 2026 } }],
+    ["scores of qmimic val", { weights: "best.safetensors", images: 40, mAP: 0.5 }],
+    ["predictions", { weights: "best.safetensors", images: [{ file: "a.jpg", detections: [] }] }],
+  ])("%s beside YOLO labels are not a second format", async (_, json) => {
+    const set = await folder({
+      ...{ "notes.json": json, "classes.txt": "cat\n" },
+      ...{ "images/a.jpg": IMAGE, "labels/a.txt": "0 0.2 0.375 0.2 0.25\n" },
+    });
+    expect(boxesOf(await read(set))).toEqual({ a: [10, 20, 30, 40] });
+  });
 });

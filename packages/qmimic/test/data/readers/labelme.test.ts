@@ -94,4 +94,23 @@ describe("labelme", () => {
     if (expected === "read") expect(text).toBe("nothing was refused");
     else expect(text).toMatch(expected);
   });
+
+  it("shapes of one label and group are one object", async () => {
+    const part = (x: number, group_id: unknown, label = "car") => ({
+      ...shape(
+        "rectangle",
+        [
+          [x, 10],
+          [x + 10, 30],
+        ],
+        label,
+      ),
+      group_id,
+    });
+    const shapes = [part(0, 1), part(50, null), part(30, 1), part(70, null), part(60, 1, "pole")];
+    const set = await folder({ "a.json": record(shapes), "a.jpg": IMAGE });
+    expect(boxesOf(await read(set))).toEqual({
+      a: [0, 10, 40, 30, 50, 10, 60, 30, 70, 10, 80, 30, 60, 10, 70, 30],
+    });
+  });
 });

@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { expect, it } from "vitest";
 import { checkDataset } from "../../../src/data/check.js";
 import { convertDataset } from "../../../src/data/convert/convert.js";
-import { openData, readSplit } from "../../../src/data/dataset.js";
+import { notesOf, openData, readDataset, readSplit } from "../../../src/data/dataset.js";
 import { writeSplits } from "../../../src/data/writeSplits.js";
 import { writeFileAtomic } from "../../../src/files.js";
 import { put, temporaryFolder, xmlOf } from "../temporary.js";
@@ -105,6 +105,30 @@ it("convert counts what is lost in every split of a file, and once in the lists 
   });
   const again = join(await temporaryFolder(), "out");
   expect((await convertDataset(await openData(whole), { to: "voc", out: again })).lost).toContain("tag: 2");
+});
+
+it("converting to YOLO keeps images that are in no split beside those of train", async () => {
+  const image = (name: string, subset: string) =>
+    `<image name="${name}" ${subset} width="100" height="80">${CVAT_BOX}</image>`;
+  const [a, b] = [image("a.jpg", 'subset="train"'), image("b.jpg", "")];
+  const set = await folder({
+    ...{ "annotations.xml": `<annotations>${a}${b}</annotations>`, "a.jpg": IMAGE, "b.jpg": IMAGE },
+  });
+  const out = join(await temporaryFolder(), "out");
+  const { folder: written, lost } = await convertDataset(await openData(set), { to: "yolo", out });
+  expect(lost.join()).not.toMatch(/called train/);
+  const ids = async (split: string) => (await readDataset(written, split)).samples.map(({ id }) => id);
+  expect([await ids("train"), await ids("all")]).toEqual([["a"], ["b"]]);
+});
+
+it("lists in splits/ that are not used are not passed over in silence", async () => {
+  const line = "0 0.2 0.375 0.2 0.25\n";
+  const set = await folder({
+    ...{ "classes.txt": "cat\n", "train/a.jpg": IMAGE, "train/a.txt": line },
+    ...{ "val/b.jpg": IMAGE, "val/b.txt": line, "splits/test.txt": "a\n" },
+  });
+  const notes = (await notesOf(await openData(set))).join("\n");
+  expect(notes).toMatch(/lists in splits\/ are not used: the labels have splits of their own \(train, val\)/);
 });
 
 it("COCO among a hundred other JSON files", async () => {

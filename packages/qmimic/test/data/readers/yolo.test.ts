@@ -145,9 +145,58 @@ describe("YOLO", () => {
     ["names:\n  0: cat\n  2: dog", /2 names for numbers up to 2/],
     ["names: [cat, '']", /class 1 has no name/],
     ["names: [", /data\.yaml: not YAML/],
-    ["names: [cat]\ntrain: nowhere", /nowhere: the image of .* is missing/],
+    ["names: [cat]\ntrain: nowhere", /data\.yaml: train: "nowhere": no such file or folder in the set/],
+    [
+      "names: [cat]\ntrain: ../train/images",
+      /data\.yaml: train: "\.\.\/train\/images": no such file or folder/,
+    ],
+    ["names: [cat]\ntrain: a/../../../train/images", /data\.yaml: train: .*: no such file or folder/],
   ])("refuses data.yaml with %j", async (yaml, expected) => {
     const set = await folder({ "data.yaml": yaml, "images/a.jpg": IMAGE, "labels/a.txt": line });
     expect(await message(set)).toMatch(expected);
+  });
+
+  it("folders of a split that are not there are not taken for their parents", async () => {
+    const set = await folder({
+      "data.yaml": `train: train/images\nval: val/images\n${names}`,
+      "images/train/a.jpg": IMAGE,
+      "labels/train/a.txt": line,
+      "images/val/b.jpg": IMAGE,
+      "labels/val/b.txt": line,
+    });
+    expect(await message(set)).toMatch(/data\.yaml: train: "train\/images": no such file or folder/);
+  });
+
+  it("with skip-bad, an image whose labels cannot be read is left out, not one without objects", async () => {
+    const files = { "data.yaml": `train: images\n${names}`, "images/a.jpg": IMAGE, "images/b.jpg": IMAGE };
+    const set = await folder({ ...files, "labels/b.txt": line });
+    await put(join(set, "labels/a.txt"), Buffer.from([0x30, 0xa0, 0xff]));
+    const { samples } = await readDataset(set, "train", { skipBad: true });
+    expect(samples.map(({ id }) => id)).toEqual(["b"]);
+  });
+
+  it("images of the same name in several folders of a split have ids of their own", async () => {
+    const set = await folder({
+      "data.yaml": `train: [cam1/images, cam2/images]\n${names}`,
+      ...{ "cam1/images/0.jpg": IMAGE, "cam1/labels/0.txt": line },
+      ...{ "cam2/images/0.jpg": IMAGE, "cam2/labels/0.txt": "" },
+    });
+    expect(boxesOf(await read(set))).toEqual({ "cam1/0": box, "cam2/0": [] });
+  });
+
+  it("many empty label files do not hide the others, also without data.yaml", async () => {
+    const files: Record<string, string | Buffer> = { "classes.txt": "cat\n" };
+    for (let i = 0; i < 40; i++) {
+      const name = String(i).padStart(2, "0");
+      Object.assign(files, { [`${name}.jpg`]: IMAGE, [`${name}.txt`]: i % 2 === 0 ? "" : line });
+    }
+    expect(await read(await folder(files))).toHaveLength(40);
+  });
+
+  it("label files are found whatever the case of their extension", async () => {
+    const set = await folder({
+      ...{ "data.yaml": `train: images\n${names}`, "images/a.jpg": IMAGE, "labels/a.TXT": line },
+    });
+    expect(boxesOf(await read(set))).toEqual({ a: box });
   });
 });
