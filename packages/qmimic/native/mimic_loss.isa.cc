@@ -88,7 +88,8 @@ double compare(float* prediction, const float* target, const float* twice, float
     for (long j = 0; j < CELLS; j++) {
       const float p = prediction[j];
       const float code = code_by_border(p, stride, per_stride);
-      error[j] = p == p ? code * stride - target[j] * stride : p;
+      // Exactly 0 where they are equal, also with fused multiply-adds.
+      error[j] = p == p ? (code - target[j]) * stride : p;
       const int equal = (code == target[j]) & (p == p) & (twice[j] > 0);
       same += equal;
       zero += equal & (code == 0);

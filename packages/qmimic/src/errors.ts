@@ -1,6 +1,6 @@
 // Errors that the user can fix, and "did you mean" suggestions.
 import { ModelError, PictureError } from "@qmimic/runtime";
-import { AddonError } from "@qmimic/torch/setup";
+import { AddonError, IsaError } from "@qmimic/torch/setup";
 import { distance } from "fastest-levenshtein";
 import { ZodError } from "zod";
 import { quoted, shortened } from "./text.js";
@@ -56,8 +56,8 @@ const NO_MEMORY =
  * @returns text without a final full stop
  */
 export function explain(error: unknown): string | undefined {
-  if (error instanceof InputError || error instanceof AddonError || isRuntimeError(error))
-    return error.message;
+  const isOurs = [InputError, AddonError, IsaError].some((kind) => error instanceof kind);
+  if (error instanceof Error && (isOurs || isRuntimeError(error))) return error.message;
   if (isOutOfMemory(error)) return `${error.message}. ${NO_MEMORY}`;
   if (!isSystemError(error)) return undefined;
   const remedy = REMEDIES[error.code ?? ""];

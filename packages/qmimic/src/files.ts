@@ -1,5 +1,5 @@
 // Atomic writes, and reads that accept only regular files.
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { constants, existsSync, rmSync, type Stats, statSync } from "node:fs";
 import {
   access,
@@ -120,6 +120,18 @@ export function removeUnfinished(): void {
   // Other threads may still be writing files into a folder that is being removed.
   for (const path of unfinished)
     rmSync(path, { recursive: true, force: true, maxRetries: 3, retryDelay: 20 });
+}
+
+/** File systems allow 255 bytes, of which temporary names and extensions need some. */
+const MAX_NAME_BYTES = 200;
+
+/** A name of a file as it is, or, if it is too long to be written, its beginning and a hash of all of it. */
+export function shortName(name: string): string {
+  if (Buffer.byteLength(name) <= MAX_NAME_BYTES) return name;
+  const hash = createHash("sha256").update(name).digest("hex").slice(0, 12);
+  const characters = [...name].slice(0, MAX_NAME_BYTES);
+  while (Buffer.byteLength(characters.join("")) > MAX_NAME_BYTES - hash.length - 1) characters.pop();
+  return `${characters.join("")}-${hash}`;
 }
 
 /** A unique name next to `path`, which removeTemporary recognizes. */

@@ -4,4 +4,4 @@
 export const shellWord = (text: string): string =>
   /^[\w./:=@%+,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
-export const resumeCommand = (run: string): string => `qmimic train --resume ${shellWord(run)}`;
+export const resumeCommand = (run: string): string => `npx qmimic train --resume ${shellWord(run)}`;

@@ -4,6 +4,7 @@
 import { operator } from "./dispatcher.js";
 import { psRoiAlignFallback, roiAlignFallback } from "./fallbacks.js";
 import type { BatchNormOptions, BatchNormTensors } from "./ops.js";
+import { IsaError } from "./setup/isaError.js";
 import type { Tensor } from "./tensor.js";
 
 /** 3x3 convolution, stride 1, padding 1, for narrow layers. x [B, Cin, H, W], weight [Cout, Cin, 3, 3]. */
@@ -69,5 +70,19 @@ export function psRoiAlign(features: Tensor, rois: Tensor, options: PsRoiAlignOp
   return psRoiAlignOf(features, rois, spatialScale, pooled, samplingRatio);
 }
 
-/** The instruction set the kernels use: "avx512", "avx2" or "portable". */
-export const simdLevel: () => string = operator<string>("qmimic::simd_level");
+const levelOf = operator<string>("qmimic::simd_level");
+
+/**
+ * The instruction set the kernels use: "avx512", "avx2" or "portable".
+ * @throws IsaError if QMIMIC_ISA is another one, or not one of this processor
+ */
+export function simdLevel(): string {
+  try {
+    return levelOf();
+  } catch (error) {
+    const { message } = error as Error;
+    throw message.includes("QMIMIC_ISA=")
+      ? new IsaError(message.slice(message.indexOf("QMIMIC_ISA=")))
+      : error;
+  }
+}

@@ -1,7 +1,7 @@
 // qmimic doctor: which libraries the engine uses, how fast it is here, and what is slow or missing.
 import { realpathSync } from "node:fs";
 import { availableParallelism, cpus, freemem, loadavg, totalmem } from "node:os";
-import { AddonError } from "@qmimic/torch/setup";
+import { AddonError, IsaError } from "@qmimic/torch/setup";
 import type { Command } from "commander";
 import { say } from "./output.js";
 
@@ -91,13 +91,13 @@ function allocator(): Finding {
 async function libtorch(): Promise<Finding[]> {
   try {
     (await import("../native/native.js")).addon();
+    const torch = await import("@qmimic/torch");
+    const { threadsOf } = await import("../train/engine.js");
+    return [...engine(torch, threadsOf("auto")), ...speeds(torch)];
   } catch (error) {
-    if (!(error instanceof AddonError)) throw error;
+    if (!(error instanceof AddonError || error instanceof IsaError)) throw error;
     return [{ name: "libtorch", value: "not usable", missing: error.message }];
   }
-  const torch = await import("@qmimic/torch");
-  const { threadsOf } = await import("../train/engine.js");
-  return [...engine(torch, threadsOf("auto")), ...speeds(torch)];
 }
 
 function engine({ configuration, simdLevel, setThreads }: Torch, threads: number): Finding[] {

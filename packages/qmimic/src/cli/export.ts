@@ -123,6 +123,11 @@ async function exportDetector(weights: string, flags: ExportFlags): Promise<void
   }
   if (flags.calibration === 0 && flags.format.includes("c-int8"))
     throw new InputError("--calibration 0: c-int8 needs images for calibration");
+  const reads = flags.compare || flags.format.some((format) => isC(format) || WEIGHTS[format] === "int8");
+  if (namesImages(flags) && !reads)
+    throw new InputError(
+      "--data, --split, --classes, --merge: with --no-compare, these formats need no images",
+    );
   const { path, stage } = findWeights(weights, flags);
   if (flags.finetune !== undefined) {
     if (!flags.format.some((format) => WEIGHTS[format] === "int8"))

@@ -9,7 +9,7 @@ import { decodeImage, readImageSize, unusableSize } from "../data/images.js";
 import { counted, someOf } from "../data/problems.js";
 import { InputError } from "../errors.js";
 import { type OpenedDetector, openDetector } from "../export/openDetector.js";
-import { writeFileAtomic, writeFolderAtomic } from "../files.js";
+import { shortName, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { drawDetections } from "../report/pictures.js";
 import { createCounter } from "./counter.js";
 import { describeDetector } from "./describe.js";
@@ -225,7 +225,7 @@ const DRAWING = 4;
 function picturePaths(folder: string): (file: string) => string {
   const taken = new Set<string>();
   return (file) => {
-    const base = basename(file, extname(file));
+    const base = shortName(basename(file, extname(file)));
     let name = base;
     for (let number = 2; taken.has(name.toLowerCase()); number++) name = `${base}-${number}`;
     taken.add(name.toLowerCase());

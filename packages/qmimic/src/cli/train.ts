@@ -22,7 +22,13 @@ import { quickSettings } from "../train/quick.js";
 import type { Recipe } from "../train/recipe.js";
 import { compareData } from "../train/runData.js";
 import { foldersOf, metricsFile } from "../train/runFiles.js";
-import { createRunFolder, lockRunFolder, moveData, openRunFolder } from "../train/runFolder.js";
+import {
+  createRunFolder,
+  lockRunFolder,
+  moveData,
+  openRunFolder,
+  requireRunFolder,
+} from "../train/runFolder.js";
 import { compareWeightsUsed } from "../train/runWeights.js";
 import { forTeacher, readOptions, type Splits } from "../train/splits.js";
 import { runStages, type StageReport, type StageResult } from "../train/stages.js";
@@ -115,6 +121,7 @@ async function train(recipe: Recipe, { resume, profile, moved = false }: TrainOp
     student: recipe.epochs,
   });
   if (resume !== undefined) await compareWeightsUsed(resume, recipe);
+  else await requireRunFolder(recipe);
   // Data first: its problems are reported before a run folder is created.
   const counter = createCounter("images decoded");
   const splits = await prepareRun(recipe, counter.update, (text) => {

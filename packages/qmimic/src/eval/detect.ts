@@ -1,4 +1,5 @@
 // Runs a detector on the images of a data set, and scores it with the VOC protocol.
+import { setImmediate as turn } from "node:timers/promises";
 import type { Detections, Size } from "@qmimic/runtime";
 import { scope } from "@qmimic/torch";
 import { drawWhole } from "../data/drawing.js";
@@ -74,6 +75,8 @@ export async function detectSamples(
     const indices = order.slice(at, end).map((entry) => entry.index);
     store.prefetch(order.slice(end, end + BATCH).map((entry) => entry.index));
     const images = await Promise.all(indices.map((i) => store.get(i)));
+    // Lets signal handlers run.
+    await turn();
     (await detect(images)).forEach((detections, i) => {
       found[indices[i]] = { id: samples[indices[i]].id, ...detections };
     });

@@ -39,6 +39,11 @@ export interface OpenOptions extends Pick<Engine, "threads" | "device"> {
 
 const OTHER_EXPORTS = /\.(html|c|h)$/i;
 
+function requireCpu(path: string, device: string): void {
+  if (device !== "cpu")
+    throw new InputError(`--device ${device}: ${path} is an exported model, which runs on the CPU`);
+}
+
 /**
  * libtorch is only needed, and set up with these options, for trained weights.
  * @throws InputError naming the file if it is none of these, or damaged
@@ -52,6 +57,7 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   }
   const bytes = statSync(path).size;
   if (path.endsWith(".onnx")) {
+    requireCpu(path, device);
     if (boxDetections !== undefined) {
       throw new InputError(
         `--box-detections: ${path} has a fixed limit, like all .onnx files. Set it in training, or use the weights that were exported.`,
@@ -69,6 +75,9 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   }
   const { format } = readWeights(path).metadata;
   if (format === MODEL_FORMAT) {
+    requireCpu(path, device);
+    if (threads !== "auto" && threads !== 1)
+      throw new InputError(`--threads ${threads}: ${path} is an exported model, which runs on one thread`);
     const { model, detect } = await openModel(path, readFileSync(path), options);
     const { classes, thresholds } = model;
     const limit = boxDetections ?? model.maxDetections;

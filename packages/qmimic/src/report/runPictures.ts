@@ -8,7 +8,7 @@ import { createRandom, shuffled } from "../data/random.js";
 import type { Dataset, Sample } from "../data/types.js";
 import { type SampleDetections, scoreDetections } from "../eval/detect.js";
 import { jointBestF1 } from "../eval/evaluation.js";
-import { makeFolders, writeFileAtomic } from "../files.js";
+import { makeFolders, shortName, writeFileAtomic } from "../files.js";
 import { picturesFolder } from "../train/runFiles.js";
 import { contactSheet, drawDetections } from "./pictures.js";
 
@@ -49,7 +49,10 @@ export async function writeRunPictures(
       classes,
       format: "png",
     });
-    await writeFileAtomic(join(target, `${split}-${sample.id.replaceAll("/", "_")}.png`), picture);
+    await writeFileAtomic(
+      join(target, `${shortName(`${split}-${sample.id.replaceAll("/", "_")}`)}.png`),
+      picture,
+    );
     return picture;
   });
   const overview = join(target, "overview.png");

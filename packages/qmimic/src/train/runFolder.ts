@@ -5,7 +5,7 @@ import { join, resolve } from "node:path";
 import { parse } from "yaml";
 import { type FileLock, tryLock } from "../data/lock.js";
 import { InputError } from "../errors.js";
-import { readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
+import { checkWritable, readText, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { quoted, shortened } from "../text.js";
 import { threadsOf } from "./engine.js";
 import { formatRecipe, isWeightsFile, parseRecipe, type Recipe, usesCache } from "./recipe.js";
@@ -34,16 +34,23 @@ const resolved = (recipe: Recipe): Recipe => ({
   threads: threadsOf(recipe.threads),
 });
 
+/** The name of a new run's folder. @throws InputError if it cannot be created: before hours of work */
+export async function requireRunFolder(recipe: Recipe): Promise<string> {
+  const name = recipe.name === "" ? defaultName(recipe) : recipe.name;
+  if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
+    throw new InputError(`name: ${quoted(name)} is not a folder name; use letters, digits, "-", "_" and "."`);
+  }
+  await checkWritable(recipe.runs);
+  return name;
+}
+
 /**
  * Creates runs/<name>, or runs/<name>-2, ... if it is taken, with the recipe, and the fingerprints of its data and
  * of the weights that it uses.
  * @throws InputError if the folder cannot be written
  */
 export async function createRunFolder(recipe: Recipe, splits: Splits): Promise<string> {
-  const name = recipe.name === "" ? defaultName(recipe) : recipe.name;
-  if (!/^[\w.-]+$/.test(name) || name.startsWith(".")) {
-    throw new InputError(`name: ${quoted(name)} is not a folder name; use letters, digits, "-", "_" and "."`);
-  }
+  const name = await requireRunFolder(recipe);
   // All from the start: a run interrupted at any moment can be resumed.
   return writeFolderAtomic(join(recipe.runs, name), async (folder) => {
     await writeFile(recipeFile(folder), formatRecipe(resolved(recipe)));

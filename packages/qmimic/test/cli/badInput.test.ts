@@ -244,7 +244,7 @@ describe.concurrent("bad commands", () => {
     const runs = join(root, "file");
     await put(runs, "a file");
     const outcome = await qmimic(["train", "--data", good, "--runs", runs, ...QUICK]);
-    expectRefusal(outcome, /file.*cannot create the folder/);
+    expectRefusal(outcome, /file: not writable: .*file is not a directory/);
     expect(await readFile(runs, "utf8")).toBe("a file");
   });
 
@@ -263,6 +263,10 @@ describe.concurrent("bad commands", () => {
   it("a run folder where nothing can be made", async () => {
     const outcome = await qmimic(["train", "--data", good, "--runs", "/proc/qmimic-runs", ...QUICK]);
     expectRefusal(outcome, /\/proc\/qmimic-runs.*cannot create the folder/);
+    const named = await qmimic(["train", "--data", good, "--name", "my run", ...QUICK]);
+    expectRefusal(named, /name: "my run" is not a folder name/);
+    // Before images are decoded, and classes counted.
+    expect(named.stdout).toBe("");
     const images = join(good, "JPEGImages");
     await refuse(
       ["predict", weights, images, "--out", "/proc/qmimic"],
@@ -289,6 +293,12 @@ describe.concurrent("bad commands", () => {
       /--runs <count>' argument '0' is invalid\. Expected an integer from 1 to 1000000\./,
     );
     await refuse(["val", weights, "--data", good, "--device", "cuda:7"], /device "cuda:7"/);
+    for (const verb of [["doctor"], ["benchmark", weights, "--runs", "1"]]) {
+      const { code, stdout, stderr } = await qmimic(verb, { within: ["env", "QMIMIC_ISA=foo"] });
+      expect(code).toBe(1);
+      expect(stdout + stderr).toMatch(/QMIMIC_ISA=foo: expected portable, avx2 or avx512/);
+      expect(stderr).not.toMatch(/^ +at /m);
+    }
     await refuse(["predict", weights, good, "--side", "0480"], /--side.* integer from 32 to 8192/);
     await refuse(["predict", weights, good, "--side", "1e9"], /--side.* integer from 32 to 8192/);
     expectRefusal(
@@ -298,7 +308,10 @@ describe.concurrent("bad commands", () => {
   });
 
   it("a run that is none", async () => {
-    expectRefusal(await qmimic(["train", "--resume", good]), /good: cannot resume a run here/);
+    expectRefusal(
+      await qmimic(["train", "--resume", good]),
+      /good: not a run folder: it has no recipe\.yaml/,
+    );
   });
 });
 

@@ -235,6 +235,10 @@ describe("qmimic export of a run", () => {
       /--finetune: .*weights.safetensors is a weights file; pass its run folder/,
     ],
     [["export", run, "--format", "onnx", "--finetune", "1"], /--finetune only works with --format int8/],
+    [
+      ["export", run, "--format", "safetensors", "--no-compare", "--split", "val"],
+      /these formats need no images/,
+    ],
     [["export", run, "--finetune", "0"], /Expected an integer from 1 to 1000/],
     [["export", run, "--split", "vla"], /no split "vla".*Did you mean "val"/],
     [["export", run, "--classes", "cat"], /--classes: .* detects disc, square, not "cat"/],

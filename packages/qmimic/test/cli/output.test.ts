@@ -90,7 +90,7 @@ describe("a signal", () => {
         signal,
         killWhen: () => existsSync(weightsOf(name, "state.safetensors")),
       });
-      const resume = `finished work is kept; resume with: qmimic train --resume ${folder}`;
+      const resume = `finished work is kept; resume with: npx qmimic train --resume ${folder}`;
       expect(outcome).toMatchObject({ code, stderr: `qmimic: interrupted (${signal}): ${resume}\n` });
       expect(filesBelow(folder).filter((file) => file.endsWith(".tmp"))).toEqual([]);
       if (signal === "SIGTERM") return;
@@ -118,6 +118,15 @@ describe("a signal", () => {
     expect(readdirSync(place)).toEqual([]);
   });
 
+  it("while images are detected ends the process", async () => {
+    const started = performance.now();
+    const outcome = await qmimic(["benchmark", join(root, "alone"), "--runs", "1000000", "--threads", "1"], {
+      signal: "SIGTERM",
+      killWhen: () => performance.now() > started + 4000,
+    });
+    expect(outcome).toMatchObject({ code: 143, stdout: "" });
+  });
+
   it("that is sent twice ends the process at once, whatever it is doing; one of each kind does not", async () => {
     const signals = fileURLToPath(new URL("../../dist/native/signals.js", import.meta.url));
     const code = `
@@ -140,7 +149,7 @@ describe("a signal", () => {
 });
 
 describe("errors of the system", () => {
-  const resume = (folder: string) => new RegExp(`, then: qmimic train --resume ${folder}\n$`);
+  const resume = (folder: string) => new RegExp(`, then: npx qmimic train --resume ${folder}\n$`);
 
   it("a limit for files: the file is named, and how to resume", async () => {
     const { code, stderr } = await train("limited", shell("ulimit -f 64"));

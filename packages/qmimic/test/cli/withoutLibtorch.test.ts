@@ -55,6 +55,19 @@ describe("without the addon", () => {
     expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
   });
 
+  it.each([
+    [
+      ["--device", "cuda:3"],
+      /--device cuda:3: model\.safetensors is an exported model, which runs on the CPU/,
+    ],
+    [["--threads", "7"], /--threads 7: model\.safetensors is an exported model, which runs on one thread/],
+  ])("an exported model refuses %s instead of ignoring it", async (flags, message) => {
+    const outcome = await bare("benchmark", "model.safetensors", ...flags);
+    expect(outcome).toMatchObject({ code: 1, stderr: expect.stringMatching(message) });
+    const allowed = ["--device", "cpu", "--threads", "1", "--runs", "1", "--warmup", "0"];
+    expect(await bare("benchmark", "model.safetensors", ...allowed)).toMatchObject({ code: 0 });
+  });
+
   it("--version prints the package's version", async () => {
     const { version } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
     expect(await bare("--version")).toMatchObject({ code: 0, stdout: `${version}\n` });

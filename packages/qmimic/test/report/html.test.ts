@@ -266,7 +266,7 @@ describe("writeRunReport", () => {
     await rm(join(folder, "metrics.json"));
     await rm(join(folder, "student"), { recursive: true });
     await expect(writeRunReport(folder)).rejects.toThrow(InputError);
-    await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(/nowhere: cannot resume a run here/);
+    await expect(writeRunReport(join(root, "nowhere"))).rejects.toThrow(/nowhere: not a run folder/);
     expect(filesBelow(folder)).not.toContain("report.html");
   });
 });

@@ -117,7 +117,7 @@ describe("written", () => {
     const before = files();
     await expect(trainDetector({ ...task, detector: create(), lr, report: silent })).rejects.toThrow(
       new RegExp(
-        `training diverged in epoch 2, step \\d: .* The files of epoch 1 are intact: lower teacher-lr \\(.*recipe\\.yaml, then: qmimic train --resume ${root}`,
+        `training diverged in epoch 2, step \\d: .* The files of epoch 1 are intact: lower teacher-lr \\(.*recipe\\.yaml, then: npx qmimic train --resume ${root}`,
       ),
     );
     expect(files()).toEqual(before);

@@ -14,9 +14,9 @@ import {
   writeWhole,
 } from "./cache.js";
 import type { Compiler } from "./compiler.js";
-import { exec } from "./exec.js";
+import { exec, isMac } from "./exec.js";
 import { type Libtorch, mainLibrary } from "./libtorch.js";
-import { compileObjects, isMac } from "./objects.js";
+import { compileObjects } from "./objects.js";
 import { type AddonSources, hashOf } from "./sources.js";
 
 export interface Build {

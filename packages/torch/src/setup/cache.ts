@@ -101,6 +101,11 @@ export function tidy(): void {
     for (const name of readdirSync(folder)) {
       const path = join(folder, name);
       const found = statSync(path, { throwIfNoEntry: false });
-      if (found && found.mtimeMs < limit) rmSync(path, { recursive: true, force: true });
+      if (!found || found.mtimeMs >= limit) continue;
+      try {
+        rmSync(path, { recursive: true, force: true });
+      } catch {
+        // Another user's, or a read-only cache: nothing depends on its removal.
+      }
     }
 }

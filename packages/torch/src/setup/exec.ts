@@ -1,6 +1,8 @@
 // Runs commands, and times the steps of the setup.
 import { type ExecFileOptions, execFile } from "node:child_process";
 
+export const isMac = process.platform === "darwin";
+
 /** A failed setup; the message says everything the user needs to know, without a stack trace. */
 export class SetupError extends Error {
   override name = "SetupError";

@@ -1,6 +1,6 @@
 // Finds libtorch: LIBTORCH (a folder), LIBTORCH_USE_PYTORCH=1 (python3's torch), or the system's package.
 import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { exec, type Note, SetupError, tryExec } from "./exec.js";
 import { type Consent, install, prefix } from "./systemPackages.js";
 
@@ -29,7 +29,7 @@ export const mainLibrary = ({ lib }: Pick<Libtorch, "lib">): string => join(lib,
  * @throws SetupError if LIBTORCH or LIBTORCH_USE_PYTORCH is set and that libtorch is missing or incomplete
  */
 export async function findLibtorch(): Promise<Libtorch | null> {
-  if (process.env.LIBTORCH) return describe("LIBTORCH", process.env.LIBTORCH);
+  if (process.env.LIBTORCH) return describe("LIBTORCH", resolve(process.env.LIBTORCH));
   if (process.env.LIBTORCH_USE_PYTORCH === "1") return fromPython();
   return fromSystem();
 }

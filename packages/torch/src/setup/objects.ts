@@ -6,11 +6,10 @@ import { availableParallelism, totalmem } from "node:os";
 import { dirname, join } from "node:path";
 import { identityOf, objectsFolder, temporaryName, touch } from "./cache.js";
 import type { Compiler } from "./compiler.js";
-import { exec, SetupError } from "./exec.js";
+import { exec, isMac, SetupError } from "./exec.js";
 import { type Libtorch, mainLibrary } from "./libtorch.js";
 import { type AddonSources, hashOf, listObjects, type ObjectSource } from "./sources.js";
 
-export const isMac = process.platform === "darwin";
 /** torch's headers take about 1 GB of memory per compiler. */
 const JOBS = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / 2e9)));
 

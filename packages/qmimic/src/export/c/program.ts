@@ -78,7 +78,7 @@ function parseFound(text: string, classes: readonly string[]): Detection[][] {
   return found;
 }
 
-/** Runs the program in a folder on images. */
+/** Runs the program in a folder on images. @throws InputError if it cannot be started, or fails */
 export function runProgram(
   folder: string,
   pictures: readonly RawImage[],
@@ -86,12 +86,20 @@ export function runProgram(
   [program, ...args]: readonly string[] = ["./program"],
 ): Detection[][] {
   writeFileSync(join(folder, "pictures.bin"), pictureBytes(pictures));
-  const printed = execFileSync(program, args, {
-    cwd: folder,
-    encoding: "utf8",
-    maxBuffer: 2 ** 28,
-    stdio: "pipe",
-  });
+  let printed: string;
+  try {
+    printed = execFileSync(program, args, {
+      cwd: folder,
+      encoding: "utf8",
+      maxBuffer: 2 ** 28,
+      stdio: "pipe",
+    });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const remedy =
+      code === "EACCES" ? `: programs may not run in ${tmpdir()}. Set TMPDIR to another folder` : "";
+    throw new InputError(`the compiled program failed: ${message.trim()}${remedy}`);
+  }
   return parseFound(printed, classes);
 }
 

@@ -44,6 +44,27 @@ function reference(prediction: Tensor, target: Tensor, cells: Tensor): Tensor {
 }
 
 export function mimicCases(): void {
+  test("fusedMimicLoss: where all entries match, loss and gradient are exactly 0", () => {
+    const { inputs, cells, targetShape, cellShape } = given(SHAPES[2], 3);
+    const uneven = 0.0371;
+    const [x, weight, bias] = inputs.map(({ shape, data }) => tensor(data, shape));
+    const own = quantize(predict(x, weight, bias), uneven).toFloat32();
+    const codes = Uint8Array.from(own, (value) => Math.min(255, Math.round(value / uneven)));
+    // Codes beyond a byte cannot match: their cells weigh nothing.
+    const plane = targetShape[2] * targetShape[3];
+    const beyond = new Set<number>();
+    own.forEach((value, i) => {
+      if (value / uneven > 255) beyond.add(Math.floor(i / (targetShape[1] * plane)) * plane + (i % plane));
+    });
+    const weights = tensor(
+      cells.map((value, i) => (beyond.has(i) ? 0 : value)),
+      cellShape,
+    );
+    const target = { target: tensor(codes, targetShape), stride: uneven };
+    const { loss } = fusedMimicLoss(x, { weight, bias }, target, weights);
+    expect(loss.item()).toBe(0);
+  });
+
   describe.each(SHAPES)("fusedMimicLoss, $own -> $channels channels, $height x $width", (shape) => {
     test.each(["codes", "features"])("on %s: the weighted squared difference, and its gradients", (kind) => {
       const { inputs, codes, features, cells, targetShape, cellShape } = given(shape, 1);
