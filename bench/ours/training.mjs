@@ -16,12 +16,12 @@ export async function benchmarkTraining(settings, method) {
   // Maps are always recomputed, to measure how long that takes.
   const cache = await mkdtemp(join(tmpdir(), "qmimic-benchmark-"));
   try {
-    // The teacher has random weights. The mimic loss and its gradients are fully computed, but do not affect the
+    // The teacher has random weights. The mimic loss and its gradients are fully computed, but hardly affect the
     // student: otherwise it would produce different proposals, and more of them to suppress, than the student trained
     // from scratch that it is compared with. The peer does not mimic heads.
     return await measureTraining(
       settings,
-      peerRecipe(settings, { method, cache, lambda: 0, "lambda-head": 0 }),
+      peerRecipe(settings, { method, cache, lambda: 1e-12, "lambda-head": 0 }),
     );
   } finally {
     await rm(cache, { recursive: true });
