@@ -72,15 +72,18 @@ async function open(files: readonly File[]): Promise<void> {
     await openModel(file.name, new Uint8Array(await file.arrayBuffer()));
   const shown = files.filter((file) => !isModel(file));
   try {
-    if (shown.length > 0) {
-      if (!(await openFiles(shown))) return;
-      say("");
-    }
+    if (shown.length > 0 && !(await openFiles(shown))) return;
   } catch (error) {
     say((error as Error).message);
   }
   showCamera();
   run();
+}
+
+/** Opens what the user chose: what an earlier choice said is over. */
+function choose(files: readonly File[]): Promise<void> {
+  say("");
+  return open(files);
 }
 
 const showCamera = (): void => {
@@ -98,14 +101,13 @@ function setThreshold(value: number): void {
 for (const id of ["models", "media"]) {
   $<HTMLInputElement>(id).onchange = async ({ target }) => {
     const input = target as HTMLInputElement;
-    await open([...(input.files ?? [])]);
+    await choose([...(input.files ?? [])]);
     input.value = "";
   };
 }
 $("camera").onclick = async () => {
   try {
-    await toggleCamera();
-    say("");
+    if (await toggleCamera()) say("");
   } catch (error) {
     say((error as Error).message);
   }
@@ -172,7 +174,7 @@ addEventListener("dragleave", () => document.body.classList.remove("over"));
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("over");
-  void open([...(event.dataTransfer?.files ?? [])]);
+  void choose([...(event.dataTransfer?.files ?? [])]);
 });
 
 /** Opens the demo's models and pictures, if `npm run playground` found them. */

@@ -43,7 +43,15 @@ export async function openFiles(files: readonly File[]): Promise<boolean> {
     video.src = URL.createObjectURL(videoFile);
     return play(mine, (reason) => `${videoFile.name} cannot be played: ${reason}`);
   }
-  return showPicture(files, 0);
+  // Until they are open, there is nothing to step to.
+  const before = pictures;
+  pictures = [];
+  try {
+    return await showPicture(files, 0);
+  } catch (error) {
+    pictures = before;
+    throw error;
+  }
 }
 
 /** Counts the pictures that were wanted: one that is decoded late does not replace a newer one. */
@@ -102,14 +110,18 @@ export async function step(by: 1 | -1): Promise<boolean> {
 /** Whether the camera is on. */
 export const hasCamera = (): boolean => stream !== undefined;
 
-/** Starts the camera, or stops it if it is on or about to start. @throws Error if it cannot be used */
-export async function toggleCamera(): Promise<void> {
+/**
+ * Starts the camera, or stops it if it is on or about to start.
+ * @returns false if something else was requested in the meantime
+ * @throws Error if it cannot be used
+ */
+export async function toggleCamera(): Promise<boolean> {
   const mine = ++requested;
   const stops = stream !== undefined || starting;
   closeVideo();
   if (stops) {
     starting = false;
-    return;
+    return true;
   }
   starting = true;
   const unusable = (reason: string): string => `the camera cannot be used: ${reason}`;
@@ -118,17 +130,17 @@ export async function toggleCamera(): Promise<void> {
     const camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
     if (mine !== requested) {
       for (const track of camera.getTracks()) track.stop();
-      return;
+      return false;
     }
     stream = camera;
   } catch (error) {
-    if (mine !== requested) return;
+    if (mine !== requested) return false;
     throw new Error(unusable((error as Error).message));
   } finally {
     if (mine === requested) starting = false;
   }
   video.srcObject = stream;
-  await play(mine, unusable);
+  return play(mine, unusable);
 }
 
 export function togglePause(): void {

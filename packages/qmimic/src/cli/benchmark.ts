@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { decodeImage, type RawImage } from "../data/images.js";
 import { quantiles } from "../data/quantiles.js";
 import { createRandom } from "../data/random.js";
-import { openDetector } from "../export/openDetector.js";
+import { openDetector, refuseUnused } from "../export/openDetector.js";
 import { writeFileAtomic } from "../files.js";
 import { describeDetector } from "./describe.js";
 import { type EngineFlags, engineOptions } from "./engine.js";
@@ -41,6 +41,7 @@ async function benchmark(weights: string, flags: BenchmarkFlags): Promise<void> 
   const { path } = findWeights(weights);
   const opening = performance.now();
   const detector = await openDetector(path, flags);
+  refuseUnused([detector], flags);
   const image =
     flags.image === undefined ? noise() : await decodeImage(flags.image, { maxSide: detector.side });
   const milliseconds: number[] = [];

@@ -1,13 +1,12 @@
 // A split of a data set with the labels of a detector.
 import { type ReadOptions, readSplit } from "../data/dataset.js";
 import type { Mark } from "../data/readers/types.js";
-import { type Division, holdsOut, readTrainVal } from "../data/trainVal.js";
+import { holdsOut, readTrainVal } from "../data/trainVal.js";
 import type { Dataset } from "../data/types.js";
 import { InputError } from "../errors.js";
 import type { OpenedDetector } from "../export/openDetector.js";
 import { listed, quoted } from "../text.js";
-import { divisionOf } from "../train/runData.js";
-import { runFolderOf } from "../train/runFiles.js";
+import { divisionFor } from "../train/runData.js";
 import { type DataFlags, openFrom, printNotes } from "./dataFlags.js";
 import { namesOf } from "./names.js";
 import { complain } from "./output.js";
@@ -18,6 +17,8 @@ export interface DatasetFlags extends DataFlags {
   /** If the data has no val split: the split from which training held one out, and how much. */
   trainSplit: string;
   valShare: number;
+  /** Whether val is what the detector's run held out; default true. False: what valShare says. */
+  asRun?: boolean;
   ignore?: readonly Mark[];
   classes?: string;
   merge?: string;
@@ -37,7 +38,7 @@ export const readTrainFor = (detector: Labelled, flags: DatasetFlags): Promise<D
   readLabelled(detector, flags, async (options) => {
     const folder = await openFrom(flags.data, flags);
     const { skipBad = false, ignore = [], trainSplit, split: valSplit, valShare } = flags;
-    const splits = { trainSplit, valSplit, valShare, division: await divisionFor(detector) };
+    const splits = { trainSplit, valSplit, valShare, division: await divisionFor(detector.path) };
     return (await readTrainVal(folder, splits, { ...options, skipBad, ignore })).train;
   });
 
@@ -84,7 +85,8 @@ async function readWith(options: ReadOptions, flags: DatasetFlags, detector: Lab
     // Images are divided by all their labels, as in training, also if only some classes are scored.
     const someOfThem = options.ignoreOthers === true;
     const labels = someOfThem ? { ...all, classes: [...detector.classes] } : all;
-    const settings = { trainSplit, valSplit, valShare, division: await divisionFor(detector) };
+    const division = flags.asRun === false ? undefined : await divisionFor(detector.path);
+    const settings = { trainSplit, valSplit, valShare, division };
     const { val, heldOut } = await readTrainVal(folder, settings, labels);
     if (heldOut !== undefined) complain(heldOut);
     dataset = someOfThem ? sameImages(val, await readSplit(folder, trainSplit, all)) : val;
@@ -93,12 +95,6 @@ async function readWith(options: ReadOptions, flags: DatasetFlags, detector: Lab
   }
   await printNotes(folder);
   return dataset;
-}
-
-/** How the detector's run divided its images: since then, the folder may have got others. */
-async function divisionFor({ path }: Labelled): Promise<Division | undefined> {
-  const run = runFolderOf(path);
-  return run === undefined ? undefined : divisionOf(run);
 }
 
 /** The images of a split as another reading of the set labels them. */

@@ -5,7 +5,7 @@ import type { Comparison } from "../export/comparison.js";
 import { writeFolderAtomic } from "../files.js";
 import { type FineTuned, fineTuneRounded } from "../train/fineTune.js";
 import { stageRecipe } from "../train/recipe.js";
-import { divisionOf } from "../train/runData.js";
+import { divisionFor } from "../train/runData.js";
 import { weightFiles } from "../train/runFiles.js";
 import { readRunRecipe } from "../train/runFolder.js";
 import { decodeAll, openSplits } from "../train/splits.js";
@@ -41,7 +41,7 @@ export async function fineTune({
   const stage = basename(dirname(dirname(path)));
   const recipe = { ...stageRecipe(await readRunRecipe(run), stage), device, unlabelled: "" };
   const counter = createCounter("images decoded");
-  const splits = await openSplits(recipe, progress.say, counter.update, await divisionOf(run));
+  const splits = await openSplits(recipe, progress.say, counter.update, await divisionFor(path));
   await decodeAll([splits.train, splits.val], counter.update);
   counter.end();
   const detector = loadDetector(path, device);

@@ -8,7 +8,7 @@ import { IMAGE_ENDINGS, isImage, isLeftover, isUnreadImage } from "../data/endin
 import { decodeImage, readImageSize, unusableSize } from "../data/images.js";
 import { counted, someOf } from "../data/problems.js";
 import { InputError } from "../errors.js";
-import { type OpenedDetector, openDetector } from "../export/openDetector.js";
+import { type OpenedDetector, openDetector, refuseUnused } from "../export/openDetector.js";
 import { shortName, writeFileAtomic, writeFolderAtomic } from "../files.js";
 import { drawDetections } from "../report/pictures.js";
 import { createCounter } from "./counter.js";
@@ -75,6 +75,7 @@ async function predict(weights: string, images: string[], flags: PredictFlags): 
   whenInterrupted(() => "nothing was written");
   const { path } = findWeights(weights);
   const detector = await openDetector(path, flags);
+  refuseUnused([detector], flags);
   const files = await listImages(images, flags.recursive === true);
   const { classes } = detector;
   const thresholds = chooseThresholds(detector, flags.threshold);

@@ -12,7 +12,7 @@ import { summarize } from "../report/summary.js";
 import { listed } from "../text.js";
 import { useEngine } from "../train/engine.js";
 import { parseRecipe, type Recipe } from "../train/recipe.js";
-import { divisionOf } from "../train/runData.js";
+import { divisionFor } from "../train/runData.js";
 import { runFolderOf } from "../train/runFiles.js";
 import { readRunRecipe } from "../train/runFolder.js";
 import { openSplits, type Split } from "../train/splits.js";
@@ -87,14 +87,8 @@ async function prune(weights: string, flags: PruneFlags): Promise<void> {
   if (existsSync(out)) throw new InputError(`${out} already exists: choose another file with --out`);
   await checkWritable(dirname(out));
   const detector = loadDetector(path);
-  const run = runFolderOf(path);
   const recipe = await recipeFor(path, detector, flags);
-  const { train, val } = await openSplits(
-    recipe,
-    complain,
-    undefined,
-    run === undefined ? run : await divisionOf(run),
-  );
+  const { train, val } = await openSplits(recipe, complain, undefined, await divisionFor(path));
   const { classes } = detector.config;
   if (classes.join("\n") !== train.dataset.classes.join("\n")) {
     throw new InputError(

@@ -8,7 +8,7 @@ import { type ApComparisons, bootstrapIntervals, comparePaired } from "../eval/b
 import { type CocoMatches, matchCoco } from "../eval/coco.js";
 import { detectTimed, evaluationInputs, type SampleDetections } from "../eval/detect.js";
 import { evaluate } from "../eval/evaluation.js";
-import { type OpenedDetector, openDetector } from "../export/openDetector.js";
+import { type OpenedDetector, openDetector, refuseUnused } from "../export/openDetector.js";
 import { writeFileAtomic } from "../files.js";
 import { classMap } from "../report/classMap.js";
 import { formatComparisons, formatEvaluation } from "../report/evaluationText.js";
@@ -48,7 +48,7 @@ export function addVal(program: Command): void {
     .option("--split <name>", "split to score: val for choosing among models, test once at the end", "val")
     .option(
       "--val-share <number>",
-      "if there is no val split: the fraction held out in training (default: the run's, or 0.15)",
+      "if there is no val split: the fraction to hold out (default: what the run held out, or 0.15)",
       fraction,
     )
     .option("--ignore <marks>", `do not score objects with these marks: ${MARKS.join(", ")}`, marks)
@@ -74,9 +74,12 @@ function marks(text: string): Mark[] {
 async function val(weights: string, flags: ValFlags): Promise<void> {
   const { path, stage } = findWeights(weights, flags);
   const detector = await openDetector(path, flags);
-  const dataset = await readDatasetFor(detector, { ...(await heldOutBy(path)), ...flags });
+  if (flags.compare === undefined) refuseUnused([detector], flags);
+  const asRun = flags.valShare === undefined;
+  const dataset = await readDatasetFor(detector, { ...(await heldOutBy(path)), ...flags, asRun });
   for (const note of denseNotes([dataset], detector.limit ?? Infinity)) complain(note);
   const other = flags.compare === undefined ? undefined : await openOther(flags.compare, dataset, flags);
+  if (other !== undefined) refuseUnused([detector, other], flags);
   const { found, imagesPerSecond } = await detectSplit(detector, dataset);
   const evaluation = evaluate(dataset, found, { iou: flags.iou, pixelInclusive: flags.inclusive === true });
   const matches = matchDataset(dataset, found);

@@ -16,8 +16,8 @@ export interface PixelFile {
 }
 
 /**
- * A file in `folder` for these images at this size, opened on first use. If an image's path, size or
- * modification time changes, another file is used.
+ * A file in `folder` for these images at this size, opened on first use. If an image's path, size,
+ * modification time or stated sides change, another file is used.
  * @param maxSide see DecodeOptions
  * @param say called once if the file is damaged
  */

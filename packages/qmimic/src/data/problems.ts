@@ -12,6 +12,7 @@ const NOTES = {
   clipped: "boxes clipped to their images",
   noArea: "boxes without area, skipped",
   shapes: "shapes other than rectangles; their bounding boxes are used",
+  united: "shapes united with another one of the same label and group_id",
   noShape: "points and lines, which have no area; skipped",
 } as const;
 

@@ -11,7 +11,7 @@ export interface TrainValOptions {
   valSplit: string;
   /** Fraction of the images to hold out if there is no val split. */
   valShare: number;
-  /** If the images have been divided before, by a run: how. */
+  /** How an earlier run divided the images, if one did. */
   division?: Division | undefined;
   /** Called while images are compared for holding out. */
   onProgress?: (done: number, total: number) => void;
@@ -28,6 +28,8 @@ export interface TrainVal {
   val: Dataset;
   /** A note on what was held out; undefined if the data has both splits. */
   heldOut: string | undefined;
+  /** Whether train and val are those of an earlier division. */
+  divided: boolean;
 }
 
 /** Not the run's seed: runs with different seeds are compared on the same images, and share a teacher. */
@@ -50,7 +52,7 @@ export async function readTrainVal(
   const all = await readSplit(folder, trainSplit, options);
   if (!holdsOut(folder, valSplit)) {
     const val = await readSplit(folder, valSplit, likeTrain(options, all));
-    return { train: all, val, heldOut: undefined };
+    return { train: all, val, heldOut: undefined, divided: false };
   }
   const before = division?.(all.samples);
   const splits =
@@ -73,8 +75,8 @@ export async function readTrainVal(
   }
   const from = findSplit(folder, trainSplit) === WHOLE ? "the set" : `split ${trainSplit}`;
   const how = before
-    ? "those that the run held out"
+    ? "as in the run"
     : `val-share ${valShare}; the same ones for every seed, near-duplicates stay together`;
   const heldOut = `there is no val split: ${val.samples.length} of the ${all.samples.length} images of ${from} are held out as val (${how}). qmimic data split writes lists.`;
-  return { train, val, heldOut };
+  return { train, val, heldOut, divided: before !== undefined };
 }

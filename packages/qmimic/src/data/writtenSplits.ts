@@ -11,7 +11,9 @@ export const SPLITS_FOLDER = "splits";
 
 /** The source with the splits of the folder `splits`, if it has such lists; else unchanged. */
 export async function withWrittenSplits(tree: FolderTree, source: LabelSource): Promise<LabelSource> {
-  const paths = tree.files.filter((path) => folderOf(path) === SPLITS_FOLDER && path.endsWith(".txt"));
+  const paths = tree.files.filter(
+    (path) => folderOf(path) === SPLITS_FOLDER && path.endsWith(".txt") && !source.ownFiles.includes(path),
+  );
   if (paths.length === 0) return source;
   if (source.splits.length !== 1) {
     const note = `The lists in ${SPLITS_FOLDER}/ are not used: the labels have splits of their own (${listed(source.splits)}). Remove the ones that are wrong.`;

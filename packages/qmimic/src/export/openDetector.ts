@@ -39,9 +39,18 @@ export interface OpenOptions extends Pick<Engine, "threads" | "device"> {
 
 const OTHER_EXPORTS = /\.(html|c|h)$/i;
 
-function requireCpu(path: string, device: string): void {
+/** @throws InputError if a flag is for trained weights, and none of the detectors are */
+export function refuseUnused(
+  detectors: readonly OpenedDetector[],
+  { device, threads }: Pick<OpenOptions, "device" | "threads">,
+): void {
+  if (detectors.some(({ exported }) => !exported)) return;
+  const [{ path }] = detectors;
   if (device !== "cpu")
     throw new InputError(`--device ${device}: ${path} is an exported model, which runs on the CPU`);
+  const onnx = detectors.find((one) => one.path.endsWith(".onnx"));
+  if (threads !== "auto" && threads !== 1 && onnx === undefined)
+    throw new InputError(`--threads ${threads}: ${path} is an exported model, which runs on one thread`);
 }
 
 /**
@@ -57,7 +66,6 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   }
   const bytes = statSync(path).size;
   if (path.endsWith(".onnx")) {
-    requireCpu(path, device);
     if (boxDetections !== undefined) {
       throw new InputError(
         `--box-detections: ${path} has a fixed limit, like all .onnx files. Set it in training, or use the weights that were exported.`,
@@ -75,9 +83,6 @@ export async function openDetector(path: string, options: OpenOptions): Promise<
   }
   const { format } = readWeights(path).metadata;
   if (format === MODEL_FORMAT) {
-    requireCpu(path, device);
-    if (threads !== "auto" && threads !== 1)
-      throw new InputError(`--threads ${threads}: ${path} is an exported model, which runs on one thread`);
     const { model, detect } = await openModel(path, readFileSync(path), options);
     const { classes, thresholds } = model;
     const limit = boxDetections ?? model.maxDetections;

@@ -52,12 +52,12 @@ export interface MimicResult {
 
 /**
  * r: from the student's channels to the teacher's. It predicts the teacher's features, and is discarded after
- * training.
+ * training. In evaluation mode, layers compute in float32: what it predicts is quantized next.
  */
 export const createRegressor = (studentChannels: number, teacherChannels: number, random: Random): Conv2d =>
   new Conv2d(studentChannels, teacherChannels, random, { kernel: 1, init: "kaiming", predicts: true }).eval();
 
-/** r of the student's map, always float32 (in evaluation mode, layers compute in it), because it is quantized next. */
+/** r of the student's map, in float32. */
 export const predict = (regressor: Conv2d, features: Tensor): Tensor => regressor.forward(features);
 
 const equalTo = operator("aten::eq.Tensor");

@@ -6,6 +6,7 @@ import {
   otherLayers,
   pruned,
   QM,
+  QM_SETTINGS,
   QUANTIZED,
   QUANTIZED_SETTINGS,
   SCRATCH,
@@ -175,7 +176,14 @@ export const PAPER_TABLES: readonly Table[] = [
             settings: (finished) => ({ ...QUANTIZED_SETTINGS, ...strideOf(finished, times), ...ANY_COST }),
             after: [QUANTIZED.name],
           },
-          { ...QM, name: `${QM.name}-s-${times}`, label: `s times ${times}`, teacher },
+          {
+            ...QM,
+            name: `${QM.name}-s-${times}`,
+            label: `s times ${times}`,
+            // Their teacher's.
+            settings: { ...QM_SETTINGS, "quantizer-stride": "auto" },
+            teacher,
+          },
         ];
       }),
     ],

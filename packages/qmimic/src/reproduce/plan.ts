@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { InputError } from "../errors.js";
 import { kebab } from "../models/index.js";
-import { keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
+import { idleMimicry, keysOf, parseRecipe, type Recipe, settingOf } from "../train/recipe.js";
 import { recipeFile } from "../train/runFiles.js";
 import { settingsOfRun } from "../train/runFolder.js";
 import { weightsHash } from "../train/runWeights.js";
@@ -112,7 +112,10 @@ function combine(base: Recipe, settings: Settings, own: Settings, source: string
   const init = settings.stage === "teacher" ? base.teacherInit : "";
   given["teacher-init"] = init === "" ? "" : resolve(init);
   given.unlabelled = base.unlabelled === "" ? "" : resolve(base.unlabelled);
-  return parseRecipe({ ...given, ...settings, ...own }, source);
+  const recipe = parseRecipe({ ...given, ...settings, ...own }, source);
+  const idle = idleMimicry(recipe);
+  if (idle !== undefined) throw new InputError(`${source}: ${idle}`);
+  return recipe;
 }
 
 type Pruned = NonNullable<Arm["pruned"]>;

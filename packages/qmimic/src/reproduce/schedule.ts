@@ -98,6 +98,8 @@ export async function trainAll(
   const blocked = ({ needs }: PlannedRun): boolean =>
     needs.some((name) => failed.has(name) || blocked(byName.get(name)!));
   const ended: { run: PlannedRun; code: number }[] = [];
+  /** Why a run could not even be started. */
+  let broken: { error: unknown } | undefined;
   let wake = (): void => {};
   let waiting = "";
   for (;;) {
@@ -116,10 +118,16 @@ export async function trainAll(
           continue;
         }
         training.set(run.name, begun);
-        void begun.ended.then((code) => {
-          ended.push({ run, code });
-          wake();
-        });
+        void begun.ended.then(
+          (code) => {
+            ended.push({ run, code });
+            wake();
+          },
+          (error: unknown) => {
+            broken = { error };
+            wake();
+          },
+        );
         say(`${planned.filter(isDone).length} of ${planned.length} runs finished; training ${run.name}`);
       } catch (error) {
         failWith(run, error);
@@ -129,7 +137,7 @@ export async function trainAll(
       waiting = elsewhere.join(", ");
       say(`waiting for other processes that are training ${waiting}`);
     }
-    if (ended.length === 0)
+    if (ended.length === 0 && broken === undefined)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, POLL_MS);
         wake = () => {
@@ -137,6 +145,7 @@ export async function trainAll(
           resolve();
         };
       });
+    if (broken !== undefined) throw broken.error;
     for (const { run, code } of ended.splice(0)) {
       training.delete(run.name);
       if (code !== 0) fail(run, `see ${logOf(runs, run.name)}`);

@@ -10,6 +10,7 @@ import { listed } from "../text.js";
 import { useEngine } from "./engine.js";
 import { teacherConfig } from "./networks.js";
 import {
+  idleMimicry,
   isWeightsFile,
   needsTeacher,
   type Recipe,
@@ -37,13 +38,15 @@ export async function prepareRun(
   say: (text: string) => void = () => {},
 ): Promise<Splits> {
   useEngine(recipe);
+  const idle = idleMimicry(recipe);
+  if (idle !== undefined) throw new InputError(idle);
   const { teacher } = recipe;
   parseBackbone(recipe.student);
   if (!isWeightsFile(teacher)) parseBackbone(teacher);
   else if (recipe.stage === "teacher") {
     throw new InputError(`stage teacher trains a network, but --teacher ${teacher} is already trained`);
   }
-  // A student from scratch does not use it, nor need it fit.
+  // A student from scratch does not use it, so it need not fit.
   const uses = needsTeacher(recipe) || recipe.stage === "quantized-teacher";
   const loaded = isWeightsFile(teacher) && uses ? loadDetector(teacher) : null;
   checkStage(recipe, loaded);

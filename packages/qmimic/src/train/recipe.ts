@@ -112,14 +112,6 @@ function conflictIn(recipe: Recipe): string | undefined {
   const { regionForm, mimicLoss, mimicBackground } = recipe;
   if (regionForm === "rois" && (mimicLoss === "correlation" || mimicBackground > 0))
     return `${mimicBackground > 0 ? "mimic-background" : "mimic-loss correlation"} only works with region-form cells, not rois`;
-  const { method, lambda, lambdaHead, crossHead } = recipe;
-  if (method !== "scratch" && trainsStudent(recipe)) {
-    if (lambda === 0 && lambdaHead === 0)
-      return "lambda and lambda-head are both 0, so nothing would be mimicked. Use --method scratch to train without a teacher";
-    if (lambda === 0 && (mimicBackground > 0 || mimicLoss === "correlation"))
-      return `${mimicBackground > 0 ? "mimic-background" : "mimic-loss correlation"} is about the feature map, whose weight lambda is 0`;
-    if (crossHead && lambdaHead === 0) return "cross-head is about the heads, whose weight lambda-head is 0";
-  }
   const trained = [
     ...(trainsStudent(recipe) ? [epochs] : []),
     ...(trainsTeacher(recipe) ? [teacherEpochs] : []),
@@ -132,6 +124,21 @@ function conflictIn(recipe: Recipe): string | undefined {
   if (teacherInit !== "" && !trainsTeacher(recipe)) return `teacher-init: this run trains no teacher`;
   if (teacherInit !== "" && from !== "")
     return `teacher-init and from cannot be combined: a teacher starts from only one of them`;
+  return undefined;
+}
+
+/**
+ * Why a setting of mimicking would do nothing; undefined if all do something. Not a conflict: recipes of earlier runs can
+ * still be read.
+ */
+export function idleMimicry(recipe: Recipe): string | undefined {
+  const { method, lambda, lambdaHead, crossHead, mimicLoss, mimicBackground } = recipe;
+  if (method === "scratch" || !trainsStudent(recipe)) return undefined;
+  if (lambda === 0 && lambdaHead === 0)
+    return "lambda and lambda-head are both 0, so nothing would be mimicked. Use --method scratch to train without a teacher";
+  if (lambda === 0 && (mimicBackground > 0 || mimicLoss === "correlation"))
+    return `${mimicBackground > 0 ? "mimic-background" : "mimic-loss correlation"} applies to the feature map, whose weight lambda is 0`;
+  if (crossHead && lambdaHead === 0) return "cross-head applies to the heads, whose weight lambda-head is 0";
   return undefined;
 }
 

@@ -66,7 +66,7 @@ export function restore(path: string, tensors: [string, Tensor][]): EpochRow[] {
 /** The rows in a run's state. */
 export const storedRows = (path: string): EpochRow[] => parseRows(path, readWeights(path).metadata);
 
-/** What older versions wrote, too; null is NaN. */
+/** Also accepts rows of older versions. NaN is stored as null. */
 const ROWS = z.array(z.looseObject({ epoch: z.number() }));
 
 function parseRows(path: string, metadata: Record<string, string>): EpochRow[] {

@@ -5,12 +5,13 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import { contentHash, contentHashes, fileState, settledState } from "../data/contentHashes.js";
-import { counted } from "../data/problems.js";
+import { counted, unlessInput } from "../data/problems.js";
 import type { Division } from "../data/trainVal.js";
 import type { Dataset, Sample } from "../data/types.js";
 import { InputError, reasonOf } from "../errors.js";
 import { readText, writeFileAtomic } from "../files.js";
 import { listed, quoted } from "../text.js";
+import { runFolderOf } from "./runFiles.js";
 import type { Splits } from "./splits.js";
 
 const FILE = "data.json";
@@ -77,22 +78,28 @@ export async function compareData(folder: string, splits: Splits): Promise<boole
   return true;
 }
 
-/** How a run divided its images; undefined if it is from an earlier version, which did not record them. */
-export async function divisionOf(run: string): Promise<Division | undefined> {
-  const known = await readData(run);
+/**
+ * How the run of a weights file or an exported file divided its images: since then, the folder may have gained others.
+ * @returns undefined without a run, and for a run from an earlier version, which did not record its images
+ */
+export async function divisionFor(path: string): Promise<Division | undefined> {
+  const run = runFolderOf(path);
+  const known = run === undefined ? undefined : await readData(run);
   if (known === undefined) return undefined;
   const trained = new Set(known.train.map(([id]) => id));
   const val = new Map(known.val.map((image) => [image[0], image]));
   return (samples) => {
     const isKnown = (sample: Sample) => val.has(sample.id) && sameImage(val.get(sample.id)!, sample);
-    if (!samples.some(isKnown)) return undefined;
+    // Other data may share some images, or names.
+    if (2 * samples.filter(isKnown).length < val.size) return undefined;
     return samples.map(({ id }) => (val.has(id) ? "val" : trained.has(id) ? "train" : ""));
   };
 }
 
-/** How many of the samples are, by their bytes, images that a run was trained on. */
+/** How many of the samples are, by their bytes, images that a run was trained on; 0 if it does not say. */
 export async function trainedOn(run: string, samples: readonly Sample[]): Promise<number> {
-  const trained = new Set((await readData(run))?.train.map(([, , image]) => image));
+  const known = await readData(run).catch(unlessInput(undefined));
+  const trained = new Set(known?.train.map(([, , image]) => image));
   return trained.size === 0
     ? 0
     : samples.filter(({ imagePath }) => trained.has(contentHash(imagePath))).length;

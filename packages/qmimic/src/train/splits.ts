@@ -71,8 +71,10 @@ export async function openSplits(
     train: all,
     val,
     heldOut,
+    divided,
   } = await readTrainVal(folder, { ...recipe, division, onProgress }, options);
-  const train = { ...all, samples: subsetOf(all, recipe.trainImages) };
+  // An earlier division has the subset already.
+  const train = divided ? all : { ...all, samples: subsetOf(all, recipe.trainImages) };
   const limits = {
     side,
     stride: recipe.outputStride,

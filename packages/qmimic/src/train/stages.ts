@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { InputError } from "../errors.js";
 import { orNull } from "../eval/tally.js";
 import { chooseQuantizer } from "../mimic/calibrate.js";
-import type { Detector, Quantizer } from "../models/index.js";
+import type { Detector, DetectorConfig, Quantizer } from "../models/index.js";
 import { dictionaryRefusal } from "./dictionaryCost.js";
 import { useEngine } from "./engine.js";
 import { createMimicTask } from "./mimicTask.js";
@@ -101,7 +101,8 @@ interface Teacher {
 }
 
 async function trainTeacher({ recipe, splits, folder, report }: StageTask): Promise<StageResult> {
-  const config = teacherConfig(recipe, splits.train);
+  const stageFolder = join(folder, "teacher");
+  const config = withBegunAnchors(teacherConfig(recipe, splits.train), stageFolder);
   const detector = startDetector(recipe, "teacher", config, report.say).to(recipe.device);
   report.stage("teacher", detector);
   const result = await trainDetector({
@@ -111,7 +112,7 @@ async function trainTeacher({ recipe, splits, folder, report }: StageTask): Prom
     lr: recipe.teacherLr,
     lrSetting: "teacher-lr",
     ...splits,
-    folder: join(folder, "teacher"),
+    folder: stageFolder,
     report,
   });
   detector.dispose();
@@ -177,12 +178,12 @@ async function trainStudent(
   const { val, unlabelled } = splits;
   const finished = finishedTraining(stageFolder, epochs);
   const load = () => (method === "scratch" ? null : loadDetector(teacherPath, device));
-  const measure = async (teacher: Detector) => teacherVal ?? (await meanAp(teacher, forTeacher(val), device));
+  const measure = (teacher: Detector) => teacherVal ?? meanAp(teacher, forTeacher(val), device);
   if (finished) {
     report.say("student: already finished");
     const result = stageResult("student", finished, readConfig(finished.bestPath).quantizer);
-    const teacher = load();
-    const taught = teacher && (await measure(teacher));
+    const teacher = teacherVal === undefined ? load() : null;
+    const taught = method === "scratch" ? null : (teacherVal ?? (teacher && (await measure(teacher))));
     teacher?.dispose();
     return { ...result, ...(taught === null ? {} : { teacherVal: taught }) };
   }
@@ -194,7 +195,7 @@ async function trainStudent(
       })
     : splits.train;
   const teacher = load();
-  const config = studentConfig(recipe, splits.train);
+  const config = withBegunAnchors(studentConfig(recipe, splits.train), stageFolder);
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
   }
@@ -226,6 +227,15 @@ async function trainStudent(
     ...stageResult("student", result, config.quantizer),
     ...(taught === null ? {} : { teacherVal: taught }),
   };
+}
+
+/** A resumed stage keeps its anchors: another version may choose others for the same data. */
+function withBegunAnchors<C extends DetectorConfig>(config: C, stageFolder: string): C {
+  const { last } = weightFiles(stageFolder);
+  if (!existsSync(last)) return config;
+  const begun = readConfig(last) as Record<string, unknown>;
+  const anchors = ["anchorSizes", "aspectRatios"].filter((key) => key in config && key in begun);
+  return { ...config, ...Object.fromEntries(anchors.map((key) => [key, begun[key]])) };
 }
 
 /** Number of objects that are scored. */

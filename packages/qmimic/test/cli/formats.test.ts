@@ -79,7 +79,7 @@ describe("formats", () => {
     expect(trained.stdout + trained.stderr).toMatch(held);
     // The run says how much was held out.
     const evaluated = await run("val", weightsOf(runs), "--data", flat, "--threads", "1");
-    const same = /2 of the 9 images of the set are held out as val \(those that the run held out\)/;
+    const same = /2 of the 9 images of the set are held out as val \(as in the run\)/;
     expect(evaluated.stderr).toMatch(same);
     expect(evaluated.stdout).toMatch(/split val: 2 images/);
     // So does a file that is exported from it.
@@ -95,7 +95,7 @@ describe("formats", () => {
     ])
       await cp(join(flat, from), join(flat, to));
     const later = await run("val", weightsOf(runs), "--data", flat, "--threads", "1");
-    expect(later.stderr).toMatch(/2 of the 10 images of the set are held out as val \(those that the run/);
+    expect(later.stderr).toMatch(/2 of the 10 images of the set are held out as val \(as in the run\)/);
     const scores = ({ stdout }: { stdout: string }) => stdout.replace(/^.* img\/s.*$/m, "");
     expect(scores(later)).toBe(scores(evaluated));
     for (const added of ["a.xml", "a.png"]) await rm(join(flat, added));

@@ -118,15 +118,6 @@ describe("a signal", () => {
     expect(readdirSync(place)).toEqual([]);
   });
 
-  it("while images are detected ends the process", async () => {
-    const started = performance.now();
-    const outcome = await qmimic(["benchmark", join(root, "alone"), "--runs", "1000000", "--threads", "1"], {
-      signal: "SIGTERM",
-      killWhen: () => performance.now() > started + 4000,
-    });
-    expect(outcome).toMatchObject({ code: 143, stdout: "" });
-  });
-
   it("that is sent twice ends the process at once, whatever it is doing; one of each kind does not", async () => {
     const signals = fileURLToPath(new URL("../../dist/native/signals.js", import.meta.url));
     const code = `

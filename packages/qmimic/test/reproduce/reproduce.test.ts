@@ -213,6 +213,11 @@ describe("arms", () => {
     expect(epochs()).toEqual([207, 207]);
   });
 
+  it("stride-of-q: students have their teachers' dictionaries, also if the recipe sets s", () => {
+    const { settings } = armOf("stride-of-q", "quantization-mimic-s-2", { "quantizer-stride": 2 });
+    expect(settings).toMatchObject({ method: "quantization-mimic", "quantizer-stride": "auto" });
+  });
+
   it("uniform-vs-power has both dictionaries, whichever is the recipe's", () => {
     const names = (quantizer: string) =>
       TABLES.find(({ name }) => name === "uniform-vs-power")!

@@ -11,7 +11,7 @@ import { readVoc } from "../../src/data/voc.js";
 import { threadsOf } from "../../src/train/engine.js";
 import { plannedStages } from "../../src/train/plan.js";
 import { prepareRun } from "../../src/train/prepare.js";
-import { parseRecipe, stageRecipe } from "../../src/train/recipe.js";
+import { idleMimicry, parseRecipe, stageRecipe } from "../../src/train/recipe.js";
 import { createRunFolder, openRunFolder } from "../../src/train/runFolder.js";
 import { openSplits } from "../../src/train/splits.js";
 import { saveDetector } from "../../src/train/weights.js";
@@ -76,14 +76,19 @@ describe("refused", () => {
     [{ scales: [] }, /scales: \[\]/],
     [{ "rpn-low": 0.6 }, /rpn-low is 0\.6, above rpn-high, 0\.5/],
     [{ quantizer: "power-of-two", "quantizer-stride": 1 }, /quantizer-stride/],
-    [{ lambda: 0, "lambda-head": 0 }, /both 0, so nothing would be mimicked\. Use --method scratch/],
-    [{ method: "mimic", lambda: 0, "lambda-head": 0, stage: "student" }, /both 0/],
-    [{ lambda: 0, "mimic-background": 1 }, /mimic-background is about the feature map/],
-    [{ lambda: 0, "mimic-loss": "correlation" }, /mimic-loss correlation is about the feature map/],
-    [{ "lambda-head": 0, "cross-head": true }, /cross-head is about the heads/],
     [{ restarts: 60, epochs: 200 }, /restarts is 60, but a network is trained for only 60 epochs/],
   ])("%o", (settings, message) => {
     expect(() => parseRecipe(settings, "test")).toThrow(message);
+  });
+
+  it.each([
+    [{ lambda: 0, "lambda-head": 0 }, /both 0, so nothing would be mimicked\. Use --method scratch/],
+    [{ method: "mimic", lambda: 0, "lambda-head": 0, stage: "student" }, /both 0/],
+    [{ lambda: 0, "mimic-background": 1 }, /mimic-background applies to the feature map/],
+    [{ lambda: 0, "mimic-loss": "correlation" }, /mimic-loss correlation applies to the feature map/],
+    [{ "lambda-head": 0, "cross-head": true }, /cross-head applies to the heads/],
+  ])("mimicking that does nothing, before the data is read: %o", async (settings, message) => {
+    await expect(prepareRun(parseRecipe({ data: "nowhere", ...settings }, "test"))).rejects.toThrow(message);
   });
 
   it.each([
@@ -92,7 +97,7 @@ describe("refused", () => {
     { method: "scratch", restarts: 80, epochs: 200 },
     { stage: "teacher", restarts: 80, "teacher-epochs": 200 },
   ])("but not what the run does not use: %o", (settings) => {
-    expect(() => parseRecipe(settings, "test")).not.toThrow();
+    expect(idleMimicry(parseRecipe(settings, "test"))).toBeUndefined();
   });
 
   it("a dictionary other than that of a quantized teacher", async () => {

@@ -43,7 +43,7 @@ export async function buildAddon(sources: AddonSources, torch: Libtorch, cxx: Co
     ...(torch.cuda ? ["-ltorch_cuda", "-lc10_cuda"] : []),
   ];
   const inputs = flags.map((flag) => (files.includes(flag) ? basename(flag) : flag));
-  const addon = `${hashOf([cxx.version, ...inputs]).slice(0, 16)}.node`;
+  const addon = `${hashOf([cxx.version, ...cxx.args, ...inputs]).slice(0, 16)}.node`;
   const file = join(folder, addon);
   const linked = !existsSync(file);
   if (linked) {

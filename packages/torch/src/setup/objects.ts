@@ -56,6 +56,7 @@ export async function compileObjects(
   const { bytes, modifiedMs, path } = identityOf(mainLibrary(torch));
   const versions = [
     cxx.version,
+    ...cxx.args,
     torch.version,
     path,
     bytes,

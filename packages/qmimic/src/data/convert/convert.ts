@@ -104,7 +104,7 @@ async function unreadOf(data: DataFolder, skipBad: boolean): Promise<string[]> {
 }
 
 /**
- * Image names in the new folder: their ids, prefixed with the split if two splits share one.
+ * Image names in the new folder: their ids, prefixed with the split if two splits have different images or labels of one id.
  * @param shared whether splits share the labels of an image: if they differ, it is copied for each
  */
 function nameImages(

@@ -2,6 +2,7 @@
 import { InputError } from "../../errors.js";
 import { quoted } from "../../text.js";
 import type { Box, ImageSize } from "../boxes.js";
+import { counted } from "../problems.js";
 import { streamJson } from "./jsonStream.js";
 import type { LabelledObject } from "./types.js";
 import { isNode } from "./xml.js";
@@ -75,11 +76,18 @@ export async function readCocoFile(file: string): Promise<CocoFile> {
       ["categories have the name", ({ name }) => name],
     ]),
   };
-  // Annotations of a repeated id could be of either: of neither, then.
+  // Annotations of a repeated id could belong to either, so they are given to neither.
   const doubtful = {
     images: repeatedIds(images, ({ id, name }) => [id, name]),
     categories: repeatedIds(categories, ({ id, name }) => [id, name]),
   };
+  for (const { image, category } of pending)
+    if (doubtful.categories.has(category)) doubtful.images.add(image);
+  const without = images.filter(({ id }) => doubtful.images.has(id)).length;
+  if (without > 0)
+    problems.push(
+      `${counted(without, "image")} with a repeated id, or objects of a category with one, cannot be used.`,
+    );
   const sure = {
     images: unique.images.filter(({ id }) => !doubtful.images.has(id)),
     categories: unique.categories.filter(({ id }) => !doubtful.categories.has(id)),

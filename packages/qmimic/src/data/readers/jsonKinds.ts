@@ -32,7 +32,9 @@ function kindOf(start: string): JsonKind {
   // Label Studio's notes.json has only categories, qmimic's own results a count of images, or weights.
   const found = ["images", "annotations", "categories"].filter((name) => names.has(name));
   const lists = found.some((name) => name !== "categories" && names.get(name) === true);
-  return (lists || found.length > 1) && !names.has("weights") ? "coco" : undefined;
+  // Long categories may come before the rest.
+  const isCut = Buffer.byteLength(start) > START - 4 && names.get("categories") === true;
+  return (lists || isCut || found.length > 1) && !names.has("weights") ? "coco" : undefined;
 }
 
 /** Keys of the top-level object, as far as the text goes, and whether their values are lists. */

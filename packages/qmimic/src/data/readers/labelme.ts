@@ -110,19 +110,25 @@ function toImage(
         problems.push(`${at}: ${object}`);
         return [];
       }),
+      notes,
     ),
   };
 }
 
 /** Shapes of one label with this number are parts of one object. */
-const groupOf = (shape: unknown): unknown => (isNode(shape) ? (shape.group_id ?? undefined) : undefined);
+const groupOf = (shape: unknown): number | undefined =>
+  isNode(shape) && Number.isInteger(shape.group_id) ? (shape.group_id as number) : undefined;
 
 /** Parts of an object, such as a car behind a pole, as one box, as labelme's own converters unite them. */
-function united(shapes: readonly { object: LabelledObject; group: unknown }[]): LabelledObject[] {
+function united(
+  shapes: readonly { object: LabelledObject; group: number | undefined }[],
+  notes: NoteKind[],
+): LabelledObject[] {
   const objects = new Map<unknown, LabelledObject>();
   for (const { object, group } of shapes) {
     const key = group === undefined ? object : `${String(group)} ${object.name}`;
     const first = objects.get(key);
+    if (first) notes.push("united");
     const box = first ? boxAround([...first.box, ...object.box])! : object.box;
     objects.set(key, { ...(first ?? object), box });
   }

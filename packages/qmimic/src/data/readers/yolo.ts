@@ -254,7 +254,7 @@ function toBox(numbers: readonly number[], extra: number): Box | string {
   return boxAround(numbers)!;
 }
 
-/** Files of others to look at before a set is not taken for YOLO. */
+/** How many files that are not YOLO to look at before giving up. */
 const LOOKED_AT = 16;
 
 /** Whether one of a few files that are not empty, from all over the set, begins with a YOLO line. */

@@ -161,17 +161,20 @@ async function readNames(tree: FolderTree, path: string): Promise<string[]> {
 /**
  * Candidates for a path in the set. For paths of other machines ("../train/images", "/home/me/set/train.txt"),
  * every suffix is tried.
- * @param ofFolder whether a suffix must keep the name of a split: "images" is not "train/images"
+ * @param ofFolder whether a suffix must not leave out a split that it begins below: "images" is not "train/images"
  */
 function placesOf(written: string, bases: readonly string[], ofFolder: boolean): string[] {
   const path = written.replaceAll("\\", "/").replace(/\/+$/, "");
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
-  const namesSplit = (some: readonly string[]) => some.some((part) => usualSplit(part) !== undefined);
   const places = bases.flatMap((base) => joinPath(base, path) ?? []);
   for (let i = 0; i < parts.length; i++) {
     const suffix = parts.slice(i);
-    if (suffix[0] === ".." || (ofFolder && namesSplit(parts) && !namesSplit(suffix))) continue;
-    for (const base of bases) places.push(...[joinPath(base, suffix.join("/")) ?? []].flat());
+    const above = i === 0 ? undefined : usualSplit(parts[i - 1]);
+    if (suffix[0] === ".." || (ofFolder && above !== undefined)) continue;
+    for (const base of bases) {
+      const place = joinPath(base, suffix.join("/"));
+      if (place !== undefined) places.push(place);
+    }
   }
   return places;
 }
@@ -197,5 +200,6 @@ export function resolveEntry(
     const below = place === "" ? "" : `${place}/`;
     if (tree.files.some((file) => file.startsWith(below))) return { folder: place };
   }
-  return undefined;
+  const file = resolveFile(tree, written, bases);
+  return file === undefined ? undefined : { file };
 }

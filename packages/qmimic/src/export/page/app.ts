@@ -106,7 +106,7 @@ export const APP = `
     const video = document.createElement("video");
     video.playsInline = true;
     try {
-      if (!navigator.mediaDevices) throw new Error("cameras need https, or a file of this computer");
+      if (!navigator.mediaDevices) throw new Error("cameras need https, or a page opened from this computer");
       const camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
       if (mine !== wanted) {
         for (const track of camera.getTracks()) track.stop();

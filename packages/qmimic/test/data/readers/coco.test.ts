@@ -166,6 +166,27 @@ describe("COCO", () => {
     expect(boxesOf(samples)).toEqual({ a: [10, 20, 30, 40] });
   });
 
+  it("with skip-bad, an image with objects of a repeated category is left out, not one without objects", async () => {
+    const set = await folder({
+      "a.json": { ...coco, categories: [...categories, { id: 90, name: "brush" }] },
+      ...{ "a.jpg": IMAGE, "b.jpg": IMAGE },
+    });
+    expect(await message(set)).toMatch(/1 image with a repeated id, or objects of a category with one/);
+    const { samples } = await readDataset(set, "train", { skipBad: true });
+    expect(boxesOf(samples)).toEqual({ b: [1, 2, 4, 6] });
+  });
+
+  it("a thousand categories before the images", async () => {
+    const many = Array.from({ length: 1500 }, (_, i) => ({
+      ...{ id: i + 100, name: `class ${i}`, supercategory: "one of a great many" },
+    }));
+    const set = await folder({
+      "a.json": { categories: [...many, ...categories], images, annotations },
+      ...{ "a.jpg": IMAGE, "b.jpg": IMAGE },
+    });
+    expect(await read(set)).toHaveLength(2);
+  });
+
   it.each([
     ["Label Studio's notes", { categories: [{ id: 0, name: "cat" }], info: { year: 2026 } }],
     ["scores of qmimic val", { weights: "best.safetensors", images: 40, mAP: 0.5 }],

@@ -107,10 +107,13 @@ describe("labelme", () => {
       ),
       group_id,
     });
-    const shapes = [part(0, 1), part(50, null), part(30, 1), part(70, null), part(60, 1, "pole")];
-    const set = await folder({ "a.json": record(shapes), "a.jpg": IMAGE });
-    expect(boxesOf(await read(set))).toEqual({
-      a: [0, 10, 40, 30, 50, 10, 60, 30, 70, 10, 80, 30, 60, 10, 70, 30],
+    const alone = [part(50, null), part(70, ""), part(80, "")];
+    const shapes = [part(0, 1), ...alone, part(30, 1), part(60, 1, "pole")];
+    const data = await openData(await folder({ "a.json": record(shapes), "a.jpg": IMAGE }));
+    const { samples } = await readSplit(data, "train");
+    expect(boxesOf(samples)).toEqual({
+      a: [0, 10, 40, 30, 50, 10, 60, 30, 70, 10, 80, 30, 80, 10, 90, 30, 60, 10, 70, 30],
     });
+    expect((await notesOf(data)).join()).toMatch(/united with another one of the same label and group_id: 1/);
   });
 });

@@ -129,6 +129,12 @@ it("lists in splits/ that are not used are not passed over in silence", async ()
   });
   const notes = (await notesOf(await openData(set))).join("\n");
   expect(notes).toMatch(/lists in splits\/ are not used: the labels have splits of their own \(train, val\)/);
+  const used = await folder({
+    "data.yaml": "train: splits/train.txt\nval: splits/val.txt\nnames: [cat]\n",
+    ...{ "images/a.jpg": IMAGE, "labels/a.txt": line, "images/b.jpg": IMAGE, "labels/b.txt": line },
+    ...{ "splits/train.txt": "images/a.jpg\n", "splits/val.txt": "images/b.jpg\n" },
+  });
+  expect((await notesOf(await openData(used))).join("\n")).not.toMatch(/not used/);
 });
 
 it("COCO among a hundred other JSON files", async () => {

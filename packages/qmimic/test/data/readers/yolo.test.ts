@@ -167,6 +167,16 @@ describe("YOLO", () => {
     expect(await message(set)).toMatch(/data\.yaml: train: "train\/images": no such file or folder/);
   });
 
+  it.each(["/home/dev/set/images", "/content/test/set/images", "C:\\training\\set\\images"])(
+    "folders above the set may have the name of a split: %s",
+    async (path) => {
+      const set = await folder({
+        ...{ "data.yaml": `train: ${path}\n${names}`, "images/a.jpg": IMAGE, "labels/a.txt": line },
+      });
+      expect(boxesOf(await read(set))).toEqual({ a: box });
+    },
+  );
+
   it("with skip-bad, an image whose labels cannot be read is left out, not one without objects", async () => {
     const files = { "data.yaml": `train: images\n${names}`, "images/a.jpg": IMAGE, "images/b.jpg": IMAGE };
     const set = await folder({ ...files, "labels/b.txt": line });
