@@ -1,7 +1,7 @@
 // Variants of mimicking and of the schedule train all stages, and end with the same weights when they are interrupted.
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setThreads } from "@qmimic/torch";
+import { readSafetensors, setThreads, writeSafetensors } from "@qmimic/torch";
 import { beforeAll, expect, test } from "vitest";
 import { DETECTORS } from "../../src/models/index.js";
 import { parseRecipe } from "../../src/train/recipe.js";
@@ -72,3 +72,26 @@ test.each(DETECTORS.flatMap((detector) => VARIANTS.map((variant) => ({ detector,
     expect(said.some((text) => text.includes("with teacher-scale 2, the teacher's head"))).toBe(!hasHeads);
   },
 );
+
+test("a resumed run keeps its anchors, also if this version would choose others for the same data", async () => {
+  const recipe = parseRecipe({ ...settings, method: "scratch", epochs: 2, "anchor-sizes": "auto" }, "test");
+  const folder = join(root, "anchors");
+  const run = async (stopAfter: number) => {
+    const report: StageReport = {
+      ...{ stage: () => {}, say: () => {}, maps: () => {}, step: () => {} },
+      epoch: ({ epoch }) => {
+        if (epoch >= stopAfter) throw new Error("interrupted");
+      },
+    };
+    return runStages(recipe, folder, report, await openSplits(recipe));
+  };
+  await expect(run(1)).rejects.toThrow("interrupted");
+  const { best, last } = weightFiles(join(folder, "student"));
+  const { tensors, metadata } = readSafetensors(last);
+  const config = JSON.parse(metadata.config);
+  const others = config.anchorSizes.map((size: number) => size + 3);
+  const changed = JSON.stringify({ ...config, anchorSizes: others });
+  writeSafetensors(last, tensors, { ...metadata, config: changed });
+  await run(Number.POSITIVE_INFINITY);
+  for (const path of [last, best]) expect(readConfig(path)).toMatchObject({ anchorSizes: others });
+});
