@@ -1,5 +1,4 @@
 // qmimic benchmark: how long a detector takes per image on this machine.
-
 import { resourceUsage } from "node:process";
 import { setImmediate as turn } from "node:timers/promises";
 import type { Command } from "commander";

@@ -15,7 +15,7 @@ import type { Quantizer, Target, TrainingPass } from "../models/index.js";
 import { applyQuantizer } from "../models/index.js";
 import { fusedMimicLoss } from "../native/mimicLoss.js";
 import { decodeFeatures } from "./dictionary.js";
-import { type MatchCounts, NO_COUNTS, toCounts } from "./match.js";
+import { countMatches, type MatchCounts, NO_COUNTS, toCounts } from "./match.js";
 import { pooledLoss } from "./pooledLoss.js";
 import { addBackground, cellWeights, chooseRegions, type RegionSource } from "./regions.js";
 import { standardize } from "./standardize.js";
@@ -59,9 +59,6 @@ export const createRegressor = (studentChannels: number, teacherChannels: number
 
 /** r of the student's map, in float32. */
 export const predict = (regressor: Conv2d, features: Tensor): Tensor => regressor.forward(features);
-
-const equalTo = operator("aten::eq.Tensor");
-const nonZeroCount = operator("aten::count_nonzero");
 
 /** The student's and the teacher's part in a step. */
 export interface MimicStep {
@@ -138,8 +135,6 @@ export function cellLoss(
 }
 
 const unsqueezeOf = operator("aten::unsqueeze");
-const greaterThan = operator("aten::gt.Scalar");
-const logicalAnd = operator("aten::logical_and");
 
 /**
  * The same with libtorch's operators: for the other quantizer, wide networks, and other devices.
@@ -157,11 +152,6 @@ function difference(
   const gap = sub(transform(rounded, perCell), transform(target, perCell));
   const loss = sum(mul(mul(gap, gap), perCell));
   if (predictionQuantizer.kind === "none") return { loss, matches: tensor(new Int32Array(3)) };
-  const inside = greaterThan(perCell, 0);
-  const equal = logicalAnd(equalTo(rounded, target), inside);
-  const matched = nonZeroCount(equal).item();
-  // All entries are >= 0.
-  const active = nonZeroCount(logicalAnd(equal, greaterThan(target, 0))).item();
-  const compared = nonZeroCount(inside).item() * rounded.shape[1];
-  return { loss, matches: tensor(Int32Array.of(matched, matched - active, compared)) };
+  const { matched, zero, compared } = countMatches(rounded, target, perCell);
+  return { loss, matches: tensor(Int32Array.of(matched, zero, compared)) };
 }

@@ -2,16 +2,12 @@
 import { mul, operator, slice, sub, sum, type Tensor } from "@qmimic/torch";
 import { applyQuantizer, type Quantizer } from "../models/index.js";
 import { decodeFeatures } from "./dictionary.js";
-import { type MatchCounts, NO_COUNTS } from "./match.js";
+import { countMatches, type MatchCounts, NO_COUNTS } from "./match.js";
 import { regionCells } from "./regions.js";
 
-const equalTo = operator("aten::eq.Tensor");
-const nonZeroCount = operator("aten::count_nonzero");
 const adaptiveMaxPool = operator<Tensor[]>("aten::adaptive_max_pool2d");
 const selectOf = operator("aten::select.int");
 const stackOf = operator("aten::stack");
-const greaterThan = operator("aten::gt.Scalar");
-const logicalAnd = operator("aten::logical_and");
 
 interface PooledForm {
   /** Input pixels per cell. */
@@ -51,8 +47,5 @@ export function pooledLoss(
   const gap = sub(pooled, pooledTarget);
   const loss = mul(sum(mul(gap, gap)), 1 / (2 * pooled.size));
   if (predictionQuantizer.kind === "none") return { loss, counts: NO_COUNTS };
-  const equal = equalTo(pooled, pooledTarget);
-  const matched = nonZeroCount(equal).item();
-  const zero = matched - nonZeroCount(logicalAnd(equal, greaterThan(pooledTarget, 0))).item();
-  return { loss, counts: { matched, zero, compared: pooled.size } };
+  return { loss, counts: countMatches(pooled, pooledTarget) };
 }

@@ -97,9 +97,7 @@ export async function trainAll(
   throwFailures();
   const blocked = ({ needs }: PlannedRun): boolean =>
     needs.some((name) => failed.has(name) || blocked(byName.get(name)!));
-  const ended: { run: PlannedRun; code: number }[] = [];
-  /** Why a run could not even be started. */
-  let broken: { error: unknown } | undefined;
+  const ended: Training[] = [];
   let wake = (): void => {};
   let waiting = "";
   for (;;) {
@@ -118,16 +116,11 @@ export async function trainAll(
           continue;
         }
         training.set(run.name, begun);
-        void begun.ended.then(
-          (code) => {
-            ended.push({ run, code });
-            wake();
-          },
-          (error: unknown) => {
-            broken = { error };
-            wake();
-          },
-        );
+        const end = () => {
+          ended.push(begun);
+          wake();
+        };
+        begun.ended.then(end, end);
         say(`${planned.filter(isDone).length} of ${planned.length} runs finished; training ${run.name}`);
       } catch (error) {
         failWith(run, error);
@@ -137,7 +130,7 @@ export async function trainAll(
       waiting = elsewhere.join(", ");
       say(`waiting for other processes that are training ${waiting}`);
     }
-    if (ended.length === 0 && broken === undefined)
+    if (ended.length === 0)
       await new Promise<void>((resolve) => {
         const timer = setTimeout(resolve, POLL_MS);
         wake = () => {
@@ -145,10 +138,9 @@ export async function trainAll(
           resolve();
         };
       });
-    if (broken !== undefined) throw broken.error;
-    for (const { run, code } of ended.splice(0)) {
+    for (const { run, ended: code } of ended.splice(0)) {
       training.delete(run.name);
-      if (code !== 0) fail(run, `see ${logOf(runs, run.name)}`);
+      if ((await code) !== 0) fail(run, `see ${logOf(runs, run.name)}`);
     }
   }
   throwFailures();

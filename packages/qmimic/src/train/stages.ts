@@ -127,10 +127,9 @@ async function quantizeTeacher(
   const stageFolder = join(folder, "quantized-teacher");
   const plain = loadDetector(path, device);
   // A resumed stage keeps its dictionary.
-  const begun = weightFiles(stageFolder).last;
-  const quantizer = existsSync(begun)
-    ? readConfig(begun).quantizer
-    : await chooseQuantizer(plain, recipe, splits.train, (text) => report.say(text));
+  const quantizer =
+    begunConfig(stageFolder)?.quantizer ??
+    (await chooseQuantizer(plain, recipe, splits.train, (text) => report.say(text)));
   const fullPrecision = val ?? (await meanAp(plain, splits.val, device));
   plain.dispose();
   const detector = loadDetector(path, device, { quantizer });
@@ -177,15 +176,15 @@ async function trainStudent(
   const stageFolder = join(folder, "student");
   const { val, unlabelled } = splits;
   const finished = finishedTraining(stageFolder, epochs);
-  const load = () => (method === "scratch" ? null : loadDetector(teacherPath, device));
-  const measure = (teacher: Detector) => teacherVal ?? meanAp(teacher, forTeacher(val), device);
   if (finished) {
     report.say("student: already finished");
     const result = stageResult("student", finished, readConfig(finished.bestPath).quantizer);
-    const teacher = teacherVal === undefined ? load() : null;
-    const taught = method === "scratch" ? null : (teacherVal ?? (teacher && (await measure(teacher))));
-    teacher?.dispose();
-    return { ...result, ...(taught === null ? {} : { teacherVal: taught }) };
+    if (method === "scratch") return result;
+    if (teacherVal !== undefined) return { ...result, teacherVal };
+    const teacher = loadDetector(teacherPath, device);
+    const measured = await meanAp(teacher, forTeacher(val), device);
+    teacher.dispose();
+    return { ...result, teacherVal: measured };
   }
 
   const train = unlabelled
@@ -194,7 +193,7 @@ async function trainStudent(
         file: join(stageFolder, "unlabelled.json"),
       })
     : splits.train;
-  const teacher = load();
+  const teacher = method === "scratch" ? null : loadDetector(teacherPath, device);
   const config = withBegunAnchors(studentConfig(recipe, splits.train), stageFolder);
   if (teacher && method === "quantization-mimic" && recipe.quantizeStudent) {
     config.quantizer = teacher.config.quantizer;
@@ -205,7 +204,7 @@ async function trainStudent(
   }
   const detector = startDetector(recipe, "student", config, report.say).to(device);
   report.stage("student", detector);
-  const taught = teacher && (await measure(teacher));
+  const taught = teacher ? (teacherVal ?? (await meanAp(teacher, forTeacher(val), device))) : null;
   if (taught !== null) report.say(`teacher on val: ${percent(taught)}`);
   const mimic = teacher
     ? await createMimicTask(recipe, { student: detector, teacher }, { train, val }, report)
@@ -229,11 +228,16 @@ async function trainStudent(
   };
 }
 
-/** A resumed stage keeps its anchors: another version may choose others for the same data. */
-function withBegunAnchors<C extends DetectorConfig>(config: C, stageFolder: string): C {
+/** The configuration of a stage that has begun. */
+function begunConfig(stageFolder: string): DetectorConfig | undefined {
   const { last } = weightFiles(stageFolder);
-  if (!existsSync(last)) return config;
-  const begun = readConfig(last) as Record<string, unknown>;
+  return existsSync(last) ? readConfig(last) : undefined;
+}
+
+/** A resumed stage keeps its anchors: another version may choose others for the same data. */
+function withBegunAnchors(config: DetectorConfig, stageFolder: string): DetectorConfig {
+  const begun = begunConfig(stageFolder) as Record<string, unknown> | undefined;
+  if (begun === undefined) return config;
   const anchors = ["anchorSizes", "aspectRatios"].filter((key) => key in config && key in begun);
   return { ...config, ...Object.fromEntries(anchors.map((key) => [key, begun[key]])) };
 }

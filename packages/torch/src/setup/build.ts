@@ -1,5 +1,5 @@
 // Builds an addon using only the C++ compiler: no node-gyp, no downloads.
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import {
   addonFolder,
@@ -9,12 +9,11 @@ import {
   makeFolder,
   objectsFolder,
   requestName,
-  temporaryName,
   touch,
   writeWhole,
 } from "./cache.js";
-import type { Compiler } from "./compiler.js";
-import { exec, isMac } from "./exec.js";
+import { type Compiler, compileTo } from "./compiler.js";
+import { isMac } from "./exec.js";
 import { type Libtorch, mainLibrary } from "./libtorch.js";
 import { compileObjects } from "./objects.js";
 import { type AddonSources, hashOf } from "./sources.js";
@@ -46,16 +45,7 @@ export async function buildAddon(sources: AddonSources, torch: Libtorch, cxx: Co
   const addon = `${hashOf([cxx.version, ...cxx.args, ...inputs]).slice(0, 16)}.node`;
   const file = join(folder, addon);
   const linked = !existsSync(file);
-  if (linked) {
-    // Renamed into place: another setup may be linking the same file.
-    const temporary = temporaryName(file);
-    try {
-      await exec(cxx.command, [...cxx.args, ...flags, "-o", temporary]);
-      renameSync(temporary, file);
-    } finally {
-      rmSync(temporary, { force: true });
-    }
-  }
+  if (linked) await compileTo(file, cxx, flags);
   const { version } = torch;
   const built: BuiltAddon = {
     addon,

@@ -1,6 +1,7 @@
 // The C++ compiler: CXX, else g++, c++ or clang++.
-import { existsSync } from "node:fs";
-import { isMac, SetupError, tryExec } from "./exec.js";
+import { existsSync, renameSync, rmSync } from "node:fs";
+import { temporaryName } from "./cache.js";
+import { exec, isMac, SetupError, tryExec } from "./exec.js";
 
 export interface Compiler {
   /** The command that starts it, and its first arguments: CXX may be "ccache g++". */
@@ -28,4 +29,25 @@ export async function findCompiler(): Promise<Compiler | null> {
   if (CXX)
     throw new SetupError(`CXX=${CXX}: "${CXX} --version" fails. Set CXX to a C++ compiler, or unset it`);
   return null;
+}
+
+/**
+ * Writes a file with the compiler, under a temporary name until it is complete: another setup may be writing it, too.
+ * @param check called before it gets its name
+ * @throws SetupError with the compiler's output, and what `check` throws
+ */
+export async function compileTo(
+  file: string,
+  { command, args }: Compiler,
+  flags: readonly string[],
+  check = (): void => {},
+): Promise<void> {
+  const temporary = temporaryName(file);
+  try {
+    await exec(command, [...args, ...flags, "-o", temporary]);
+    check();
+    renameSync(temporary, file);
+  } finally {
+    rmSync(temporary, { force: true });
+  }
 }

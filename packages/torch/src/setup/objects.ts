@@ -1,12 +1,12 @@
 // Compiled sources, cached under a hash of all their inputs: after a change to one source, or in another checkout of
 // the same sources, only what is new is compiled.
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { availableParallelism, totalmem } from "node:os";
 import { dirname, join } from "node:path";
-import { identityOf, objectsFolder, temporaryName, touch } from "./cache.js";
-import type { Compiler } from "./compiler.js";
-import { exec, isMac, SetupError } from "./exec.js";
+import { identityOf, objectsFolder, touch } from "./cache.js";
+import { type Compiler, compileTo } from "./compiler.js";
+import { isMac, SetupError } from "./exec.js";
 import { type Libtorch, mainLibrary } from "./libtorch.js";
 import { type AddonSources, hashOf, listObjects, type ObjectSource } from "./sources.js";
 
@@ -75,19 +75,13 @@ export async function compileObjects(
   const queue = [...missing];
   const work = async () => {
     for (let object = queue.shift(); object; object = queue.shift()) {
-      // Under a temporary name until complete: another setup may be building the same file.
-      const temporary = temporaryName(object.file);
       const flags = [...FLAGS, ...torch.flags, ...object.flags, ...paths];
-      try {
-        await exec(cxx.command, [...cxx.args, ...flags, "-c", object.source, "-o", temporary]);
+      await compileTo(object.file, cxx, [...flags, "-c", object.source], () => {
         if (keyOf(object) !== object.key)
           throw new SetupError(
             `${object.source} or one of its headers changed while it was being compiled. Run this again`,
           );
-        renameSync(temporary, object.file);
-      } finally {
-        rmSync(temporary, { force: true });
-      }
+      });
     }
   };
   await Promise.all(Array.from({ length: JOBS }, work));

@@ -78,8 +78,8 @@ export async function readCocoFile(file: string): Promise<CocoFile> {
   };
   // Annotations of a repeated id could belong to either, so they are given to neither.
   const doubtful = {
-    images: repeatedIds(images, ({ id, name }) => [id, name]),
-    categories: repeatedIds(categories, ({ id, name }) => [id, name]),
+    images: repeatedIds(images),
+    categories: repeatedIds(categories),
   };
   for (const { image, category } of pending)
     if (doubtful.categories.has(category)) doubtful.images.add(image);
@@ -99,9 +99,9 @@ export async function readCocoFile(file: string): Promise<CocoFile> {
 }
 
 /** Ids with more than one name. */
-function repeatedIds<T>(items: readonly T[], of: (item: T) => [id: number, name: string]): Set<number> {
-  const names = new Map(items.map(of));
-  return new Set(items.map(of).flatMap(([id, name]) => (names.get(id) === name ? [] : [id])));
+function repeatedIds(items: readonly { id: number; name: string }[]): Set<number> {
+  const names = new Map(items.map(({ id, name }) => [id, name]));
+  return new Set(items.flatMap(({ id, name }) => (names.get(id) === name ? [] : [id])));
 }
 
 function join(

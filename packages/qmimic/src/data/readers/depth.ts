@@ -1,5 +1,6 @@
-// The depth of labels in a folder, ignoring the usual folders of layouts.
-import { usualSplit } from "../splitNames.js";
+// The usual folders of layouts: the depth of labels in a folder, and ids, without them.
+import { stemOf } from "../endings.js";
+import { belowSplit, usualSplit } from "../splitNames.js";
 
 /** Usual folder names, in lower case. */
 export const LABEL_FOLDERS = new Set(
@@ -13,6 +14,12 @@ export const MASK_FOLDERS = new Set(
   "segmentationclass segmentationobject segmentationclassaug masks mask depth".split(" "),
 );
 const OTHER_FOLDERS = new Set(["imagesets", "main", "wider_face_split"]);
+
+/** The id of a file: its path below its split, without its extension and the folders with these names. */
+export function idWithout(folders: ReadonlySet<string>, path: string): string {
+  const parts = stemOf(belowSplit(path)).split("/");
+  return parts.filter((part, i) => i === parts.length - 1 || !folders.has(part.toLowerCase())).join("/");
+}
 
 /** The minimum depth of the files, not counting folders of labels, images, lists and splits. */
 export function depthOf(paths: readonly string[]): number {

@@ -41,8 +41,8 @@ function kindOf(start: string): JsonKind {
 function topNames(text: string): Map<string, boolean> {
   const names = new Map<string, boolean>();
   let depth = 0;
-  for (const [token, , list] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:\s*(\[)?)?|[{}[\]]/g)) {
-    if (depth === 1 && token.startsWith('"') && /:\s*\[?$/.test(token))
+  for (const [token, colon, list] of text.matchAll(/"(?:[^"\\]|\\.)*"(\s*:\s*(\[)?)?|[{}[\]]/g)) {
+    if (depth === 1 && colon !== undefined)
       names.set(token.slice(1, token.lastIndexOf('"')), list !== undefined);
     if (token === "{" || token.endsWith("[")) depth++;
     else if (token === "}" || token === "]") depth--;

@@ -7,9 +7,9 @@ import { mapConcurrent } from "../concurrent.js";
 import { stemOf } from "../endings.js";
 import { type FolderTree, folderOf, withEnding } from "../folderTree.js";
 import { attempt, type NoteKind } from "../problems.js";
-import { belowSplit, splitOfFolders, WHOLE } from "../splitNames.js";
+import { splitOfFolders, WHOLE } from "../splitNames.js";
 import { readText } from "../text.js";
-import { depthOf, LABEL_FOLDERS } from "./depth.js";
+import { depthOf, idWithout, LABEL_FOLDERS } from "./depth.js";
 import { findImage, findNamed } from "./findImage.js";
 import { jsonKinds } from "./jsonKinds.js";
 import type { LabelledImage, LabelledObject, LabelSource, SplitFile } from "./types.js";
@@ -98,7 +98,7 @@ function toImage(
     problems.push(`the size is ${sides.map((side) => quoted(side)).join(" x ")}; expected integers.`);
   }
   return {
-    id: idOf(path),
+    id: idWithout(LABEL_FOLDERS, path),
     ...found,
     labels: path,
     size: stated ? { width: sides[0] as number, height: sides[1] as number } : undefined,
@@ -133,14 +133,6 @@ function united(
     objects.set(key, { ...(first ?? object), box });
   }
   return [...objects.values()];
-}
-
-/** The path below the split and label folders. */
-function idOf(path: string): string {
-  const parts = stemOf(belowSplit(path)).split("/");
-  return parts
-    .filter((part, i) => i === parts.length - 1 || !LABEL_FOLDERS.has(part.toLowerCase()))
-    .join("/");
 }
 
 /** An object, undefined for a shape without area, or a message about a problem. */

@@ -10,7 +10,7 @@ import { fromCentre } from "../fractions.js";
 import { attempt, type Findings, unlessInput } from "../problems.js";
 import { belowSplit, splitOfFolders, usualSplit, WHOLE } from "../splitNames.js";
 import { readText, splitLines } from "../text.js";
-import { depthOf, IMAGE_FOLDERS } from "./depth.js";
+import { depthOf, IMAGE_FOLDERS, idWithout } from "./depth.js";
 import { twoImages } from "./findImage.js";
 import type { LabelledImage, LabelledObject, LabelSource } from "./types.js";
 import { parseDecimal } from "./xml.js";
@@ -140,12 +140,9 @@ function entriesOf(paths: readonly string[], below: string): Entry[] {
 function withDistinctIds(entries: readonly Entry[]): readonly Entry[] {
   const images = new Map(entries.map(({ id, image }) => [id, image]));
   if (entries.every(({ id, image }) => images.get(id) === image)) return entries;
-  const isFolder = (part: string) => IMAGE_FOLDERS.has(part.toLowerCase());
-  return entries.map((entry) => {
-    if (entry.image === undefined) return entry;
-    const parts = stemOf(belowSplit(entry.image)).split("/");
-    return { ...entry, id: parts.filter((part, i) => i === parts.length - 1 || !isFolder(part)).join("/") };
-  });
+  return entries.map((entry) =>
+    entry.image === undefined ? entry : { ...entry, id: idWithout(IMAGE_FOLDERS, entry.image) },
+  );
 }
 
 function belowImages(path: string): string {
